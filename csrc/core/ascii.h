@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** ascii.h: character classes and comparisons that no locale changes, and the
+** validity of UTF-8 (RFC 3629).
+*/
+#ifndef SMTP_ASCII_H
+#define SMTP_ASCII_H
+
+#include <stdbool.h>
+
+#include "smtp.h"
+
+enum smtp_ascii_class {
+  SMTP_ALPHA = 1,    /* A-Z a-z */
+  SMTP_DIGIT = 2,    /* 0-9 */
+  SMTP_HEX = 4,      /* 0-9 A-F a-f */
+  SMTP_ATEXT = 8,    /* RFC 5321 section 4.1.2, from RFC 5322 section 3.2.3 */
+  SMTP_QTEXT = 16,   /* qtextSMTP: 32 to 126 without " and \ */
+  SMTP_XCHAR = 32,   /* RFC 3461 section 4: 33 to 126 without + and = */
+  SMTP_ESMTP = 64,   /* esmtp-value: 33 to 126 without = */
+  SMTP_CONTROL = 128 /* 0 to 31, and 127 */
+};
+
+/* True if byte c is in one of the classes (OR them). */
+SMTP_FUNC bool smtp_ascii_is(unsigned char c, unsigned classes);
+
+/* a-z for A-Z, all other bytes as they are. */
+SMTP_FUNC unsigned char smtp_ascii_lower(unsigned char c);
+
+/* Equal without regard to the case of A-Z. */
+SMTP_FUNC bool smtp_ascii_equal(smtp_slice a, smtp_slice b);
+
+/*
+** An unsigned number of 1 to 20 digits and nothing else. Leading zeros count
+** as digits. SMTP_ESYNTAX if it is none, SMTP_ETOOBIG beyond 2^64-1 or 20
+** digits.
+*/
+SMTP_FUNC int smtp_ascii_number(smtp_slice text, uint64_t *value);
+
+/* True if a byte is above 0x7f. */
+SMTP_FUNC bool smtp_ascii_eightbit(smtp_slice text);
+
+/* True if text is well-formed UTF-8: no overlong form, no surrogate. */
+SMTP_FUNC bool smtp_utf8_valid(smtp_slice text);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** base64.h: strict base64 (RFC 4648 section 4) as SASL over SMTP uses it (RFC
+** 4954 section 4): no white space, no inner "=", right padding, zero trailing
+** bits. Streaming for messages comes with csrc/mime.
+*/
+#ifndef SMTP_BASE64_H
+#define SMTP_BASE64_H
+
+#include "buf.h"
+#include "smtp.h"
+
+/* Appends the encoding of in; errors as smtp_buf_append. */
+SMTP_FUNC int smtp_base64_format(smtp_buf *out, smtp_slice in);
+
+/* Appends the bytes that in encodes. SMTP_ESYNTAX leaves out as it was. */
+SMTP_FUNC int smtp_base64_parse(smtp_buf *out, smtp_slice in);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** param.h: the parameters behind a path (RFC 5321 section 4.1.1.11), and the
+** typed values of those that the library knows.
+**   esmtp-param   = esmtp-keyword ["=" esmtp-value]
+**   esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
+**   esmtp-value   = 1*(%d33-60 / %d62-126)
+** With SMTPUTF8 a value may hold UTF-8 (RFC 6531 section 3.3).
+*/
+#ifndef SMTP_PARAM_H
+#define SMTP_PARAM_H
+
+#include <stdbool.h>
+
+#include "buf.h"
+#include "smtp.h"
+
+typedef struct smtp_param {
+  smtp_slice key;   /* as written; compare with smtp_ascii_equal */
+  smtp_slice value; /* empty if there was no "=" */
+  bool has_value;
+} smtp_param;
+
+/*
+** Takes the next parameter off the front of *rest, which begins with spaces
+** or is empty. 1; 0 at the end; SMTP_ESYNTAX (*rest is then unchanged).
+** White space before, between and at the end is one or more spaces.
+*/
+SMTP_FUNC int smtp_param_next(smtp_slice *rest, smtp_param *param);
+
+/* Appends SP key ["=" value]. SMTP_EINVALID if either breaks its grammar. */
+SMTP_FUNC int smtp_param_format(smtp_buf *out, const smtp_param *param);
+
+/* BODY of RFC 6152; BINARYMIME (RFC 3030) comes with CHUNKING. */
+typedef enum smtp_body {
+  SMTP_BODY_UNSET,
+  SMTP_BODY_7BIT,
+  SMTP_BODY_8BITMIME
+} smtp_body;
+
+typedef struct smtp_mail_params {
+  bool has_size;
+  uint64_t size; /* RFC 1870: the declared size of the message in bytes */
+  smtp_body body;
+} smtp_mail_params;
+
+/*
+** Reads all of the parameters of MAIL. SMTP_ESYNTAX for a malformed or
+** doubled parameter or a bad value (501), SMTP_EINVALID for one that is not
+** known (555).
+*/
+SMTP_FUNC int smtp_mail_params_parse(smtp_mail_params *out, smtp_slice in);
+
+/* RCPT knows no parameter yet: the same results. */
+SMTP_FUNC int smtp_rcpt_params_parse(smtp_slice in);
+
+#endif
