@@ -1,4 +1,6 @@
 std = "lua54"
 max_line_length = 100
 exclude_files = { "build/**", "types/**", "lua_modules/**" }
-files["spec/**/*_spec.lua"] = { std = "+busted" }
+files["spec/**/*.lua"] = { std = "+busted" }
+files[".busted"] = { std = "lua54" }
+files["*.rockspec"] = { std = "rockspec" }

@@ -33,7 +33,8 @@ typedef struct smtp_ehlo {
 } smtp_ehlo;
 
 /*
-** Splits one line (no CRLF, no code) into its keyword and what follows.
+** Splits one line (no CRLF, no code) into its keyword and what follows, as
+** it is but for spaces at both ends.
 ** "AUTH=LOGIN" (the form before RFC 4954) gives keyword AUTH, params LOGIN.
 ** SMTP_ESYNTAX if the line does not begin with a keyword: to be passed over.
 */
@@ -49,7 +50,10 @@ SMTP_FUNC void smtp_ehlo_learn(smtp_ehlo *ehlo, smtp_slice line);
 /*
 ** Appends the whole reply: 250-hostname, a line for each extension in ehlo,
 ** the last with "250 ". SIZE is written with its number. Own keyword lines
-** ("XNAME arg", joined by LF) come last; an empty own adds none.
+** ("XNAME arg", joined by LF) come last; an empty own adds none. SMTP_EXT_AUTH
+** gives no line: what it needs is mechanisms, so "AUTH PLAIN" is an own line.
+** SMTP_EINVALID for a hostname that is empty, longer than 255 or not visible
+** ASCII, or an own line that is not of the grammar; out is then as it was.
 */
 SMTP_FUNC int smtp_ehlo_format(smtp_buf *out, smtp_slice hostname,
                                const smtp_ehlo *ehlo, smtp_slice own);

@@ -12,11 +12,11 @@
 #include "smtp.h"
 
 typedef struct smtp_header {
-  bool done;         /* the empty line, or a line that is no field, came */
-  bool counted;      /* the line at hand was found to be (no) Received */
-  unsigned char at;  /* bytes of "received:" matched on this line */
-  unsigned received; /* Received fields so far */
-  uint64_t size;     /* bytes of the block so far */
+  bool done;           /* the empty line, or a line that is no field, came */
+  unsigned char state; /* where in a line the next byte is */
+  unsigned char at;    /* bytes of "received" matched on this line */
+  unsigned received;   /* Received fields so far */
+  uint64_t size;       /* bytes looked at so far, those that ended it too */
 } smtp_header;
 
 SMTP_FUNC void smtp_header_init(smtp_header *h);

@@ -47,7 +47,7 @@ typedef struct smtp_mail_params {
 /*
 ** Reads all of the parameters of MAIL. SMTP_ESYNTAX for a malformed or
 ** doubled parameter or a bad value (501), SMTP_EINVALID for one that is not
-** known (555).
+** known (555), once or twice. The malformed comes before the unknown.
 */
 SMTP_FUNC int smtp_mail_params_parse(smtp_mail_params *out, smtp_slice in);
 

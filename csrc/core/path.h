@@ -30,7 +30,8 @@ enum smtp_path_flags {
   SMTP_PATH_STRICT = 1,     /* refuse what the grammar does not allow */
   SMTP_PATH_NULL = 2,       /* <> is allowed (reverse-path) */
   SMTP_PATH_POSTMASTER = 4, /* <Postmaster> without a domain is allowed */
-  SMTP_PATH_BARE = 8        /* no <> at all: a mailbox, and all of the input */
+  SMTP_PATH_BARE = 8 /* no <> at all: a mailbox, and all of the input; with
+                        SMTP_PATH_NULL the empty input is the null path */
 };
 
 /*
@@ -40,8 +41,11 @@ enum smtp_path_flags {
 ** bytes above 0x7f must be UTF-8. A domain name is labels of letters, digits,
 ** hyphens (lenient: underscores) and U-labels, joined by single dots
 ** (lenient: one trailing dot is dropped).
+** Lenient: an unquoted local part may hold "@", as the last one ends it.
 ** 0; SMTP_ESYNTAX; SMTP_ETOOBIG for a local part, domain or path over its
-** limit. Control characters are never allowed, quoted or not.
+** limit, measured on what would be written; of a longer local part only
+** SMTP_LOCAL_MAX bytes count against the path. Control characters are never
+** allowed, quoted or not.
 */
 SMTP_FUNC int smtp_path_parse(smtp_path *path, smtp_slice in, unsigned flags,
                               size_t *used);

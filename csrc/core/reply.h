@@ -12,17 +12,20 @@
 #ifndef SMTP_REPLY_H
 #define SMTP_REPLY_H
 
+#include <stdbool.h>
+
 #include "buf.h"
 #include "smtp.h"
 #include "status.h"
 
 typedef struct smtp_reply {
   const smtp_mem *mem;
-  int code;           /* 200 to 559; 0 while there is no line */
-  size_t lines;       /* how many there are */
-  smtp_buf text;      /* the lines without code and CRLF, joined by LF */
-  size_t seen;        /* bytes of the wire so far, for the limit */
-  const char *error;  /* what was wrong, static, once EPROTOCOL was given */
+  int code;          /* 200 to 559; 0 while there is no line */
+  size_t lines;      /* how many there are */
+  smtp_buf text;     /* the lines without code and CRLF, joined by LF */
+  size_t seen;       /* bytes of the wire so far, for the limit */
+  bool done;         /* the last line came */
+  const char *error; /* what was wrong, static, once EPROTOCOL was given */
 } smtp_reply;
 
 SMTP_FUNC void smtp_reply_init(smtp_reply *r, const smtp_mem *mem);
@@ -33,7 +36,8 @@ SMTP_FUNC void smtp_reply_clear(smtp_reply *r);
 /*
 ** Takes lines off the front of in until a reply is whole: 1. 0 if bytes are
 ** missing. Bytes behind the reply are left in in. Errors: SMTP_EPROTOCOL,
-** SMTP_ENOMEM. After 1 the reply stays until smtp_reply_clear.
+** which stays; SMTP_ENOMEM, after which it may be called again. After 1 the
+** reply stays, and nothing more is taken, until smtp_reply_clear.
 */
 SMTP_FUNC int smtp_reply_feed(smtp_reply *r, smtp_buf *in);
 
@@ -46,8 +50,9 @@ SMTP_FUNC smtp_status smtp_reply_status(const smtp_reply *r);
 /*
 ** Appends a reply. The text may have several lines, parted by LF or CRLF;
 ** status (class_ 0: none) stands on every line. SMTP_EINVALID for a code
-** outside 200 to 599 or a text with a bare CR, NUL or another control byte
-** (HT aside). A line longer than 512 bytes on the wire is broken at a space,
+** outside 200 to 599, a status of another class than the code's or with a
+** number above 999, or a text with a bare CR, NUL or another control byte
+** (HT aside); then, as on any error, out is as it was. A line longer than 512 bytes on the wire is broken at a space,
 ** or where it must be, never inside a UTF-8 character.
 */
 SMTP_FUNC int smtp_reply_format(smtp_buf *out, int code, smtp_status status,

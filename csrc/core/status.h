@@ -37,51 +37,51 @@ SMTP_FUNC int smtp_status_format(smtp_buf *out, smtp_status status);
 typedef enum smtp_situation {
   SMTP_S_NONE,
   /* a step went well */
-  SMTP_S_GREETING,    /* 220, the text is made by the server */
-  SMTP_S_HELO,        /* 250, the text is made by the server */
-  SMTP_S_MAIL,        /* 250 2.1.0 */
-  SMTP_S_RCPT,        /* 250 2.1.5 */
-  SMTP_S_DATA,        /* 354 */
-  SMTP_S_MESSAGE,     /* 250 2.0.0 */
-  SMTP_S_RESET,       /* 250 2.0.0 */
-  SMTP_S_NOOP,        /* 250 2.0.0 */
-  SMTP_S_VRFY,        /* 252 2.5.0 cannot VRFY, will attempt delivery */
-  SMTP_S_HELP,        /* 214 2.0.0 */
-  SMTP_S_QUIT,        /* 221 2.0.0 */
-  SMTP_S_COMMAND,     /* 250 2.0.0 an own verb that was accepted */
+  SMTP_S_GREETING, /* 220, the text is made by the server */
+  SMTP_S_HELO,     /* 250, the text is made by the server */
+  SMTP_S_MAIL,     /* 250 2.1.0 */
+  SMTP_S_RCPT,     /* 250 2.1.5 */
+  SMTP_S_DATA,     /* 354 */
+  SMTP_S_MESSAGE,  /* 250 2.0.0 */
+  SMTP_S_RESET,    /* 250 2.0.0 */
+  SMTP_S_NOOP,     /* 250 2.0.0 */
+  SMTP_S_VRFY,     /* 252 2.5.0 cannot VRFY, will attempt delivery */
+  SMTP_S_HELP,     /* 214 2.0.0 */
+  SMTP_S_QUIT,     /* 221 2.0.0 */
+  SMTP_S_COMMAND,  /* 250 2.0.0 an own verb that was accepted */
   /* a handler said no */
-  SMTP_S_NO_CONNECT,  /* 554 no SMTP service here */
-  SMTP_S_NO_HELO,     /* 550 */
-  SMTP_S_NO_MAIL,     /* 550 5.7.1 */
-  SMTP_S_NO_RCPT,     /* 550 5.1.1 */
-  SMTP_S_NO_DATA,     /* 554 5.7.1 */
-  SMTP_S_NO_MESSAGE,  /* 554 5.7.1 */
-  SMTP_S_NO_VRFY,     /* 550 5.1.1 */
-  SMTP_S_NO_COMMAND,  /* 502 5.5.1 */
-  SMTP_S_FAILED,      /* 451 4.3.0 the handler failed or took too long */
-  SMTP_S_NOT_TAKEN,   /* 451 4.3.0 nobody took the message */
+  SMTP_S_NO_CONNECT, /* 554 no SMTP service here */
+  SMTP_S_NO_HELO,    /* 550 */
+  SMTP_S_NO_MAIL,    /* 550 5.7.1 */
+  SMTP_S_NO_RCPT,    /* 550 5.1.1 */
+  SMTP_S_NO_DATA,    /* 554 5.7.1 */
+  SMTP_S_NO_MESSAGE, /* 554 5.7.1 */
+  SMTP_S_NO_VRFY,    /* 550 5.1.1 */
+  SMTP_S_NO_COMMAND, /* 502 5.5.1 */
+  SMTP_S_FAILED,     /* 451 4.3.0 the handler failed or took too long */
+  SMTP_S_NOT_TAKEN,  /* 451 4.3.0 nobody took the message */
   /* the peer erred */
-  SMTP_S_UNKNOWN,        /* 500 5.5.1 command not recognized */
-  SMTP_S_NOT_IMPLEMENTED,/* 502 5.5.1 */
-  SMTP_S_SEQUENCE,       /* 503 5.5.1 bad sequence of commands */
-  SMTP_S_NO_RECIPIENTS,  /* 503 5.5.1 no valid recipients */
-  SMTP_S_SYNTAX,         /* 501 5.5.4 syntax error in arguments */
-  SMTP_S_NO_ARGUMENT,    /* 501 5.5.4 takes no argument */
-  SMTP_S_BAD_HELO,       /* 501 a domain name or literal is needed */
-  SMTP_S_BAD_SENDER,     /* 501 5.1.7 */
-  SMTP_S_BAD_RECIPIENT,  /* 501 5.1.3 */
-  SMTP_S_PATH_LENGTH,    /* 501 5.5.4 */
-  SMTP_S_UNKNOWN_PARAM,  /* 555 5.5.4 */
-  SMTP_S_LINE_LENGTH,    /* 500 5.5.6 */
-  SMTP_S_NUL,            /* 501 5.5.2 NUL in a command */
-  SMTP_S_NOT_UTF8,       /* 500 5.5.2 */
-  SMTP_S_NEEDS_UTF8,     /* 553 5.6.7 */
-  SMTP_S_BARE_LF,        /* 500 5.5.2 in a command; closes */
-  SMTP_S_BARE_NEWLINE,   /* 550 5.5.2 bare CR, LF or NUL in the body */
-  SMTP_S_EIGHTBIT,       /* 550 5.6.3 8-bit content under BODY=7BIT */
-  SMTP_S_EARLY,          /* 554 5.5.0 spoke before the greeting; closes */
-  SMTP_S_PIPELINING,     /* 554 5.5.0 illegal pipelining; closes */
-  SMTP_S_FOREIGN,        /* 421 4.7.0 another protocol; closes */
+  SMTP_S_UNKNOWN,         /* 500 5.5.1 command not recognized */
+  SMTP_S_NOT_IMPLEMENTED, /* 502 5.5.1 */
+  SMTP_S_SEQUENCE,        /* 503 5.5.1 bad sequence of commands */
+  SMTP_S_NO_RECIPIENTS,   /* 503 5.5.1 no valid recipients */
+  SMTP_S_SYNTAX,          /* 501 5.5.4 syntax error in arguments */
+  SMTP_S_NO_ARGUMENT,     /* 501 5.5.4 takes no argument */
+  SMTP_S_BAD_HELO,        /* 501 a domain name or literal is needed */
+  SMTP_S_BAD_SENDER,      /* 501 5.1.7 */
+  SMTP_S_BAD_RECIPIENT,   /* 501 5.1.3 */
+  SMTP_S_PATH_LENGTH,     /* 501 5.5.4 */
+  SMTP_S_UNKNOWN_PARAM,   /* 555 5.5.4 */
+  SMTP_S_LINE_LENGTH,     /* 500 5.5.6 */
+  SMTP_S_NUL,             /* 501 5.5.2 NUL in a command */
+  SMTP_S_NOT_UTF8,        /* 500 5.5.2 */
+  SMTP_S_NEEDS_UTF8,      /* 553 5.6.7 */
+  SMTP_S_BARE_LF,         /* 500 5.5.2 in a command; closes */
+  SMTP_S_BARE_NEWLINE,    /* 550 5.5.2 bare CR, LF or NUL in the body */
+  SMTP_S_EIGHTBIT,        /* 550 5.6.3 8-bit content under BODY=7BIT */
+  SMTP_S_EARLY,           /* 554 5.5.0 spoke before the greeting; closes */
+  SMTP_S_PIPELINING,      /* 554 5.5.0 illegal pipelining; closes */
+  SMTP_S_FOREIGN,         /* 421 4.7.0 another protocol; closes */
   /* a limit */
   SMTP_S_TOO_BIG,        /* 552 5.3.4 message over the size limit */
   SMTP_S_HEADER_SIZE,    /* 552 5.3.4 header block too large */

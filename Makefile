@@ -1,0 +1,156 @@
+# lua-smtp: `make` builds, `make test` tests, `make check` checks the rest.
+# `make help` lists the targets; B, CC, CFLAGS, LUA and LUA_INCDIR may be
+# given, and V=1 shows the commands.
+
+B ?= build
+CFLAGS ?= -O2 -g
+FUZZ_SECONDS ?= 20
+ifndef LUA
+LUA := $(shell for l in lua5.4 lua-5.4 lua54 lua; do \
+  $$l -e 'os.exit(_VERSION == "Lua 5.4")' 2>/dev/null && echo $$l && break; \
+  done)
+endif
+ifndef LUA_INCDIR
+LUA_INCDIR := $(patsubst -I%,%,$(firstword $(shell for p in lua5.4 lua-5.4 \
+  lua54 "lua >= 5.4 lua < 5.5"; do pkg-config --cflags-only-I "$$p" \
+  2>/dev/null && break; done)))
+endif
+
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+
+# LUA_* reach what specs and examples start; the two ; are Lua's own default.
+export LUA LUA_INCDIR CC FUZZ_SECONDS
+export LUA_PATH = lua/?.lua;lua/?/init.lua;;
+export LUA_CPATH = $(B)/?.so;;
+
+# The core is pure C99; what meets the system may ask it for POSIX, and for
+# more in the file that needs it (csrc/net/feature.h).
+C99 = -std=c99 -fPIC -pthread -Wall -Wextra -MMD -MP
+core_FLAGS = $(C99)
+rest_FLAGS = $(C99) -D_POSIX_C_SOURCE=200809L $(addprefix -I,$(LUA_INCDIR))
+SHARED = -shared -pthread
+ifeq ($(shell uname -s),Darwin)
+SHARED = -bundle -undefined dynamic_lookup
+endif
+
+CORE = $(sort $(wildcard csrc/core/*.c))
+REST = $(filter-out $(CORE),$(sort $(wildcard csrc/*/*.c)))
+PROBE = $(sort $(wildcard spec/support/probe*.c))
+FUZZ = $(sort $(wildcard fuzz/*.c))
+say = $(if $(V),,@echo "  $(1) $@";)
+object = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+all: $(B)/smtp/core.so $(if $(PROBE),$(B)/probe.so)
+	@:
+
+$(B)/smtp/core.so: $(call object,$(CORE) $(REST))
+$(B)/probe.so: $(call object,$(CORE) $(PROBE))
+$(B)/%.so:
+	@mkdir -p $(@D)
+	$(call say,link)$(CC) $(SHARED) $(LDFLAGS) $^ -o $@
+
+$(call object,$(CORE)): $(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(core_FLAGS) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(call object,$(REST) $(PROBE) $(FUZZ)): $(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(rest_FLAGS) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+# One program a file of fuzz/, each with the whole core.
+fuzzers: $(patsubst fuzz/%.c,$(B)/%,$(FUZZ))
+$(patsubst fuzz/%.c,$(B)/%,$(FUZZ)): $(B)/%: $(B)/obj/fuzz/%.o \
+  $(call object,$(CORE))
+	$(call say,link)$(CC) $(LDFLAGS) $^ -o $@
+
+-include $(patsubst %.o,%.d,$(call object,$(CORE) $(REST) $(PROBE) $(FUZZ)))
+
+# What follows needs programs that may be missing; scripts/setup.sh looks, and
+# installs them where it may. So each builds by a make of its own, afterwards.
+demo:
+	@scripts/setup.sh build
+	@$(MAKE) --no-print-directory all
+	@$${LUA:-lua5.4} examples/demo.lua
+
+test:
+	@scripts/setup.sh build test
+	@$(MAKE) --no-print-directory all
+	@scripts/test.sh
+
+interop:
+	@scripts/setup.sh build test interop
+	@$(MAKE) --no-print-directory all
+	@scripts/test.sh spec/interop
+
+bench:
+	@scripts/setup.sh build bench
+	@$(MAKE) --no-print-directory all
+	@bench/run
+
+CHECKS = lint layers exports rock docs-check sanitize fuzz
+check:
+	@scripts/setup.sh build test check
+	+@scripts/check.sh $(CHECKS)
+
+lint:
+	@scripts/lint.sh
+
+layers:
+	@$(LUA) scripts/layers.lua
+
+exports: all
+	@scripts/exports.sh $(B)
+
+rock:
+	@$(LUA) scripts/rockspec.lua check
+	@scripts/rock.sh
+
+# Writes the list of C files in the rockspec anew.
+rockspec:
+	@$(LUA) scripts/rockspec.lua write
+
+docs:
+	@$(LUA) scripts/reference.lua write
+
+docs-check: all
+	@$(LUA) scripts/reference.lua check
+
+# gcc, since its sanitizers are shared objects that a plain Lua can preload.
+sanitize:
+	@$(MAKE) --no-print-directory all B=build/asan CC=gcc CFLAGS="-O1 -g \
+	  -fno-omit-frame-pointer -fno-sanitize-recover=all" \
+	  CPPFLAGS=-fsanitize=address,undefined \
+	  LDFLAGS=-fsanitize=address,undefined
+	@scripts/sanitize.sh
+
+fuzz:
+	@$(MAKE) --no-print-directory fuzzers B=build/fuzz CC=clang CFLAGS="-O1 \
+	  -g -fno-omit-frame-pointer -fno-sanitize-recover=all" \
+	  CPPFLAGS=-fsanitize=fuzzer-no-link,address,undefined \
+	  LDFLAGS=-fsanitize=fuzzer,address,undefined
+	@scripts/fuzz.sh $(patsubst fuzz/%.c,%,$(FUZZ))
+
+valgrind:
+	@scripts/setup.sh build test valgrind
+	@$(MAKE) --no-print-directory all
+	@scripts/valgrind.sh
+
+clean:
+	rm -rf build
+
+help:
+	@echo "make            build/smtp/core.so"
+	@echo "make demo       a message from a client to a server, shown"
+	@echo "make test       every spec; the last line counts them"
+	@echo "make check      $(CHECKS)"
+	@echo "make interop    the specs against other programs, installed first"
+	@echo "make valgrind   the specs under memcheck, without #slow"
+	@echo "make bench      the benchmarks"
+	@echo "make docs       docs/reference.md from types/smtp/*.d.lua"
+	@echo "make rockspec   the rockspec's list of C files, anew"
+	@echo "make clean      removes build/"
+
+.PHONY: all fuzzers demo test interop bench check lint layers exports rock \
+  rockspec docs docs-check sanitize fuzz valgrind clean help

@@ -1,0 +1,19 @@
+-- SPDX-License-Identifier: MIT
+-- bench/client.lua PORT MESSAGES: the client under test, messages of 1 KiB over one connection.
+
+local smtp = require "smtp"
+
+local port, messages = math.tointeger(arg[1]), math.tointeger(arg[2])
+local header = "From: ada@code.energy\r\nSubject: bench\r\n\r\n"
+local body = (("x"):rep(62) .. "\r\n"):rep(16):sub(#header + 1)
+local message = {
+  envelope = { from = "ada@code.energy", to = { "charles@example.com" } },
+  raw = header .. body,
+}
+assert(#message.raw == 1024)
+
+local client <close> = assert(smtp.connect { url = "smtp://127.0.0.1:" .. port, tls = "none" })
+for _ = 1, messages do
+  assert(client:send(message))
+end
+assert(client:quit())

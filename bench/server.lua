@@ -1,0 +1,29 @@
+-- SPDX-License-Identifier: MIT
+-- bench/server.lua PORTFILE: the server under test, with a Lua handler on mail, rcpt and message.
+-- The message handler reads every chunk. The port is written to PORTFILE by rename, so that
+-- whoever waits for the file never reads half of it. SIGTERM ends it.
+
+local smtp = require "smtp"
+
+local portfile = arg[1]
+
+local server = assert(smtp.server {
+  listen = "127.0.0.1:0",
+  hostname = "bench.example.org",
+  limits = { messages = 1000000 }, -- a session of S1 sends 800, but not in equal shares
+  on_mail = function(_, sender)
+    if sender.domain == "spammer.example" then return false end
+  end,
+  on_rcpt = function(_, recipient) return recipient.user ~= "nobody" end,
+  on_message = function(_, message)
+    local size = 0
+    for chunk in message:chunks() do size = size + #chunk end
+    return size > 0
+  end,
+})
+
+local file = assert(io.open(portfile .. ".new", "w"))
+file:write(server.port, "\n")
+file:close()
+assert(os.rename(portfile .. ".new", portfile))
+assert(server:run())

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/* client.c: see client.h for what this promises. */
+#include "client.h"
+
+#include <string.h>
+
+#include "ascii.h"
+#include "buf.h"
+#include "dot.h"
+
+/* A flight may grow to this before replies must be read; content is encoded
+** as long as less than half of it waits, since it may double. */
+#define OUT_MAX (512 * 1024)
+#define BODY_MAX (128 * 1024)
+#define IN_MAX (2 * SMTP_REPLY_MAX)
+#define SPACE 4096
+
+/* A command whose reply is due; end is the place of its last byte among all
+** that was ever queued, so that a reply cannot come too early. */
+struct due {
+  smtp_client_step step;
+  uint64_t end;
+};
+
+/* What the session is in, as far as it was submitted. */
+enum phase {
+  PH_GREETING = 1, /* the greeting is due */
+  PH_START = 2,    /* no EHLO was accepted */
+  PH_READY = 4,
+  PH_MAIL = 8,    /* MAIL was submitted */
+  PH_RCPT = 16,   /* and RCPT */
+  PH_DATA = 32,   /* and DATA: its reply is due */
+  PH_BODY = 64,   /* the content is due */
+  PH_FINAL = 128, /* its reply is due */
+  PH_OVER = 256   /* QUIT, a 421, or an early refusal */
+};
+
+struct smtp_client {
+  const smtp_mem *mem;
+  smtp_client_config config;
+  smtp_buf in, out;
+  smtp_reply reply;
+  bool replied; /* reply was given: clear it at the next call */
+  bool eof;
+  bool group_ended; /* a command that ends a group is outstanding */
+  int error;
+  const char *reason;
+  enum phase phase;
+  smtp_ehlo ehlo;
+  struct due *due; /* a ring of due_size, due_n used from due_first */
+  size_t due_size, due_first, due_n;
+  uint64_t queued, written;
+  size_t accepted; /* RCPTs of this transaction */
+  smtp_dot_encoder dot;
+};
+
+smtp_client *smtp_client_new(const smtp_mem *mem,
+                             const smtp_client_config *config) {
+  smtp_client *c = smtp_mem_new(mem, sizeof *c);
+  if (c == NULL) return NULL;
+  c->mem = mem;
+  c->config = *config;
+  c->phase = PH_GREETING;
+  smtp_buf_init(&c->in, mem, IN_MAX);
+  smtp_buf_init(&c->out, mem, OUT_MAX);
+  smtp_reply_init(&c->reply, mem);
+  return c;
+}
+
+void smtp_client_free(smtp_client *c) {
+  if (c == NULL) return;
+  smtp_buf_clear(&c->in);
+  smtp_buf_clear(&c->out);
+  smtp_reply_clear(&c->reply);
+  smtp_mem_free(c->mem, c->due, c->due_size * sizeof *c->due);
+  smtp_mem_free(c->mem, c, sizeof *c);
+}
+
+/* ---- bytes ----------------------------------------------------------- */
+
+int smtp_client_space(smtp_client *c, char **place, size_t *room) {
+  int r = smtp_buf_reserve(&c->in, SPACE, place);
+  if (r == 0) *room = SPACE;
+  return r;
+}
+
+void smtp_client_fed(smtp_client *c, size_t n) {
+  smtp_buf_commit(&c->in, n);
+}
+
+int smtp_client_feed(smtp_client *c, const char *p, size_t n) {
+  return smtp_buf_append(&c->in, p, n);
+}
+
+void smtp_client_eof(smtp_client *c) {
+  c->eof = true;
+}
+
+smtp_slice smtp_client_peek(const smtp_client *c) {
+  return smtp_buf_data(&c->out);
+}
+
+void smtp_client_sent(smtp_client *c, size_t n) {
+  smtp_buf_consume(&c->out, n);
+  c->written += n;
+}
+
+/* ---- what is due ----------------------------------------------------- */
+
+size_t smtp_client_outstanding(const smtp_client *c) {
+  return c->due_n;
+}
+
+smtp_client_step smtp_client_awaits(const smtp_client *c) {
+  if (c->phase == PH_GREETING) return SMTP_CLIENT_GREETING;
+  return c->due_n == 0 ? SMTP_CLIENT_UNASKED : c->due[c->due_first].step;
+}
+
+/* Room for one more, so that adding it cannot fail. */
+static int due_reserve(smtp_client *c) {
+  size_t i, size = c->due_size == 0 ? 8 : c->due_size * 2;
+  struct due *ring;
+  if (c->due_n < c->due_size) return 0;
+  ring = smtp_mem_new(c->mem, size * sizeof *ring);
+  if (ring == NULL) return SMTP_ENOMEM;
+  for (i = 0; i < c->due_n; i++)
+    ring[i] = c->due[(c->due_first + i) % c->due_size];
+  smtp_mem_free(c->mem, c->due, c->due_size * sizeof *c->due);
+  c->due = ring;
+  c->due_size = size;
+  c->due_first = 0;
+  return 0;
+}
+
+static void due_add(smtp_client *c, smtp_client_step step) {
+  struct due *d = &c->due[(c->due_first + c->due_n++) % c->due_size];
+  d->step = step;
+  d->end = c->queued;
+}
+
+/* ---- commands -------------------------------------------------------- */
+
+/* When a command is legal, whether others may follow it in its flight (RFC
+** 2920 section 3.1), and what it makes of the phase; 0 leaves it. */
+static const struct command {
+  unsigned phases;
+  bool ends_group;
+  smtp_client_step step;
+  enum phase after;
+} commands[SMTP_VERB_COUNT] = {
+#define IDLE (PH_START | PH_READY | PH_MAIL | PH_RCPT)
+    [SMTP_VERB_OTHER] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
+    [SMTP_VERB_HELO] = {IDLE, true, SMTP_CLIENT_EHLO, 0},
+    [SMTP_VERB_EHLO] = {IDLE, true, SMTP_CLIENT_EHLO, 0},
+    [SMTP_VERB_LHLO] = {IDLE, true, SMTP_CLIENT_EHLO, 0},
+    [SMTP_VERB_MAIL] = {PH_READY | PH_FINAL, false, SMTP_CLIENT_MAIL, PH_MAIL},
+    [SMTP_VERB_RCPT] = {PH_MAIL | PH_RCPT, false, SMTP_CLIENT_RCPT, PH_RCPT},
+    [SMTP_VERB_DATA] = {PH_RCPT, true, SMTP_CLIENT_DATA, PH_DATA},
+    [SMTP_VERB_BDAT] = {0, true, SMTP_CLIENT_FINAL, 0},
+    [SMTP_VERB_RSET] = {IDLE, false, SMTP_CLIENT_RSET, 0},
+    [SMTP_VERB_NOOP] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
+    [SMTP_VERB_VRFY] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
+    [SMTP_VERB_EXPN] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
+    [SMTP_VERB_HELP] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
+    [SMTP_VERB_QUIT] = {IDLE, true, SMTP_CLIENT_QUIT, PH_OVER},
+    [SMTP_VERB_STARTTLS] = {0, true, SMTP_CLIENT_COMMAND, 0},
+    [SMTP_VERB_AUTH] = {0, true, SMTP_CLIENT_COMMAND, 0},
+};
+
+static bool offered(const smtp_client *c, unsigned extension) {
+  return (c->ehlo.extensions & extension) != 0;
+}
+
+int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
+  smtp_verb verb = smtp_command_verb(name);
+  const struct command *rule = &commands[verb];
+  size_t before = smtp_buf_length(&c->out);
+  int r;
+  if (c->error != 0) return c->error;
+  if ((rule->phases & (unsigned)c->phase) == 0)
+    return c->due_n > 0 && c->phase != PH_OVER ? SMTP_EBUSY : SMTP_ESTATE;
+  if (c->due_n > 0 && (c->group_ended || !offered(c, SMTP_EXT_PIPELINING) ||
+                       verb == SMTP_VERB_QUIT))
+    return SMTP_EBUSY;
+  if (before > OUT_MAX - SMTP_LINE_MAX) return SMTP_EBUSY;
+  r = due_reserve(c);
+  if (r == 0) r = smtp_command_format(&c->out, name, args, false);
+  if (r != 0) return r;
+  c->queued += smtp_buf_length(&c->out) - before;
+  due_add(c, rule->step);
+  c->group_ended = rule->ends_group;
+  if (rule->after != 0) c->phase = rule->after;
+  if (verb == SMTP_VERB_RSET && c->phase != PH_START) c->phase = PH_READY;
+  return 0;
+}
+
+int smtp_client_submit_path(smtp_client *c, smtp_verb verb,
+                            const smtp_path *path, const smtp_param *params,
+                            size_t n) {
+  smtp_buf args;
+  size_t i;
+  int r;
+  smtp_buf_init(&args, c->mem, SMTP_LINE_MAX);
+  r = smtp_buf_append_slice(&args, verb == SMTP_VERB_MAIL ? SMTP_LIT("FROM:")
+                                                          : SMTP_LIT("TO:"));
+  if (r == 0) r = smtp_path_format(&args, path);
+  for (i = 0; r == 0 && i < n; i++) r = smtp_param_format(&args, &params[i]);
+  if (r == SMTP_ETOOBIG) r = SMTP_EINVALID;
+  if (r == 0)
+    r = smtp_client_submit(c, smtp_command_name(verb), smtp_buf_data(&args));
+  smtp_buf_clear(&args);
+  return r;
+}
+
+int smtp_client_body(smtp_client *c, smtp_slice content, size_t *taken) {
+  size_t waiting = smtp_buf_length(&c->out);
+  size_t before = waiting, room;
+  int r;
+  *taken = 0;
+  if (c->error != 0) return c->error;
+  if (c->phase != PH_BODY) return SMTP_ESTATE;
+  room = waiting < BODY_MAX ? (BODY_MAX - waiting) / 2 : 0;
+  if (content.n > room) content.n = room;
+  r = smtp_dot_encode(&c->dot, content, &c->out);
+  if (r != 0) return r;
+  c->queued += smtp_buf_length(&c->out) - before;
+  *taken = content.n;
+  return 0;
+}
+
+int smtp_client_finish(smtp_client *c) {
+  size_t before = smtp_buf_length(&c->out);
+  int r;
+  if (c->error != 0) return c->error;
+  if (c->phase != PH_BODY) return SMTP_ESTATE;
+  r = due_reserve(c);
+  if (r == 0) r = smtp_dot_finish(&c->dot, &c->out);
+  if (r != 0) return r;
+  c->queued += smtp_buf_length(&c->out) - before;
+  due_add(c, SMTP_CLIENT_FINAL);
+  c->group_ended = false;
+  c->phase = PH_FINAL;
+  return 0;
+}
+
+/* ---- replies --------------------------------------------------------- */
+
+static int breach(smtp_client *c, const char *reason) {
+  c->reason = reason;
+  return c->error = SMTP_EPROTOCOL;
+}
+
+static void learn(smtp_client *c) {
+  smtp_slice text = smtp_reply_text(&c->reply);
+  size_t i = 0;
+  bool first = true;
+  memset(&c->ehlo, 0, sizeof c->ehlo);
+  while (i < text.n) {
+    size_t from = i;
+    while (i < text.n && text.p[i] != '\n') i++;
+    if (!first)
+      smtp_ehlo_learn(&c->ehlo, (smtp_slice){text.p + from, i - from});
+    first = false;
+    i++;
+  }
+  c->ehlo.extensions &= ~c->config.disable;
+}
+
+/* The 3xx of DATA with no recipient: a lone dot ends what nobody wants (RFC
+** 2920 section 3.1). */
+static int content_due(smtp_client *c) {
+  smtp_dot_encoder_init(
+      &c->dot, SMTP_DOT_STUFF | (c->config.strict_body ? SMTP_DOT_STRICT : 0));
+  c->phase = PH_BODY;
+  return c->accepted == 0 ? smtp_client_finish(c) : 0;
+}
+
+/* What a reply changes. Only its first digit decides (RFC 5321 4.2.1). */
+static int proceed(smtp_client *c, smtp_client_step step) {
+  int digit = c->reply.code / 100;
+  switch (step) {
+  case SMTP_CLIENT_GREETING: c->phase = PH_START; break;
+  case SMTP_CLIENT_EHLO:
+    if (digit != 2) break;
+    learn(c);
+    c->phase = PH_READY;
+    break;
+  case SMTP_CLIENT_MAIL:
+    c->accepted = 0;
+    if (digit != 2 && c->due_n == 0) c->phase = PH_READY;
+    break;
+  case SMTP_CLIENT_RCPT: c->accepted += digit == 2; break;
+  case SMTP_CLIENT_DATA:
+    if (digit == 2) return breach(c, "a 2xx reply to DATA");
+    if (digit == 3) return content_due(c);
+    c->phase = PH_RCPT;
+    break;
+  case SMTP_CLIENT_FINAL:
+    if (digit == 3) return breach(c, "a 3xx reply to the end of the content");
+    if (c->phase == PH_FINAL) c->phase = PH_READY;
+    break;
+  default: break;
+  }
+  return 0;
+}
+
+/* A reply although nothing is due: a 421, or a refusal of content that is
+** still being written; both end the session. */
+static int unasked(smtp_client *c, smtp_client_event *event) {
+  bool refusal = c->phase == PH_BODY && c->reply.code >= 400;
+  if (!refusal && c->reply.code != 421)
+    return breach(c, "a reply that no command asked for");
+  event->step = refusal ? SMTP_CLIENT_FINAL : SMTP_CLIENT_UNASKED;
+  c->phase = PH_OVER;
+  return 1;
+}
+
+static int answer(smtp_client *c, smtp_client_event *event) {
+  const struct due *d = &c->due[c->due_first];
+  if (c->phase == PH_GREETING) {
+    event->step = SMTP_CLIENT_GREETING;
+  } else if (c->due_n == 0) {
+    return unasked(c, event);
+  } else if (d->end > c->written) {
+    if (c->reply.code != 421)
+      return breach(c, "a reply to a command that was not sent yet");
+    event->step = SMTP_CLIENT_UNASKED;
+  } else {
+    event->step = d->step;
+    c->due_first = (c->due_first + 1) % c->due_size;
+    if (--c->due_n == 0) c->group_ended = false;
+  }
+  if (proceed(c, event->step) != 0) return c->error;
+  if (c->reply.code == 421) c->phase = PH_OVER;
+  return 1;
+}
+
+int smtp_client_next(smtp_client *c, smtp_client_event *event) {
+  int r;
+  memset(event, 0, sizeof *event);
+  if (c->replied) {
+    smtp_reply_clear(&c->reply);
+    c->replied = false;
+  }
+  if (c->error != 0) return c->error;
+  r = smtp_reply_feed(&c->reply, &c->in);
+  if (r == 0) return c->eof ? (c->error = SMTP_ECLOSED) : 0;
+  if (r == SMTP_EPROTOCOL) return breach(c, c->reply.error);
+  if (r < 0) return c->error = r;
+  c->replied = true;
+  event->reply = &c->reply;
+  r = answer(c, event);
+  if (r < 0) return c->error = r;
+  if (offered(c, SMTP_EXT_ENHANCEDSTATUSCODES) &&
+      event->step != SMTP_CLIENT_EHLO)
+    event->status = smtp_reply_status(&c->reply);
+  return 1;
+}
+
+const char *smtp_client_reason(const smtp_client *c) {
+  return c->reason == NULL ? "" : c->reason;
+}
+
+const smtp_ehlo *smtp_client_ehlo(const smtp_client *c) {
+  return &c->ehlo;
+}
+
+bool smtp_client_usable(const smtp_client *c) {
+  return c->error == 0 && !c->eof && (c->phase & IDLE) != 0;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** client.h: the client's side of an SMTP session (RFC 5321, 2920) as a
+** machine: commands in, bytes out; bytes in, replies out.
+**
+**   submit(command) -> peek() -> sent(n) ... feed(bytes) -> next() -> reply
+**
+** It knows in which order commands are legal, which of them may share a
+** flight (PIPELINING), and which reply belongs to which command: a reply to
+** bytes that were not written yet is a breach. What to say next, and when to
+** give up, is its caller's business.
+*/
+#ifndef SMTP_CLIENT_H
+#define SMTP_CLIENT_H
+
+#include <stdbool.h>
+
+#include "command.h"
+#include "ehlo.h"
+#include "mem.h"
+#include "param.h"
+#include "path.h"
+#include "reply.h"
+#include "smtp.h"
+
+typedef struct smtp_client smtp_client;
+
+/* What a reply answers. */
+typedef enum smtp_client_step {
+  SMTP_CLIENT_UNASKED, /* a 421 that nothing asked for: the session is over */
+  SMTP_CLIENT_GREETING,
+  SMTP_CLIENT_EHLO, /* HELO and LHLO as well */
+  SMTP_CLIENT_MAIL,
+  SMTP_CLIENT_RCPT,
+  SMTP_CLIENT_DATA,  /* of DATA itself; 3xx asks for the content */
+  SMTP_CLIENT_FINAL, /* of the content, or an early refusal of it */
+  SMTP_CLIENT_RSET,
+  SMTP_CLIENT_QUIT,
+  SMTP_CLIENT_COMMAND /* any other */
+} smtp_client_step;
+
+/* Borrowed until the next call of next. */
+typedef struct smtp_client_event {
+  smtp_client_step step;
+  const smtp_reply *reply;
+  smtp_status status; /* only if ENHANCEDSTATUSCODES was offered */
+} smtp_client_event;
+
+typedef struct smtp_client_config {
+  unsigned disable; /* OR of enum smtp_extension: as if not offered */
+  bool strict_body; /* bare CR or LF in content is an error, not mended */
+} smtp_client_config;
+
+/* A new session that waits for the greeting. NULL: no memory. */
+SMTP_FUNC smtp_client *smtp_client_new(const smtp_mem *mem,
+                                       const smtp_client_config *config);
+SMTP_FUNC void smtp_client_free(smtp_client *c);
+
+/* Bytes from the peer, as in server.h; 0, SMTP_ENOMEM, SMTP_ETOOBIG. */
+SMTP_FUNC int smtp_client_feed(smtp_client *c, const char *p, size_t n);
+SMTP_FUNC int smtp_client_space(smtp_client *c, char **place, size_t *room);
+SMTP_FUNC void smtp_client_fed(smtp_client *c, size_t n);
+SMTP_FUNC void smtp_client_eof(smtp_client *c);
+
+/*
+** 1 and the next reply; 0 when bytes are needed first. Failures stick:
+** SMTP_EPROTOCOL (smtp_client_reason says why), SMTP_ECLOSED once the stream
+** ended, SMTP_ENOMEM.
+*/
+SMTP_FUNC int smtp_client_next(smtp_client *c, smtp_client_event *event);
+
+/* A sentence about a SMTP_EPROTOCOL; static. */
+SMTP_FUNC const char *smtp_client_reason(const smtp_client *c);
+
+SMTP_FUNC smtp_slice smtp_client_peek(const smtp_client *c);
+SMTP_FUNC void smtp_client_sent(smtp_client *c, size_t n);
+
+/*
+** Queues a command. SMTP_EBUSY: replies must be read (or bytes written)
+** first, then submit again; SMTP_ESTATE: not legal now; SMTP_EINVALID: bytes
+** that may not be in a command. After a failure nothing was queued.
+*/
+SMTP_FUNC int smtp_client_submit(smtp_client *c, smtp_slice name,
+                                 smtp_slice args);
+
+/* MAIL or RCPT with its parameters; the same results. */
+SMTP_FUNC int smtp_client_submit_path(smtp_client *c, smtp_verb verb,
+                                      const smtp_path *path,
+                                      const smtp_param *params, size_t n);
+
+/*
+** Encodes content after the 3xx of DATA; *taken tells how many of its bytes
+** were. Fewer than n: write what is queued first. SMTP_ESTATE if content is
+** not due; SMTP_EINVALID under strict_body.
+*/
+SMTP_FUNC int smtp_client_body(smtp_client *c, smtp_slice content,
+                               size_t *taken);
+
+/* The content is complete: appends the final dot. */
+SMTP_FUNC int smtp_client_finish(smtp_client *c);
+
+/* What the last EHLO offered, less what is disabled. */
+SMTP_FUNC const smtp_ehlo *smtp_client_ehlo(const smtp_client *c);
+
+SMTP_FUNC size_t smtp_client_outstanding(const smtp_client *c);
+
+/* What the next reply will answer; UNASKED if nothing is outstanding. */
+SMTP_FUNC smtp_client_step smtp_client_awaits(const smtp_client *c);
+
+/* A command may be sent: not over, no content due, no failure. */
+SMTP_FUNC bool smtp_client_usable(const smtp_client *c);
+
+#endif

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** server.c: the server machine's bytes, events and time. See server.h for
+** the contract, server_command.c for what a command does.
+*/
+#include "server.h"
+
+#include <string.h>
+
+#include "ascii.h"
+#include "server_state.h"
+
+/* What is received at once: small while commands come, large in content. */
+#define SPACE_MIN 4096
+#define SPACE_MAX 131072
+
+/* Input that waits is bounded by the pump, which asks for events between two
+** reads; output by the replies to one read. */
+#define IN_MAX (SPACE_MAX * 4)
+#define OUT_MAX (1024 * 1024)
+
+void smtp_server_config_init(smtp_server_config *config) {
+  static const smtp_server_config defaults = {
+      .limits = {.message_size = 35 * 1024 * 1024,
+                 .header = 256 * 1024,
+                 .hops = 100,
+                 .recipients = 1000,
+                 .messages = 1000,
+                 .errors = 20,
+                 .junk = 100,
+                 .line = SMTP_LINE_MAX,
+                 .idle_timeout = 300,
+                 .command_timeout = 300,
+                 .data_rate = 500}};
+  *config = defaults;
+  config->hostname = SMTP_LIT("localhost");
+}
+
+smtp_server *smtp_server_new(const smtp_mem *mem,
+                             const smtp_server_config *config, double now) {
+  smtp_server *s = smtp_mem_new(mem, sizeof *s);
+  if (s == NULL) return NULL;
+  s->mem = mem;
+  s->config = config;
+  s->state = ST_CONNECT;
+  s->space = SPACE_MIN;
+  s->now = s->active = now;
+  s->line_since = s->handed = -1;
+  s->hold = now;
+  smtp_buf_init(&s->in, mem, IN_MAX);
+  smtp_buf_init(&s->out, mem, OUT_MAX);
+  smtp_buf_init(&s->facts, mem, OUT_MAX);
+  smtp_buf_init(&s->mended, mem, 2 * IN_MAX + 4);
+  return s;
+}
+
+void smtp_server_free(smtp_server *s) {
+  if (s == NULL) return;
+  smtp_buf_clear(&s->in);
+  smtp_buf_clear(&s->out);
+  smtp_buf_clear(&s->facts);
+  smtp_buf_clear(&s->mended);
+  smtp_mem_free(s->mem, s, sizeof *s);
+}
+
+bool smtp_server_asks(smtp_server_event_type type) {
+  return type >= SMTP_SERVER_CONNECT && type <= SMTP_SERVER_COMMAND;
+}
+
+bool smtp_server_idle(const smtp_server *s) {
+  return (s->state & (ST_START | ST_READY | ST_REFUSED)) != 0 &&
+         s->asked == SMTP_SERVER_NONE && smtp_buf_length(&s->in) == 0;
+}
+
+/* ---- bytes in -------------------------------------------------------- */
+
+int smtp_server_space(smtp_server *s, char **place, size_t *room) {
+  int r;
+  if (s->error != 0) return s->error;
+  r = smtp_buf_reserve(&s->in, s->space, place);
+  if (r != 0) return s->error = r;
+  *room = s->space;
+  return 0;
+}
+
+void smtp_server_fed(smtp_server *s, size_t n) {
+  if (n == 0) return;
+  s->active = s->now;
+  if (s->state == ST_CLOSED) return; /* what a refused peer still says */
+  smtp_buf_commit(&s->in, n);
+  if (s->state == ST_BODY && n == s->space && s->space < SPACE_MAX)
+    s->space *= 2;
+  if (!s->spoke && s->why == SMTP_S_NONE) {
+    smtp_buf_truncate(&s->out, 0); /* the greeting was not sent */
+    s->asked = SMTP_SERVER_NONE;
+    s->error = smtp_server_answer(s, SMTP_S_EARLY);
+  }
+}
+
+int smtp_server_feed(smtp_server *s, const char *p, size_t n) {
+  while (n > 0) {
+    char *place;
+    size_t room;
+    int r = smtp_server_space(s, &place, &room);
+    if (r != 0) return r;
+    if (room > n) room = n;
+    memcpy(place, p, room);
+    smtp_server_fed(s, room);
+    p += room;
+    n -= room;
+  }
+  return s->error;
+}
+
+void smtp_server_eof(smtp_server *s) {
+  s->eof = true;
+}
+
+/* ---- bytes out ------------------------------------------------------- */
+
+smtp_slice smtp_server_peek(const smtp_server *s) {
+  static const smtp_slice nothing = {"", 0};
+  return s->now < s->hold ? nothing : smtp_buf_data(&s->out);
+}
+
+void smtp_server_sent(smtp_server *s, size_t n) {
+  if (n == 0) return;
+  smtp_buf_consume(&s->out, n);
+  s->spoke = true;
+  s->active = s->now;
+}
+
+bool smtp_server_spoke(const smtp_server *s) {
+  return s->spoke;
+}
+
+/* ---- time ------------------------------------------------------------ */
+
+void smtp_server_clock(smtp_server *s, double now) {
+  s->now = now;
+}
+
+double smtp_server_deadline(const smtp_server *s) {
+  const smtp_server_limits *limits = &s->config->limits;
+  double at = s->active + limits->idle_timeout;
+  if (s->now < s->hold) return s->hold;
+  if (s->asked != SMTP_SERVER_NONE) return -1; /* the handler's own clock */
+  if (s->state == ST_BODY) {
+    double due = s->body_since + SMTP_DATA_GRACE;
+    if (limits->data_rate > 0) due += (double)s->size / limits->data_rate;
+    if (due < at) at = due;
+  } else if (s->line_since >= 0 &&
+             s->line_since + limits->command_timeout < at) {
+    at = s->line_since + limits->command_timeout;
+  }
+  return at;
+}
+
+void smtp_server_tick(smtp_server *s, double now) {
+  double at = smtp_server_deadline(s);
+  bool held = s->now < s->hold;
+  s->now = now;
+  if (held || at < 0 || now < at || s->reported) return;
+  /* A peer that does not take the last reply either is left at once. */
+  if (s->state == ST_CLOSED)
+    smtp_buf_truncate(&s->out, 0);
+  else if (smtp_server_answer(s, SMTP_S_TIMEOUT) != 0)
+    s->error = SMTP_ENOMEM;
+}
+
+void smtp_server_end(smtp_server *s, smtp_situation why, bool now) {
+  if (s->state == ST_CLOSED) return;
+  s->ending = why;
+  if (!now) return;
+  s->asked = SMTP_SERVER_NONE;
+  s->hold = s->now;
+  if (smtp_server_answer(s, why) != 0) s->error = SMTP_ENOMEM;
+}
+
+/* ---- events ---------------------------------------------------------- */
+
+/* The replies that were written since the last event, as one fact. */
+static void fact(smtp_server *s, smtp_server_event *event) {
+  event->type = SMTP_SERVER_REPLY;
+  event->text = smtp_buf_data(&s->facts);
+  smtp_buf_consume(&s->facts, event->text.n);
+}
+
+/* The end of the content: what is remembered of it goes to the verdict. */
+static int message(smtp_server *s, smtp_server_event *event) {
+  s->ended = true;
+  event->type = s->asked = SMTP_SERVER_MESSAGE;
+  event->situation = s->refusal;
+  event->size = s->size;
+  event->seen = s->dot.seen;
+  return 1;
+}
+
+/* Holds the content against the rules; the first breach is what is said. */
+static void inspect(smtp_server *s, smtp_slice content) {
+  const smtp_server_config *c = s->config;
+  smtp_situation why = SMTP_S_NONE;
+  s->size += content.n;
+  if (!s->header.done) smtp_header_feed(&s->header, content);
+  if (s->size > c->limits.message_size)
+    why = SMTP_S_TOO_BIG;
+  else if (c->bare_newline == SMTP_BARE_REJECT &&
+           (s->dot.seen &
+            (SMTP_DOT_BARE_LF | SMTP_DOT_BARE_CR | SMTP_DOT_NUL)) != 0)
+    why = SMTP_S_BARE_NEWLINE;
+  else if (c->refuse_eightbit && s->body != SMTP_BODY_8BITMIME &&
+           (s->dot.seen & SMTP_DOT_EIGHTBIT) != 0)
+    why = SMTP_S_EIGHTBIT;
+  else if (s->header.size > c->limits.header)
+    why = SMTP_S_HEADER_SIZE;
+  else if (s->header.received >= c->limits.hops)
+    why = SMTP_S_HOPS;
+  if (s->refusal == SMTP_S_NONE) s->refusal = why;
+}
+
+/* Over the limit by half again: the peer does not listen, so we leave. */
+static bool drained(const smtp_server *s) {
+  uint64_t limit = s->config->limits.message_size;
+  return s->size > limit && s->size - limit > limit / 2;
+}
+
+/* NUL is dropped here and not in the decoder, which keeps what came. */
+static int mend(smtp_server *s, smtp_slice *content, bool last) {
+  const char *p = content->p, *end = p + content->n;
+  int r = 0;
+  smtp_buf_truncate(&s->mended, 0);
+  while (r == 0 && p < end) {
+    const char *nul = memchr(p, 0, (size_t)(end - p));
+    const char *stop = nul == NULL ? end : nul;
+    smtp_slice run = {p, (size_t)(stop - p)};
+    r = smtp_dot_encode(&s->mend, run, &s->mended);
+    p = nul == NULL ? end : nul + 1;
+  }
+  if (r == 0 && last) r = smtp_dot_finish(&s->mend, &s->mended);
+  *content = smtp_buf_data(&s->mended);
+  return r;
+}
+
+/* One slice of content, or its end. */
+static int body(smtp_server *s, smtp_server_event *event) {
+  smtp_slice data = smtp_buf_data(&s->in);
+  smtp_slice content;
+  size_t used, made;
+  int end;
+  if (s->handed >= 0) { /* a slow handler is not the peer's fault */
+    s->body_since += s->now - s->handed;
+    s->handed = -1;
+  }
+  if (s->ended) return message(s, event);
+  end = smtp_dot_decode(&s->dot, s->in.p + s->in.begin, data.n, &used, &made);
+  if (used == 0) return 0;
+  content = (smtp_slice){data.p, made};
+  smtp_buf_consume(&s->in, used);
+  inspect(s, content);
+  if (!end && s->refusal == SMTP_S_TOO_BIG && drained(s)) {
+    int r = smtp_server_answer(s, SMTP_S_TOO_BIG);
+    s->state = ST_CLOSED;
+    s->why = SMTP_S_TOO_BIG;
+    return r;
+  }
+  if (s->refusal == SMTP_S_NONE &&
+      s->config->bare_newline == SMTP_BARE_NORMALIZE) {
+    int r = mend(s, &content, end != 0);
+    if (r != 0) return s->error = r;
+  }
+  s->ended = end != 0;
+  if (s->refusal != SMTP_S_NONE || content.n == 0)
+    return s->ended ? message(s, event) : 0;
+  s->handed = s->now;
+  event->type = SMTP_SERVER_BODY;
+  event->text = content;
+  event->size = s->size;
+  return 1;
+}
+
+/* A line over the limit is dropped up to its CRLF, as it comes. */
+static int discard(smtp_server *s) {
+  smtp_slice data = smtp_buf_data(&s->in);
+  size_t i;
+  for (i = 0; i < data.n; i++) {
+    if (data.p[i] == '\n' && s->cr) break;
+    s->cr = data.p[i] == '\r';
+  }
+  if (i == data.n) {
+    smtp_buf_consume(&s->in, i);
+    return 0;
+  }
+  smtp_buf_consume(&s->in, i + 1);
+  s->discarding = false;
+  s->line_since = -1;
+  return smtp_server_answer(s, SMTP_S_LINE_LENGTH);
+}
+
+/* Reads one command; as smtp_server_next. */
+static int command(smtp_server *s, smtp_server_event *event) {
+  smtp_slice line;
+  if (s->ending != SMTP_S_NONE && (s->state & (ST_MAIL | ST_RCPT)) == 0)
+    return smtp_server_answer(s, s->ending);
+  if (s->discarding) return discard(s);
+  if (!smtp_buf_line(&s->in, &line)) {
+    size_t n = smtp_buf_length(&s->in);
+    if (n > 0 && s->line_since < 0) s->line_since = s->now;
+    if (n < s->config->limits.line) return 0;
+    s->discarding = true;
+    s->cr = false;
+    return discard(s);
+  }
+  s->line_since = -1;
+  if (s->config->trace && !s->traced) { /* told first, read at the next turn */
+    s->traced = true;
+    event->type = SMTP_SERVER_LINE;
+    event->text = line;
+    return 1;
+  }
+  s->traced = false;
+  smtp_buf_consume(&s->in, line.n); /* the bytes stay until the next feed */
+  if (line.n < 2 || line.p[line.n - 2] != '\r')
+    return smtp_server_answer(s, SMTP_S_BARE_LF);
+  if (line.n > s->config->limits.line)
+    return smtp_server_answer(s, SMTP_S_LINE_LENGTH);
+  line.n -= 2;
+  return smtp_server_line(s, line, event);
+}
+
+static int close_event(smtp_server *s, smtp_server_event *event) {
+  s->reported = true;
+  s->state = ST_CLOSED;
+  event->type = SMTP_SERVER_CLOSE;
+  event->situation = s->why;
+  return 1;
+}
+
+/* One turn: an event (1), something done (0), nothing to do (2), failure. */
+static int turn(smtp_server *s, smtp_server_event *event) {
+  size_t before = smtp_buf_length(&s->in);
+  bool discarding = s->discarding;
+  int r;
+  if (smtp_buf_length(&s->facts) > 0) {
+    fact(s, event);
+    return 1;
+  }
+  if (s->state == ST_CLOSED || s->now < s->hold) return 2;
+  if (s->reset_due) {
+    s->reset_due = false;
+    event->type = SMTP_SERVER_RESET;
+    return 1;
+  }
+  r = s->state == ST_BODY ? body(s, event) : command(s, event);
+  if (r != 0 || s->state == ST_CLOSED) return r;
+  return before == smtp_buf_length(&s->in) && discarding == s->discarding ? 2
+                                                                          : 0;
+}
+
+int smtp_server_next(smtp_server *s, smtp_server_event *event) {
+  int r = 0;
+  memset(event, 0, sizeof *event);
+  if (s->error != 0) return s->error;
+  if (s->asked != SMTP_SERVER_NONE) return SMTP_ESTATE;
+  if (s->state == ST_CONNECT) {
+    event->type = s->asked = SMTP_SERVER_CONNECT;
+    return 1;
+  }
+  while (r == 0) r = turn(s, event);
+  if (r < 0) return s->error = r;
+  if (r == 1) return 1;
+  if (s->reported || s->now < s->hold) return 0;
+  return s->eof || s->state == ST_CLOSED ? close_event(s, event) : 0;
+}

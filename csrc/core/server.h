@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** server.h: the server's side of an SMTP session (RFC 5321, 2920, 1870, 6152,
+** 2034) as a machine: bytes in, events out; verdicts in, replies out.
+**
+**   feed(bytes) -> next() -> event -> decide(verdict) -> peek() -> sent(n)
+**
+** An event that asks (smtp_server_asks) waits for its verdict; everything
+** else the machine answers by itself: grammar, order of commands, limits and
+** deadlines. Replies to a group of pipelined commands pile up and go out in
+** one write. Content of a message is given in slices of the input, so that
+** whoever does not ask for the next event makes the peer wait.
+*/
+#ifndef SMTP_SERVER_H
+#define SMTP_SERVER_H
+
+#include <stdbool.h>
+
+#include "mem.h"
+#include "param.h"
+#include "path.h"
+#include "smtp.h"
+#include "status.h"
+
+typedef struct smtp_server smtp_server;
+
+typedef enum smtp_server_event_type {
+  SMTP_SERVER_NONE,
+  SMTP_SERVER_CONNECT, /* asks: before the greeting */
+  SMTP_SERVER_HELO,    /* asks: text is the name, esmtp */
+  SMTP_SERVER_MAIL,    /* asks: path, mail */
+  SMTP_SERVER_RCPT,    /* asks: path */
+  SMTP_SERVER_DATA,    /* asks: whether content may come */
+  SMTP_SERVER_MESSAGE, /* asks: the content is at its end */
+  SMTP_SERVER_VRFY,    /* asks: text */
+  SMTP_SERVER_COMMAND, /* asks: an own verb; verb, text */
+  SMTP_SERVER_BODY,    /* content: text */
+  SMTP_SERVER_RESET,   /* fact: the transaction was dropped */
+  SMTP_SERVER_CLOSE,   /* fact: nothing follows; write what is left, close */
+  SMTP_SERVER_LINE,    /* fact, with trace: a command line came; text */
+  SMTP_SERVER_REPLY    /* fact, with trace: a reply was written; text */
+} smtp_server_event_type;
+
+/* Slices and path are borrowed until the next call of feed or next. */
+typedef struct smtp_server_event {
+  smtp_server_event_type type;
+  smtp_slice verb;
+  smtp_slice text;
+  bool esmtp;
+  const smtp_path *path;
+  smtp_mail_params mail;
+  smtp_slice params;        /* of MAIL and RCPT, as written */
+  smtp_situation situation; /* MESSAGE: why it is refused whatever the verdict
+                               says, or NONE; CLOSE: the last reply's reason,
+                               NONE when the peer went away */
+  uint64_t size;            /* BODY, MESSAGE: bytes of content so far */
+  unsigned seen;            /* MESSAGE: OR of enum smtp_dot_seen */
+} smtp_server_event;
+
+typedef enum smtp_verdict {
+  SMTP_VERDICT_NONE,    /* there is no handler for the step: accept */
+  SMTP_VERDICT_NOTHING, /* the handler returned nothing: RCPT is refused, a
+                           MESSAGE is 451, an own verb 451, others accepted */
+  SMTP_VERDICT_ACCEPT,  /* the default 2xx, or with the text */
+  SMTP_VERDICT_REFUSE,  /* the permanent refusal of the stage */
+  SMTP_VERDICT_FAIL,    /* 451 4.3.0 */
+  SMTP_VERDICT_REPLY    /* exactly code and text */
+} smtp_verdict;
+
+typedef enum smtp_bare_newline {
+  SMTP_BARE_REJECT,    /* read to the true end, then 550 5.5.2 */
+  SMTP_BARE_NORMALIZE, /* bare CR and LF become CRLF, NUL is dropped */
+  SMTP_BARE_RAW        /* passed on as they are: for tests */
+} smtp_bare_newline;
+
+/* 0 is not "no limit" but a limit of 0. Times are seconds. */
+typedef struct smtp_server_limits {
+  uint64_t message_size; /* content bytes, advertised by SIZE */
+  uint64_t header;       /* bytes of the header block */
+  size_t hops;           /* this many Received fields are a loop */
+  size_t recipients;     /* accepted ones of one message */
+  size_t messages;       /* of one session */
+  size_t errors;         /* errors of the peer; the first quarter is free, */
+                         /* each further one waits a second */
+  size_t junk;           /* NOOP RSET VRFY HELP between messages */
+  size_t line;           /* bytes of a command line with CRLF */
+  double idle_timeout;
+  double command_timeout; /* from a line's first byte to its last */
+  double data_rate;       /* bytes a second, after SMTP_DATA_GRACE seconds */
+} smtp_server_limits;
+
+#define SMTP_DATA_GRACE 30
+#define SMTP_RECIPIENTS_OVER 200 /* refused ones beyond, then 421 */
+
+typedef struct smtp_server_config {
+  smtp_slice hostname;  /* in the greeting and in HELO's reply */
+  smtp_slice verbs;     /* own verbs in upper case, parted by spaces */
+  bool strict;          /* syntax = "strict" */
+  bool trace;           /* gives LINE and REPLY */
+  bool refuse_eightbit; /* 8-bit content without BODY=8BITMIME: 550 5.6.3 */
+  smtp_bare_newline bare_newline;
+  smtp_server_limits limits;
+} smtp_server_config;
+
+/* The defaults of every field; hostname is "localhost". */
+SMTP_FUNC void smtp_server_config_init(smtp_server_config *config);
+
+/*
+** A new session; config is borrowed and must outlive it. NULL: no memory.
+** The first event is CONNECT.
+*/
+SMTP_FUNC smtp_server *smtp_server_new(const smtp_mem *mem,
+                                       const smtp_server_config *config,
+                                       double now);
+SMTP_FUNC void smtp_server_free(smtp_server *s);
+
+/*
+** Bytes from the peer: copied. Before anything was sent they are an early
+** talker's, and the session ends with 554. 0, or SMTP_ENOMEM.
+*/
+SMTP_FUNC int smtp_server_feed(smtp_server *s, const char *p, size_t n);
+
+/*
+** The same without a copy: room for the next bytes, as many as the state of
+** the session makes useful, and then how many came.
+*/
+SMTP_FUNC int smtp_server_space(smtp_server *s, char **place, size_t *room);
+SMTP_FUNC void smtp_server_fed(smtp_server *s, size_t n);
+
+/* The peer's stream has ended. */
+SMTP_FUNC void smtp_server_eof(smtp_server *s);
+
+/*
+** 1 and the next event; 0 when bytes (or time) are needed first. Negative: a
+** sticky failure, SMTP_ENOMEM; SMTP_ESTATE, not sticky, while a verdict is
+** due.
+*/
+SMTP_FUNC int smtp_server_next(smtp_server *s, smtp_server_event *event);
+
+/*
+** Answers the event that asked. Gives the code that is sent (2xx and 3xx:
+** the step was accepted), or a negative result: SMTP_ESTATE if no verdict is
+** due, SMTP_ENOMEM. A reply that may not be sent (code outside 2xx, 4xx, 5xx,
+** controls in the text) is sent as 451 4.3.0.
+*/
+SMTP_FUNC int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
+                                 smtp_slice text);
+
+/* What is to be written, and how much of it was. Empty while held back. */
+SMTP_FUNC smtp_slice smtp_server_peek(const smtp_server *s);
+SMTP_FUNC void smtp_server_sent(smtp_server *s, size_t n);
+
+/* False as long as nothing was sent: what the peer says is too early. */
+SMTP_FUNC bool smtp_server_spoke(const smtp_server *s);
+
+/* Tells the time; call it before feed, next and decide. */
+SMTP_FUNC void smtp_server_clock(smtp_server *s, double now);
+
+/*
+** When the session must be ticked if nothing came before; negative: never.
+** tick does what is due then: it ends a delay, or the session with 421.
+*/
+SMTP_FUNC double smtp_server_deadline(const smtp_server *s);
+SMTP_FUNC void smtp_server_tick(smtp_server *s, double now);
+
+/*
+** Ends the session with a situation's reply (421) as soon as it is between
+** commands; at once if now is true. For shutdown and for limits outside.
+*/
+SMTP_FUNC void smtp_server_end(smtp_server *s, smtp_situation why, bool now);
+
+/* True for an event that waits for a verdict. */
+SMTP_FUNC bool smtp_server_asks(smtp_server_event_type type);
+
+/* Between messages with no command at hand: may be closed without loss. */
+SMTP_FUNC bool smtp_server_idle(const smtp_server *s);
+
+#endif

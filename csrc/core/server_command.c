@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** server_command.c: the commands of a session (RFC 5321 section 4.1.1): a
+** table of the states in which each is legal and how it is checked, and what
+** an accepted one changes. A check gives 1 with an event that asks, 0 when it
+** answered by itself, or a failure.
+*/
+#include "ascii.h"
+#include "server_state.h"
+
+typedef int check(smtp_server *s, const smtp_command *c,
+                  smtp_server_event *event);
+
+static unsigned path_flags(const smtp_server *s, unsigned flags) {
+  return s->config->strict ? flags | SMTP_PATH_STRICT : flags;
+}
+
+/* The event asks: its verdict is due before the next one. */
+static int ask(smtp_server *s, smtp_server_event *event,
+               smtp_server_event_type type) {
+  event->type = s->asked = type;
+  return 1;
+}
+
+/* NOOP, RSET, VRFY and HELP between messages; beyond the limit it is over. */
+static bool junk(smtp_server *s) {
+  return ++s->junk > s->config->limits.junk;
+}
+
+void smtp_server_drop(smtp_server *s) {
+  if ((s->state & (ST_MAIL | ST_RCPT | ST_BODY)) != 0) s->state = ST_READY;
+  s->recipients = s->over = 0;
+  s->refusal = SMTP_S_NONE;
+  s->size = 0;
+  s->ended = false;
+  s->handed = -1;
+}
+
+/* ---- checks ---------------------------------------------------------- */
+
+static int check_helo(smtp_server *s, const smtp_command *c,
+                      smtp_server_event *event) {
+  if (smtp_path_check_domain(c->args, path_flags(s, 0)) != 0)
+    return smtp_server_answer(s, SMTP_S_BAD_HELO);
+  s->greets_esmtp = event->esmtp = c->verb == SMTP_VERB_EHLO;
+  event->text = c->args;
+  return ask(s, event, SMTP_SERVER_HELO);
+}
+
+/* The path of MAIL or RCPT: 0, or the situation that it is in. */
+static smtp_situation parse_path(smtp_server *s, const smtp_command *c,
+                                 smtp_slice word, unsigned flags,
+                                 smtp_situation bad, smtp_slice *params) {
+  int r =
+      smtp_command_path(c->args, word, path_flags(s, flags), &s->path, params);
+  if (r == SMTP_ETOOBIG) return SMTP_S_PATH_LENGTH;
+  if (r != 0) return bad;
+  if (s->path.eightbit) return SMTP_S_NEEDS_UTF8;
+  return SMTP_S_NONE;
+}
+
+/* What a result of parsing parameters means; HELO allows none at all. */
+static smtp_situation params_situation(const smtp_server *s, int result,
+                                       smtp_slice params) {
+  if (result == SMTP_EINVALID || (!s->esmtp && params.n > 0))
+    return SMTP_S_UNKNOWN_PARAM;
+  return result == 0 ? SMTP_S_NONE : SMTP_S_SYNTAX;
+}
+
+static int check_mail(smtp_server *s, const smtp_command *c,
+                      smtp_server_event *event) {
+  const smtp_server_limits *limits = &s->config->limits;
+  smtp_slice params;
+  smtp_situation why;
+  if (s->messages >= limits->messages)
+    return smtp_server_answer(s, SMTP_S_MESSAGES);
+  why = parse_path(s, c, SMTP_LIT("FROM:"), SMTP_PATH_NULL, SMTP_S_BAD_SENDER,
+                   &params);
+  if (why == SMTP_S_NONE)
+    why = params_situation(s, smtp_mail_params_parse(&event->mail, params),
+                           params);
+  if (why == SMTP_S_NONE && event->mail.size > limits->message_size)
+    why = SMTP_S_TOO_BIG;
+  if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
+  s->body = event->mail.body;
+  event->path = &s->path;
+  event->params = params;
+  return ask(s, event, SMTP_SERVER_MAIL);
+}
+
+static int check_rcpt(smtp_server *s, const smtp_command *c,
+                      smtp_server_event *event) {
+  smtp_slice params;
+  smtp_situation why;
+  if (s->recipients >= s->config->limits.recipients)
+    return smtp_server_answer(s, ++s->over > SMTP_RECIPIENTS_OVER
+                                     ? SMTP_S_ALL_RECIPIENTS
+                                     : SMTP_S_RECIPIENTS);
+  why = parse_path(s, c, SMTP_LIT("TO:"), SMTP_PATH_POSTMASTER,
+                   SMTP_S_BAD_RECIPIENT, &params);
+  if (why == SMTP_S_NONE)
+    why = params_situation(s, smtp_rcpt_params_parse(params), params);
+  if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
+  event->path = &s->path;
+  event->params = params;
+  return ask(s, event, SMTP_SERVER_RCPT);
+}
+
+static int check_data(smtp_server *s, const smtp_command *c,
+                      smtp_server_event *event) {
+  if (c->args.n > 0) return smtp_server_answer(s, SMTP_S_NO_ARGUMENT);
+  return ask(s, event, SMTP_SERVER_DATA);
+}
+
+static int check_rset(smtp_server *s, const smtp_command *c,
+                      smtp_server_event *event) {
+  (void)event;
+  if (c->args.n > 0) return smtp_server_answer(s, SMTP_S_NO_ARGUMENT);
+  if (junk(s)) return smtp_server_answer(s, SMTP_S_JUNK);
+  s->reset_due = (s->state & (ST_MAIL | ST_RCPT)) != 0;
+  smtp_server_drop(s);
+  return smtp_server_answer(s, SMTP_S_RESET);
+}
+
+static int check_noop(smtp_server *s, const smtp_command *c,
+                      smtp_server_event *event) {
+  (void)c;
+  (void)event;
+  return smtp_server_answer(s, junk(s) ? SMTP_S_JUNK : SMTP_S_NOOP);
+}
+
+static int check_help(smtp_server *s, const smtp_command *c,
+                      smtp_server_event *event) {
+  (void)c;
+  (void)event;
+  return smtp_server_answer(s, junk(s) ? SMTP_S_JUNK : SMTP_S_HELP);
+}
+
+static int check_vrfy(smtp_server *s, const smtp_command *c,
+                      smtp_server_event *event) {
+  if (junk(s)) return smtp_server_answer(s, SMTP_S_JUNK);
+  if (c->args.n == 0) return smtp_server_answer(s, SMTP_S_SYNTAX);
+  if (smtp_ascii_eightbit(c->args))
+    return smtp_server_answer(s, SMTP_S_NEEDS_UTF8);
+  event->text = c->args;
+  return ask(s, event, SMTP_SERVER_VRFY);
+}
+
+static int check_quit(smtp_server *s, const smtp_command *c,
+                      smtp_server_event *event) {
+  (void)event;
+  return smtp_server_answer(s,
+                            c->args.n > 0 ? SMTP_S_NO_ARGUMENT : SMTP_S_QUIT);
+}
+
+static int check_own(smtp_server *s, const smtp_command *c,
+                     smtp_server_event *event) {
+  event->verb = c->name;
+  event->text = c->args;
+  return ask(s, event, SMTP_SERVER_COMMAND);
+}
+
+/* ---- the table ------------------------------------------------------- */
+
+#define ANY (ST_START | ST_READY | ST_MAIL | ST_RCPT)
+
+/* ends: nothing may be pipelined behind it (RFC 2920 section 3.1). A verb
+** without a check has its place here and is not implemented yet. */
+static const struct {
+  unsigned states;
+  bool ends;
+  check *check;
+} commands[SMTP_VERB_COUNT] = {
+    [SMTP_VERB_HELO] = {ANY, true, check_helo},
+    [SMTP_VERB_EHLO] = {ANY, true, check_helo},
+    [SMTP_VERB_LHLO] = {ANY, true, NULL},
+    [SMTP_VERB_MAIL] = {ST_READY, false, check_mail},
+    [SMTP_VERB_RCPT] = {ST_MAIL | ST_RCPT, false, check_rcpt},
+    [SMTP_VERB_DATA] = {ST_RCPT, true, check_data},
+    [SMTP_VERB_BDAT] = {ANY, false, NULL},
+    [SMTP_VERB_RSET] = {ANY, false, check_rset},
+    [SMTP_VERB_NOOP] = {ANY, true, check_noop},
+    [SMTP_VERB_VRFY] = {ANY, true, check_vrfy},
+    [SMTP_VERB_EXPN] = {ANY, true, NULL},
+    [SMTP_VERB_HELP] = {ANY, true, check_help},
+    [SMTP_VERB_QUIT] = {ANY | ST_REFUSED, true, check_quit},
+    [SMTP_VERB_STARTTLS] = {ANY, true, NULL},
+    [SMTP_VERB_AUTH] = {ANY, true, NULL},
+};
+
+/* True if the name is one of the own verbs of the configuration. */
+static bool is_own(const smtp_server *s, smtp_slice name) {
+  smtp_slice all = s->config->verbs;
+  size_t i = 0;
+  while (i < all.n) {
+    size_t from = i;
+    while (i < all.n && all.p[i] != ' ') i++;
+    if (smtp_ascii_equal((smtp_slice){all.p + from, i - from}, name))
+      return true;
+    i++;
+  }
+  return false;
+}
+
+/* What every line must be, before its verb is looked at (security.md). */
+static smtp_situation check_bytes(smtp_slice line) {
+  size_t i;
+  for (i = 0; i < line.n; i++)
+    if (line.p[i] == 0) return SMTP_S_NUL;
+  return smtp_utf8_valid(line) ? SMTP_S_NONE : SMTP_S_NOT_UTF8;
+}
+
+static int other(smtp_server *s, const smtp_command *c, smtp_slice line) {
+  if (smtp_command_foreign(line)) return smtp_server_answer(s, SMTP_S_FOREIGN);
+  return smtp_server_answer(s, c->verb == SMTP_VERB_OTHER ||
+                                       c->verb == SMTP_VERB_LHLO
+                                   ? SMTP_S_UNKNOWN
+                                   : SMTP_S_NOT_IMPLEMENTED);
+}
+
+int smtp_server_line(smtp_server *s, smtp_slice line,
+                     smtp_server_event *event) {
+  smtp_command c = {SMTP_VERB_OTHER, {"", 0}, {"", 0}};
+  smtp_situation why = check_bytes(line);
+  if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
+  if (smtp_command_parse(&c, line) != 0) return other(s, &c, line);
+  if (commands[c.verb].ends && smtp_buf_length(&s->in) > 0)
+    return smtp_server_answer(s, SMTP_S_PIPELINING);
+  if (s->state == ST_REFUSED && c.verb != SMTP_VERB_QUIT)
+    return smtp_server_answer(s, SMTP_S_SEQUENCE);
+  if ((commands[c.verb].check == NULL || c.verb == SMTP_VERB_HELP) &&
+      is_own(s, c.name))
+    return check_own(s, &c, event);
+  if (commands[c.verb].check == NULL) return other(s, &c, line);
+  if ((commands[c.verb].states & (unsigned)s->state) == 0)
+    return smtp_server_answer(s, c.verb == SMTP_VERB_DATA && s->state == ST_MAIL
+                                     ? SMTP_S_NO_RECIPIENTS
+                                     : SMTP_S_SEQUENCE);
+  return commands[c.verb].check(s, &c, event);
+}
+
+/* ---- after the verdict ----------------------------------------------- */
+
+/* The content begins: everything that is known of a message starts anew. */
+static void begin(smtp_server *s) {
+  s->state = ST_BODY;
+  s->body_since = s->now;
+  smtp_dot_decoder_init(&s->dot);
+  smtp_dot_encoder_init(&s->mend, 0);
+  smtp_header_init(&s->header);
+}
+
+void smtp_server_proceed(smtp_server *s, int code) {
+  smtp_server_event_type asked = s->asked;
+  bool good = code < 400;
+  s->asked = SMTP_SERVER_NONE;
+  s->active = s->now;
+  if (s->state == ST_CLOSED) return;
+  switch (asked) {
+  case SMTP_SERVER_CONNECT: s->state = good ? ST_START : ST_REFUSED; break;
+  case SMTP_SERVER_HELO:
+    if (!good) break;
+    s->reset_due = (s->state & (ST_MAIL | ST_RCPT)) != 0;
+    smtp_server_drop(s);
+    s->state = ST_READY;
+    s->esmtp = s->greets_esmtp;
+    break;
+  case SMTP_SERVER_MAIL:
+    if (good) s->state = ST_MAIL;
+    break;
+  case SMTP_SERVER_RCPT:
+    if (!good) break;
+    s->state = ST_RCPT;
+    s->recipients++;
+    break;
+  case SMTP_SERVER_DATA:
+    if (good) begin(s);
+    break;
+  case SMTP_SERVER_MESSAGE:
+    smtp_server_drop(s);
+    s->junk = 0;
+    if (good) s->messages++;
+    break;
+  default: break;
+  }
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** server_reply.c: from a verdict or a situation to the reply on the wire, in
+** one place for every driver. A text of a handler is never trusted: what may
+** not be sent becomes 451 4.3.0.
+*/
+#include "ehlo.h"
+#include "reply.h"
+#include "server_state.h"
+
+/* After so many errors each further one waits this long, in seconds. */
+#define ERROR_DELAY 1.0
+#define ERRORS_FREE(limit) ((limit) / 4)
+
+/* Notes for the trace what was just appended behind the first from bytes. */
+static int note(smtp_server *s, size_t from) {
+  smtp_slice out = smtp_buf_data(&s->out);
+  if (!s->config->trace) return 0;
+  return smtp_buf_append(&s->facts, out.p + from, out.n - from);
+}
+
+/* Appends a reply; a code of 421 is the last one of a session. */
+static int put(smtp_server *s, int code, smtp_status status, smtp_slice text) {
+  size_t from = smtp_buf_length(&s->out);
+  int r = smtp_reply_format(&s->out, code, status, text);
+  if (r != 0) return r;
+  if (code == 421) s->state = ST_CLOSED;
+  return note(s, from);
+}
+
+static smtp_slice text_of(const smtp_default *d) {
+  size_t n = 0;
+  while (d->text[n] != '\0') n++;
+  return (smtp_slice){d->text, n};
+}
+
+/* The peer's own errors are counted, and slow it down. */
+static bool is_error(smtp_situation situation) {
+  return situation >= SMTP_S_UNKNOWN && situation <= SMTP_S_PIPELINING;
+}
+
+static bool closes(smtp_situation situation) {
+  return situation == SMTP_S_QUIT || situation == SMTP_S_BARE_LF ||
+         situation == SMTP_S_EARLY || situation == SMTP_S_PIPELINING;
+}
+
+int smtp_server_answer(smtp_server *s, smtp_situation situation) {
+  const smtp_default *d;
+  int r;
+  if (is_error(situation) && !closes(situation)) {
+    size_t limit = s->config->limits.errors;
+    if (++s->errors > limit)
+      situation = SMTP_S_ERRORS;
+    else if (s->errors > ERRORS_FREE(limit))
+      s->hold = s->now + ERROR_DELAY;
+  }
+  d = smtp_status_of(situation);
+  r = put(s, d->code, d->status, text_of(d));
+  if (r != 0) return r;
+  if (closes(situation)) s->state = ST_CLOSED;
+  if (s->state == ST_CLOSED) s->why = situation;
+  return 0;
+}
+
+/* ---- verdicts -------------------------------------------------------- */
+
+/* What each step says when it goes well and when it is refused. */
+static const struct {
+  smtp_situation ok, no;
+} stages[] = {
+    [SMTP_SERVER_CONNECT] = {SMTP_S_GREETING, SMTP_S_NO_CONNECT},
+    [SMTP_SERVER_HELO] = {SMTP_S_HELO, SMTP_S_NO_HELO},
+    [SMTP_SERVER_MAIL] = {SMTP_S_MAIL, SMTP_S_NO_MAIL},
+    [SMTP_SERVER_RCPT] = {SMTP_S_RCPT, SMTP_S_NO_RCPT},
+    [SMTP_SERVER_DATA] = {SMTP_S_DATA, SMTP_S_NO_DATA},
+    [SMTP_SERVER_MESSAGE] = {SMTP_S_MESSAGE, SMTP_S_NO_MESSAGE},
+    [SMTP_SERVER_VRFY] = {SMTP_S_VRFY, SMTP_S_NO_VRFY},
+    [SMTP_SERVER_COMMAND] = {SMTP_S_COMMAND, SMTP_S_NO_COMMAND},
+};
+
+/* The situation of a verdict that brings no reply of its own. */
+static smtp_situation situation_of(smtp_server_event_type stage,
+                                   smtp_verdict verdict) {
+  switch (verdict) {
+  case SMTP_VERDICT_REFUSE: return stages[stage].no;
+  case SMTP_VERDICT_FAIL: return SMTP_S_FAILED;
+  case SMTP_VERDICT_NOTHING:
+    if (stage == SMTP_SERVER_RCPT) return SMTP_S_NO_RCPT;
+    if (stage == SMTP_SERVER_MESSAGE) return SMTP_S_NOT_TAKEN;
+    if (stage == SMTP_SERVER_COMMAND) return SMTP_S_FAILED;
+    break;
+  default: break;
+  }
+  return stages[stage].ok;
+}
+
+/* The reply to EHLO: the name and what is offered. */
+static int put_ehlo(smtp_server *s) {
+  size_t from = smtp_buf_length(&s->out);
+  smtp_ehlo ehlo = {SMTP_EXT_PIPELINING | SMTP_EXT_SIZE | SMTP_EXT_8BITMIME |
+                        SMTP_EXT_ENHANCEDSTATUSCODES,
+                    s->config->limits.message_size};
+  smtp_slice none = {"", 0};
+  int r = smtp_ehlo_format(&s->out, s->config->hostname, &ehlo, none);
+  return r != 0 ? r : note(s, from);
+}
+
+/* Greeting, HELO's reply and QUIT's begin with our name (RFC 5321 section
+** 4.2); text may be empty. */
+static int put_named(smtp_server *s, int code, smtp_status status,
+                     smtp_slice text) {
+  smtp_buf line;
+  int r;
+  smtp_buf_init(&line, s->mem, SMTP_REPLY_MAX);
+  r = smtp_buf_append_slice(&line, s->config->hostname);
+  if (r == 0 && text.n > 0) r = smtp_buf_append(&line, " ", 1);
+  if (r == 0) r = smtp_buf_append_slice(&line, text);
+  if (r == 0) r = put(s, code, status, smtp_buf_data(&line));
+  smtp_buf_clear(&line);
+  return r;
+}
+
+/* A step that was accepted, with the default text if there is none. */
+static int put_ok(smtp_server *s, smtp_situation ok, int code,
+                  smtp_status status, smtp_slice text) {
+  const smtp_default *d = smtp_status_of(ok);
+  if (ok == SMTP_S_HELO && s->greets_esmtp) return put_ehlo(s);
+  if (text.n == 0 && ok != SMTP_S_HELO) text = text_of(d);
+  if (ok == SMTP_S_GREETING || ok == SMTP_S_HELO)
+    return put_named(s, code, status, text);
+  return put(s, code, status, text);
+}
+
+/* The code that a stage can send in place of the one that was asked for. */
+static int code_at(smtp_server_event_type stage, int code) {
+  if (stage == SMTP_SERVER_CONNECT && code >= 400)
+    return code < 500 ? 421 : 554;
+  if (stage == SMTP_SERVER_CONNECT && code < 300) return 220;
+  if (stage == SMTP_SERVER_DATA && code < 400) return 354;
+  return code;
+}
+
+static bool may_send(smtp_server_event_type stage, int code) {
+  if (stage == SMTP_SERVER_DATA && code == 354) return true;
+  return (code >= 200 && code < 300) || (code >= 400 && code < 560);
+}
+
+/* A reply of the handler's own: text with or without an enhanced code. */
+static int put_own(smtp_server *s, smtp_server_event_type stage, int code,
+                   smtp_slice text) {
+  smtp_situation ok = stages[stage].ok;
+  smtp_status status = {0, 0, 0};
+  size_t used = 0;
+  if (!may_send(stage, code)) return SMTP_EINVALID;
+  code = code_at(stage, code);
+  if (smtp_status_parse(&status, text, &used) &&
+      status.class_ == (unsigned)code / 100) {
+    text = (smtp_slice){text.p + used, text.n - used};
+    if (smtp_status_for(ok, code).class_ == 0) status.class_ = 0;
+  } else {
+    status = smtp_status_for(ok, code);
+  }
+  if (code < 400) return put_ok(s, ok, code, status, text);
+  if (text.n == 0) text = text_of(smtp_status_of(stages[stage].no));
+  return put(s, code, status, text);
+}
+
+/* The reply of a situation that a verdict came to; gives its code. */
+static int put_situation(smtp_server *s, smtp_server_event_type stage,
+                         smtp_situation situation) {
+  const smtp_default *d = smtp_status_of(situation);
+  int code = code_at(stage, d->code);
+  smtp_status status = d->status;
+  smtp_slice none = {"", 0};
+  int r;
+  if (situation == stages[stage].ok) {
+    r = put_ok(s, situation, code, status, none);
+  } else {
+    if (smtp_status_for(stages[stage].ok, code).class_ == 0) status.class_ = 0;
+    r = put(s, code, status, text_of(d));
+  }
+  return r != 0 ? r : code;
+}
+
+int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
+                       smtp_slice text) {
+  smtp_server_event_type stage = s->asked;
+  smtp_situation why = s->refusal;
+  int r = SMTP_EINVALID;
+  if (s->error != 0) return s->error;
+  if (stage == SMTP_SERVER_NONE) return SMTP_ESTATE;
+  if (verdict == SMTP_VERDICT_ACCEPT && text.n > 0) {
+    verdict = SMTP_VERDICT_REPLY;
+    code = smtp_status_of(stages[stage].ok)->code;
+  }
+  if (stage == SMTP_SERVER_MESSAGE && why != SMTP_S_NONE) {
+    r = put_situation(s, stage, why); /* the breach wins over the verdict */
+  } else if (verdict == SMTP_VERDICT_REPLY) {
+    r = put_own(s, stage, code, text);
+    if (r == 0) r = code_at(stage, code);
+    if (r == SMTP_EINVALID) r = put_situation(s, stage, SMTP_S_FAILED);
+  } else {
+    r = put_situation(s, stage, situation_of(stage, verdict));
+  }
+  if (r < 0) return s->error = r;
+  if (s->state == ST_CLOSED) s->why = why != SMTP_S_NONE ? why : SMTP_S_FAILED;
+  smtp_server_proceed(s, r);
+  return r;
+}

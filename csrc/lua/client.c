@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** client.c: "smtp.client_session": the core's client machine and, unless it
+** is driven in memory, a socket. client:step() is the inner step of a
+** connection: it gives the next reply, or writes and reads and tries again,
+** or says what to wait for.
+*/
+#include <errno.h>
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "../core/client.h"
+#include "../net/pump.h"
+#include "../net/socket.h"
+#include "open.h"
+#include "push.h"
+#include "socket.h"
+#include "support.h"
+
+#define CLIENT "smtp.client_session"
+#define PARAMS_MAX 16
+
+typedef struct client {
+  smtp_client *machine; /* NULL: closed */
+  smtp_pump pump;
+} client;
+
+static int verb_space(void *m, char **place, size_t *room) {
+  return smtp_client_space(m, place, room);
+}
+
+static void verb_fed(void *m, size_t n) {
+  smtp_client_fed(m, n);
+}
+
+static void verb_eof(void *m) {
+  smtp_client_eof(m);
+}
+
+static smtp_slice verb_peek(void *m) {
+  return smtp_client_peek(m);
+}
+
+static void verb_sent(void *m, size_t n) {
+  smtp_client_sent(m, n);
+}
+
+static const smtp_machine verbs = {verb_space, verb_fed, verb_eof, verb_peek,
+                                   verb_sent};
+
+static client *check(lua_State *L) {
+  client *c = luaL_checkudata(L, 1, CLIENT);
+  if (c->machine == NULL) luaL_error(L, "connection is closed");
+  return c;
+}
+
+static client *check_socket(lua_State *L) {
+  client *c = check(L);
+  if (c->pump.fd < 0) luaL_error(L, "client has no socket");
+  return c;
+}
+
+/* The extensions whose keywords are keys of the table at t. */
+static unsigned disable_mask(lua_State *L, int t) {
+  unsigned mask = 0;
+  if (!lua_istable(L, t)) return 0;
+  lua_pushnil(L);
+  while (lua_next(L, t) != 0) { /* key, value */
+    if (lua_type(L, -2) == LUA_TSTRING && lua_toboolean(L, -1)) {
+      smtp_slice key;
+      key.p = lua_tolstring(L, -2, &key.n);
+      mask |= smtp_ehlo_extension(key);
+    }
+    lua_pop(L, 1);
+  }
+  return mask;
+}
+
+/* core.client([socket [, disable [, strict_body]]]): takes the socket. */
+static int client_new(lua_State *L) {
+  smtp_client_config config = {0, false};
+  bool socket = !lua_isnoneornil(L, 1);
+  client *c;
+  lua_settop(L, 3);
+  config.disable = disable_mask(L, 2);
+  config.strict_body = lua_toboolean(L, 3);
+  c = lua_newuserdatauv(L, sizeof *c, 0);
+  c->machine = NULL;
+  smtp_pump_init(&c->pump, &verbs, NULL, -1);
+  luaL_setmetatable(L, CLIENT);
+  if (socket) c->pump.fd = smtp_check_socket_take(L, 1);
+  c->machine = smtp_client_new(smtp_mem_libc(), &config);
+  if (c->machine == NULL) return luaL_error(L, "not enough memory");
+  c->pump.m = c->machine;
+  c->pump.readable = false; /* the greeting takes a round trip at least */
+  return 1;
+}
+
+static int client_close(lua_State *L) {
+  client *c = luaL_checkudata(L, 1, CLIENT);
+  if (c->pump.fd >= 0) smtp_socket_close(c->pump.fd);
+  c->pump.fd = -1;
+  smtp_client_free(c->machine);
+  c->machine = NULL;
+  return 0;
+}
+
+static int client_abort(lua_State *L) {
+  client *c = check(L);
+  if (c->pump.fd >= 0) smtp_socket_abort(c->pump.fd);
+  c->pump.fd = -1;
+  return client_close(L);
+}
+
+/* nil, kind, sentence [, errno name] */
+static int fail(lua_State *L, client *c, int r) {
+  if (r == SMTP_ESYSTEM) {
+    smtp_push_errno(L, errno, NULL); /* nil, message, name */
+    lua_pushliteral(L, "system");
+    lua_insert(L, -3); /* nil, "system", message, name */
+    return 4;
+  }
+  lua_pushnil(L);
+  if (r == SMTP_EPROTOCOL) {
+    lua_pushliteral(L, "protocol");
+    lua_pushstring(L, smtp_client_reason(c->machine));
+  } else if (r == SMTP_ECLOSED) {
+    lua_pushliteral(L, "closed");
+    lua_pushliteral(L, "the server closed the connection");
+  } else {
+    return luaL_error(L, "not enough memory");
+  }
+  return 3;
+}
+
+static const char *step_name(smtp_client_step step) {
+  static const char *const names[] = {"unasked", "greeting", "ehlo",  "mail",
+                                      "rcpt",    "data",     "final", "rset",
+                                      "quit",    "command"};
+  return names[step];
+}
+
+/* Pushes what next gave: step name, reply table; or nothing; or a failure. */
+static int push_next(lua_State *L, client *c, int r,
+                     const smtp_client_event *e) {
+  if (r < 0) return fail(L, c, r);
+  if (r == 0) return 0;
+  lua_pushstring(L, step_name(e->step));
+  smtp_push_reply(L, e->reply, e->status);
+  return 2;
+}
+
+/* client:next() -> step, reply | nothing | nil, kind, sentence: in memory. */
+static int client_next(lua_State *L) {
+  client *c = check(L);
+  smtp_client_event e;
+  int r = smtp_client_next(c->machine, &e);
+  return push_next(L, c, r, &e);
+}
+
+static int wait_for(lua_State *L, const char *what) {
+  lua_pushboolean(L, 0);
+  lua_pushstring(L, what);
+  return 2;
+}
+
+/*
+** client:step() -> step, reply | false, "r" or "rw" (what to wait for) |
+** nil, kind, sentence, errno name. It reads while it cannot write, so that
+** two full pipes never wait for each other (RFC 2920 section 3.1). A write
+** that fails is told only when there is no reply left that explains it.
+*/
+static int client_step(lua_State *L) {
+  client *c = check_socket(L);
+  for (;;) {
+    smtp_client_event e;
+    int r = smtp_client_next(c->machine, &e);
+    int w;
+    if (r != 0) return push_next(L, c, r, &e);
+    w = smtp_pump_flush(&c->pump);
+    if (w == SMTP_ESYSTEM) {
+      int saved = errno;
+      c->pump.readable = true;
+      if (smtp_pump_receive(&c->pump) > 0) continue;
+      errno = saved;
+      return fail(L, c, SMTP_ESYSTEM);
+    }
+    r = smtp_pump_receive(&c->pump);
+    if (r == SMTP_EBUSY) return wait_for(L, w == SMTP_EBUSY ? "rw" : "r");
+    if (r < 0) return fail(L, c, r);
+  }
+}
+
+/* client:flush() -> true | false (wait for "rw", then step or flush) | nil,
+** kind, sentence, errno name. A reply that came early is left for step. */
+static int client_flush(lua_State *L) {
+  client *c = check_socket(L);
+  int r = smtp_pump_flush(&c->pump);
+  if (r == SMTP_ESYSTEM) return fail(L, c, r);
+  lua_pushboolean(L, r == 0);
+  return 1;
+}
+
+/* true | nil, "busy" | "state" | "invalid" */
+static int push_submitted(lua_State *L, client *c, int r) {
+  (void)c;
+  if (r == 0) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  if (r == SMTP_EBUSY)
+    lua_pushliteral(L, "busy");
+  else if (r == SMTP_EINVALID)
+    lua_pushliteral(L, "invalid");
+  else if (r == SMTP_ENOMEM)
+    return luaL_error(L, "not enough memory");
+  else
+    lua_pushliteral(L, "state");
+  return 2;
+}
+
+/* client:submit(name [, args]) */
+static int client_submit(lua_State *L) {
+  client *c = check(L);
+  smtp_slice name, args;
+  name.p = luaL_checklstring(L, 2, &name.n);
+  args.p = luaL_optlstring(L, 3, "", &args.n);
+  return push_submitted(L, c, smtp_client_submit(c->machine, name, args));
+}
+
+/* Reads { key, value, key, value ... }; true is a key without a value. The
+** strings belong to the table. */
+static size_t check_params(lua_State *L, int t, smtp_param *params) {
+  size_t n = 0;
+  lua_Integer i, last;
+  if (lua_isnoneornil(L, t)) return 0;
+  luaL_checktype(L, t, LUA_TTABLE);
+  last = (lua_Integer)lua_rawlen(L, t);
+  luaL_argcheck(L, last <= 2 * PARAMS_MAX, t, "too many parameters");
+  for (i = 1; i < last; i += 2) {
+    smtp_param *p = &params[n++];
+    lua_rawgeti(L, t, i);
+    p->key.p = luaL_checklstring(L, -1, &p->key.n);
+    p->has_value = lua_rawgeti(L, t, i + 1) == LUA_TSTRING;
+    if (p->has_value) p->value.p = lua_tolstring(L, -1, &p->value.n);
+    lua_pop(L, 2);
+  }
+  return n;
+}
+
+/* client:submit_path("MAIL" | "RCPT", mailbox [, params]) */
+static int client_submit_path(lua_State *L) {
+  static const char *const names[] = {"MAIL", "RCPT", NULL};
+  static const smtp_verb verb[] = {SMTP_VERB_MAIL, SMTP_VERB_RCPT};
+  client *c = check(L);
+  int i = luaL_checkoption(L, 2, NULL, names);
+  smtp_param params[PARAMS_MAX];
+  smtp_path path;
+  smtp_slice text;
+  size_t used, n;
+  text.p = luaL_checklstring(L, 3, &text.n);
+  n = check_params(L, 4, params);
+  if (smtp_path_parse(&path, text,
+                      SMTP_PATH_BARE | SMTP_PATH_STRICT | SMTP_PATH_NULL |
+                          SMTP_PATH_POSTMASTER,
+                      &used) != 0 ||
+      used != text.n)
+    return push_submitted(L, c, SMTP_EINVALID);
+  return push_submitted(
+      L, c, smtp_client_submit_path(c->machine, verb[i], &path, params, n));
+}
+
+/* client:body(bytes [, first]) -> how many were taken | nil, "invalid" |
+** nil, "state" */
+static int client_body(lua_State *L) {
+  client *c = check(L);
+  smtp_slice all;
+  size_t first, taken;
+  int r;
+  all.p = luaL_checklstring(L, 2, &all.n);
+  first = (size_t)luaL_optinteger(L, 3, 1) - 1;
+  luaL_argcheck(L, first <= all.n, 3, "beyond the end");
+  r = smtp_client_body(c->machine, (smtp_slice){all.p + first, all.n - first},
+                       &taken);
+  if (r != 0) return push_submitted(L, c, r);
+  lua_pushinteger(L, (lua_Integer)taken);
+  return 1;
+}
+
+static int client_finish(lua_State *L) {
+  client *c = check(L);
+  return push_submitted(L, c, smtp_client_finish(c->machine));
+}
+
+static int client_feed(lua_State *L) {
+  client *c = check(L);
+  size_t n;
+  const char *p = luaL_checklstring(L, 2, &n);
+  return push_submitted(L, c, smtp_client_feed(c->machine, p, n));
+}
+
+static int client_eof(lua_State *L) {
+  smtp_client_eof(check(L)->machine);
+  return 0;
+}
+
+static int client_peek(lua_State *L) {
+  smtp_push_slice(L, smtp_client_peek(check(L)->machine));
+  return 1;
+}
+
+static int client_sent(lua_State *L) {
+  client *c = check(L);
+  lua_Integer n = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, n >= 0 && (lua_Unsigned)n <= smtp_client_peek(c->machine).n,
+                2, "more than there is");
+  smtp_client_sent(c->machine, (size_t)n);
+  return 0;
+}
+
+/* client:awaits() -> the step that the next reply answers | "unasked" */
+static int client_awaits(lua_State *L) {
+  lua_pushstring(L, step_name(smtp_client_awaits(check(L)->machine)));
+  return 1;
+}
+
+static int client_outstanding(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)smtp_client_outstanding(check(L)->machine));
+  return 1;
+}
+
+static int client_usable(lua_State *L) {
+  client *c = luaL_checkudata(L, 1, CLIENT);
+  lua_pushboolean(L, c->machine != NULL && smtp_client_usable(c->machine));
+  return 1;
+}
+
+/* client:pending() -> bytes that wait to be written */
+static int client_pending(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)smtp_client_peek(check(L)->machine).n);
+  return 1;
+}
+
+static int client_pollfd(lua_State *L) {
+  lua_pushinteger(L, check_socket(L)->pump.fd);
+  return 1;
+}
+
+static int client_events(lua_State *L) {
+  client *c = check(L);
+  lua_pushstring(L, smtp_client_peek(c->machine).n > 0 ? "rw" : "r");
+  return 1;
+}
+
+static int client_timeout(lua_State *L) {
+  check(L);
+  return 0; /* its phases are timed in Lua */
+}
+
+void smtp_open_client(lua_State *L) {
+  static const luaL_Reg methods[] = {{"step", client_step},
+                                     {"next", client_next},
+                                     {"flush", client_flush},
+                                     {"submit", client_submit},
+                                     {"submit_path", client_submit_path},
+                                     {"body", client_body},
+                                     {"finish", client_finish},
+                                     {"feed", client_feed},
+                                     {"eof", client_eof},
+                                     {"peek", client_peek},
+                                     {"sent", client_sent},
+                                     {"awaits", client_awaits},
+                                     {"outstanding", client_outstanding},
+                                     {"pending", client_pending},
+                                     {"usable", client_usable},
+                                     {"pollfd", client_pollfd},
+                                     {"events", client_events},
+                                     {"timeout", client_timeout},
+                                     {"abort", client_abort},
+                                     {"close", client_close},
+                                     {NULL, NULL}};
+  smtp_new_class(L, CLIENT, methods, client_close);
+  lua_pushcfunction(L, client_new);
+  lua_setfield(L, -2, "client");
+}

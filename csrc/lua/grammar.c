@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** grammar.c: the core's grammar for Lua: paths, EHLO lines, and "smtp.replies",
+** a reader of replies for a dialogue that keeps no session.
+*/
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "../core/ascii.h"
+#include "../core/buf.h"
+#include "../core/ehlo.h"
+#include "../core/path.h"
+#include "../core/reply.h"
+#include "open.h"
+#include "push.h"
+#include "support.h"
+
+#define REPLIES "smtp.replies"
+
+/* core.path(mailbox [, strict]) -> { address, user, domain, eightbit } | nil */
+static int path(lua_State *L) {
+  smtp_slice text;
+  smtp_path p;
+  size_t used;
+  unsigned flags = SMTP_PATH_BARE | SMTP_PATH_NULL | SMTP_PATH_POSTMASTER;
+  text.p = luaL_checklstring(L, 1, &text.n);
+  if (lua_toboolean(L, 2)) flags |= SMTP_PATH_STRICT;
+  if (smtp_path_parse(&p, text, flags, &used) != 0 || used != text.n) return 0;
+  smtp_push_path(L, &p);
+  lua_pushboolean(L, p.eightbit);
+  lua_setfield(L, -2, "eightbit");
+  return 1;
+}
+
+/* core.is_mailbox(text) -> whether MAIL or RCPT may carry it, and whether it
+** needs SMTPUTF8 */
+static int is_mailbox(lua_State *L) {
+  smtp_slice text;
+  smtp_path p;
+  size_t used;
+  unsigned flags =
+      SMTP_PATH_BARE | SMTP_PATH_STRICT | SMTP_PATH_NULL | SMTP_PATH_POSTMASTER;
+  text.p = luaL_checklstring(L, 1, &text.n);
+  lua_pushboolean(L, smtp_path_parse(&p, text, flags, &used) == 0 &&
+                         used == text.n);
+  lua_pushboolean(L, smtp_ascii_eightbit(text));
+  return 2;
+}
+
+/* core.is_domain(text) -> whether EHLO may carry it */
+static int is_domain(lua_State *L) {
+  smtp_slice text;
+  text.p = luaL_checklstring(L, 1, &text.n);
+  lua_pushboolean(L, smtp_path_check_domain(text, SMTP_PATH_STRICT) == 0);
+  return 1;
+}
+
+/* core.ehlo_line(line) -> keyword, params | nothing */
+static int ehlo_line(lua_State *L) {
+  smtp_slice line, keyword, params;
+  line.p = luaL_checklstring(L, 1, &line.n);
+  if (smtp_ehlo_line(line, &keyword, &params) != 0) return 0;
+  smtp_push_slice(L, keyword);
+  smtp_push_slice(L, params);
+  return 2;
+}
+
+/* core.eightbit(bytes) -> whether a byte is above 0x7f */
+static int eightbit(lua_State *L) {
+  smtp_slice text;
+  text.p = luaL_checklstring(L, 1, &text.n);
+  lua_pushboolean(L, smtp_ascii_eightbit(text));
+  return 1;
+}
+
+/* ---- replies --------------------------------------------------------- */
+
+typedef struct replies {
+  smtp_buf in;
+  smtp_reply reply;
+} replies;
+
+/* core.replies() */
+static int replies_new(lua_State *L) {
+  replies *r = lua_newuserdatauv(L, sizeof *r, 0);
+  smtp_buf_init(&r->in, smtp_mem_libc(), 4 * SMTP_REPLY_MAX);
+  smtp_reply_init(&r->reply, smtp_mem_libc());
+  luaL_setmetatable(L, REPLIES);
+  return 1;
+}
+
+static int replies_free(lua_State *L) {
+  replies *r = luaL_checkudata(L, 1, REPLIES);
+  smtp_buf_clear(&r->in);
+  smtp_reply_clear(&r->reply);
+  return 0;
+}
+
+/* replies:feed(bytes) -> true | nil, sentence */
+static int replies_feed(lua_State *L) {
+  replies *r = luaL_checkudata(L, 1, REPLIES);
+  size_t n;
+  const char *p = luaL_checklstring(L, 2, &n);
+  if (smtp_buf_append(&r->in, p, n) != 0) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "too many replies wait to be read");
+    return 2;
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* replies:next() -> reply | false (bytes are missing) | nil, sentence */
+static int replies_next(lua_State *L) {
+  replies *r = luaL_checkudata(L, 1, REPLIES);
+  int got = smtp_reply_feed(&r->reply, &r->in);
+  if (got == 1) {
+    smtp_push_reply(L, &r->reply, smtp_reply_status(&r->reply));
+    smtp_reply_clear(&r->reply);
+    return 1;
+  }
+  if (got == 0) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  if (got == SMTP_ENOMEM) return luaL_error(L, "not enough memory");
+  lua_pushnil(L);
+  lua_pushstring(L, r->reply.error);
+  return 2;
+}
+
+void smtp_open_grammar(lua_State *L) {
+  static const luaL_Reg functions[] = {{"path", path},
+                                       {"is_mailbox", is_mailbox},
+                                       {"is_domain", is_domain},
+                                       {"ehlo_line", ehlo_line},
+                                       {"eightbit", eightbit},
+                                       {"replies", replies_new},
+                                       {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"feed", replies_feed}, {"next", replies_next}, {NULL, NULL}};
+  smtp_new_class(L, REPLIES, methods, replies_free);
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** open.h: the bindings that only module.c opens. Each adds its functions to
+** the table on the top.
+*/
+#ifndef SMTP_LUA_OPEN_H
+#define SMTP_LUA_OPEN_H
+
+#include <lua.h>
+
+#include "../core/smtp.h"
+
+SMTP_FUNC void smtp_open_grammar(lua_State *L);
+SMTP_FUNC void smtp_open_server(lua_State *L); /* sessions of a server */
+SMTP_FUNC void smtp_open_client(lua_State *L); /* and of a client */
+
+#endif

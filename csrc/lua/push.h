@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** push.h: the core's structs as Lua tables, for the bindings that give them.
+*/
+#ifndef SMTP_LUA_PUSH_H
+#define SMTP_LUA_PUSH_H
+
+#include <lua.h>
+
+#include "../core/param.h"
+#include "../core/path.h"
+#include "../core/reply.h"
+#include "../core/smtp.h"
+
+SMTP_FUNC void smtp_push_slice(lua_State *L, smtp_slice s);
+
+/* { code, text, lines, enhanced }: text without the enhanced code. */
+SMTP_FUNC void smtp_push_reply(lua_State *L, const smtp_reply *reply,
+                               smtp_status status);
+
+/* { address, user, domain }; the null path has address "". */
+SMTP_FUNC void smtp_push_path(lua_State *L, const smtp_path *path);
+
+/* Sets field params of the table at the top: keys in upper case, a value of
+** true where there was none. */
+SMTP_FUNC void smtp_push_params(lua_State *L, smtp_slice params);
+
+#endif

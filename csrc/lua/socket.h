@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** socket.h: the class "smtp.socket", and what other bindings may ask of one.
+*/
+#ifndef SMTP_LUA_SOCKET_H
+#define SMTP_LUA_SOCKET_H
+
+#include "../core/smtp.h"
+
+#include <lua.h>
+
+/* Adds listen and connect to the table on the top. */
+SMTP_FUNC int smtp_open_socket(lua_State *L);
+
+/* The descriptor of an open socket, which keeps it. Raises otherwise. */
+SMTP_FUNC int smtp_check_socket(lua_State *L, int arg);
+
+/* The same, but now it is the caller's, and the socket is closed. */
+SMTP_FUNC int smtp_check_socket_take(lua_State *L, int arg);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** job.h: work that blocks (a name look-up, an fsync), done by one small pool
+** of helper threads, so that the thread of the caller never waits.
+**
+** A job is shared by the caller and a thread; whoever lets go of it last frees
+** it. The threads are detached, take no signals and are never joined: the
+** process may exit at any time, and a job then stops half-way.
+**
+** After a fork the child has threads of its own. A job that the parent began
+** is never done in the child, and is not destroyed there: its files and the
+** like remain the parent's.
+*/
+#ifndef SMTP_NET_JOB_H
+#define SMTP_NET_JOB_H
+
+#include "../core/smtp.h"
+
+#include <stdbool.h>
+
+#define SMTP_JOB_THREADS 4
+
+typedef struct smtp_job smtp_job;
+
+/*
+** Starts run(data) in a helper thread. NULL and errno on failure, and then
+** data still is the caller's; else it belongs to the job, which calls
+** destroy(data) once, in the caller's thread or in a helper.
+*/
+SMTP_FUNC smtp_job *smtp_job_start(void (*run)(void *data),
+                                   void (*destroy)(void *data), void *data);
+
+/* A job that is done from the start; otherwise as smtp_job_start. */
+SMTP_FUNC smtp_job *smtp_job_finished(void (*destroy)(void *data), void *data);
+
+/* A descriptor that becomes readable when the job is done, and stays so. */
+SMTP_FUNC int smtp_job_fd(const smtp_job *job);
+
+/* Whether run has returned; only then may the data be looked at. */
+SMTP_FUNC bool smtp_job_done(smtp_job *job);
+SMTP_FUNC void *smtp_job_data(smtp_job *job);
+
+/* Lets go of it, done or not; a job that runs is run to its end. */
+SMTP_FUNC void smtp_job_release(smtp_job *job);
+
+#endif

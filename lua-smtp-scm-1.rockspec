@@ -1,0 +1,76 @@
+rockspec_format = "3.0"
+package = "lua-smtp"
+version = "scm-1"
+source = {
+  url = "git+https://github.com/lua-smtp/lua-smtp.git",
+}
+description = {
+  summary = "SMTP for Lua: client, server, mock and dialogue",
+  detailed = [[
+    Send mail from a script, accept or refuse it with Lua functions, test what
+    sends mail against a scripted server, and drive the protocol by hand. The
+    protocol itself is a core in C without I/O.
+  ]],
+  homepage = "https://github.com/lua-smtp/lua-smtp",
+  license = "MIT",
+  labels = { "smtp", "mail", "network" },
+}
+dependencies = {
+  "lua >= 5.4, < 5.5",
+}
+-- OpenSSL joins as external_dependencies with the first code that calls it.
+build = {
+  type = "builtin",
+  modules = {
+    ["smtp.core"] = {
+      -- Every C file of csrc; `make rockspec` writes this list.
+      sources = {
+        "csrc/core/ascii.c",
+        "csrc/core/base64.c",
+        "csrc/core/buf.c",
+        "csrc/core/client.c",
+        "csrc/core/command.c",
+        "csrc/core/dot.c",
+        "csrc/core/ehlo.c",
+        "csrc/core/header.c",
+        "csrc/core/mem.c",
+        "csrc/core/param.c",
+        "csrc/core/path.c",
+        "csrc/core/reply.c",
+        "csrc/core/server.c",
+        "csrc/core/server_command.c",
+        "csrc/core/server_reply.c",
+        "csrc/core/status.c",
+        "csrc/core/xtext.c",
+        "csrc/lua/client.c",
+        "csrc/lua/grammar.c",
+        "csrc/lua/job.c",
+        "csrc/lua/module.c",
+        "csrc/lua/poller.c",
+        "csrc/lua/push.c",
+        "csrc/lua/server.c",
+        "csrc/lua/socket.c",
+        "csrc/lua/spool.c",
+        "csrc/lua/support.c",
+        "csrc/net/address.c",
+        "csrc/net/clock.c",
+        "csrc/net/job.c",
+        "csrc/net/pin.c",
+        "csrc/net/poller.c",
+        "csrc/net/poller_epoll.c",
+        "csrc/net/poller_kqueue.c",
+        "csrc/net/poller_poll.c",
+        "csrc/net/pump.c",
+        "csrc/net/resolve.c",
+        "csrc/net/socket.c",
+        "csrc/net/spool.c",
+        "csrc/net/wake.c",
+      },
+      libraries = { "pthread" },
+    },
+  },
+}
+test = {
+  type = "command",
+  command = "make test",
+}

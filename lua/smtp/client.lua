@@ -1,0 +1,355 @@
+-- SPDX-License-Identifier: MIT
+--- The client: one connection to a server, and what is said on it. The machine
+-- (csrc/core/client.h) keeps commands and replies in step; here is when to wait,
+-- for how long, and what a reply means for the user. Transactions are in
+-- transaction.lua.
+local core = require "smtp.core"
+local errors = require "smtp.error"
+local loop = require "smtp.loop"
+local source = require "smtp.source"
+local target_of = require "smtp.target"
+local transaction = require "smtp.transaction"
+local transcript = require "smtp.transcript"
+local transport = require "smtp.transport"
+
+local Client = { __name = "smtp.client" }
+Client.__index = Client
+
+-- Which time-out rules the wait for the reply to each step.
+local PHASE = {
+  greeting = "greeting", ehlo = "ehlo", mail = "command", rcpt = "command", rset = "command",
+  command = "command", unasked = "command", data = "data", final = "final", quit = "quit",
+}
+
+-- ---- failures -----------------------------------------------------------
+
+--- Gives nil and an error with what this connection knows.
+function Client:_error(fields)
+  fields.peer = fields.peer or self.target.name
+  fields.outcome = fields.outcome or "not_sent"
+  fields.transcript = tostring(self._transcript)
+  return nil, errors.new(fields)
+end
+
+-- The connection cannot be used any more.
+function Client:_broken(fields)
+  local result, err = self:_error(fields)
+  self:close()
+  return result, err
+end
+
+local HINTS = {
+  greeting = "is that an SMTP port? a port 465 expects TLS from the first byte",
+}
+
+-- A failure that the machine told: kind, sentence, errno name.
+function Client:_failed(kind, sentence, errname, stage)
+  if kind == "system" then kind = "closed" end
+  return self:_broken {
+    kind = kind, stage = stage, message = sentence, cause = errname,
+    outcome = self._outcome, hint = HINTS[stage],
+  }
+end
+
+function Client:_rejected(reply, stage, fields)
+  fields = fields or {}
+  fields.peer, fields.outcome = self.target.name, fields.outcome or "not_sent"
+  fields.transcript = tostring(self._transcript)
+  return nil, errors.rejected(reply, stage, fields)
+end
+
+function Client:_check()
+  if not self._core then error("client is closed", 3) end
+  return self._core
+end
+
+-- ---- waiting ------------------------------------------------------------
+
+-- Waits for `events`, until `limit` or the deadline of the call.
+function Client:_wait(events, limit, stage)
+  local deadline = self._deadline
+  local at = deadline and deadline < limit and deadline or limit
+  local left = at - core.now()
+  if left > 0 and loop.wait(self._core, events, left) then return true end
+  return self:_broken {
+    kind = "timeout", stage = stage, outcome = self._outcome,
+    message = at == deadline and "the deadline has passed" or "the server did not answer in time",
+  }
+end
+
+--- Gives the next reply: its step and the reply; or nil and an error.
+function Client:_await()
+  local machine = self._core
+  local step, reply, sentence, errname = machine:step()
+  local stage, limit
+  while step == false do -- reply is what to wait for
+    if not limit then
+      stage = machine:awaits()
+      limit = core.now() + self.target.timeout[PHASE[stage]]
+    end
+    local ok, err = self:_wait(reply, limit, stage)
+    if not ok then return nil, err end
+    step, reply, sentence, errname = machine:step()
+  end
+  if not step then
+    return self:_failed(reply, sentence, errname, stage or machine:awaits())
+  end
+  self._transcript:reply(reply)
+  return step, reply
+end
+
+-- A 421 that nothing asked for, or whatever else ends the session.
+function Client:_over(reply, stage)
+  local result, err = self:_rejected(reply, stage)
+  self:close()
+  return result, err
+end
+
+local function state_error(self, stage)
+  return self:_error {
+    kind = "protocol", stage = stage, message = "not possible at this point of the session",
+  }
+end
+
+--- Queues a command; replies that must come first are given to `on_reply`, or
+-- are an error where there is none. True, or nil and an error.
+function Client:_submit(stage, name, args, on_reply)
+  local machine = self._core
+  local ok, why = machine:submit(name, args)
+  while not ok and why == "busy" do
+    local step, reply = self:_await()
+    if not step then return nil, reply end
+    if on_reply then on_reply(step, reply) end
+    ok, why = machine:submit(name, args)
+  end
+  if ok then
+    self._transcript:add("C", args and args ~= "" and name .. " " .. args or name)
+    return true
+  end
+  if why == "invalid" then
+    return self:_error { kind = "invalid", stage = stage,
+      message = "CR, LF, NUL and other controls may not be in a command" }
+  end
+  return state_error(self, stage)
+end
+
+-- A command and its reply, whatever its code.
+function Client:_exchange(stage, name, args)
+  local ok, err = self:_submit(stage, name, args)
+  if not ok then return nil, err end
+  local step, reply = self:_await()
+  if not step then return nil, reply end
+  if step == "unasked" then return self:_over(reply, stage) end
+  if reply.code == 421 then self._over_soon = true end
+  return reply
+end
+
+-- The same, but only a 2xx is a success.
+function Client:_ask(stage, name, args, fields)
+  local reply, err = self:_exchange(stage, name, args)
+  if not reply then return nil, err end
+  if reply.code >= 300 then return self:_rejected(reply, stage, fields) end
+  return reply
+end
+
+-- Runs fn within a deadline of so many seconds; the inner one wins if earlier.
+function Client:_within(seconds, fn, ...)
+  local before = self._deadline
+  if seconds then
+    local at = core.now() + seconds
+    self._deadline = before and math.min(before, at) or at
+  end
+  local a, b = fn(self, ...)
+  self._deadline = before
+  return a, b
+end
+
+-- ---- the session begins -------------------------------------------------
+
+local function capabilities(reply)
+  local all = {}
+  for i = 2, #reply.lines do
+    local keyword, params = core.ehlo_line(reply.lines[i])
+    if keyword then
+      keyword = keyword:upper()
+      if keyword == "SIZE" then
+        all.SIZE = math.tointeger(tonumber(params)) or 0
+      elseif keyword == "AUTH" then
+        all.AUTH = all.AUTH or {}
+        for mechanism in params:gmatch("%S+") do all.AUTH[mechanism:upper()] = true end
+      else
+        all[keyword] = params == "" and true or params
+      end
+    end
+  end
+  return all
+end
+
+local function disabled(self)
+  for keyword, off in pairs(self.target.disable or {}) do
+    if off and type(keyword) == "string" then self.capabilities[keyword:upper()] = nil end
+  end
+end
+
+function Client:_greeting()
+  local step, reply = self:_await()
+  if not step then return nil, reply end
+  self.greeting = reply
+  if reply.code >= 300 then return self:_rejected(reply, "greeting") end
+  return true
+end
+
+--- EHLO, and HELO for a server that does not know it (RFC 5321 section 3.2).
+function Client:_hello()
+  local reply, err = self:_exchange("ehlo", "EHLO", self.helo)
+  if not reply then return nil, err end
+  if reply.code < 300 then
+    self.esmtp, self.capabilities = true, capabilities(reply)
+    disabled(self)
+    return true
+  end
+  if reply.code < 500 then return self:_rejected(reply, "ehlo") end
+  reply, err = self:_ask("ehlo", "HELO", self.helo)
+  if not reply then return nil, err end
+  self.esmtp, self.capabilities = false, {}
+  return true
+end
+
+-- Traffic that leaves the machine is encrypted unless the caller says so.
+local function check_policy(self, loopback)
+  local tls = self.target.tls or (loopback and "opportunistic" or "required")
+  if tls == "none" or (tls == "opportunistic" and loopback) then return true end
+  return self:_broken {
+    kind = "unsupported", stage = "starttls", message = "TLS is not built yet",
+    hint = 'tls = "none" sends in clear text',
+  }
+end
+
+-- Our name for EHLO: an address literal is always right (RFC 5321 4.1.4).
+local function own_name(socket)
+  local address, port = socket:name()
+  if not port then return "localhost" end
+  if address:find(":", 1, true) then return "[IPv6:" .. address:gsub("%%.*", "") .. "]" end
+  return "[" .. address .. "]"
+end
+
+local function start(self, socket)
+  self.helo = self.target.helo or own_name(socket)
+  local loopback = socket:loopback()
+  self._core = core.client(socket, self.target.disable)
+  local ok, err = check_policy(self, loopback)
+  if not ok then return nil, err end
+  if not core.is_domain(self.helo) then
+    return self:_broken { kind = "invalid", stage = "ehlo", address = self.helo,
+      message = "helo must be a domain name or an address literal" }
+  end
+  ok, err = self:_greeting()
+  if ok then ok, err = self:_hello() end
+  if not ok and self._core then self:quit() end
+  return ok, err
+end
+
+--- Connects and returns after greeting and EHLO; see `smtp.connect`.
+local function connect(given)
+  local target = target_of.parse("connect", given)
+  local self = setmetatable({
+    target = target, capabilities = {}, _transcript = transcript.new(target.trace),
+  }, Client)
+  self._deadline = target.deadline and core.now() + target.deadline
+  local socket, err = transport.open(target, self._deadline)
+  if not socket then return nil, err end
+  local ok
+  ok, err = start(self, socket)
+  self._deadline = nil
+  if not ok then
+    self:close()
+    return nil, err
+  end
+  return self
+end
+
+-- ---- what users call ----------------------------------------------------
+
+local MANAGED = { DATA = true, BDAT = true, STARTTLS = true, AUTH = true }
+
+--- Sends a command line and gives its reply, whatever its code.
+function Client:command(line)
+  self:_check()
+  local name, args = line:match("^(%S+) ?(.*)$")
+  if not name then name, args = line, "" end
+  if MANAGED[name:upper()] then
+    return self:_error { kind = "invalid", stage = "command",
+      message = name:upper() .. " is not for command(): it has a method of its own" }
+  end
+  if name:upper() == "QUIT" then return self:quit() end
+  return self:_exchange("command", name, args)
+end
+
+function Client:noop() self:_check() return self:_ask("command", "NOOP") end
+
+function Client:vrfy(text) self:_check() return self:_ask("command", "VRFY", text) end
+
+function Client:reset() self:_check() return self:_ask("rset", "RSET") end
+
+--- MAIL with `{ size =, body = }`.
+function Client:mail(sender, params)
+  self:_check()
+  return transaction.mail(self, sender, params)
+end
+
+function Client:rcpt(recipient)
+  self:_check()
+  return transaction.rcpt(self, recipient)
+end
+
+--- DATA, the content (string, function, file) and its final reply.
+function Client:data(content)
+  self:_check()
+  local from = source.of(content)
+  if not from then error("data: a string, a function or a file is needed", 2) end
+  return transaction.data(self, from)
+end
+
+--- A whole transaction; `options` are `deadline` and `progress`.
+function Client:send(message, options)
+  self:_check()
+  options = options or {}
+  return self:_within(options.deadline, transaction.send, message, options)
+end
+
+--- QUIT, at most two seconds for its reply, then close.
+function Client:quit()
+  local machine = self:_check()
+  local reply, err
+  self._outcome = nil
+  if machine:usable() then
+    reply, err = self:_within(self.target.timeout.quit, self._exchange, "quit", "QUIT")
+  else
+    reply, err = state_error(self, "quit")
+  end
+  self:close()
+  return reply, err
+end
+
+--- The last lines of the dialogue.
+function Client:transcript()
+  return tostring(self._transcript)
+end
+
+--- True while commands can be sent.
+function Client:usable()
+  return self._core ~= nil and self._core:usable()
+end
+
+--- Closes without a word; does nothing the second time.
+function Client:close()
+  local machine = self._core
+  if not machine then return end
+  self._core = nil
+  loop.forget(machine)
+  machine:close()
+end
+
+Client.__close = Client.close
+
+return { connect = connect }

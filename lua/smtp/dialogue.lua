@@ -1,0 +1,233 @@
+-- SPDX-License-Identifier: MIT
+--- Drives or breaks the protocol by hand, line by line. Nothing is refused and
+-- nothing is kept in step: what is sent is what was asked for.
+local core = require "smtp.core"
+local errors = require "smtp.error"
+local loop = require "smtp.loop"
+local options = require "smtp.options"
+local target_of = require "smtp.target"
+local transcript = require "smtp.transcript"
+local transport = require "smtp.transport"
+
+local Dialogue = { __name = "smtp.dialogue" }
+Dialogue.__index = Dialogue
+
+local SPEC = { timeout = "seconds", trace = "function", local_address = "string" }
+
+local DEFAULT_TIMEOUT = 30
+
+local function check(self)
+  if not self._socket then error("dialogue is closed", 3) end
+  return self._socket
+end
+
+local function fail(self, fields)
+  fields.stage, fields.peer = fields.stage or "command", self.target.name
+  fields.transcript = tostring(self._transcript)
+  return nil, errors.new(fields)
+end
+
+local function timed_out(self, what)
+  return fail(self, { kind = "timeout", message = what })
+end
+
+-- ---- expectations --------------------------------------------------------
+
+-- Tells whether a reply is what was expected: a code, "2xx", a Lua pattern for
+-- the first line as it was on the wire, a list of these, or a function.
+local function matches(reply, expected)
+  local kind = type(expected)
+  if kind == "number" then return reply.code == expected end
+  if kind == "function" then return expected(reply) and true or false end
+  if kind == "string" then
+    local class = expected:match("^([2-5])xx$")
+    if class then return reply.code // 100 == tonumber(class) end
+    for _, line in ipairs(reply.lines) do
+      if (reply.code .. " " .. line):find(expected) then return true end
+    end
+    return false
+  end
+  if kind == "table" then
+    for _, one in ipairs(expected) do
+      if matches(reply, one) then return true end
+    end
+    return false
+  end
+  error("expect: a code, a class, a pattern, a list or a function is needed", 4)
+end
+
+local function describe(expected)
+  if type(expected) ~= "table" then return tostring(expected) end
+  local words = {}
+  for i, one in ipairs(expected) do words[i] = describe(one) end
+  return table.concat(words, " or ")
+end
+
+-- ---- reading and writing -------------------------------------------------
+
+-- Feeds the reader with what comes. True; false at the end of the stream; or
+-- nil and an error.
+local function fill(self, limit)
+  local socket = self._socket
+  while true do
+    local bytes, why, errname = socket:recv(16384)
+    if bytes == "" then return false end
+    if bytes then
+      local ok, message = self._replies:feed(bytes)
+      if ok then return true end
+      return fail(self, { kind = "protocol", message = message })
+    end
+    if bytes == nil then
+      return fail(self, { kind = "closed", message = why, cause = errname })
+    end
+    local left = limit - core.now()
+    if left <= 0 or not loop.wait(socket, "r", left) then
+      return timed_out(self, "no reply in time")
+    end
+  end
+end
+
+local function read_reply(self)
+  local limit = core.now() + self.timeout
+  while true do
+    local reply, why = self._replies:next()
+    if reply then
+      self._transcript:reply(reply)
+      return reply
+    end
+    if reply == nil then return fail(self, { kind = "protocol", message = why }) end
+    local ok, err = fill(self, limit)
+    if ok == nil then return nil, err end
+    if not ok then
+      return fail(self, { kind = "closed", message = "the server closed the connection" })
+    end
+  end
+end
+
+--- Reads a reply; with `expected`, one that is not is an error.
+function Dialogue:expect(expected)
+  check(self)
+  local reply, err = read_reply(self)
+  if not reply or expected == nil or matches(reply, expected) then return reply, err end
+  local result
+  result, err = fail(self, { kind = "rejected", code = reply.code, enhanced = reply.enhanced,
+    text = reply.text, lines = reply.lines, message = "expected " .. describe(expected) })
+  return result, err
+end
+
+--- Writes any bytes as they are.
+function Dialogue:raw(bytes)
+  local socket, first = check(self), 1
+  self._transcript:add("C", (bytes:gsub("\r\n$", "")))
+  while first <= #bytes do
+    local n, why, errname = socket:send(bytes, first)
+    if not n then return fail(self, { kind = "closed", message = why, cause = errname }) end
+    first = first + n
+    if n == 0 and not loop.wait(socket, "w", self.timeout) then
+      return timed_out(self, "the server does not read")
+    end
+  end
+  return true
+end
+
+--- Writes a line and reads its reply; `expected` as in `expect`.
+function Dialogue:cmd(line, expected)
+  check(self)
+  local ok, err = self:raw(line .. "\r\n")
+  if not ok then return nil, err end
+  return self:expect(expected)
+end
+
+--- Writes all lines at once, then reads a reply for each. Gives the replies; or
+-- nil, the first error, and the replies so far.
+function Dialogue:pipeline(list)
+  check(self)
+  local lines = {}
+  for i, pair in ipairs(list) do lines[i] = pair[1] .. "\r\n" end
+  local ok, err = self:raw(table.concat(lines))
+  if not ok then return nil, err, {} end
+  local replies, first = {}, nil
+  for i, pair in ipairs(list) do
+    replies[i], err = self:expect(pair[2])
+    if not replies[i] then
+      first = first or err
+      if err.kind ~= "rejected" then break end
+    end
+  end
+  if first then return nil, first, replies end
+  return replies
+end
+
+--- Waits `seconds` without reading.
+function Dialogue:pause(seconds)
+  check(self)
+  loop.sleep(seconds)
+end
+
+--- True once the server has closed the connection; nil and an error if it
+-- speaks, or is silent for the time-out, instead.
+function Dialogue:closed()
+  check(self)
+  local reply, err = read_reply(self)
+  if reply then
+    return fail(self, { kind = "protocol", code = reply.code, text = reply.text,
+      lines = reply.lines, message = "the server did not close but said" })
+  end
+  if err.kind == "closed" then return true end
+  return nil, err
+end
+
+--- The last lines of the dialogue.
+function Dialogue:transcript()
+  return tostring(self._transcript)
+end
+
+--- Ends the stream (FIN) towards the server; reading goes on.
+function Dialogue:finish()
+  check(self):shutdown()
+end
+
+local function release(self)
+  local socket = self._socket
+  self._socket = nil
+  if socket then loop.forget(socket) end
+  return socket
+end
+
+--- Drops the connection with a TCP reset.
+function Dialogue:abort()
+  local socket = release(self)
+  if socket then socket:abort() end
+end
+
+function Dialogue:close()
+  local socket = release(self)
+  if socket then socket:close() end
+end
+
+Dialogue.__close = Dialogue.close
+
+function Dialogue.starttls()
+  error("starttls is not built yet", 2)
+end
+
+function Dialogue.auth()
+  error("auth is not built yet", 2)
+end
+
+--- Connects; nothing is read or written. See `smtp.dialogue`.
+local function connect(given, opts)
+  opts = options.check("dialogue", opts or {}, SPEC)
+  local target = target_of.parse("dialogue", given)
+  target.local_address = opts.local_address or target.local_address
+  local self = setmetatable({
+    target = target, timeout = opts.timeout or DEFAULT_TIMEOUT, _replies = core.replies(),
+    _transcript = transcript.new(opts.trace or target.trace),
+  }, Dialogue)
+  local err
+  self._socket, err = transport.open(target)
+  if not self._socket then return nil, err end
+  return self
+end
+
+return { connect = connect }

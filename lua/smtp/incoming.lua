@@ -1,0 +1,227 @@
+-- SPDX-License-Identifier: MIT
+--- The message that a server's handler gets. It is pulled: bytes are read from
+-- the peer only when the handler asks, so memory stays bounded and a slow
+-- handler slows its sender. Reading raises when the client vanishes, breaks the
+-- framing or passes a limit: what is cut short cannot be taken for whole.
+local core = require "smtp.core"
+local errors = require "smtp.error"
+local loop = require "smtp.loop"
+
+local Message = { __name = "smtp.incoming" }
+Message.__index = Message
+
+local M = {}
+
+local made = 0
+
+-- Unique within the process and, with the time, beyond it.
+local function new_id(now)
+  made = made + 1
+  return ("%x%06x"):format(math.floor(now * 1000), made % 0x1000000)
+end
+
+function M.new(session)
+  return setmetatable({
+    id = new_id(os.time()), session = session, sender = session.sender,
+    recipients = session.recipients, size = 0, envelope = {
+      from = session.sender.address, to = {},
+    },
+  }, Message)
+end
+
+local function fail(message, text)
+  message.failed = true
+  error(errors.new { kind = message.closed and "closed" or "rejected", stage = "body",
+    message = text, peer = message.session.peer.address }, 0)
+end
+
+-- Moves to the next slice of content, which session.core then holds: true, or
+-- false at the end. The time of a slow peer is not the handler's.
+local function advance(message)
+  if message.failed then fail(message, message.why) end
+  if message.ended then return false end
+  local session = message.session
+  local limit, since = loop.limit(nil), loop.time
+  local event, a, why, eightbit = session:next_event()
+  if limit then loop.limit(limit + loop.time - since) end
+  message.touched = true
+  if event == "body" then
+    message.size = message.size + a
+    return true
+  end
+  message.ended = true
+  if event == "message" then
+    message.eightbit, message.why = eightbit, why
+    if why then fail(message, why) end
+    return false
+  end
+  message.closed, message.why = true, "the client went away: " .. tostring(a)
+  return fail(message, message.why)
+end
+
+-- The next bytes: a rest first.
+local function pull(message)
+  local rest = message.rest
+  if rest then
+    message.rest = nil
+    return rest
+  end
+  return advance(message) and message.session.core:content() or nil
+end
+
+--- With `max`: at most so many bytes, nil at the end. Without: all of it.
+function Message:read(max)
+  if max then
+    local chunk = pull(self)
+    if chunk and #chunk > max then
+      self.rest = chunk:sub(max + 1)
+      chunk = chunk:sub(1, max)
+    end
+    return chunk
+  end
+  local chunks = {}
+  for chunk in pull, self do chunks[#chunks + 1] = chunk end
+  return table.concat(chunks)
+end
+
+--- An iterator over the content, in pieces as they come or of `size` bytes.
+function Message:chunks(size)
+  if not size then
+    return function() return pull(self) end
+  end
+  return function()
+    local parts, n = {}, 0
+    while n < size do
+      local chunk = self:read(size - n)
+      if not chunk then break end
+      parts[#parts + 1] = chunk
+      n = n + #chunk
+    end
+    return n > 0 and table.concat(parts) or nil
+  end
+end
+
+--- An iterator over the lines, without their CRLF.
+function Message:lines()
+  local held = ""
+  local at = 1
+  return function()
+    while true do
+      local from, to = held:find("\r\n", at, true)
+      if from then
+        local line = held:sub(at, from - 1)
+        at = to + 1
+        return line
+      end
+      local chunk = pull(self)
+      if not chunk then
+        if at > #held then return nil end
+        local line = held:sub(at)
+        at = #held + 1
+        return line
+      end
+      held = held:sub(at) .. chunk
+      at = 1
+    end
+  end
+end
+
+--- Reads what is left and forgets it.
+function Message:skip()
+  self.rest = nil
+  while advance(self) do self.rest = nil end
+end
+
+-- ---- keeping it ----------------------------------------------------------
+
+local function save_error(self, path, why, errname)
+  self.unkept = true
+  return nil, errors.new { kind = "system", stage = "save", message = why, cause = errname,
+    address = nil, peer = path }
+end
+
+-- Writes prepend and content to the temporary file, makes it durable, and gives
+-- it its name; nothing is left of it if that fails.
+local function store(self, temporary, path, prepend)
+  if self.touched then
+    error("save: the content was read already", 3)
+  end
+  local spool <close>, why, errname = core.spool(temporary)
+  if not spool then return save_error(self, temporary, why, errname) end
+  local ok = true
+  if prepend then ok, why, errname = spool:write(prepend) end
+  while ok and advance(self) do
+    ok, why, errname = self.session.core:content_to(spool)
+  end
+  if not ok then return save_error(self, path, why, errname) end
+  local job <close>, message, name = spool:commit(path)
+  if not job then return save_error(self, path, message, name) end
+  ok, why, errname = job:result()
+  while ok == false do
+    loop.wait(job, "r")
+    ok, why, errname = job:result()
+  end
+  loop.forget(job)
+  if not ok then return save_error(self, path, why, errname) end
+  return true
+end
+
+--- Stores the content at `path`, durably: `options.prepend` is text before it
+-- (Received, Return-Path). An existing file is not overwritten.
+function Message:save(path, options)
+  local folder, name = path:match("^(.*/)([^/]+)$")
+  if not folder then folder, name = "", path end
+  return store(self, folder .. "." .. name .. ".XXXXXX", path, options and options.prepend)
+end
+
+--- Delivers to a Maildir, made if it is not there: tmp, then new.
+function Message:maildir(path, options)
+  for _, folder in ipairs { path, path .. "/tmp", path .. "/new", path .. "/cur" } do
+    local ok, why, errname = core.mkdir(folder)
+    if not ok then return save_error(self, folder, why, errname) end
+  end
+  local name = ("%d.%s.%s"):format(os.time(), self.id, self.session.server.hostname)
+  return store(self, path .. "/tmp/" .. name .. ".XXXXXX", path .. "/new/" .. name,
+    options and options.prepend)
+end
+
+-- ---- trace fields --------------------------------------------------------
+
+local DAYS = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }
+local MONTHS = {
+  "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+}
+
+-- RFC 5322 section 3.3, in UTC, whatever the locale.
+local function date(time)
+  local t = os.date("!*t", time)
+  return ("%s, %d %s %04d %02d:%02d:%02d +0000"):format(
+    DAYS[t.wday], t.day, MONTHS[t.month], t.year, t.hour, t.min, t.sec)
+end
+
+-- A name that a peer gave, fit to stand in a header.
+local function plain(name)
+  return (name:gsub("[^%w%.%-_:%[%]]", "?"))
+end
+
+local function literal(address)
+  if not address or address == "" or address:sub(1, 1) == "/" then return "localhost" end
+  return address:find(":", 1, true) and "[IPv6:" .. address .. "]" or "[" .. address .. "]"
+end
+
+--- The Received field for this message (RFC 5321 section 4.4), CRLF included.
+function Message:received()
+  local session = self.session
+  local only = #self.recipients == 1 and self.recipients[1].address
+  return ("Received: from %s (%s)\r\n\tby %s with %s id %s%s;\r\n\t%s\r\n"):format(
+    plain(session.helo or "unknown"), literal(session.peer.address),
+    session.server.hostname, session.esmtp and "ESMTP" or "SMTP", self.id,
+    only and ("\r\n\tfor <%s>"):format(only) or "", date(os.time()))
+end
+
+--- The Return-Path field, for the final delivery.
+function Message:return_path()
+  return ("Return-Path: <%s>\r\n"):format(self.sender.address)
+end
+
+return M

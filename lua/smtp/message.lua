@@ -1,0 +1,49 @@
+-- SPDX-License-Identifier: MIT
+--- What `send` takes: envelope and content of a message, out of a string, a
+-- record with `raw`, or anything with `.envelope` and `:chunks()`.
+local address = require "smtp.address"
+local errors = require "smtp.error"
+local source = require "smtp.source"
+
+local M = {}
+
+local function invalid(text, field)
+  return nil, errors.new { kind = "invalid", stage = "mail", message = text, address = field,
+    outcome = "not_sent" }
+end
+
+local function recipients(to)
+  if type(to) == "string" or type(to) == "table" and to.address then to = { to } end
+  if type(to) ~= "table" or #to == 0 then return invalid("the envelope has no recipients") end
+  local list = {}
+  for i, one in ipairs(to) do
+    local mailbox = address.mailbox(one)
+    if not mailbox then return invalid(("recipient %d is no address"):format(i)) end
+    local ok, why = address.check(mailbox)
+    if not ok or mailbox == "" then return invalid("recipient: " .. (why or "empty"), mailbox) end
+    list[i] = mailbox
+  end
+  return list
+end
+
+--- Gives `{ from, to, source }`, or nil and an error before a byte is sent.
+function M.outgoing(message)
+  if type(message) ~= "table" and type(message) ~= "userdata" then
+    error("send: a message is a table, not " .. type(message), 3)
+  end
+  local envelope = message.envelope
+  if not envelope then
+    error("send: composing a message is not built yet: give envelope and raw", 3)
+  end
+  local from = address.mailbox(envelope.from or "")
+  if not from then return invalid("the sender is no address") end
+  local ok, why = address.check(from)
+  if not ok then return invalid("sender: " .. why, from) end
+  local to, err = recipients(envelope.to)
+  if not to then return nil, err end
+  local content = source.of(message.raw or message, message.size)
+  if not content then return invalid("raw must be a string, a function or a file") end
+  return { from = from, to = to, source = content }
+end
+
+return M

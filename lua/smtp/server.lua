@@ -1,0 +1,305 @@
+-- SPDX-License-Identifier: MIT
+--- The server: listeners, limits over all sessions, and the options of
+-- `smtp.server` (types/smtp/server.d.lua). A session's own life is session.lua.
+local core = require "smtp.core"
+local errors = require "smtp.error"
+local loop = require "smtp.loop"
+local options = require "smtp.options"
+local session = require "smtp.session"
+
+local Server = { __name = "smtp.server" }
+Server.__index = Server
+
+local SPEC = {
+  listen = "string table", hostname = "string", lmtp = "boolean", tls = "table", auth = "table",
+  syntax = { "lenient", "strict" }, bare_newline = { "reject", "normalize", "raw" },
+  refuse_eightbit = "boolean", limits = "table", proxy = "any", xclient = "any",
+  on_event = "function", on_connect = "function", on_helo = "function", on_auth = "function",
+  on_mail = "function", on_rcpt = "function boolean", on_data = "function",
+  on_message = "function", on_vrfy = "function", on_command = "table",
+  on_reset = "function", on_close = "function",
+}
+
+local LIMITS = {
+  connections = "count", per_ip = "count", message_size = "size", recipients = "count",
+  messages = "count", errors = "count", junk = "count", line = "count", auth_line = "count",
+  header = "size", hops = "count", idle_timeout = "seconds", command_timeout = "seconds",
+  data_rate = "number", handshake_timeout = "seconds", proxy_timeout = "seconds",
+  handler_timeout = "seconds",
+}
+
+-- Those that do not live in the core's machine (security.md).
+local DEFAULTS = { connections = 1000, per_ip = 50, handler_timeout = 300 }
+
+local LATER = { "lmtp", "tls", "auth", "on_auth", "proxy", "xclient" }
+
+-- Verbs of the protocol, which `on_command` may not take.
+local TAKEN = {
+  HELO = true, EHLO = true, LHLO = true, MAIL = true, RCPT = true, DATA = true, BDAT = true,
+  RSET = true, NOOP = true, VRFY = true, QUIT = true, STARTTLS = true, AUTH = true,
+}
+
+-- Pause after a failed accept (no descriptors left), so as not to spin.
+local ACCEPT_PAUSE = 0.1
+
+-- ---- options ------------------------------------------------------------
+
+local function check_limits(given)
+  local limits = {}
+  for key, value in pairs(DEFAULTS) do limits[key] = value end
+  for key, value in pairs(given or {}) do
+    limits[key] = LIMITS[key] == "size" and options.size(value) or value
+  end
+  return limits
+end
+
+local function check_commands(given)
+  local verbs, by_name = {}, {}
+  for name, handler in pairs(given or {}) do
+    if type(name) ~= "string" or not name:match("^%a[%w-]*$") or TAKEN[name:upper()] then
+      error(("server: on_command.%s cannot be an own verb"):format(tostring(name)), 4)
+    end
+    if type(handler) ~= "function" then
+      error(("server: on_command.%s must be a function"):format(name), 4)
+    end
+    verbs[#verbs + 1] = name:upper()
+    by_name[name:upper()] = handler
+  end
+  table.sort(verbs)
+  return table.concat(verbs, " "), by_name
+end
+
+local function check_options(given)
+  options.check("server", given, SPEC)
+  options.check("server", given.limits or {}, LIMITS)
+  for _, key in ipairs(LATER) do
+    if given[key] then error(("server: %s is not built yet"):format(key), 3) end
+  end
+  if not given.on_message then error("server: on_message is required", 3) end
+  if not given.listen then error("server: listen is required", 3) end
+  local hostname = given.hostname
+  if hostname and not core.is_domain(hostname) then
+    error("server: hostname must be a domain name or an address literal", 3)
+  end
+end
+
+-- ---- listeners ----------------------------------------------------------
+
+-- "host:port", "[::1]:25", "*:25", "unix:/path" or a table of one place.
+local function parse_place(place)
+  if type(place) == "table" then return place end
+  local path = place:match("^unix:(/.+)$")
+  if path then return { path = path } end
+  local host, port = place:match("^%[(.+)%]:(%d+)$")
+  if not host then host, port = place:match("^([^:]*):(%d+)$") end
+  if not host then error(("server: bad listen address %q"):format(place), 5) end
+  if host == "*" or host == "" then host = "0.0.0.0" end
+  return { host = host, port = math.tointeger(port) }
+end
+
+local function is_place(listen)
+  return type(listen) == "string" or listen.host or listen.path or listen.fd
+end
+
+local function listen_error(place, why, errname)
+  local name = place.path or place.fd and "fd " .. place.fd or place.host .. ":" .. place.port
+  return nil, errors.new { kind = "system", stage = "listen", peer = name, message = why,
+    cause = errname, temporary = false }
+end
+
+-- A name is looked up; the first address is taken.
+local function numeric(place)
+  if not place.host then return place end
+  local job <close> = assert(core.resolve(place.host, tostring(place.port)))
+  local list, why = job:result()
+  while list == false do
+    loop.wait(job, "r")
+    list, why = job:result()
+  end
+  loop.forget(job)
+  if not list then return nil, why end
+  return { host = list[1].host, port = place.port, backlog = place.backlog }
+end
+
+local function open(place)
+  local at, why = numeric(place)
+  if not at then return listen_error(place, why) end
+  local socket, message, errname = core.listen {
+    host = at.host, port = at.port, path = at.path, fd = at.fd, backlog = at.backlog,
+  }
+  if not socket then return listen_error(place, message, errname) end
+  return socket
+end
+
+local function is_local(address)
+  return address:match("^127%.") or address == "::1" or address:match("^::ffff:127%.")
+end
+
+local function open_all(self, listen, on_rcpt)
+  for _, place in ipairs(is_place(listen) and { listen } or listen) do
+    place = parse_place(place)
+    local socket, err = open(place)
+    if not socket then return nil, err end
+    self.listeners[#self.listeners + 1] = socket
+    local address, port = socket:name()
+    if port and on_rcpt == nil and not is_local(address) then
+      self:close()
+      error("server: a listener off this machine needs on_rcpt " ..
+        "(true accepts every recipient)", 3)
+    end
+    if not self.address then self.address, self.port = address, port end
+  end
+  return true
+end
+
+-- ---- sessions -----------------------------------------------------------
+
+-- One host has one count: an IPv6 host has a /64.
+local function host_key(address)
+  if not address:find(":", 1, true) then return address end
+  local groups = {}
+  local head, tail = address:match("^(.-)::(.*)$")
+  for group in (head or address):gmatch("[^:]+") do groups[#groups + 1] = group end
+  local after = 0
+  for _ in (tail or ""):gmatch("[^:]+") do after = after + 1 end
+  while tail and #groups < 8 - after and #groups < 4 do groups[#groups + 1] = "0" end
+  return table.concat(groups, ":", 1, math.min(4, #groups))
+end
+
+local function over_limit(self, peer)
+  if self.connections > self.limits.connections then return true end
+  if not peer.key then return false end
+  local n = (self.hosts[peer.key] or 0) + 1
+  self.hosts[peer.key] = n
+  return n > self.limits.per_ip
+end
+
+function Server:ended(one)
+  self.connections = self.connections - 1
+  self.sessions[one] = nil
+  local key = one.peer.key
+  if key then
+    local n = self.hosts[key] - 1
+    self.hosts[key] = n > 0 and n or nil
+  end
+  if self.closing and self.connections == 0 then loop.wake(self.drained) end
+end
+
+local function admit(self, socket)
+  local address, port = socket:peer()
+  local peer = { address = address or "", port = port }
+  if port and not is_local(address) then peer.key = host_key(address) end
+  self.connections = self.connections + 1
+  self.accepted = self.accepted + 1
+  local refusal = over_limit(self, peer) and "connections" or nil
+  local one = session.new(self, socket, peer)
+  self.sessions[one] = loop.spawn(session.run, one, refusal)
+end
+
+local function report(self, cause, errname)
+  if self.on_event then
+    pcall(self.on_event, { type = "error", stage = "accept", error = cause, cause = errname })
+  end
+end
+
+-- A short burst is taken at once; then the sessions get their turn.
+local function accept_loop(self, listener)
+  while not self.closing do
+    local socket, why, errname = listener:accept()
+    if socket then
+      admit(self, socket)
+    elseif socket == false then
+      loop.wait(listener, "r")
+    else
+      report(self, why, errname)
+      loop.sleep(ACCEPT_PAUSE)
+    end
+  end
+end
+
+-- ---- what users call ----------------------------------------------------
+
+--- Opens the listeners and starts accepting; see `smtp.server`.
+local function new(given)
+  check_options(given)
+  local verbs, commands = check_commands(given.on_command)
+  local limits = check_limits(given.limits)
+  local self = setmetatable({
+    hostname = given.hostname or "localhost", limits = limits, on_event = given.on_event,
+    handlers = {
+      on_connect = given.on_connect, on_helo = given.on_helo, on_mail = given.on_mail,
+      on_rcpt = type(given.on_rcpt) == "function" and given.on_rcpt or nil,
+      on_data = given.on_data, on_message = given.on_message, on_vrfy = given.on_vrfy,
+      on_reset = given.on_reset, on_close = given.on_close, on_command = commands,
+    },
+    listeners = {}, tasks = {}, sessions = {}, hosts = {},
+    connections = 0, accepted = 0, messages = 0, drained = loop.gate(),
+  }, Server)
+  if given.on_rcpt == false then self.handlers.on_rcpt = function() return false end end
+  self.config = core.server_config {
+    hostname = self.hostname, verbs = verbs, strict = given.syntax == "strict",
+    trace = given.on_event ~= nil, bare_newline = given.bare_newline,
+    refuse_eightbit = given.refuse_eightbit, limits = limits,
+  }
+  local ok, err = open_all(self, given.listen, given.on_rcpt)
+  if not ok then
+    self:close()
+    return nil, err
+  end
+  for i, listener in ipairs(self.listeners) do
+    self.tasks[i] = loop.spawn(accept_loop, self, listener)
+  end
+  return self
+end
+
+local function stop_accepting(self)
+  self.closing = true
+  for i, listener in ipairs(self.listeners) do
+    if self.tasks[i] then loop.cancel(self.tasks[i]) end
+    loop.forget(listener)
+    listener:close()
+  end
+  self.listeners, self.tasks = {}, {}
+  if self.connections == 0 then loop.wake(self.drained) end
+end
+
+--- Serves until `close` or `shutdown`.
+function Server:run()
+  loop.pass(self.drained)
+end
+
+--- Ends at once: sessions are cut off, a handler is unwound where it waits.
+function Server:close()
+  if self.closed then return end
+  self.closed = true
+  stop_accepting(self)
+  local all = {}
+  for one, task in pairs(self.sessions) do all[one] = task end
+  for one, task in pairs(all) do
+    loop.cancel(task)
+    one:__close() -- had it not begun to run
+  end
+end
+
+Server.__close = Server.close
+Server.__gc = Server.close
+
+--- Accepts no more, lets transactions finish for at most `grace` seconds
+-- (default 30), then ends. Gives true, or false if sessions had to be cut off.
+function Server:shutdown(grace)
+  stop_accepting(self)
+  for one, task in pairs(self.sessions) do
+    if one.core then one.core:finish("shutdown", false) end
+    if one.waiting then loop.nudge(task) end -- it may be idle: let it look
+  end
+  local clean = loop.pass(self.drained, grace or 30)
+  self:close()
+  return clean
+end
+
+--- Counts: connections now, accepted and messages since the start.
+function Server:stats()
+  return { connections = self.connections, accepted = self.accepted, messages = self.messages }
+end
+
+return { new = new }

@@ -1,0 +1,235 @@
+-- SPDX-License-Identifier: MIT
+--- One session of a server: an ordinary loop in an ordinary coroutine. It asks
+-- the machine (csrc/core/server.h) for the next event, calls the handler, and
+-- gives the machine the verdict.
+local core = require "smtp.core"
+local incoming = require "smtp.incoming"
+local loop = require "smtp.loop"
+
+local Session = { __name = "smtp.session" }
+Session.__index = Session
+
+local M = {}
+
+-- How long a peer may take to read our last words, and to stop talking.
+local LINGER = 5
+
+-- ---- facts ---------------------------------------------------------------
+
+-- Tells `on_event`, whose own failures are its own.
+function Session:fact(kind, fields)
+  local on_event = self.server.on_event
+  if not on_event then return end
+  fields = fields or {}
+  fields.type, fields.session = kind, self
+  pcall(on_event, fields)
+end
+
+-- ---- events --------------------------------------------------------------
+
+--- The next event of the machine that is not a mere fact; waits for it.
+function Session:next_event()
+  local machine = self.core
+  while true do
+    local event, a, b, c = machine:step(loop.time)
+    if event == "read" or event == "write" then
+      local left = a and a - loop.time
+      self.waiting = true
+      local ready = loop.wait(machine, event == "read" and "r" or "w",
+        left and (left > 0 and left or 0))
+      self.waiting = false
+      if not ready then machine:tick(loop.time) end
+    elseif event == "line" then
+      self:fact("command", { text = a })
+    elseif event == "reply" then
+      self:fact("reply", { text = a })
+    else
+      if event == "close" then self.reason = a end
+      return event, a, b, c
+    end
+  end
+end
+
+-- ---- verdicts ------------------------------------------------------------
+
+local function fail(self, stage, cause)
+  self:fact("error", { stage = stage, error = cause })
+  return "fail"
+end
+
+-- From what a handler returned to the machine's verdict: name, code, text.
+local function verdict(self, stage, n, value, text)
+  if n == 0 then return "nothing" end
+  if value == true then return "accept", nil, type(text) == "string" and text or nil end
+  if value == false then return "refuse" end
+  if value == nil then
+    if text ~= nil then return fail(self, stage, text) end
+    return "refuse"
+  end
+  if type(value) == "string" then return "accept", nil, value end
+  if math.type(value) == "integer" then
+    if value < 200 or value >= 600 or (value >= 300 and value < 400 and stage ~= "data") then
+      return fail(self, stage, ("a handler returned the code %d"):format(value))
+    end
+    return "reply", value, type(text) == "string" and text or nil
+  end
+  return fail(self, stage, "a handler returned a " .. type(value))
+end
+
+local function judge(self, stage, since, ok, ...)
+  loop.limit(nil)
+  local longest = self.server.limits.handler_timeout
+  if self.server.on_event and core.now() - since > longest then
+    self:fact("error", { stage = stage, error = "handler timeout: it did not wait" })
+  end
+  if not ok then
+    local cause = ...
+    return fail(self, stage, cause == loop.EXPIRED and "handler timeout" or cause)
+  end
+  return verdict(self, stage, select("#", ...), ...)
+end
+
+-- Calls a handler within its time; gives the verdict.
+local function consult(self, stage, handler, ...)
+  local since = loop.time
+  loop.limit(since + self.server.limits.handler_timeout)
+  return judge(self, stage, since, pcall(handler, self, ...))
+end
+
+-- A step with or without a handler; gives the code that was sent.
+local function step(self, stage, handler, ...)
+  if not handler then return self.core:decide("none") end
+  return self.core:decide(consult(self, stage, handler, ...))
+end
+
+-- ---- messages ------------------------------------------------------------
+
+-- What the handler left is read, so that the machine can say its verdict. A
+-- handler that read all and said nothing has taken the message.
+local function conclude(self, message, name, code, text)
+  local whole = message.ended and not message.failed
+  while not message.ended do
+    local event, _, why = self:next_event()
+    if event == "message" then
+      message.ended, message.why = true, why
+    elseif event == "close" then
+      message.ended, message.closed = true, true
+    end
+  end
+  if message.closed then return nil end
+  if name == "nothing" and whole and not message.unkept then name = "accept" end
+  return self.core:decide(name, code, text), text
+end
+
+local function receive(self)
+  local message = incoming.new(self)
+  for i, recipient in ipairs(self.recipients) do message.envelope.to[i] = recipient.address end
+  local code, text = conclude(self, message,
+    consult(self, "message", self.server.handlers.on_message, message))
+  if self.server.on_event then
+    self:fact("message", { id = message.id, code = code, text = text, size = message.size,
+      refused = message.why, sender = self.sender, recipients = self.recipients })
+  end
+  self.sender, self.recipients = nil, nil
+  self.messages = self.messages + 1
+  self.server.messages = self.server.messages + (code and code < 300 and 1 or 0)
+end
+
+-- ---- the loop of a session -----------------------------------------------
+
+local function drop(self)
+  self.sender, self.recipients = nil, nil
+  local on_reset = self.server.handlers.on_reset
+  if not on_reset then return end
+  local ok, cause = pcall(on_reset, self)
+  if not ok then self:fact("error", { stage = "reset", error = cause }) end
+end
+
+local events = {}
+
+function events.connect(self)
+  self:fact("connect", { peer = self.peer })
+  step(self, "connect", self.server.handlers.on_connect)
+end
+
+function events.helo(self, name, esmtp)
+  local before, before_esmtp = self.helo, self.esmtp
+  self.helo, self.esmtp = name, esmtp
+  local code = step(self, "helo", self.server.handlers.on_helo, name)
+  if code >= 400 then self.helo, self.esmtp = before, before_esmtp end
+end
+
+function events.mail(self, sender)
+  local code = step(self, "mail", self.server.handlers.on_mail, sender)
+  if code < 300 then self.sender, self.recipients = sender, {} end
+end
+
+function events.rcpt(self, recipient)
+  local code = step(self, "rcpt", self.server.handlers.on_rcpt, recipient)
+  if code < 300 then self.recipients[#self.recipients + 1] = recipient end
+end
+
+function events.data(self)
+  if step(self, "data", self.server.handlers.on_data) < 400 then receive(self) end
+end
+
+function events.vrfy(self, text)
+  step(self, "vrfy", self.server.handlers.on_vrfy, text)
+end
+
+function events.command(self, verb, args)
+  step(self, "command", self.server.handlers.on_command[verb:upper()], args)
+end
+
+events.reset = drop
+
+-- The last reply goes out, and what the peer still says is read for a while, so
+-- that the system does not answer it with a reset that eats the reply.
+local function linger(self)
+  local machine, limit = self.core, loop.time + LINGER
+  while not machine:flush() do
+    if not loop.wait(machine, "w", limit - loop.time) then return end
+  end
+  if self.reason == "quit" or self.reason == "closed" then return end
+  machine:shutdown()
+  while not machine:linger() do
+    local left = limit - loop.time
+    if left <= 0 or not loop.wait(machine, "r", left) then return end
+  end
+end
+
+function Session:__close()
+  local machine = self.core
+  if not machine then return end
+  self.core = nil
+  loop.forget(machine)
+  machine:close()
+  self.server:ended(self)
+  local summary = { reason = self.reason or "cancelled", messages = self.messages }
+  self:fact("close", summary)
+  local on_close = self.server.handlers.on_close
+  if on_close then pcall(on_close, self, summary) end
+end
+
+--- Runs a session over `socket` to its end. `refusal` ("connections") makes it
+-- say 421 at once.
+function M.run(self, refusal)
+  local session <close> = self
+  if refusal then session.core:finish(refusal, true) end
+  while true do
+    local event, a, b = session:next_event()
+    if event == "close" then break end
+    events[event](session, a, b)
+  end
+  linger(session)
+end
+
+--- Makes the session; it owns the socket from here on.
+function M.new(server, socket, peer)
+  return setmetatable({
+    server = server, peer = peer, esmtp = false, messages = 0,
+    core = server.config:session(socket, loop.time),
+  }, Session)
+end
+
+return M

@@ -1,0 +1,118 @@
+-- SPDX-License-Identifier: MIT
+--- Where a client goes and how: a URL, a bare `host:port`, or a table, made into
+-- one table with every field filled in. See types/smtp/target.d.lua.
+local options = require "smtp.options"
+
+local M = {}
+
+local SPEC = {
+  url = "string", host = "string", port = "count", path = "string", lmtp = "boolean",
+  tls = { "implicit", "required", "opportunistic", "none" },
+  ca = "string", verify = "boolean", cert = "string", key = "string", sni = "string",
+  dane = "any", auth = "table", helo = "string", timeout = "number table",
+  deadline = "seconds", local_address = "string", disable = "table", proxy = "any",
+  trace = "function", progress = "function", dkim = "any", extensions = "table",
+}
+
+local TIMEOUT_SPEC = {
+  connect = "seconds", greeting = "seconds", ehlo = "seconds", command = "seconds",
+  data = "seconds", block = "seconds", final = "seconds", quit = "seconds",
+}
+
+-- security.md, the last row of its limits (RFC 5321 section 4.5.3.2).
+local TIMEOUTS = {
+  connect = 30, greeting = 300, ehlo = 300, command = 300, data = 120, block = 180,
+  final = 600, quit = 2,
+}
+
+-- What belongs to a later release, so that nobody believes it is in force.
+local LATER = { "auth", "dane", "proxy", "dkim", "extensions", "cert", "key" }
+
+local function decode(text)
+  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+local function split_host(text)
+  local host, port = text:match("^%[([%x:.%%]+)%]:?(%d*)$")
+  if not host then host, port = text:match("^([^:/%[%]]+):?(%d*)$") end
+  if not host then return nil end
+  return host, port ~= "" and tonumber(port) or nil
+end
+
+-- Fills target from "scheme://...": gives nil and why if it is none.
+local function parse_url(url, target)
+  local scheme, rest = url:match("^([%a][%w+.-]*)://(.*)$")
+  if not scheme then scheme, rest = "smtp", url end
+  scheme = scheme:lower()
+  if scheme == "smtp+unix" or scheme == "lmtp+unix" then
+    if rest:sub(1, 1) ~= "/" then return nil, "a unix socket needs an absolute path" end
+    target.path, target.lmtp = decode(rest), scheme == "lmtp+unix"
+    return true
+  end
+  if scheme ~= "smtp" and scheme ~= "smtps" and scheme ~= "lmtp" then
+    return nil, ("unknown scheme %q"):format(scheme)
+  end
+  local credentials, place = rest:match("^(.*)@([^@]*)$")
+  local host, port = split_host((place or rest):gsub("/$", ""), nil)
+  if not host then return nil, "it has no host, or a port that is no number" end
+  if credentials then
+    local user, password = credentials:match("^([^:]*):?(.*)$")
+    target.auth = target.auth or { user = decode(user), password = decode(password) }
+  end
+  target.host, target.port = host, port or target.port
+  target.lmtp = scheme == "lmtp" or target.lmtp
+  if scheme == "smtps" then target.tls = target.tls or "implicit" end
+  return true
+end
+
+local function default_port(target)
+  if target.lmtp then return 24 end
+  if target.tls == "implicit" then return 465 end
+  return target.auth and 587 or 25
+end
+
+local function timeouts(given)
+  local all = {}
+  if type(given) == "number" then given = { command = given, all = given } end
+  for key, default in pairs(TIMEOUTS) do
+    local value = given and (given[key] or given.all)
+    if key == "quit" and given and not given.quit then value = nil end
+    all[key] = value or default
+  end
+  return all
+end
+
+local function place_name(host, port)
+  if host:find(":", 1, true) then host = "[" .. host .. "]" end
+  return host .. ":" .. port
+end
+
+--- Makes the full target of what the user gave; raises on misuse. What cannot
+-- be said of a URL is an error too, without its password in the text.
+function M.parse(what, given)
+  if type(given) == "string" then given = { url = given } end
+  options.check(what, given, SPEC)
+  if type(given.timeout) == "table" then options.check(what, given.timeout, TIMEOUT_SPEC) end
+  local target = {}
+  for key, value in pairs(given) do target[key] = value end
+  if given.url then
+    local ok, why = parse_url(given.url, target)
+    if not ok then error(("%s: bad target URL: %s"):format(what, why), 3) end
+  end
+  if not target.host and not target.path then
+    error(what .. ": the target needs a url, a host or a path", 3)
+  end
+  for _, key in ipairs(LATER) do
+    if target[key] then error(("%s: %s is not built yet"):format(what, key), 3) end
+  end
+  if target.lmtp then error(what .. ": LMTP is not built yet", 3) end
+  target.port = target.port or not target.path and default_port(target) or nil
+  if target.port and (target.port < 1 or target.port > 65535) then
+    error(what .. ": port must be 1 to 65535", 3)
+  end
+  target.timeout = timeouts(given.timeout)
+  target.name = target.path or place_name(target.host, target.port)
+  return target
+end
+
+return M

@@ -1,0 +1,347 @@
+-- SPDX-License-Identifier: MIT
+--- A mail transaction on a client: MAIL, RCPT, DATA, content, in as few round
+-- trips as the server allows (RFC 2920), each reply kept with what it answers.
+local address = require "smtp.address"
+local core = require "smtp.core"
+local errors = require "smtp.error"
+local outgoing = require "smtp.message"
+
+local M = {}
+
+-- ---- single commands ----------------------------------------------------
+
+local function invalid(client, stage, mailbox, why)
+  return client:_error { kind = "invalid", stage = stage, address = mailbox, message = why }
+end
+
+-- Queues MAIL or RCPT. Gives true; or false when replies must come first; or
+-- nil and an error.
+local function submit_path(client, verb, mailbox, params)
+  local ok, why = client._core:submit_path(verb, mailbox, params)
+  if ok then
+    client._transcript:add("C", (verb == "MAIL" and "MAIL FROM:<" or "RCPT TO:<") .. mailbox .. ">")
+    return true
+  end
+  if why == "busy" then return false end
+  if why == "invalid" then
+    return invalid(client, verb:lower(), mailbox, "not a mailbox or parameter that may be sent")
+  end
+  return client:_error { kind = "protocol", stage = verb:lower(), address = mailbox,
+    message = "not possible at this point of the session" }
+end
+
+local function single(client, verb, value, params)
+  local stage, mailbox = verb:lower(), address.mailbox(value)
+  if not mailbox then error(stage .. ": an address is needed", 3) end
+  local ok, why = address.check(mailbox)
+  if not ok then return invalid(client, stage, mailbox, why) end
+  local err
+  ok, err = submit_path(client, verb, mailbox, params)
+  if not ok then return nil, err end
+  local step, reply = client:_await()
+  if not step then return nil, reply end
+  if step == "unasked" then return client:_over(reply, stage) end
+  if reply.code >= 300 then
+    return client:_rejected(reply, stage, { address = mailbox })
+  end
+  return reply
+end
+
+local function mail_params(client, size, body)
+  local capabilities, params = client.capabilities, {}
+  if size and capabilities.SIZE then params = { "SIZE", tostring(size) } end
+  if body and capabilities["8BITMIME"] then
+    params[#params + 1] = "BODY"
+    params[#params + 1] = body
+  end
+  return params
+end
+
+function M.mail(client, sender, params)
+  params = params or {}
+  return single(client, "MAIL", sender, mail_params(client, params.size, params.body))
+end
+
+function M.rcpt(client, recipient)
+  return single(client, "RCPT", recipient)
+end
+
+-- ---- content ------------------------------------------------------------
+
+local NOT_8BIT = "the content has 8-bit bytes and the server does not offer 8BITMIME"
+
+-- The bytes that wait are written; a reply that comes first ends it: gives
+-- true, or false and the early reply, or nil and an error.
+local function write(client, keep)
+  local machine = client._core
+  while machine:pending() > keep do
+    local step, reply, sentence, errname = machine:step()
+    if step then return false, reply end
+    if step == nil then return client:_failed(reply, sentence, errname, "body") end
+    if machine:pending() > keep then
+      local ok, err = client:_wait(reply, core.now() + client.target.timeout.block, "body")
+      if not ok then return nil, err end
+    end
+  end
+  return true
+end
+
+-- The server cannot be told that the rest will not come: only a close can.
+local function give_up(client, fields)
+  fields.stage, fields.outcome = "body", "not_sent"
+  return client:_broken(fields)
+end
+
+local function push(client, chunk)
+  local machine, first = client._core, 1
+  while first <= #chunk do
+    local taken, why = machine:body(chunk, first)
+    if not taken then return give_up(client, { kind = "invalid", message = "content: " .. why }) end
+    first = first + taken
+    if first <= #chunk then
+      local ok, reply = write(client, 0)
+      if not ok then return ok, reply end
+    end
+  end
+  return true
+end
+
+-- Streams the content: true when all of it is queued, false and a reply that
+-- refused it early, or nil and an error.
+local function stream(client, source, progress)
+  local sent = 0
+  local eightbit_ok = client.capabilities["8BITMIME"]
+  while true do
+    local ok, chunk = pcall(source.read)
+    if not ok then
+      return give_up(client, { kind = "source", message = "reading the message failed",
+        cause = chunk })
+    end
+    if chunk == nil then return true end
+    if type(chunk) ~= "string" then
+      return give_up(client, { kind = "source",
+        message = "a chunk must be a string, not " .. type(chunk) })
+    end
+    if not source.text and not eightbit_ok and core.eightbit(chunk) then
+      return give_up(client, { kind = "unsupported", message = NOT_8BIT })
+    end
+    local pushed, reply = push(client, chunk)
+    if not pushed then return pushed, reply end
+    sent = sent + #chunk
+    if progress then progress(sent, source.size) end
+  end
+end
+
+-- Content and final dot, after the 354. Gives the final reply and its step.
+local function content(client, source, progress)
+  client._outcome = "not_sent"
+  local ok, reply = stream(client, source, progress)
+  if ok == nil then return nil, reply end
+  if ok == false then return client:_over(reply, "final") end
+  client._core:finish()
+  ok, reply = write(client, 0)
+  if ok == nil then return nil, reply end
+  if ok == false then -- with the last byte: it is the final reply
+    client._transcript:reply(reply)
+    return reply
+  end
+  client._outcome = "unknown" -- until the reply is here
+  local step
+  step, reply = client:_await()
+  if not step then return nil, reply end
+  client._outcome = "not_sent"
+  if step ~= "final" then return client:_over(reply, "final") end
+  return reply
+end
+
+function M.data(client, source)
+  local reply, err = client:_exchange("data", "DATA")
+  if not reply then return nil, err end
+  if reply.code >= 400 then return client:_rejected(reply, "data") end
+  if not client._core:usable() and client._core:awaits() == "final" then
+    local _, final = client:_await() -- nobody accepted: the machine ended it
+    return client:_rejected(final, "final")
+  end
+  reply, err = content(client, source)
+  if not reply then return nil, err end
+  if reply.code >= 300 then return client:_rejected(reply, "final") end
+  return reply
+end
+
+-- ---- a whole transaction ------------------------------------------------
+
+local Transaction = {}
+Transaction.__index = Transaction
+
+-- Takes one reply in. Replies come in order, so that counting tells whose.
+function Transaction:take()
+  local step, reply = self.client:_await()
+  if not step then return nil, reply end
+  if step == "mail" then
+    if reply.code >= 300 then self.mail_refused = reply end
+  elseif step == "rcpt" then
+    self.answered = self.answered + 1
+    local mailbox = self.to[self.answered]
+    if reply.code < 300 then
+      self.accepted[#self.accepted + 1] = mailbox
+    else
+      self.rejected[#self.rejected + 1] = {
+        address = mailbox, code = reply.code, enhanced = reply.enhanced,
+        text = reply.text, lines = reply.lines, temporary = reply.code < 500,
+      }
+    end
+  elseif step == "data" then
+    self.data_reply = reply
+  elseif step == "unasked" then
+    return self.client:_over(reply, "command")
+  end
+  if reply.code == 421 and step ~= "final" then
+    return self.client:_over(reply, step == "rset" and "rset" or step)
+  end
+  return step, reply
+end
+
+-- Submits as soon as the replies that must come first are in.
+function Transaction:path(verb, mailbox, params)
+  while true do
+    local ok, err = submit_path(self.client, verb, mailbox, params)
+    if ok then return true end
+    if err then return nil, err end
+    ok, err = self:take()
+    if not ok then return nil, err end
+    if self.mail_refused then return false end
+  end
+end
+
+-- Answers of the flight so far, if nothing but them can be waited for.
+function Transaction:settle()
+  while self.client._core:outstanding() > 0 do
+    local step, err = self:take()
+    if not step then return nil, err end
+  end
+  return true
+end
+
+-- DATA goes in the same flight where it may; else it is sent only if somebody
+-- was accepted (RFC 2920 section 3.1, RFC 5321 section 3.3).
+function Transaction:submit_data()
+  local machine = self.client._core
+  local ok, why = machine:submit("DATA")
+  while not ok and why == "busy" do
+    local step, err = self:take()
+    if not step then return nil, err end
+    if self.mail_refused then return true end
+    if machine:outstanding() == 0 and #self.accepted == 0 then return true end
+    ok, why = machine:submit("DATA")
+  end
+  if not ok then return self.client:_error { kind = "protocol", stage = "data", message = why } end
+  self.client._transcript:add("C", "DATA")
+  return true
+end
+
+-- What an earlier failure left open is dropped in the same flight.
+function Transaction:envelope(params)
+  local client = self.client
+  if client._dirty then
+    local ok, err = client:_submit("rset", "RSET")
+    if not ok then return nil, err end
+    client._dirty = false
+  end
+  local ok, err = self:path("MAIL", self.from, params)
+  if ok == nil then return nil, err end
+  for _, mailbox in ipairs(self.to) do
+    if self.mail_refused then break end
+    ok, err = self:path("RCPT", mailbox)
+    if ok == nil then return nil, err end
+  end
+  if not self.mail_refused then
+    ok, err = self:submit_data()
+    if not ok then return nil, err end
+  end
+  return self:settle_envelope()
+end
+
+-- Waits for DATA's reply; the final one of a lone dot is left to the caller.
+function Transaction:settle_envelope()
+  local machine = self.client._core
+  while machine:outstanding() > 0 and machine:awaits() ~= "final" do
+    local step, err = self:take()
+    if not step then return nil, err end
+  end
+  return true
+end
+
+function Transaction:refused()
+  local client = self.client
+  client._dirty = true
+  if self.mail_refused then
+    return client:_rejected(self.mail_refused, "mail", { address = self.from })
+  end
+  local first = self.rejected[1]
+  if #self.accepted == 0 and first then
+    local fields = { address = first.address, rejected = self.rejected }
+    return client:_rejected(first, "rcpt", fields)
+  end
+  return client:_rejected(self.data_reply, "data")
+end
+
+function Transaction:receipt(reply)
+  local client = self.client
+  return {
+    code = reply.code, enhanced = reply.enhanced, text = reply.text, lines = reply.lines,
+    accepted = self.accepted, rejected = self.rejected,
+    used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = false },
+  }
+end
+
+-- What must hold before MAIL: the size and the kind of content that are
+-- offered. Gives the parameters.
+local function prepare(client, message)
+  local source, limit = message.source, client.capabilities.SIZE
+  if source.size and limit and limit > 0 and source.size > limit then
+    return client:_error { kind = "too_big", stage = "mail",
+      message = ("the message has %d bytes, the server takes %d"):format(source.size, limit) }
+  end
+  local eightbit = not source.text or core.eightbit(source.text)
+  if source.text and eightbit and not client.capabilities["8BITMIME"] then
+    return client:_error { kind = "unsupported", stage = "mail", message = NOT_8BIT }
+  end
+  return mail_params(client, source.size, eightbit and "8BITMIME" or nil)
+end
+
+--- Sends `message`; see types/smtp/client.d.lua.
+function M.send(client, message, options)
+  local out, err = outgoing.outgoing(message)
+  if not out then
+    err.peer = client.target.name
+    return nil, err
+  end
+  client._outcome = "not_sent"
+  local params
+  params, err = prepare(client, out)
+  if not params then return nil, err end
+  local self = setmetatable({
+    client = client, from = out.from, to = out.to, answered = 0, accepted = {}, rejected = {},
+  }, Transaction)
+  local ok
+  ok, err = self:envelope(params)
+  if not ok then
+    client._dirty = true
+    return nil, err
+  end
+  if not self.data_reply or self.data_reply.code >= 400 or #self.accepted == 0 then
+    ok, err = self:settle() -- the lone dot has a reply as well
+    if not ok then return nil, err end
+    return self:refused()
+  end
+  local reply
+  reply, err = content(client, out.source, options.progress or client.target.progress)
+  if not reply then
+    if errors.is(err) then err.rejected = self.rejected end
+    return nil, err
+  end
+  if reply.code >= 300 then return client:_rejected(reply, "final") end
+  return self:receipt(reply)
+end
+
+return M

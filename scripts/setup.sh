@@ -1,0 +1,137 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Finds what the groups named as arguments need (build test check valgrind
+# interop bench) and are missing here; installs it by apt-get as root or where
+# sudo asks nothing, else prints the line to run and fails. What counts is the
+# command, header or module itself, not where it came from.
+set -eu
+PATH=$PATH:/usr/sbin:/sbin
+LUA=${LUA:-lua5.4}
+
+command_() { command -v "$1" >/dev/null 2>&1; }
+header() { echo "#include <$1>" | "${CC:-cc}" ${2:+"-I$2"} -E - >/dev/null 2>&1; }
+lua() { "$LUA" -e 'assert(_VERSION == "Lua 5.4")' -e "${1:-}" >/dev/null 2>&1; }
+python_module() { # apt-get installs for the system's own python3
+  for python in python3 /usr/bin/python3; do
+    "$python" -c "import importlib.util as u; assert u.find_spec('$1')" \
+      2>/dev/null && return
+  done
+  return 1
+}
+lua_header() {
+  [ -n "${LUA_INCDIR:-}" ] && header lua.h "$LUA_INCDIR" && return
+  for name in lua5.4 lua-5.4 lua54 lua; do
+    pkg-config --atleast-version=5.4 $name 2>/dev/null && return
+  done
+  return 1
+}
+fuzzer() { # clang finds the library that it would link
+  file=$(clang -### -fsanitize=fuzzer -x c /dev/null 2>&1 |
+    tr ' ' '\n' | sed -n 's/^"\(.*clang_rt\.fuzzer.*\.a\)"$/\1/p' | head -n 1)
+  [ -f "$file" ]
+}
+sanitizers() {
+  for library in libasan.so libubsan.so; do
+    [ -f "$(gcc -print-file-name=$library 2>/dev/null)" ] || return 1
+  done
+}
+
+# need PACKAGE TEST...: adds the package to the list if the test fails.
+need() {
+  package=$1
+  shift
+  "$@" || missing="$missing $package"
+}
+
+build_() {
+  need gcc command_ "${CC:-cc}"
+  need libc6-dev header stdio.h
+  need lua5.4 lua
+  need liblua5.4-dev lua_header
+  lua_header || need pkg-config command_ pkg-config
+}
+test_() {
+  need lua-busted lua 'require "busted.runner"'
+}
+check_() {
+  need gcc sanitizers
+  need binutils command_ nm
+  need clang command_ clang
+  need libclang-rt-dev fuzzer
+  need clang-format command_ clang-format
+  need lua-check command_ luacheck
+  need luarocks command_ luarocks
+}
+valgrind_() {
+  need valgrind command_ valgrind
+}
+interop_() {
+  for program in swaks curl python3 msmtp postfix; do
+    need $program command_ $program
+  done
+  need python3-aiosmtpd python_module aiosmtpd
+  need lua-socket lua 'require "socket"'
+}
+bench_() { # peers that are in Debian; go and npm are used if they are here
+  need postfix command_ smtp-source
+  need libcurl4-openssl-dev header curl/curl.h
+  need python3-aiosmtpd python_module aiosmtpd
+  need lua-socket lua 'require "socket"'
+}
+
+find_missing() {
+  missing=
+  for group in $groups; do "${group}_"; done
+  missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
+}
+
+groups=${*:-build}
+find_missing
+[ -n "${missing% }" ] || exit 0
+
+options="install -y --no-install-recommends"
+if ! command_ apt-get; then
+  echo "missing here; what Debian calls: $missing" >&2
+  exit 1
+elif [ "$(id -u)" -eq 0 ]; then
+  root=
+elif command_ sudo && sudo -n true 2>/dev/null; then
+  root="sudo -n"
+else
+  echo "something is missing; install it by: sudo apt-get $options $missing" >&2
+  exit 1
+fi
+
+apt() {
+  $root env DEBIAN_FRONTEND=noninteractive \
+    apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null
+}
+# A release may know a package under no name of its own (it comes with another).
+known() {
+  for package in $missing; do
+    apt-cache show "$package" >/dev/null 2>&1 && printf '%s ' "$package"
+  done
+  return 0
+}
+
+echo "installing: $missing"
+packages=$(known)
+if [ "$packages" != "$missing" ]; then
+  apt update
+  packages=$(known)
+fi
+case " $packages" in
+*" postfix "*) # programs only: without a configuration it does not start
+  command_ debconf-set-selections &&
+    echo "postfix postfix/main_mailer_type select No configuration" |
+    $root debconf-set-selections
+  ;;
+esac
+# shellcheck disable=SC2086
+apt $options $packages || { apt update && apt $options $packages; }
+
+find_missing
+if [ -n "${missing% }" ]; then
+  echo "still missing; what Debian calls: $missing" >&2
+  exit 1
+fi

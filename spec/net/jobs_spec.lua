@@ -1,0 +1,123 @@
+local core = require "smtp.core"
+local net = require "spec.support.net"
+
+-- Descriptors are given out from the lowest number: a leak raises it.
+local function lowest()
+  local job <close> = assert(core.resolve("127.0.0.1", 1))
+  return job:pollfd()
+end
+
+describe("smtp.core jobs", function()
+  it("are pollable", function()
+    local job <close> = assert(core.resolve("localhost", 25))
+    assert.equal("integer", math.type(job:pollfd()))
+    assert.equal("r", job:events())
+    assert.is_nil(job:timeout())
+    assert.equal(net.READ, net.await(job))
+    assert.is_table(job:result())
+  end)
+
+  it("are closed once, and then raise", function()
+    local job = assert(core.resolve("localhost", 25))
+    job:close()
+    job:close()
+    for _, method in ipairs { "result", "pollfd", "events", "timeout" } do
+      assert.error_matches(function() job[method](job) end, "the job is closed")
+    end
+    assert.matches("^smtp%.job: ", tostring(job))
+  end)
+
+  it("are done, a thousand of them, under any poller", function()
+    for _, backend in ipairs { "epoll", "kqueue", "poll" } do
+      local poller <close> = core.poller(backend)
+      for _ = 1, poller and 5 or 0 do
+        local jobs, left, ready = {}, 0, {}
+        for _ = 1, 200 do
+          local job = assert(core.resolve("localhost", 25))
+          jobs[job:pollfd()] = job
+          left = left + 1
+          poller:set(job:pollfd(), net.READ)
+        end
+        while left > 0 do
+          local n = poller:wait(10, ready)
+          assert.is_true(n > 0)
+          for i = 1, 2 * n, 2 do
+            local job = jobs[ready[i]]
+            assert.is_table(job:result())
+            poller:set(ready[i], 0)
+            job:close()
+            left = left - 1
+          end
+        end
+      end
+    end
+  end)
+
+  it("may be let go of before they are done, and leak nothing", function()
+    local before = lowest()
+    for i = 1, 1000 do
+      local job = assert(core.resolve("localhost", 25))
+      if i % 2 == 0 then job:close() end
+      if i % 100 == 0 then collectgarbage() end
+    end
+    collectgarbage()
+    local limit = core.now() + 20
+    repeat -- a helper may still have an abandoned one in its hands
+      local job <close> = assert(core.resolve("localhost", 25))
+      net.finish(job)
+      job:close()
+    until lowest() <= before or core.now() > limit
+    assert.equal(before, lowest())
+  end)
+
+  it("do not hinder the end of the process", function()
+    for _, ending in ipairs { "", "os.exit(true, true)", "os.exit(true, false)", "jobs = nil",
+      "for _, j in ipairs(jobs) do j:close() end" } do
+      for _ = 1, 5 do
+        local status, output = net.run([[
+          local core, jobs = require "smtp.core", {}
+          for i = 1, 40 do jobs[i] = assert(core.resolve("localhost", 25)) end
+        ]] .. ending)
+        assert.equal("", output)
+        assert.equal(0, status)
+      end
+    end
+  end)
+
+  -- What Lua cannot do: fork, block a helper, look at its signals.
+  describe("and their kin in C", function()
+    local sources = "spec/support/net_check.c csrc/net/address.c csrc/net/clock.c csrc/net/job.c "
+      .. "csrc/net/pin.c csrc/net/poller.c csrc/net/poller_epoll.c csrc/net/poller_kqueue.c "
+      .. "csrc/net/poller_poll.c csrc/net/resolve.c csrc/net/socket.c csrc/net/spool.c "
+      .. "csrc/net/wake.c"
+    local checks = { "exit-while-blocked", "signals", "many", "release-first", "fork-job",
+      "fork-poller", "fork-spool", "wake" }
+
+    -- As this system has it, and as one with nothing but POSIX would.
+    for flags, where in pairs { [""] = "here", ["-DSMTP_PORTABLE "] = "with POSIX alone" } do
+      describe(where, function()
+        local folder, program
+
+        setup(function()
+          folder = net.folder()
+          local path = folder .. "/net_check"
+          local compiler = os.getenv("CC") or "cc"
+          if os.execute(("%s -std=c99 -D_POSIX_C_SOURCE=200809L %s -g -pthread -o %s %s -ldl")
+            :format(compiler, flags, path, sources)) then
+            program = path
+          end
+        end)
+        teardown(function() net.remove(folder) end)
+
+        for _, check in ipairs(checks) do
+          it("pass the check " .. check, function()
+            if not program then return pending("no C compiler") end
+            local pipe <close> = assert(io.popen(("cd %s && ./net_check %s 2>&1; echo $?"):format(
+              folder, check)))
+            assert.equal("0\n", pipe:read("a"))
+          end)
+        end
+      end)
+    end
+  end)
+end)

@@ -1,0 +1,54 @@
+local core = require "smtp.core"
+local net = require "spec.support.net"
+
+describe("smtp.core.resolve", function()
+  it("answers for a numeric address at once", function()
+    local job <close> = assert(core.resolve("192.0.2.7", 587))
+    assert.same({ { host = "192.0.2.7", port = 587, family = "inet" } }, job:result())
+    local six <close> = assert(core.resolve("2001:DB8::0:1", 0))
+    assert.same({ { host = "2001:db8::1", port = 0, family = "inet6" } }, six:result())
+    assert.equal(net.READ, net.await(job))
+    assert.equal(net.READ, net.await(job)) -- and stays so
+  end)
+
+  it("finds localhost by a job", function()
+    local job <close> = assert(core.resolve("localhost", 2525))
+    local list = assert(net.finish(job))
+    assert.is_true(#list >= 1)
+    for _, entry in ipairs(list) do
+      assert.equal(2525, entry.port)
+      assert.is_true(entry.host == "127.0.0.1" and entry.family == "inet"
+        or entry.host == "::1" and entry.family == "inet6", entry.host)
+    end
+    assert.same(list, job:result())
+    assert.equal(net.READ, net.await(job))
+  end)
+
+  it("gives what can be listened at and connected to", function()
+    local job <close> = assert(core.resolve("localhost", 0))
+    local entry = assert(net.finish(job))[1]
+    local client, _, guard <close> = net.pair { host = entry.host, port = entry.port }
+    assert.equal(entry.host, (client:peer()))
+    assert.equal(2, #guard)
+  end)
+
+  it("fails for good where there is no such name", function()
+    for _, name in ipairs { "", "a\0b", ("x"):rep(256), ("x."):rep(200),
+      ("x"):rep(64) .. ".test" } do
+      local job <close> = assert(core.resolve(name, 25))
+      local list, message, temporary = net.finish(job)
+      assert.is_nil(list)
+      assert.is_string(message)
+      assert.is_false(temporary)
+      assert.same({ nil, message, false }, { job:result() })
+    end
+  end)
+
+  it("raises on misuse", function()
+    assert.error(function() core.resolve() end)
+    assert.error(function() core.resolve("localhost") end)
+    assert.error_matches(function() core.resolve("localhost", 65536) end, "not a port")
+    assert.error_matches(function() core.resolve("localhost", -1) end, "not a port")
+    assert.error(function() core.resolve("localhost", "smtp") end)
+  end)
+end)

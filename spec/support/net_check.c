@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** net_check.c: a program for spec/net/jobs_spec.lua, of what a spec in Lua
+** cannot do: fork, keep a helper thread busy, see its signal mask. The argument
+** names the check; the status is 0 if all was right, and the failed line is
+** printed if not. An alarm ends a check that hangs.
+*/
+#include "../../csrc/net/feature.h"
+
+#include "../../csrc/net/job.h"
+#include "../../csrc/net/poller.h"
+#include "../../csrc/net/resolve.h"
+#include "../../csrc/net/spool.h"
+#include "../../csrc/net/wake.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define REQUIRE(x)                           \
+  do {                                       \
+    if (!(x)) {                              \
+      printf("line %d: %s\n", __LINE__, #x); \
+      fflush(stdout);                        \
+      _exit(1);                              \
+    }                                        \
+  } while (0)
+
+static void await(smtp_job *job) {
+  struct pollfd p;
+  p.fd = smtp_job_fd(job);
+  p.events = POLLIN;
+  REQUIRE(poll(&p, 1, 20000) == 1);
+  REQUIRE(smtp_job_done(job));
+}
+
+/* Status of a child. */
+static int outcome(pid_t child) {
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static void nothing(void *data) {
+  (void)data;
+}
+
+static void block(void *data) {
+  smtp_wake_signal(data);
+  for (;;) pause();
+}
+
+static void exitwhileblocked(void) {
+  smtp_wake started;
+  struct pollfd p;
+  int i;
+  REQUIRE(smtp_wake_init(&started) == 0);
+  for (i = 0; i < 2 * SMTP_JOB_THREADS; i++)
+    REQUIRE(smtp_job_start(block, nothing, &started));
+  p.fd = started.fd;
+  p.events = POLLIN;
+  REQUIRE(poll(&p, 1, 20000) == 1);
+  exit(0);
+}
+
+static void readmask(void *data) {
+  pthread_sigmask(SIG_SETMASK, NULL, data);
+}
+
+static void signals(void) {
+  static sigset_t mask, own;
+  smtp_job *job = smtp_job_start(readmask, nothing, &mask);
+  REQUIRE(job);
+  await(job);
+  REQUIRE(sigismember(&mask, SIGINT) && sigismember(&mask, SIGALRM) &&
+          sigismember(&mask, SIGCHLD) && sigismember(&mask, SIGXFSZ));
+  smtp_job_release(job);
+  pthread_sigmask(SIG_SETMASK, NULL, &own);
+  REQUIRE(!sigismember(&own, SIGINT));
+}
+
+typedef struct number {
+  int in, out;
+} number;
+
+static void square(void *data) {
+  number *n = data;
+  n->out = n->in * n->in;
+}
+
+static void many(void) {
+  enum { ROUNDS = 20, WIDTH = 50 };
+  smtp_job *jobs[WIDTH];
+  int round, i;
+  for (round = 0; round < ROUNDS; round++) {
+    for (i = 0; i < WIDTH; i++) {
+      number *n = calloc(1, sizeof *n);
+      REQUIRE(n);
+      n->in = i;
+      REQUIRE((jobs[i] = smtp_job_start(square, free, n)));
+    }
+    for (i = 0; i < WIDTH; i++) {
+      await(jobs[i]);
+      REQUIRE(((number *)smtp_job_data(jobs[i]))->out == i * i);
+      smtp_job_release(jobs[i]);
+    }
+  }
+}
+
+static smtp_wake destroyed;
+
+static void tell(void *data) {
+  free(data);
+  smtp_wake_signal(&destroyed);
+}
+
+/* The helper destroys what nobody waits for any more. */
+static void releasefirst(void) {
+  int i;
+  REQUIRE(smtp_wake_init(&destroyed) == 0);
+  for (i = 0; i < 200; i++) {
+    struct pollfd p;
+    number *n = calloc(1, sizeof *n);
+    smtp_job *job = smtp_job_start(square, tell, n);
+    REQUIRE(job);
+    smtp_job_release(job);
+    p.fd = destroyed.fd;
+    p.events = POLLIN;
+    REQUIRE(poll(&p, 1, 20000) == 1);
+    smtp_wake_drain(&destroyed);
+    REQUIRE(poll(&p, 1, 0) == 0);
+  }
+}
+
+/* A job as any other: what is in the queue is the parent's. */
+static void runone(void) {
+  number *n = calloc(1, sizeof *n);
+  smtp_job *job;
+  n->in = 7;
+  REQUIRE((job = smtp_job_start(square, free, n)));
+  await(job);
+  REQUIRE(n->out == 49);
+  smtp_job_release(job);
+}
+
+static void forkjob(void) {
+  int i;
+  runone();
+  for (i = 0; i < 50; i++) {
+    number *n = calloc(1, sizeof *n);
+    smtp_job *job = smtp_job_start(square, free, n);
+    pid_t child;
+    REQUIRE(job);
+    REQUIRE((child = fork()) >= 0);
+    if (child == 0) {
+      alarm(20);
+      runone();
+      smtp_job_release(job);
+      runone();
+      _exit(0);
+    }
+    await(job);
+    smtp_job_release(job);
+    REQUIRE(outcome(child) == 0);
+  }
+}
+
+static void forkpoller(void) {
+  static const char *const names[] = {"epoll", "poll"};
+  size_t i;
+  for (i = 0; i < 2; i++) {
+    int pair[2];
+    smtp_ready ready[4];
+    smtp_poller *p = smtp_poller_new(names[i]);
+    pid_t child;
+    if (!p) continue;
+    REQUIRE(pipe(pair) == 0);
+    REQUIRE(smtp_poller_set(p, pair[0], SMTP_READ) == 0);
+    REQUIRE((child = fork()) >= 0);
+    if (child == 0) {
+      smtp_poller *own = smtp_poller_new(names[i]);
+      REQUIRE(smtp_poller_set(p, pair[0], 0) == SMTP_ESYSTEM);
+      REQUIRE(errno == EPERM);
+      smtp_poller_free(p);
+      REQUIRE(own && smtp_poller_set(own, pair[1], SMTP_WRITE) == 0);
+      REQUIRE(smtp_poller_wait(own, 5, ready, 4) == 1);
+      _exit(0);
+    }
+    REQUIRE(outcome(child) == 0);
+    REQUIRE(write(pair[1], "x", 1) == 1);
+    REQUIRE(smtp_poller_wait(p, 5, ready, 4) == 1);
+    REQUIRE(ready[0].fd == pair[0] && ready[0].bits == SMTP_READ);
+    smtp_poller_free(p);
+  }
+}
+
+static void forkspool(void) {
+  smtp_spool *s = smtp_spool_new(SMTP_LIT("a.tmp"));
+  const char *path = NULL;
+  smtp_job *job;
+  int error = -1;
+  pid_t child;
+  REQUIRE(s);
+  REQUIRE(smtp_spool_write(s, "abc", 3) == 0);
+  REQUIRE((child = fork()) >= 0);
+  if (child == 0) {
+    smtp_spool_free(s); /* as lua_close does */
+    _exit(0);
+  }
+  REQUIRE(outcome(child) == 0);
+  REQUIRE(access("a.tmp", F_OK) == 0);
+  REQUIRE((job = smtp_spool_commit(s, SMTP_LIT("a"), false)));
+  await(job);
+  REQUIRE(smtp_spool_result(job, &error, &path) && error == 0);
+  smtp_job_release(job);
+  REQUIRE(access("a", F_OK) == 0 && access("a.tmp", F_OK) < 0);
+  REQUIRE(unlink("a") == 0);
+}
+
+/* Signals do not add up beyond what the system can hold. */
+static void wake(void) {
+  smtp_wake w;
+  struct pollfd p;
+  int i;
+  REQUIRE(smtp_wake_init(&w) == 0);
+  p.fd = w.fd;
+  p.events = POLLIN;
+  REQUIRE(poll(&p, 1, 0) == 0);
+  for (i = 0; i < 20000; i++) smtp_wake_signal(&w);
+  REQUIRE(poll(&p, 1, 0) == 1);
+  smtp_wake_drain(&w);
+  REQUIRE(poll(&p, 1, 0) == 0);
+  smtp_wake_drain(&w);
+  smtp_wake_clear(&w);
+  smtp_wake_clear(&w);
+}
+
+int main(int argc, char **argv) {
+  static const struct {
+    const char *name;
+    void (*run)(void);
+  } checks[] = {{"exit-while-blocked", exitwhileblocked},
+                {"signals", signals},
+                {"many", many},
+                {"release-first", releasefirst},
+                {"fork-job", forkjob},
+                {"fork-poller", forkpoller},
+                {"fork-spool", forkspool},
+                {"wake", wake}};
+  size_t i;
+  alarm(60);
+  for (i = 0; i < sizeof checks / sizeof *checks; i++) {
+    if (argc == 2 && strcmp(argv[1], checks[i].name) == 0) {
+      checks[i].run();
+      return 0;
+    }
+  }
+  printf("no such check\n");
+  return 2;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** probe.c: the test-only Lua module "probe": the helpers of probe.h, and the
+** functions that all specs share.
+**   probe.fail_at([n])  the n-th allocation from now and all later ones fail;
+**                       without n none does
+**   probe.live()        bytes that were allocated and not freed
+** The allocator moves a block at each resize, so that a pointer kept too long
+** is found, and believes the size that its caller tells, so that a wrong one
+** shows in probe.live().
+*/
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE 1 /* for MAP_ANONYMOUS */
+#endif
+#include "probe.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+LUAMOD_API int luaopen_probe(lua_State *L);
+
+/* ---- allocation ---- */
+
+static struct {
+  lua_Integer left; /* allocations that succeed before one fails; < 0: all */
+  size_t live;
+} state = {-1, 0};
+
+static void *probe_alloc(void *ctx, void *p, size_t old, size_t n) {
+  void *fresh = NULL;
+  (void)ctx;
+  if (n > 0) {
+    if (state.left == 0) return NULL;
+    if (state.left > 0) state.left--;
+    fresh = malloc(n);
+    if (fresh == NULL) return NULL;
+    if (p != NULL) memcpy(fresh, p, old < n ? old : n);
+  }
+  state.live += n;
+  if (p != NULL) state.live -= old;
+  free(p);
+  return fresh;
+}
+
+const smtp_mem *probe_mem(void) {
+  static const smtp_mem mem = {probe_alloc, NULL};
+  return &mem;
+}
+
+static int fail_at(lua_State *L) {
+  state.left = luaL_optinteger(L, 1, 0) - 1;
+  return 0;
+}
+
+static int live(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)state.live);
+  return 1;
+}
+
+/* ---- input that ends at a guard page ---- */
+
+typedef struct guarded {
+  void *base; /* NULL until it is mapped */
+  size_t size;
+} guarded;
+
+static int guarded_gc(lua_State *L) {
+  guarded *g = luaL_checkudata(L, 1, "probe.input");
+  if (g->base != NULL) munmap(g->base, g->size);
+  g->base = NULL;
+  return 0;
+}
+
+smtp_slice probe_input(lua_State *L, int arg) {
+  size_t n, page = (size_t)sysconf(_SC_PAGESIZE);
+  const char *text = luaL_checklstring(L, arg, &n);
+  size_t room = (n + page - 1) / page * page;
+  guarded *g = lua_newuserdatauv(L, sizeof(*g), 0);
+  g->base = NULL;
+  g->size = room + page;
+  if (luaL_newmetatable(L, "probe.input")) {
+    lua_pushcfunction(L, guarded_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  void *base = mmap(NULL, g->size, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED) luaL_error(L, "no memory for a guarded input");
+  g->base = base;
+  char *end = (char *)base + room;
+  if (mprotect(end, page, PROT_NONE) != 0) luaL_error(L, "no guard page");
+  memcpy(end - n, text, n);
+  return (smtp_slice){end - n, n};
+}
+
+/* ---- results and buffers ---- */
+
+int probe_error(lua_State *L, int result) {
+  static const char *const names[] = {"ENOMEM",    "ETOOBIG", "ESYNTAX",
+                                      "EPROTOCOL", "ESTATE",  "EINVALID",
+                                      "ECLOSED",   "EBUSY",   "ESYSTEM"};
+  int i = -1 - result;
+  if (i < 0 || i >= (int)(sizeof(names) / sizeof(names[0])))
+    return luaL_error(L, "%d is not an error", result);
+  lua_pushnil(L);
+  lua_pushstring(L, names[i]);
+  return 2;
+}
+
+static int buf_gc(lua_State *L) {
+  smtp_buf_clear(luaL_checkudata(L, 1, "probe.buf"));
+  return 0;
+}
+
+smtp_buf *probe_buf(lua_State *L, size_t cap) {
+  smtp_buf *b = lua_newuserdatauv(L, sizeof(*b), 0);
+  smtp_buf_init(b, probe_mem(), cap);
+  if (luaL_newmetatable(L, "probe.buf")) {
+    lua_pushcfunction(L, buf_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  return b;
+}
+
+static const luaL_Reg common[] = {
+    {"fail_at", fail_at}, {"live", live}, {NULL, NULL}};
+
+int luaopen_probe(lua_State *L) {
+  lua_newtable(L);
+  luaL_setfuncs(L, common, 0);
+  luaL_setfuncs(L, probe_text, 0);
+  luaL_setfuncs(L, probe_grammar, 0);
+  return 1;
+}
