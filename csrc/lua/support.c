@@ -17,10 +17,12 @@ void smtp_new_class(lua_State *L, const char *name, const luaL_Reg *methods,
   lua_newtable(L); /* mt, methods */
   luaL_setfuncs(L, methods, 0);
   lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, close);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, close);
-  lua_setfield(L, -2, "__close");
+  if (close != NULL) {
+    lua_pushcfunction(L, close);
+    lua_setfield(L, -2, "__gc");
+    lua_pushcfunction(L, close);
+    lua_setfield(L, -2, "__close");
+  }
   lua_pop(L, 1);
 }
 

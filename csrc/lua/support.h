@@ -18,7 +18,7 @@
 /*
 ** Makes the metatable of a class, as "smtp.socket": __name, __index with the
 ** methods, and close as __gc and __close. If the methods have a "close" it
-** should be the same function.
+** should be the same function. NULL: there is nothing to close.
 */
 SMTP_FUNC void smtp_new_class(lua_State *L, const char *name,
                               const luaL_Reg *methods, lua_CFunction close);
