@@ -9,7 +9,7 @@ local server = require "smtp.server"
 
 local M = { address = address, loop = loop }
 
-M.VERSION = "scm"
+M._VERSION = "scm-1"
 
 local SEND_OPTIONS = { deadline = "seconds", progress = "function" }
 
