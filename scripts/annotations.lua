@@ -2,8 +2,9 @@
 -- Reads a .d.lua file of LuaLS annotations into { text, items, names }: the
 -- comment at its top, its classes, aliases and functions in order, and the set
 -- of the names that it has entries for. Only what we use of LuaLS is read:
--- @class @field @alias @param @return @overload @deprecated; others are passed
--- over. A block ends at a line that is no --- comment.
+-- @class @field @alias @param @return @overload @deprecated, and @package for
+-- what is not for users and so not on the page; others are passed over. A block
+-- ends at a line that is no --- comment.
 local M = {}
 
 -- A type may hold spaces in brackets, around | and after the : of a fun().
@@ -68,6 +69,7 @@ function tags.param(block, s) block.params[#block.params + 1] = named(s) end
 tags["return"] = function(block, s) block.returns[#block.returns + 1] = result(s) end
 function tags.overload(block, s) block.overloads[#block.overloads + 1] = s end
 function tags.deprecated(block, s) block.deprecated = s end
+function tags.package(block) block.package = true end
 
 local function new_block()
   return { lines = {}, fields = {}, choices = {}, params = {}, returns = {}, overloads = {} }
@@ -99,7 +101,7 @@ local function finish(file, block, line)
   for _, field in ipairs(block.fields) do
     file.names[(field.name:gsub("%?$", ""))] = true
   end
-  if block.kind then
+  if block.kind and not block.package then
     file.items[#file.items + 1] = block
   elseif #file.items == 0 and file.text == "" then
     file.text = block.text

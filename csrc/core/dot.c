@@ -103,8 +103,7 @@ int smtp_dot_decode(smtp_dot_decoder *d, char *p, size_t n, size_t *used,
         run = in += 3;
         break;
       }
-      run = ++in;
-      d->state = OTHER; /* a dot behind this one is content */
+      run = ++in; /* a dot behind this one is content */
     }
     in = pass_line(d, in, end);
   }
@@ -201,7 +200,6 @@ int smtp_dot_encode(smtp_dot_encoder *e, smtp_slice in, smtp_buf *out) {
 
 int smtp_dot_finish(smtp_dot_encoder *e, smtp_buf *out) {
   size_t before = smtp_buf_length(out);
-  unsigned seen = e->seen;
   int rc = 0;
 
   if (e->state == AFTER_CR) {
@@ -214,7 +212,6 @@ int smtp_dot_finish(smtp_dot_encoder *e, smtp_buf *out) {
     rc = smtp_buf_append(out, ".\r\n", 3);
   if (rc < 0) {
     smtp_buf_truncate(out, before);
-    e->seen = seen;
     return rc;
   }
   e->state = LINE_START;

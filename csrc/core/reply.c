@@ -163,7 +163,7 @@ static smtp_slice next_line(smtp_slice *text, size_t room, bool *last) {
   smtp_slice line = *text;
   size_t skip;
 
-  if (line.n > room + 2) line.n = room + 2; /* a CRLF may stand behind room */
+  if (line.n > room + 1) line.n = room + 1; /* a CR may stand behind room */
   line = first_line(line);
   skip = line.n < text->n && line.p[line.n] == '\n';
   *last = !skip;

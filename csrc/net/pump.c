@@ -10,7 +10,7 @@ void smtp_pump_init(smtp_pump *p, const smtp_machine *verbs, void *m, int fd) {
   p->m = m;
   p->fd = fd;
   p->readable = true;
-  p->quickack = false;
+  p->quickack = p->unanswered = false;
 }
 
 int smtp_pump_flush(smtp_pump *p) {
@@ -21,6 +21,7 @@ int smtp_pump_flush(smtp_pump *p) {
     n = smtp_socket_send(p->fd, out.p, out.n);
     if (n < 0) return (int)n;
     p->verbs->sent(p->m, (size_t)n);
+    p->unanswered = false;
   }
 }
 
@@ -31,6 +32,9 @@ int smtp_pump_receive(smtp_pump *p) {
   int r;
   if (!p->readable) {
     p->readable = true; /* the caller waits now, and then it is */
+    /* An answer carries the acknowledgement. Where there is none, our delayed
+    ** one and the peer's Nagle would wait for each other. */
+    if (p->quickack && p->unanswered) smtp_socket_quickack(p->fd);
     return SMTP_EBUSY;
   }
   r = p->verbs->space(p->m, &place, &room);
@@ -43,9 +47,6 @@ int smtp_pump_receive(smtp_pump *p) {
     p->verbs->fed(p->m, (size_t)n);
   /* A short read took all there was; the poller tells of more. */
   p->readable = (size_t)n == room;
-  /* What is not answered in this turn waits for the peer's Nagle and our
-  ** delayed acknowledgement, unless we hurry. */
-  if (p->quickack && n > 0 && p->verbs->peek(p->m).n == 0 && n < 4096)
-    smtp_socket_quickack(p->fd);
+  p->unanswered = true;
   return 1;
 }

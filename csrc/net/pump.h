@@ -23,9 +23,10 @@ typedef struct smtp_machine {
 typedef struct smtp_pump {
   const smtp_machine *verbs;
   void *m;
-  int fd;        /* -1: there is no socket */
-  bool readable; /* a read is worth its system call */
-  bool quickack; /* acknowledge what is not answered at once (servers) */
+  int fd;          /* -1: there is no socket */
+  bool readable;   /* a read is worth its system call */
+  bool quickack;   /* acknowledge what is not answered at once (servers) */
+  bool unanswered; /* bytes came, and nothing was written since */
 } smtp_pump;
 
 SMTP_FUNC void smtp_pump_init(smtp_pump *p, const smtp_machine *verbs, void *m,

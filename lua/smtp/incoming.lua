@@ -7,26 +7,45 @@ local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
 
-local Message = { __name = "smtp.incoming" }
-Message.__index = Message
+local Message = {}
+
+-- Fields that are made when somebody asks for them, which most handlers do not.
+local lazy = {}
+
+local meta = {
+  __name = "smtp.incoming",
+  __index = function(message, key)
+    local method = Message[key]
+    if method then return method end
+    local make = lazy[key]
+    if not make then return nil end
+    local value = make(message)
+    message[key] = value
+    return value
+  end,
+}
 
 local M = {}
 
 local made = 0
 
 -- Unique within the process and, with the time, beyond it.
-local function new_id(now)
+function lazy.id()
   made = made + 1
-  return ("%x%06x"):format(math.floor(now * 1000), made % 0x1000000)
+  return ("%x%06x"):format(os.time() * 1000, made % 0x1000000)
+end
+
+--- What `smtp.send` needs to pass it on.
+function lazy.envelope(message)
+  local to = {}
+  for i, recipient in ipairs(message.recipients) do to[i] = recipient.address end
+  return { from = message.sender.address, to = to }
 end
 
 function M.new(session)
   return setmetatable({
-    id = new_id(os.time()), session = session, sender = session.sender,
-    recipients = session.recipients, size = 0, envelope = {
-      from = session.sender.address, to = {},
-    },
-  }, Message)
+    session = session, sender = session.sender, recipients = session.recipients, size = 0,
+  }, meta)
 end
 
 local function fail(message, text)
@@ -41,9 +60,11 @@ local function advance(message)
   if message.failed then fail(message, message.why) end
   if message.ended then return false end
   local session = message.session
-  local limit, since = loop.limit(nil), loop.time
+  local task = session.task
+  local limit, since = task.limit, loop.time
+  task.limit = nil
   local event, a, why, eightbit = session:next_event()
-  if limit then loop.limit(limit + loop.time - since) end
+  task.limit = limit and limit + loop.time - since
   message.touched = true
   if event == "body" then
     message.size = message.size + a

@@ -13,14 +13,15 @@ local BITS = { r = READ, w = WRITE, rw = READ | WRITE }
 
 local poller -- made at the first wait, so that a child process has its own
 local heap = timers.new()
-local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> task
-local readers, writers = {}, {} -- descriptor -> task that waits
+local current -- the task that runs
+local readers, writers = {}, {} -- descriptor -> task that watches it
 local armed = {} -- descriptor -> bits the poller watches
 local owners = setmetatable({}, { __mode = "v" }) -- descriptor -> its pollable
 local queue, queued = {}, 0 -- tasks to be resumed in the next turn
 local live = 0 -- tasks that have not ended
 local depth = 0 -- turns within turns: a coroutine that is no task may wait
 local ready_lists = {}
+local running, co_resume, yield = coroutine.running, coroutine.resume, coroutine.yield
 
 --- The time (monotonic seconds) of the last look at the clock: cheap, and right
 -- enough for deadlines within a turn.
@@ -45,6 +46,10 @@ end
 
 -- ---- waiting -------------------------------------------------------------
 
+-- A task that waits has `waiting`: the descriptor, or true where there is none.
+-- It stays registered for its last pollable (`pollable`, `events`), so that the
+-- usual turn (wait for the same again) changes no table and asks no poller.
+
 -- Lets the poller watch for what the tasks at `fd` wait for. A number that was
 -- closed and given to another object must be watched anew.
 local function arm(fd, pollable)
@@ -59,50 +64,68 @@ local function arm(fd, pollable)
   end
 end
 
-local function enter(task, pollable, events, timeout)
-  if timeout then
-    task.deadline = M.time + timeout
-    if task.limit and task.limit < task.deadline then task.deadline = task.limit end
-    heap:arm(task)
-  elseif task.limit then
-    task.deadline = task.limit
-    heap:arm(task)
-  end
-  if not pollable then return end
-  local fd, bits = pollable:pollfd(), BITS[events]
-  task.fd = fd
-  if bits & READ ~= 0 then readers[fd] = task end
-  if bits & WRITE ~= 0 then writers[fd] = task end
-  if armed[fd] ~= bits or owners[fd] ~= pollable then arm(fd, pollable) end
+-- Forgets what the task was registered for; the poller learns it at the next
+-- event that nobody wants.
+local function unwatch(task)
+  local fd = task.fd
+  if not fd then return end
+  if readers[fd] == task then readers[fd] = nil end
+  if writers[fd] == task then writers[fd] = nil end
+  task.fd, task.pollable = nil, nil
 end
 
-local function leave(task)
-  local fd = task.fd
-  if fd then
-    if readers[fd] == task then readers[fd] = nil end
-    if writers[fd] == task then writers[fd] = nil end
-    task.fd = nil
+local function watch(task, pollable, events)
+  unwatch(task)
+  local fd, bits = pollable:pollfd(), BITS[events]
+  if bits & READ ~= 0 then readers[fd] = task end
+  if bits & WRITE ~= 0 then writers[fd] = task end
+  task.fd, task.pollable, task.events = fd, pollable, events
+  arm(fd, pollable)
+end
+
+-- Puts the task to wait: everything but the waiting itself.
+local function enter(task, pollable, events, timeout)
+  local at, limit = timeout and M.time + timeout, task.limit
+  if limit and (not at or limit < at) then at = limit end
+  if at then
+    task.deadline = at
+    local entry = task.entry
+    if not entry or at < entry then heap:arm(task) end
   end
-  task.deadline = nil
+  if not pollable then
+    task.waiting = true
+    return
+  end
+  if task.pollable ~= pollable or task.events ~= events then watch(task, pollable, events) end
+  task.waiting = task.fd
 end
 
 local failures = {} -- errors of tasks, raised by the turn in which they came
+local DEAD = {} -- what the coroutine of a task gives at its end
 
 local function finish(task, ok, message)
-  if coroutine.status(task.co) ~= "dead" then return end
   live = live - 1
-  tasks[task.co] = nil
+  unwatch(task)
   heap:drop(task)
   if not ok then failures[#failures + 1] = debug.traceback(task.co, tostring(message)) end
 end
 
+-- Runs a task's coroutine until it waits again.
+local function run(task, ...)
+  local before = current
+  current = task
+  local ok, value = co_resume(task.co, ...)
+  current = before
+  if not ok or value == DEAD then finish(task, ok, value) end
+end
+
 local function resume(task, value)
-  leave(task)
-  if not task.co then -- not a task of the loop: somebody runs turns for it
+  task.waiting, task.deadline = nil, nil
+  if task.co then
+    run(task, value)
+  else -- not a task of the loop: somebody runs turns for it
     task.woken, task.value = true, value
-    return
   end
-  finish(task, coroutine.resume(task.co, value))
 end
 
 local function enqueue(task)
@@ -119,22 +142,43 @@ local function run_queue()
     if not task.dead and task.start then
       local start = task.start
       task.start = nil
-      finish(task, coroutine.resume(task.co, table.unpack(start, 1, start.n)))
+      run(task, table.unpack(start, 1, start.n))
     elseif not task.dead then
       resume(task, true)
     end
   end
 end
 
+-- An event that nobody waits for now: do not spin. Whoever watched must ask the
+-- poller again.
+local function disarm(fd)
+  local reader, writer = readers[fd], writers[fd]
+  if reader then unwatch(reader) end
+  if writer then unwatch(writer) end
+  poller:set(fd, 0)
+  armed[fd] = nil
+end
+
 local function dispatch(fd, bits)
-  local reader = bits & READ ~= 0 and readers[fd]
-  local writer = bits & WRITE ~= 0 and writers[fd]
-  if reader then resume(reader, true) end
-  if writer and writer ~= reader and writers[fd] == writer then resume(writer, true) end
-  if not reader and not writer then -- nobody is interested: do not spin
-    local wanted = (readers[fd] and READ or 0) | (writers[fd] and WRITE or 0)
-    poller:set(fd, wanted)
-    armed[fd] = wanted ~= 0 and wanted or nil
+  local reader, writer = readers[fd], writers[fd]
+  local wanted = false
+  if reader and bits & READ ~= 0 and reader.waiting == fd then
+    wanted = true
+    resume(reader, true)
+  end
+  if writer and bits & WRITE ~= 0 and writer.waiting == fd and writers[fd] == writer and
+    (writer ~= reader or not wanted) then
+    wanted = true
+    resume(writer, true)
+  end
+  if wanted then return end
+  -- One side may have an event that only the other side watches for.
+  if reader and reader.waiting == fd or writer and writer.waiting == fd then
+    if not reader or reader.waiting ~= fd then readers[fd] = nil end
+    if not writer or writer.waiting ~= fd then writers[fd] = nil end
+    arm(fd, owners[fd])
+  else
+    disarm(fd)
   end
 end
 
@@ -196,20 +240,20 @@ end
 -- `timeout` seconds (nil: for ever); `pollable` nil just waits. Gives true when
 -- it is ready, false after the time.
 function M.wait(pollable, events, timeout)
-  local task = tasks[coroutine.running()]
-  get_poller()
-  if task then
+  local task = current
+  if task and task.co == running() then
     enter(task, pollable, events, timeout)
-    local value = coroutine.yield()
-    if not value then check_limit(task) end
-    return value
+    if yield() then return true end
+    check_limit(task)
+    return false
   end
+  get_poller()
   M.time = core.now()
   task = idle_waiter or {}
   idle_waiter = nil
   enter(task, pollable, events, timeout)
   local ok, value = pcall(drive, task)
-  leave(task)
+  task.waiting, task.deadline = nil, nil
   idle_waiter = task
   if not ok then error(value, 0) end
   return value
@@ -220,7 +264,9 @@ function M.forget(pollable)
   local fd = pollable:pollfd()
   if owners[fd] ~= pollable then return end
   if armed[fd] then poller:set(fd, 0) end
-  armed[fd], owners[fd], readers[fd], writers[fd] = nil, nil, nil, nil
+  if readers[fd] then unwatch(readers[fd]) end
+  if writers[fd] then unwatch(writers[fd]) end
+  armed[fd], owners[fd] = nil, nil
 end
 
 --- Waits `seconds`.
@@ -231,28 +277,42 @@ end
 
 -- ---- tasks ---------------------------------------------------------------
 
+local function body(fn, ...)
+  fn(...)
+  return DEAD
+end
+
 --- Starts `fn(...)` as a task at the next turn and gives its handle.
 function M.spawn(fn, ...)
-  local task = { co = coroutine.create(fn), start = table.pack(...) }
-  tasks[task.co] = task
+  get_poller()
+  local task = { co = coroutine.create(body), start = table.pack(fn, ...) }
   live = live + 1
   enqueue(task)
   return task
 end
 
---- Ends a task where it waits; its to-be-closed variables are closed. A task
--- that runs now cannot be ended by itself.
+--- The handle of the task that runs, or nil outside of tasks. Its `limit` is the
+-- time at which its waits raise `EXPIRED`.
+function M.current()
+  local task = current
+  return task and task.co == running() and task or nil
+end
+
+--- Ends a task where it waits; its to-be-closed variables are closed. Gives
+-- false for one that runs now, which cannot be ended from within.
 function M.cancel(task)
-  if task.dead or coroutine.status(task.co) ~= "suspended" then return end
-  leave(task)
+  if task.dead then return true end
+  if coroutine.status(task.co) ~= "suspended" then return false end
+  task.waiting, task.deadline = nil, nil
   local ok, message = coroutine.close(task.co)
   finish(task, ok, message)
+  return true
 end
 
 --- Makes a task that waits for a pollable look again, as if it were ready.
 function M.nudge(task)
-  if task.dead or not task.fd then return end
-  leave(task)
+  if task.dead or not task.waiting or task.waiting == true then return end
+  task.waiting, task.deadline = nil, nil
   enqueue(task)
 end
 
@@ -263,7 +323,7 @@ end
 
 function M.pass(gate, timeout)
   if gate.open then return true end
-  local task = tasks[coroutine.running()]
+  local task = M.current()
   if not task then
     local limit = timeout and core.now() + timeout
     while not gate.open and (not limit or core.now() < limit) do
@@ -273,7 +333,7 @@ function M.pass(gate, timeout)
   end
   gate.task = task
   enter(task, nil, nil, timeout)
-  local value = coroutine.yield()
+  local value = yield()
   gate.task = nil
   if not value then check_limit(task) end
   return gate.open
@@ -285,16 +345,6 @@ function M.wake(gate)
     enqueue(gate.task)
     gate.task = nil
   end
-end
-
---- Sets the time at which the running task's waits raise `EXPIRED`; nil for
--- never. Gives the one before.
-function M.limit(at)
-  local task = tasks[coroutine.running()]
-  if not task then return nil end
-  local before = task.limit
-  task.limit = at
-  return before
 end
 
 --- Runs the loop until no task is left.

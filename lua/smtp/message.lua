@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- What `send` takes: envelope and content of a message, out of a string, a
 -- record with `raw`, or anything with `.envelope` and `:chunks()`.
+-- Internal.
 local address = require "smtp.address"
 local errors = require "smtp.error"
 local source = require "smtp.source"

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- Checks of option tables: an unknown key or a wrong type is misuse and raises.
+-- Internal.
 local M = {}
 
 -- The level of `error` at which the caller of the public function stands.

@@ -276,8 +276,11 @@ function Server:close()
   local all = {}
   for one, task in pairs(self.sessions) do all[one] = task end
   for one, task in pairs(all) do
-    loop.cancel(task)
-    one:__close() -- had it not begun to run
+    if loop.cancel(task) then
+      one:__close() -- had it not begun to run
+    elseif one.core then -- a handler closes its own server: it ends after it
+      one.core:finish("shutdown", false)
+    end
   end
 end
 

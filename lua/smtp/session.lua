@@ -2,6 +2,7 @@
 --- One session of a server: an ordinary loop in an ordinary coroutine. It asks
 -- the machine (csrc/core/server.h) for the next event, calls the handler, and
 -- gives the machine the verdict.
+-- Internal: what handlers see of it is in types/smtp/session.d.lua.
 local core = require "smtp.core"
 local incoming = require "smtp.incoming"
 local loop = require "smtp.loop"
@@ -27,16 +28,19 @@ end
 
 -- ---- events --------------------------------------------------------------
 
+local WAITS = { read = "r", write = "w" }
+
 --- The next event of the machine that is not a mere fact; waits for it.
 function Session:next_event()
   local machine = self.core
   while true do
     local event, a, b, c = machine:step(loop.time)
-    if event == "read" or event == "write" then
+    local waits = WAITS[event]
+    if waits then
       local left = a and a - loop.time
+      if left and left < 0 then left = 0 end
       self.waiting = true
-      local ready = loop.wait(machine, event == "read" and "r" or "w",
-        left and (left > 0 and left or 0))
+      local ready = loop.wait(machine, waits, left)
       self.waiting = false
       if not ready then machine:tick(loop.time) end
     elseif event == "line" then
@@ -77,7 +81,7 @@ local function verdict(self, stage, n, value, text)
 end
 
 local function judge(self, stage, since, ok, ...)
-  loop.limit(nil)
+  self.task.limit = nil
   local longest = self.server.limits.handler_timeout
   if self.server.on_event and core.now() - since > longest then
     self:fact("error", { stage = stage, error = "handler timeout: it did not wait" })
@@ -92,7 +96,7 @@ end
 -- Calls a handler within its time; gives the verdict.
 local function consult(self, stage, handler, ...)
   local since = loop.time
-  loop.limit(since + self.server.limits.handler_timeout)
+  self.task.limit = since + self.server.limits.handler_timeout
   return judge(self, stage, since, pcall(handler, self, ...))
 end
 
@@ -123,7 +127,6 @@ end
 
 local function receive(self)
   local message = incoming.new(self)
-  for i, recipient in ipairs(self.recipients) do message.envelope.to[i] = recipient.address end
   local code, text = conclude(self, message,
     consult(self, "message", self.server.handlers.on_message, message))
   if self.server.on_event then
@@ -215,6 +218,7 @@ end
 -- say 421 at once.
 function M.run(self, refusal)
   local session <close> = self
+  session.task = loop.current()
   if refusal then session.core:finish(refusal, true) end
   while true do
     local event, a, b = session:next_event()

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- Where the content of a message comes from: a string, a function that gives
 -- the next chunk and then nil, a file handle, or anything with `:chunks()`.
+-- Internal.
 local M = {}
 
 local CHUNK = 65536

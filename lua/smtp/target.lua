@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- Where a client goes and how: a URL, a bare `host:port`, or a table, made into
 -- one table with every field filled in. See types/smtp/target.d.lua.
+-- Internal: users give it as a table or a URL.
 local options = require "smtp.options"
 
 local M = {}

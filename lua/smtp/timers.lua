@@ -5,6 +5,7 @@
 --
 -- A task is a table; `task.deadline` is when it must be woken (nil: never), and
 -- `task.entry` belongs to the heap: the time of its entry.
+-- Internal.
 local M = {}
 M.__index = M
 

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- A mail transaction on a client: MAIL, RCPT, DATA, content, in as few round
 -- trips as the server allows (RFC 2920), each reply kept with what it answers.
+-- Internal.
 local address = require "smtp.address"
 local core = require "smtp.core"
 local errors = require "smtp.error"

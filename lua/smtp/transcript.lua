@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- The last lines of a dialogue, for errors and for people. Lines are kept as
 -- they are and made readable only when somebody looks: controls are escaped.
+-- Internal.
 local M = {}
 M.__index = M
 

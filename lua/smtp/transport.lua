@@ -2,6 +2,7 @@
 --- Opens a stream to a target: looks its name up, races its addresses (RFC
 -- 8305: IPv6 first, the next one starts 250 ms after the last) and gives the
 -- socket that was there first.
+-- Internal.
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"

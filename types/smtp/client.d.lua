@@ -1,0 +1,129 @@
+-- SPDX-License-Identifier: MIT
+---@meta smtp.client
+---
+--- One connection to a server, as `smtp.connect` gives it. A 4xx or 5xx reply leaves
+--- it usable, and `send` resets what it left open. A 421, a breach of the protocol,
+--- a time-out or an I/O error closes it. Methods of a closed client raise, but for
+--- `close`, `usable` and `transcript`.
+
+---@class smtp.client
+---@field greeting smtp.reply
+---@field esmtp boolean EHLO was accepted; false: HELO was
+---@field helo string our name, as it was sent
+---@field capabilities smtp.capabilities
+local client = {}
+
+--- The same as `smtp.connect`.
+---@package
+function client.connect(target) end
+
+--- Sends a message: a whole transaction, as few round trips as the server allows.
+--- With PIPELINING the envelope and DATA go out in one flight (RFC 2920).
+---
+--- Some refused, one accepted is a success. `nil, err` by `err.kind`: `"rejected"`
+--- (the sender, every recipient, or the content), `"too_big"` and `"unsupported"`
+--- (before MAIL, by what the server offers), `"invalid"` (an address),
+--- `"source"` (`raw` failed or gave no string; the connection is closed, since
+--- nothing else keeps the server from taking what it has), `"timeout"`, `"closed"`,
+--- `"protocol"`.
+---@param message smtp.outgoing
+---@param options? smtp.send_options
+---@return smtp.receipt? receipt
+---@return smtp.error? err
+function client:send(message, options) end
+
+--- Sends a command line and gives the reply whatever its code. DATA, BDAT, STARTTLS
+--- and AUTH are refused (`kind = "invalid"`), as are CR, LF and NUL. QUIT is `quit`.
+---@param line string without CRLF, such as `"VRFY ada"`
+---@return smtp.reply? reply
+---@return smtp.error? err
+function client:command(line) end
+
+--- MAIL. This and the next five give the reply if it is 2xx, else `nil, err` with
+--- `kind = "rejected"`. RFC 5321 section 4.1.1.2.
+---@param sender string|table an address; `""` is the null path
+---@param params? { size?: integer, body?: "7BIT"|"8BITMIME" } each is sent where the server offers it (RFC 1870, RFC 6152)
+---@return smtp.reply? reply
+---@return smtp.error? err
+function client:mail(sender, params) end
+
+--- RCPT. RFC 5321 section 4.1.1.3.
+---@param recipient string|table an address
+---@return smtp.reply? reply
+---@return smtp.error? err
+function client:rcpt(recipient) end
+
+--- DATA, the content, and its final reply. RFC 5321 section 4.1.1.4.
+---@param content string|function|file* as `raw` of a message
+---@return smtp.reply? reply of the content
+---@return smtp.error? err
+function client:data(content) end
+
+--- RSET: drops the transaction. RFC 5321 section 4.1.1.5.
+---@return smtp.reply? reply
+---@return smtp.error? err
+function client:reset() end
+
+--- NOOP. RFC 5321 section 4.1.1.9.
+---@return smtp.reply? reply
+---@return smtp.error? err
+function client:noop() end
+
+--- VRFY; most servers answer 252 to anything. RFC 5321 section 4.1.1.6.
+---@param text string
+---@return smtp.reply? reply
+---@return smtp.error? err
+function client:vrfy(text) end
+
+--- QUIT: waits `timeout.quit` seconds at most for the reply, and closes in any case.
+--- RFC 5321 section 4.1.1.10.
+---@return smtp.reply? reply
+---@return smtp.error? err
+function client:quit() end
+
+--- Closes without QUIT, never blocks, and does nothing the second time. `<close>`
+--- does the same.
+function client:close() end
+
+--- Tells whether commands can be sent.
+---@return boolean
+function client:usable() end
+
+--- The last 40 lines, `C:` or `S:` in front, controls escaped.
+---@return string
+function client:transcript() end
+
+--- A reply of a server. RFC 5321 section 4.2.
+---@class smtp.reply
+---@field code integer three digits; the first decides
+---@field enhanced? string such as `"5.1.1"`, if the server offers ENHANCEDSTATUSCODES (RFC 2034, RFC 3463)
+---@field text string all lines, joined by LF, without the first enhanced code
+---@field lines string[] each line as it came, without the code
+
+--- What EHLO offered, by keyword in upper case: true, or the text behind it. What
+--- `disable` names is left out. RFC 5321 section 4.1.1.1.
+---@class smtp.capabilities
+---@field SIZE? integer the largest message it takes; 0: it did not say (RFC 1870)
+---@field AUTH? table<string, true> the mechanisms, in upper case
+---@field PIPELINING? true RFC 2920
+
+--- The outcome of a message that was accepted for one recipient at least.
+---@class smtp.receipt
+---@field code integer of the final reply
+---@field enhanced? string
+---@field text string its text: here servers put the queue id
+---@field lines string[]
+---@field accepted string[] the mailboxes it was accepted for
+---@field rejected smtp.rejection[] those it was not, in order
+---@field used { pipelining: boolean, chunking: boolean }
+
+--- A recipient that was refused.
+---@class smtp.rejection
+---@field address string
+---@field code integer
+---@field enhanced? string
+---@field text string
+---@field lines string[]
+---@field temporary boolean a 4xx: try it later
+
+return client

@@ -1,0 +1,80 @@
+-- SPDX-License-Identifier: MIT
+---@meta smtp.dialogue
+---
+--- Drives or breaks the protocol by hand, line by line, as `smtp.dialogue` gives it.
+--- Nothing is refused and nothing is kept in step: what is sent is what was asked
+--- for. Methods of a closed dialogue raise, but for `close`, `abort` and `transcript`.
+
+---@class smtp.dialogue
+local dialogue = {}
+
+---@package
+function dialogue.connect(target, options) end
+
+---@class smtp.dialogue_options
+---@field timeout? number seconds for each reply; default 30
+---@field trace? fun(side: "C"|"S", line: string) as in a target
+---@field local_address? string the address to connect from
+
+--- What a reply should be: a code; `"2xx"`; a Lua pattern, found in one of its lines
+--- with the code in front (`"^250 SIZE"`); a list of these; or a function.
+---@alias smtp.expected integer|string|table|fun(reply: smtp.reply): boolean
+
+--- Reads a reply. One that was not expected is `nil, err` with `kind = "rejected"` and
+--- the reply in it.
+---@param expected? smtp.expected default: any
+---@return smtp.reply? reply
+---@return smtp.error? err
+function dialogue:expect(expected) end
+
+--- Sends a line and its CRLF, and reads the reply.
+---@param line string
+---@param expected? smtp.expected
+---@return smtp.reply? reply
+---@return smtp.error? err
+function dialogue:cmd(line, expected) end
+
+--- Sends any bytes as they are, rules broken on purpose, and reads nothing.
+---@param bytes string
+---@return true? ok
+---@return smtp.error? err
+function dialogue:raw(bytes) end
+
+--- Sends all lines at once, then reads a reply for each (RFC 2920):
+--- `d:pipeline { { "MAIL FROM:<a@b>", 250 }, { "RCPT TO:<c@d>", "5xx" } }`.
+---@param list table each `{ line, expected }`
+---@return smtp.reply[]? replies
+---@return smtp.error? err the first
+---@return smtp.reply[]? so_far with an error: the replies that were as expected, by place
+function dialogue:pipeline(list) end
+
+--- Waits without reading.
+---@param seconds number
+function dialogue:pause(seconds) end
+
+--- True once the server has closed the connection; `nil, err` if it speaks, or is
+--- silent for the time-out, instead.
+---@return true? closed
+---@return smtp.error? err
+function dialogue:closed() end
+
+--- The last 40 lines, `C:` or `S:` in front, controls escaped.
+---@return string
+function dialogue:transcript() end
+
+--- Ends our side of the stream (FIN); reading goes on.
+function dialogue:finish() end
+
+--- Drops the connection with a TCP reset.
+function dialogue:abort() end
+
+--- Closes without a word; does nothing the second time. `<close>` does the same.
+function dialogue:close() end
+
+--- Raises: not built yet.
+function dialogue:starttls() end
+
+--- Raises: not built yet.
+function dialogue:auth() end
+
+return dialogue

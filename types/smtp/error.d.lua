@@ -1,0 +1,66 @@
+-- SPDX-License-Identifier: MIT
+---@meta smtp.error
+---
+--- The one error object. `tostring(err)` is a sentence with its context, `"failed: "
+--- .. err` works, and the fields are for programs.
+
+---@class smtp.error
+---@field kind smtp.error_kind
+---@field stage smtp.error_stage where it happened
+---@field outcome? "not_sent"|"unknown" of a message: `"unknown"` when the connection died after its last byte and before its reply; it may have been accepted, so a second try may send it twice
+---@field temporary boolean the same may go well later: a 4xx, a time-out, a connection that failed
+---@field code? integer the reply, if there was one; so are the next three
+---@field enhanced? string
+---@field text? string
+---@field lines? string[]
+---@field rejected? smtp.rejection[] each recipient that was refused
+---@field message? string what went wrong, where no reply says it
+---@field hint? string what to do about it
+---@field address? string the mailbox it is about
+---@field peer? string `host:port`, or the path of a socket or file
+---@field cause? any the system's name for it (`"ECONNREFUSED"`), or what a function of yours raised
+---@field transcript? string the last 40 lines of the dialogue
+local error = {}
+
+--- Tells whether a value is an error of this library: `require "smtp.error".is(value)`.
+---@param value any
+---@return boolean
+function error.is(value) end
+
+---@package
+function error.new(fields) end
+
+---@package
+function error.rejected(reply, stage, fields) end
+
+---@alias smtp.error_kind
+---| "dns" # the host has no address, or the look-up failed
+---| "connect" # no address of the host took the connection
+---| "timeout" # a step took longer than `timeout`, or the call longer than `deadline`
+---| "closed" # the connection ended where it should not
+---| "protocol" # the server broke the protocol, or a command is not possible now
+---| "rejected" # the server said no: `code` and `text`; in a dialogue, a reply that was not expected
+---| "unsupported" # needed, and not offered or not built
+---| "too_big" # larger than the server's SIZE
+---| "invalid" # a value that may not be sent, such as CR in an address
+---| "source" # reading the message failed
+---| "system" # a bind, a file, a resource
+
+---@alias smtp.error_stage
+---| "resolve"
+---| "connect"
+---| "greeting"
+---| "ehlo"
+---| "starttls"
+---| "mail"
+---| "rcpt"
+---| "data" # the reply to DATA
+---| "body" # while the content is sent or read
+---| "final" # the reply to the content
+---| "rset"
+---| "quit"
+---| "command" # any other command
+---| "listen" # opening a server's listener
+---| "save" # `message:save` and `message:maildir`
+
+return error

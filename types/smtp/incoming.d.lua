@@ -1,0 +1,68 @@
+-- SPDX-License-Identifier: MIT
+---@meta smtp.incoming
+---
+--- The message that `on_message` gets. It is pulled: bytes are read from the client
+--- only as the handler asks, so memory stays bounded and a slow handler slows its
+--- sender. Dots are unstuffed (RFC 5321 section 4.5.2).
+---
+--- If the client vanishes, breaks the framing or passes a limit, reading raises: a
+--- message that was cut short cannot be taken for a whole one, and it is answered
+--- with what it broke whatever the handler returns.
+
+---@class smtp.incoming
+---@field id string unique; in the Received field
+---@field sender smtp.sender
+---@field recipients smtp.recipient[]
+---@field envelope { from: string, to: string[] } so that `client:send(message)` passes it on
+---@field size integer bytes read so far; what was declared is `sender.size`
+---@field eightbit? boolean at the end: it holds bytes above 0x7f
+---@field session smtp.session
+local incoming = {}
+
+---@package
+function incoming.new(session) end
+
+--- Reads the next bytes, nil at the end; or, without `max`, all that is left as one
+--- string, which `limits.message_size` bounds.
+---@param max? integer at most so many
+---@return string? bytes
+function incoming:read(max) end
+
+--- `for chunk in message:chunks() do`: the content as it comes, or in pieces.
+---@param size? integer bytes of each piece but the last
+---@return fun(): string?
+function incoming:chunks(size) end
+
+--- `for line in message:lines() do`: the lines without their CRLF.
+---@return fun(): string?
+function incoming:lines() end
+
+--- Reads what is left and forgets it.
+function incoming:skip() end
+
+--- Stores the content, durably: temporary file, sync, rename, sync of the folder.
+--- An existing file is not overwritten (`cause = "EEXIST"`). Return what this
+--- returns, and the client is told 250 or 451. Raises if content was read already.
+---@param path string
+---@param options? { prepend?: string } text before the content, such as `message:received()`
+---@return true? ok
+---@return smtp.error? err `kind = "system"`, `stage = "save"`; no 2xx is possible then but an explicit one
+function incoming:save(path, options) end
+
+--- Delivers to a Maildir as `save` does; the folder is made if it is not there.
+---@param path string
+---@param options? { prepend?: string }
+---@return true? ok
+---@return smtp.error? err
+function incoming:maildir(path, options) end
+
+--- The Received field for this message, with its CRLF. RFC 5321 section 4.4; the word
+--- after `with` is of RFC 3848.
+---@return string
+function incoming:received() end
+
+--- The Return-Path field, for the final delivery. RFC 5321 section 4.4.
+---@return string
+function incoming:return_path() end
+
+return incoming

@@ -1,0 +1,110 @@
+-- SPDX-License-Identifier: MIT
+---@meta smtp
+---
+--- `local smtp = require "smtp"`.
+---
+--- What can fail at run time returns `nil, err` (`smtp.error`). Misuse, such as an
+--- unknown option or a value of the wrong type, raises. Times are seconds, sizes
+--- are bytes; a size may also be text, `"25M"` being 25 MiB.
+---
+--- Everything that waits does so by `smtp.loop.wait`: in a task it lets the other
+--- tasks run, elsewhere it runs them until it has what it waited for. So a script
+--- that just calls `smtp.send` blocks, and a server in the same process goes on.
+
+---@class smtp
+---@field _VERSION string the version of the library
+---@field address smtp.address parsing of mail addresses
+---@field loop smtp.loop the tasks and the one place to wait
+local smtp = {}
+
+--- Sends one message over a connection of its own: connect, greeting, EHLO, the
+--- transaction, QUIT.
+---
+--- Some recipients refused and one accepted is a success: see `receipt.rejected`.
+--- None accepted is `nil, err` with `err.kind == "rejected"` and `err.rejected`.
+--- Only `err.outcome == "not_sent"` may be tried again blindly. RFC 5321 section 3.3.
+---
+--- ```lua
+--- local receipt, err = smtp.send("localhost", {
+---   envelope = { from = "ada@code.energy", to = { "charles@example.com" } },
+---   raw = "Subject: The engine\r\n\r\nIt works.\r\n",
+--- })
+--- ```
+---@param target string|smtp.target where to: a URL, `host`, `host:port` or a table
+---@param message smtp.outgoing what: the envelope and the content
+---@param options? smtp.send_options
+---@return smtp.receipt? receipt nil if it was not accepted
+---@return smtp.error? err
+function smtp.send(target, message, options) end
+
+--- Connects, and returns after the greeting and the reply to EHLO (HELO, where a
+--- 5xx answers EHLO). Close it, or let a `<close>` variable do so. RFC 5321
+--- sections 3.1, 3.2 and 4.1.1.1.
+---
+--- ```lua
+--- local client <close> = assert(smtp.connect { host = "localhost", helo = "client.code.energy" })
+--- print(client.greeting.text, client.capabilities.SIZE)
+--- ```
+---@param target string|smtp.target
+---@return smtp.client? client
+---@return smtp.error? err
+function smtp.connect(target) end
+
+--- Opens the listeners and begins to accept as soon as the loop runs: `server:run()`,
+--- or anything else that waits. `nil, err` with `err.stage == "listen"` if a place
+--- cannot be bound.
+---
+--- ```lua
+--- local server = assert(smtp.server {
+---   listen = "127.0.0.1:2525", hostname = "mail-server.example.com",
+---   on_rcpt = function(session, recipient) return recipient.domain == "example.com" end,
+---   on_message = function(session, message) return message:maildir("mail") end,
+--- })
+--- server:run()
+--- ```
+---@param options smtp.server_options
+---@return smtp.server? server
+---@return smtp.error? err
+function smtp.server(options) end
+
+--- Connects and does nothing else: nothing is read and nothing is written until it
+--- is told to. It never starts TLS by itself.
+---
+--- ```lua
+--- local d <close> = assert(smtp.dialogue("127.0.0.1:2525", { timeout = 5 }))
+--- assert(d:expect(220))
+--- assert(d:cmd("HELO client.code.energy", 250))
+--- ```
+---@param target string|smtp.target
+---@param options? smtp.dialogue_options
+---@return smtp.dialogue? dialogue
+---@return smtp.error? err
+function smtp.dialogue(target, options) end
+
+--- Waits; other tasks run meanwhile. The same as `smtp.loop.sleep`.
+---@param seconds number
+function smtp.sleep(seconds) end
+
+--- What `smtp.send` and `client:send` send: an envelope and RFC 5322 content.
+--- Anything with `envelope` and a method `chunks` will do as well, such as the
+--- message that a server's handler got, which so is passed on without being held
+--- in memory.
+---
+--- Content goes out with CRLF at the end of every line, whatever it had (CRLF, LF or
+--- CR), and with its dots doubled (RFC 5321 section 4.5.2).
+---@class smtp.outgoing
+---@field envelope smtp.envelope
+---@field raw? string|function|file* header, empty line and body: a string; a function that gives the next chunk and then nil; or an open file, read from where it stands. Only a string is looked at beforehand: 8-bit bytes in it need a server with 8BITMIME, else the call fails before MAIL (RFC 6152)
+---@field size? integer bytes of the content, where `raw` is a function: told to the server as SIZE (RFC 1870)
+
+--- Who sends and who receives, independent of what the header says. Addresses are
+--- `"ada@code.energy"`, `"Ada <ada@code.energy>"` or `{ address = "ada@code.energy" }`.
+---@class smtp.envelope
+---@field from? string|table the reverse-path; default `""`, the null path of a bounce
+---@field to string|table one recipient or a list of them
+
+---@class smtp.send_options
+---@field deadline? number seconds from the call after which it is given up (`kind = "timeout"`)
+---@field progress? fun(sent: integer, size?: integer) called as content is handed over: bytes so far, and of how many if that is known
+
+return smtp

@@ -1,0 +1,122 @@
+-- SPDX-License-Identifier: MIT
+---@meta smtp.server
+---
+--- A server, as `smtp.server` gives it: listeners and limits. Every session is a task
+--- of the loop, and each decision in it is a function of yours, which may wait
+--- (`smtp.sleep`, a client call) while other sessions go on.
+---
+--- It offers PIPELINING, SIZE, 8BITMIME and ENHANCEDSTATUSCODES, and answers grammar,
+--- order of commands, limits and deadlines by itself.
+
+---@class smtp.server
+---@field address string of the first listener
+---@field port? integer of the first listener: read it after `listen = "127.0.0.1:0"`; nil for a Unix socket
+---@field hostname string
+local server = {}
+
+--- The same as `smtp.server`.
+---@package
+function server.new(options) end
+
+---@package
+function server:ended(session) end
+
+--- Serves until the server is closed or shut down.
+function server:run() end
+
+--- Ends at once: sessions are cut off, and a handler is unwound where it waits, so
+--- that its `<close>` variables are closed. Does nothing the second time.
+function server:close() end
+
+--- Accepts no more connections, tells idle sessions 421, lets transactions finish,
+--- then closes.
+---@param grace? number seconds they may take; default 30
+---@return boolean clean false if sessions had to be cut off
+function server:shutdown(grace) end
+
+---@return { connections: integer, accepted: integer, messages: integer } counts connections now; connections accepted and messages taken since the start
+function server:stats() end
+
+--- An unknown key raises. `lmtp`, `tls`, `auth`, `on_auth`, `proxy` and `xclient` raise
+--- that they are not built yet. A step without a handler is accepted.
+---@class smtp.server_options
+---@field listen string|smtp.place|(string|smtp.place)[] `"127.0.0.1:2525"`, `"[::1]:2525"`, `"*:25"` (every IPv4 address), `"unix:/path"`; port 0 is any that is free
+---@field hostname? string our name in the greeting, in HELO's reply and in Received; default `"localhost"`
+---@field on_message fun(session: smtp.session, message: smtp.incoming): ... takes the message. Returning nothing accepts it if the content was read to its end, else it is 451: mail that nobody took is never accepted
+---@field on_rcpt? true|false|fun(session: smtp.session, recipient: smtp.recipient): ... returning nothing **refuses**. A listener off this machine needs it, and `true` says in words that every recipient is accepted
+---@field on_connect? fun(session: smtp.session): ... before the greeting. A 4xx is sent as 421 and closes; a 5xx as 554, and then 503 until QUIT
+---@field on_helo? fun(session: smtp.session, name: string): ... HELO or EHLO, which `session.esmtp` tells
+---@field on_mail? fun(session: smtp.session, sender: smtp.sender): ...
+---@field on_data? fun(session: smtp.session): ... before the content; `session.recipients` is complete
+---@field on_vrfy? fun(session: smtp.session, text: string): ... default: 252
+---@field on_command? table<string, fun(session: smtp.session, args: string): ...> verbs of your own by name; each must answer, and none may be one of SMTP's
+---@field on_reset? fun(session: smtp.session) a fact: RSET, or HELO within a transaction
+---@field on_close? fun(session: smtp.session, summary: smtp.summary) a fact
+---@field on_event? fun(event: smtp.event) facts for logs and metrics, never decisions; what it raises is ignored
+---@field limits? smtp.limits
+---@field syntax? "lenient"|"strict" lenient (the default) reads `FROM: <a@b>`, a missing `<>`, odd dots; strict answers 501
+---@field bare_newline? "reject"|"normalize"|"raw" what a bare CR, a bare LF or NUL in content means: 550 5.5.2 after the true end (the default, against SMTP smuggling); made CRLF; passed on, for tests. The end is CRLF.CRLF and nothing else in all three (RFC 5321 section 4.1.1.4)
+---@field refuse_eightbit? boolean 8-bit content that was not declared BODY=8BITMIME is 550 5.6.3; default false
+
+--- A place to listen, where a string does not say enough.
+---@class smtp.place
+---@field host? string with `port`
+---@field port? integer
+---@field path? string of a Unix socket
+---@field fd? integer a socket that listens already, such as an inherited one
+---@field backlog? integer
+
+--- What a handler returns, at every step:
+---
+--- | | the client sees |
+--- |---|---|
+--- | nothing | a refusal from `on_rcpt` and `on_message` (but see there), else acceptance |
+--- | `true`, or `"queued as 42"` | the default 2xx, or that text |
+--- | `false`, or an explicit `nil` | the permanent refusal of the step (550 or 554) |
+--- | `nil, err` | `451 4.3.0`; the cause goes to `on_event` only |
+--- | `452, "4.2.2 mailbox full"` | exactly that; without an enhanced code it gets one |
+--- | `421, "..."` | exactly that, and the connection closes |
+--- | it raises, or exceeds `handler_timeout` | `451 4.3.0`; the text never reaches the wire |
+---
+--- A code outside 2xx, 4xx and 5xx, or a text with controls, is sent as 451.
+---@alias smtp.verdict true|false|string|integer|nil
+
+--- Every limit is on, and 0 is not "no limit" but a limit of 0.
+---@class smtp.limits
+---@field connections? integer at once; default 1000, beyond it 421
+---@field per_ip? integer at once from one IPv4 address or IPv6 /64, loopback excepted; default 50, beyond it 421
+---@field message_size? integer|string content; default 35 MiB, advertised as SIZE; beyond it 552 5.3.4 (RFC 1870)
+---@field recipients? integer of a message; default 1000, beyond it 452 4.5.3, after 200 more 421
+---@field messages? integer of a session; default 1000, then 421
+---@field errors? integer of a session; default 20, then 421. After the first quarter each one waits a second
+---@field junk? integer NOOP, RSET, VRFY and HELP between two messages; default 100, then 421
+---@field line? integer a command with its CRLF; default 2048, beyond it 500 5.5.6
+---@field header? integer|string the header block of a message; default 256 KiB, beyond it 552
+---@field hops? integer this many Received fields are a loop; default 100: 554 5.4.6
+---@field idle_timeout? number seconds without a byte; default 300, then 421 4.4.2
+---@field command_timeout? number seconds from a command's first byte to its last; default 300
+---@field data_rate? number bytes a second that content must come at, after 30 seconds; default 500
+---@field handler_timeout? number seconds; default 300. It acts where the handler waits next; one that never waits is reported to `on_event`
+---@field auth_line? integer without effect until AUTH is built
+---@field handshake_timeout? number without effect until TLS is built
+---@field proxy_timeout? number without effect until PROXY is built
+
+--- A fact. Text is as it was on the wire: escape controls before you print it.
+---@class smtp.event
+---@field type "connect"|"command"|"reply"|"message"|"error"|"close"
+---@field session? smtp.session nil for a failed accept
+---@field peer? smtp.peer connect
+---@field text? string command: the line with its CRLF; reply: the bytes of all that was said since; message: the text of the verdict
+---@field id? string message
+---@field code? integer message: what was answered; nil if the client went away
+---@field size? integer message: bytes that the handler read
+---@field refused? string message: the rule it broke, whatever the handler said
+---@field sender? smtp.sender message
+---@field recipients? smtp.recipient[] message
+---@field stage? string error: `"accept"`, or the step
+---@field error? any error: what was raised or returned as `err`
+---@field cause? string error at `"accept"`: the system's name for it
+---@field reason? string close: as in `smtp.summary`
+---@field messages? integer close: as in `smtp.summary`
+
+return server

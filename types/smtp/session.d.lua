@@ -1,0 +1,35 @@
+-- SPDX-License-Identifier: MIT
+---@meta smtp.session
+---
+--- One connection to a server, as its handlers see it, and the sender and recipients
+--- that they are asked about.
+
+--- Fields of your own may be added under names that are not taken.
+---@class smtp.session
+---@field peer smtp.peer
+---@field helo? string the name in the HELO or EHLO that was accepted; within `on_helo`, the one that is asked about
+---@field esmtp boolean it was EHLO
+---@field sender? smtp.sender of the transaction
+---@field recipients? smtp.recipient[] of the transaction: those accepted so far
+---@field messages integer messages of this session so far
+---@field server smtp.server
+
+---@class smtp.peer
+---@field address string IPv4 or IPv6; `""` on a Unix socket
+---@field port? integer
+
+--- What MAIL named (RFC 5321 section 4.1.1.2). A source route was dropped.
+---@class smtp.sender : smtp.path
+---@field size? integer what SIZE declared (RFC 1870)
+---@field body? "7BIT"|"8BITMIME" what BODY declared (RFC 6152)
+---@field params table<string, string|true> every parameter as it was written, by key in upper case
+
+--- What RCPT named (RFC 5321 section 4.1.1.3).
+---@class smtp.recipient : smtp.path
+---@field params table<string, string|true> empty: RCPT has no parameter that is in force yet
+
+---@class smtp.summary
+---@field reason string `"quit"`, `"closed"` (by the client), `"timeout"`, `"shutdown"`, `"connections"`, `"refused"`, `"cancelled"`, or the last reply's text
+---@field messages integer messages of the session
+
+return {}

@@ -1,0 +1,47 @@
+-- SPDX-License-Identifier: MIT
+---@meta smtp.target
+---
+--- Where a client or a dialogue goes: a URL, a bare `host` or `host:port`, or a table.
+---
+--- - `smtp://host:port`: port 25 if none is given.
+--- - `smtp+unix:///path`: a Unix socket.
+--- - `smtps://host`: TLS from the first byte, port 465. TLS is not built yet: the
+---   call fails before a byte is sent.
+---
+--- An IPv6 address stands in brackets. In a path `%xx` is decoded. A host may have
+--- many addresses: IPv6 and IPv4 take turns, each 250 ms after the last, until one
+--- answers (RFC 8305).
+---
+--- **Traffic that leaves the machine must be encrypted unless you say `tls = "none"`.**
+--- Whether a server is on this machine is judged by the address that was reached.
+
+--- An unknown key raises. `auth`, `cert`, `key`, `dane`, `proxy`, `dkim`,
+--- `extensions`, `lmtp` and credentials or `lmtp:` in a URL raise that they are not
+--- built yet; `ca`, `verify` and `sni` are for TLS, and so without effect.
+---@class smtp.target
+---@field url? string as above; or give `host` or `path`
+---@field host? string a name or an address
+---@field port? integer default 25; 465 with `tls = "implicit"`
+---@field path? string of a Unix socket
+---@field tls? "implicit"|"required"|"opportunistic"|"none" default: `"implicit"` for smtps; else `"opportunistic"` to this machine, `"required"` to others. Until TLS is built `"none"` is what works elsewhere; the others fail with `kind = "unsupported"`
+---@field helo? string our name in EHLO; default: our address as a literal, which is always right (RFC 5321 section 4.1.4)
+---@field timeout? number|smtp.timeouts a number is for every step but QUIT
+---@field deadline? number seconds: for the whole of `smtp.send`, or for `smtp.connect` until it returns
+---@field local_address? string the address to connect from
+---@field disable? table<string, boolean> `{ PIPELINING = true }` acts as if the server did not offer it
+---@field trace? fun(side: "C"|"S", line: string) each line that is sent or received, without CRLF, as it is; it may hold controls from the server
+---@field progress? fun(sent: integer, size?: integer) as in `smtp.send_options`
+
+--- How long each step may take, in seconds (RFC 5321 section 4.5.3.2). Beyond it:
+--- `kind = "timeout"`, with its stage.
+---@class smtp.timeouts
+---@field connect? number name look-up and connection; default 30
+---@field greeting? number default 300
+---@field ehlo? number default 300
+---@field command? number MAIL, RCPT and all the rest; default 300
+---@field data? number the reply to DATA; default 120
+---@field block? number for the server to take more content; default 180
+---@field final? number the reply to the content; default 600
+---@field quit? number default 2
+
+return {}
