@@ -7,7 +7,7 @@
 -- ends at a line that is no --- comment.
 local M = {}
 
--- A type may hold spaces in brackets, around | and after the : of a fun().
+-- A type may hold spaces in brackets, around | and after the : and , of a fun().
 -- Returns it and what follows.
 local function take_type(s)
   local depth, at = 0, 1
@@ -20,7 +20,7 @@ local function take_type(s)
     elseif c == '"' or c == "'" then
       at = s:find(c, at + 1, true) or #s
     elseif c == " " and depth == 0 then
-      local joined = s:find("^%s*|", at) or s:sub(1, at - 1):find("[|:]%s*$")
+      local joined = s:find("^%s*|", at) or s:sub(1, at - 1):find("[|:,]%s*$")
       if not joined then break end
     end
     at = at + 1
@@ -78,7 +78,7 @@ end
 -- What a line of --- adds to a block. Text after a tag goes on with that tag.
 local function read_line(block, line)
   local tag, rest = line:match("^%s*@(%a+)%s*(.-)%s*$")
-  local choice = line:match("^%s*|%s*(.*)$")
+  local choice = line:match("^|%s*(.*)$")
   if tag then
     if tags[tag] then tags[tag](block, rest) end
   elseif choice then

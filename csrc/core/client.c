@@ -43,6 +43,7 @@ struct smtp_client {
   bool replied; /* reply was given: clear it at the next call */
   bool eof;
   bool group_ended; /* a command that ends a group is outstanding */
+  bool esmtp;       /* the last hello was EHLO or LHLO: its reply offers */
   int error;
   const char *reason;
   enum phase phase;
@@ -189,6 +190,7 @@ int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
   c->queued += smtp_buf_length(&c->out) - before;
   due_add(c, rule->step);
   c->group_ended = rule->ends_group;
+  if (rule->step == SMTP_CLIENT_EHLO) c->esmtp = verb != SMTP_VERB_HELO;
   if (rule->after != 0) c->phase = rule->after;
   if (verb == SMTP_VERB_RSET && c->phase != PH_START) c->phase = PH_READY;
   return 0;
@@ -255,7 +257,7 @@ static void learn(smtp_client *c) {
   size_t i = 0;
   bool first = true;
   memset(&c->ehlo, 0, sizeof c->ehlo);
-  while (i < text.n) {
+  while (c->esmtp && i < text.n) {
     size_t from = i;
     while (i < text.n && text.p[i] != '\n') i++;
     if (!first)
@@ -304,12 +306,14 @@ static int proceed(smtp_client *c, smtp_client_step step) {
   return 0;
 }
 
-/* A reply although nothing is due: a 421, or a refusal of content that is
-** still being written; both end the session. */
-static int unasked(smtp_client *c, smtp_client_event *event) {
-  bool refusal = c->phase == PH_BODY && c->reply.code >= 400;
-  if (!refusal && c->reply.code != 421)
-    return breach(c, "a reply that no command asked for");
+/* A reply although nothing is due, or before what it answers was written: a
+** 421, or a refusal of content that is still under way; both end the session.
+** `reason` is what any other reply is. */
+static int early(smtp_client *c, smtp_client_event *event, bool content,
+                 const char *reason) {
+  bool refusal = content && c->reply.code >= 400;
+  if (!refusal && (c->reply.code != 421 || c->phase == PH_OVER))
+    return breach(c, reason);
   event->step = refusal ? SMTP_CLIENT_FINAL : SMTP_CLIENT_UNASKED;
   c->phase = PH_OVER;
   return 1;
@@ -320,11 +324,11 @@ static int answer(smtp_client *c, smtp_client_event *event) {
   if (c->phase == PH_GREETING) {
     event->step = SMTP_CLIENT_GREETING;
   } else if (c->due_n == 0) {
-    return unasked(c, event);
+    return early(c, event, c->phase == PH_BODY,
+                 "a reply that no command asked for");
   } else if (d->end > c->written) {
-    if (c->reply.code != 421)
-      return breach(c, "a reply to a command that was not sent yet");
-    event->step = SMTP_CLIENT_UNASKED;
+    return early(c, event, d->step == SMTP_CLIENT_FINAL,
+                 "a reply to a command that was not sent yet");
   } else {
     event->step = d->step;
     c->due_first = (c->due_first + 1) % c->due_size;

@@ -97,6 +97,7 @@ typedef struct smtp_server_config {
   smtp_slice verbs;     /* own verbs in upper case, parted by spaces */
   bool strict;          /* syntax = "strict" */
   bool trace;           /* gives LINE and REPLY */
+  bool accept_data;     /* DATA does not ask: it is accepted */
   bool refuse_eightbit; /* 8-bit content without BODY=8BITMIME: 550 5.6.3 */
   smtp_bare_newline bare_newline;
   smtp_server_limits limits;

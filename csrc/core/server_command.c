@@ -108,8 +108,13 @@ static int check_rcpt(smtp_server *s, const smtp_command *c,
 
 static int check_data(smtp_server *s, const smtp_command *c,
                       smtp_server_event *event) {
+  smtp_slice none = {"", 0};
+  int r;
   if (c->args.n > 0) return smtp_server_answer(s, SMTP_S_NO_ARGUMENT);
-  return ask(s, event, SMTP_SERVER_DATA);
+  if (!s->config->accept_data) return ask(s, event, SMTP_SERVER_DATA);
+  s->asked = SMTP_SERVER_DATA;
+  r = smtp_server_decide(s, SMTP_VERDICT_NONE, 0, none);
+  return r < 0 ? r : 0;
 }
 
 static int check_rset(smtp_server *s, const smtp_command *c,

@@ -137,12 +137,15 @@ static int code_at(smtp_server_event_type stage, int code) {
     return code < 500 ? 421 : 554;
   if (stage == SMTP_SERVER_CONNECT && code < 300) return 220;
   if (stage == SMTP_SERVER_DATA && code < 400) return 354;
+  if (stage == SMTP_SERVER_HELO && code < 400) return 250;
   return code;
 }
 
+/* Reply-code = %x32-35 %x30-35 %x30-39, and none that asks for more. */
 static bool may_send(smtp_server_event_type stage, int code) {
   if (stage == SMTP_SERVER_DATA && code == 354) return true;
-  return (code >= 200 && code < 300) || (code >= 400 && code < 560);
+  return (code >= 200 && code < 260) || (code >= 400 && code < 460) ||
+         (code >= 500 && code < 560);
 }
 
 /* A reply of the handler's own: text with or without an enhanced code. */
@@ -198,7 +201,8 @@ int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
   } else if (verdict == SMTP_VERDICT_REPLY) {
     r = put_own(s, stage, code, text);
     if (r == 0) r = code_at(stage, code);
-    if (r == SMTP_EINVALID) r = put_situation(s, stage, SMTP_S_FAILED);
+    if (r == SMTP_EINVALID || r == SMTP_ETOOBIG)
+      r = put_situation(s, stage, SMTP_S_FAILED);
   } else {
     r = put_situation(s, stage, situation_of(stage, verdict));
   }

@@ -92,6 +92,7 @@ static int config_new(lua_State *L) {
   text_field(L, 1, "verbs", 2, &c->verbs);
   c->strict = flag_field(L, 1, "strict");
   c->trace = flag_field(L, 1, "trace");
+  c->accept_data = flag_field(L, 1, "accept_data");
   c->refuse_eightbit = flag_field(L, 1, "refuse_eightbit");
   lua_getfield(L, 1, "bare_newline");
   c->bare_newline = (smtp_bare_newline)luaL_checkoption(L, -1, "reject", modes);

@@ -45,6 +45,8 @@ end
 function M.new(session)
   return setmetatable({
     session = session, sender = session.sender, recipients = session.recipients, size = 0,
+    touched = false, ended = false, failed = false, closed = false, unkept = false,
+    why = false, rest = false, held = false, -- absent fields would go through __index
   }, meta)
 end
 
@@ -54,37 +56,52 @@ local function fail(message, text)
     message = text, peer = message.session.peer.address }, 0)
 end
 
--- Moves to the next slice of content, which session.core then holds: true, or
--- false at the end. The time of a slow peer is not the handler's.
-local function advance(message)
-  if message.failed then fail(message, message.why) end
-  if message.ended then return false end
-  local session = message.session
-  local task = session.task
-  local limit, since = task.limit, loop.time
-  task.limit = nil
-  local event, a, why, eightbit = session:next_event()
-  task.limit = limit and limit + loop.time - since
-  message.touched = true
+-- Takes in what an event of the machine says of the message.
+local function note(message, event, a, why, eightbit)
   if event == "body" then
     message.size = message.size + a
     return true
   end
   message.ended = true
   if event == "message" then
-    message.eightbit, message.why = eightbit, why
-    if why then fail(message, why) end
-    return false
+    message.eightbit, message.why = eightbit, why or false
+  else
+    message.closed, message.why = true, "the client went away: " .. tostring(a)
   end
-  message.closed, message.why = true, "the client went away: " .. tostring(a)
-  return fail(message, message.why)
+  return false
+end
+
+--- The event that began the content, where nobody decided on DATA.
+function M.first(message, ...)
+  message.held = note(message, ...)
+end
+
+-- Moves to the next slice of content, which session.core then holds: true, or
+-- false at the end. The time of a slow peer is not the handler's.
+local function advance(message)
+  message.touched = true
+  if message.held then
+    message.held = false
+    return true
+  end
+  if not message.ended then
+    local session = message.session
+    local task = session.task
+    local limit, since = task.limit, loop.time
+    task.limit = nil
+    local more = note(message, session:next_event())
+    task.limit = limit and limit + loop.time - since
+    if more then return true end
+  end
+  if message.why then fail(message, message.why) end
+  return false
 end
 
 -- The next bytes: a rest first.
 local function pull(message)
   local rest = message.rest
   if rest then
-    message.rest = nil
+    message.rest = false
     return rest
   end
   return advance(message) and message.session.core:content() or nil
@@ -149,8 +166,8 @@ end
 
 --- Reads what is left and forgets it.
 function Message:skip()
-  self.rest = nil
-  while advance(self) do self.rest = nil end
+  self.rest = false
+  while advance(self) do end
 end
 
 -- ---- keeping it ----------------------------------------------------------

@@ -238,7 +238,8 @@ local function new(given)
   if given.on_rcpt == false then self.handlers.on_rcpt = function() return false end end
   self.config = core.server_config {
     hostname = self.hostname, verbs = verbs, strict = given.syntax == "strict",
-    trace = given.on_event ~= nil, bare_newline = given.bare_newline,
+    trace = given.on_event ~= nil, accept_data = given.on_data == nil,
+    bare_newline = given.bare_newline,
     refuse_eightbit = given.refuse_eightbit, limits = limits,
   }
   local ok, err = open_all(self, given.listen, given.on_rcpt)

@@ -12,6 +12,10 @@ Session.__index = Session
 
 local M = {}
 
+-- The methods that run several times a message, without the look-up by name.
+local methods = getmetatable(core.server_config({}):session()).__index
+local machine_step, machine_decide = methods.step, methods.decide
+
 -- How long a peer may take to read our last words, and to stop talking.
 local LINGER = 5
 
@@ -34,7 +38,7 @@ local WAITS = { read = "r", write = "w" }
 function Session:next_event()
   local machine = self.core
   while true do
-    local event, a, b, c = machine:step(loop.time)
+    local event, a, b, c = machine_step(machine, loop.time)
     local waits = WAITS[event]
     if waits then
       local left = a and a - loop.time
@@ -102,8 +106,8 @@ end
 
 -- A step with or without a handler; gives the code that was sent.
 local function step(self, stage, handler, ...)
-  if not handler then return self.core:decide("none") end
-  return self.core:decide(consult(self, stage, handler, ...))
+  if not handler then return machine_decide(self.core, "none") end
+  return machine_decide(self.core, consult(self, stage, handler, ...))
 end
 
 -- ---- messages ------------------------------------------------------------
@@ -111,7 +115,7 @@ end
 -- What the handler left is read, so that the machine can say its verdict. A
 -- handler that read all and said nothing has taken the message.
 local function conclude(self, message, name, code, text)
-  local whole = message.ended and not message.failed
+  local whole = message.touched and message.ended and not message.failed
   while not message.ended do
     local event, _, why = self:next_event()
     if event == "message" then
@@ -122,11 +126,13 @@ local function conclude(self, message, name, code, text)
   end
   if message.closed then return nil end
   if name == "nothing" and whole and not message.unkept then name = "accept" end
-  return self.core:decide(name, code, text), text
+  return machine_decide(self.core, name, code, text), text
 end
 
-local function receive(self)
+-- A message: its first event is at hand where nobody decided on DATA.
+local function receive(self, ...)
   local message = incoming.new(self)
+  if ... then incoming.first(message, ...) end
   local code, text = conclude(self, message,
     consult(self, "message", self.server.handlers.on_message, message))
   if self.server.on_event then
@@ -184,6 +190,14 @@ function events.command(self, verb, args)
   step(self, "command", self.server.handlers.on_command[verb:upper()], args)
 end
 
+function events.body(self, size)
+  receive(self, "body", size)
+end
+
+function events.message(self, size, why, eightbit)
+  receive(self, "message", size, why, eightbit)
+end
+
 events.reset = drop
 
 -- The last reply goes out, and what the peer still says is read for a while, so
@@ -221,9 +235,9 @@ function M.run(self, refusal)
   session.task = loop.current()
   if refusal then session.core:finish(refusal, true) end
   while true do
-    local event, a, b = session:next_event()
+    local event, a, b, c = session:next_event()
     if event == "close" then break end
-    events[event](session, a, b)
+    events[event](session, a, b, c)
   end
   linger(session)
 end

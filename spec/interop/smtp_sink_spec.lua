@@ -45,7 +45,8 @@ describe("the client at smtp-sink", function()
     return sink, { url = "smtp+unix://" .. path, helo = "client.example.org" }
   end
 
-  -- The dump of smtp-sink: its own X- headers, then the content with \n ends.
+  -- The dump of smtp-sink: its own X- headers, the content with \n ends, and an
+  -- empty line.
   local function dumped(n)
     local names = net.names(folder)
     local list = {}
@@ -54,7 +55,7 @@ describe("the client at smtp-sink", function()
         local text = net.slurp(folder .. "/" .. name)
         local mail = { header = text, to = {} }
         for to in text:gmatch("\nX%-Rcpt%-Args: <([^>]*)>") do table.insert(mail.to, to) end
-        mail.content = text:match("\n(X%-Mark: begin\n.*)$")
+        mail.content = text:match("\n(X%-Mark: begin\n.*)\n$")
         list[#list + 1] = mail
       end
     end
@@ -183,7 +184,7 @@ describe("the client at smtp-sink", function()
   end)
 
   it("ends in time when DATA is answered late", function()
-    local _sink <close>, target = start("-W", "DATA:20")
+    local _sink <close>, target = start("-p", "-W", "DATA:20")
     target.timeout = { data = 0.3 }
     local receipt, err = smtp.send(target, message())
     assert.is_nil(receipt)

@@ -19,8 +19,8 @@
 --
 -- options: config (of core.server_config), verdicts, cut, step (the distance of
 -- the cuts, for long ones). A verdict is "accept" or { "reply", 550, "text" },
--- or a function of the event that gives one; verdicts.rcpt is one, or a list
--- in which the last one stays.
+-- or a function of the event that gives the arguments of decide; verdicts.rcpt
+-- is one, or a list of them in which the last one stays.
 local core = require "smtp.core"
 
 local M = {}
@@ -49,7 +49,7 @@ end
 
 local function verdict(self, name, ...)
   local one = self.verdicts[name]
-  if type(one) == "table" and type(one[1]) ~= "string" then
+  if type(one) == "table" and one[1] ~= "reply" then
     local n = math.min((self.asked[name] or 0) + 1, #one)
     self.asked[name] = n
     one = one[n]
@@ -73,6 +73,10 @@ local function note(self, name, ...)
       table.insert(self.log, { "body", content })
     end
   else
+    -- How much was handed out of what is refused depends on the cut.
+    if name == "message" and select(2, ...) and last[1] == "body" then
+      table.remove(self.log)
+    end
     table.insert(self.log, { name, ... })
   end
 end

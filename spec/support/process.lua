@@ -133,8 +133,8 @@ end
 --- Runs a script of this Lua, which finds the modules that are found here.
 function M.lua(words, options)
   options = options or {}
-  options.env = { LUA_PATH = package.path, LUA_CPATH = package.cpath, LUA_PATH_5_4 = package.path,
-    LUA_CPATH_5_4 = package.cpath }
+  local path, cpath = "./?.lua;" .. package.path, package.cpath
+  options.env = { LUA_PATH = path, LUA_CPATH = cpath, LUA_PATH_5_4 = path, LUA_CPATH_5_4 = cpath }
   return M.start({ net.interpreter(), table.unpack(words) }, options)
 end
 

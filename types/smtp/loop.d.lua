@@ -55,6 +55,10 @@ function loop.now() end
 ---@return boolean ended false for the task that runs now
 function loop.cancel(task) end
 
+--- The task that runs now; nil outside of tasks.
+---@return table? task
+function loop.current() end
+
 --- Lets go of a pollable. Call it before its descriptor is closed.
 ---@param pollable table|userdata
 function loop.forget(pollable) end

@@ -42,14 +42,14 @@ function server:stats() end
 ---@class smtp.server_options
 ---@field listen string|smtp.place|(string|smtp.place)[] `"127.0.0.1:2525"`, `"[::1]:2525"`, `"*:25"` (every IPv4 address), `"unix:/path"`; port 0 is any that is free
 ---@field hostname? string our name in the greeting, in HELO's reply and in Received; default `"localhost"`
----@field on_message fun(session: smtp.session, message: smtp.incoming): ... takes the message. Returning nothing accepts it if the content was read to its end, else it is 451: mail that nobody took is never accepted
----@field on_rcpt? true|false|fun(session: smtp.session, recipient: smtp.recipient): ... returning nothing **refuses**. A listener off this machine needs it, and `true` says in words that every recipient is accepted
----@field on_connect? fun(session: smtp.session): ... before the greeting. A 4xx is sent as 421 and closes; a 5xx as 554, and then 503 until QUIT
----@field on_helo? fun(session: smtp.session, name: string): ... HELO or EHLO, which `session.esmtp` tells
----@field on_mail? fun(session: smtp.session, sender: smtp.sender): ...
----@field on_data? fun(session: smtp.session): ... before the content; `session.recipients` is complete
----@field on_vrfy? fun(session: smtp.session, text: string): ... default: 252
----@field on_command? table<string, fun(session: smtp.session, args: string): ...> verbs of your own by name; each must answer, and none may be one of SMTP's
+---@field on_message fun(session: smtp.session, message: smtp.incoming): smtp.verdict, any takes the message. Returning nothing accepts it if the content was read to its end, else it is 451: mail that nobody took is never accepted
+---@field on_rcpt? true|false|fun(session: smtp.session, recipient: smtp.recipient): smtp.verdict, any returning nothing **refuses**. A listener off this machine needs it, and `true` says in words that every recipient is accepted
+---@field on_connect? fun(session: smtp.session): smtp.verdict, any before the greeting. A 4xx is sent as 421 and closes; a 5xx as 554, and then 503 until QUIT
+---@field on_helo? fun(session: smtp.session, name: string): smtp.verdict, any HELO or EHLO, which `session.esmtp` tells
+---@field on_mail? fun(session: smtp.session, sender: smtp.sender): smtp.verdict, any
+---@field on_data? fun(session: smtp.session): smtp.verdict, any before the content; `session.recipients` is complete
+---@field on_vrfy? fun(session: smtp.session, text: string): smtp.verdict, any default: 252
+---@field on_command? table<string, fun(session: smtp.session, args: string): smtp.verdict, any> verbs of your own by name; each must answer, and none may be one of SMTP's
 ---@field on_reset? fun(session: smtp.session) a fact: RSET, or HELO within a transaction
 ---@field on_close? fun(session: smtp.session, summary: smtp.summary) a fact
 ---@field on_event? fun(event: smtp.event) facts for logs and metrics, never decisions; what it raises is ignored

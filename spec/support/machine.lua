@@ -1,0 +1,116 @@
+-- The client machine driven in memory by transcripts. `each_cut` plays one whole,
+-- byte by byte, and cut in two at each byte of what the server says; the events
+-- must be the same each time.
+local core = require "smtp.core"
+
+local M = {}
+
+-- How the bytes of the server are cut, by their place in the whole stream.
+local function whole() return false end
+local function everywhere() return true end
+local function at(place)
+  return function(i) return i == place end
+end
+
+local Play = {}
+Play.__index = Play
+
+local function event_text(step, reply, sentence)
+  if not step then return reply .. ": " .. sentence end
+  local status = reply.enhanced and reply.enhanced .. " " or ""
+  return ("%s %d %s%s"):format(step, reply.code, status, reply.text):gsub(" $", "")
+end
+
+function Play:drain()
+  while not self.failed do
+    local step, reply, sentence = self.machine:next()
+    if step == nil and reply == nil then return end
+    self.failed = not step
+    self.events[#self.events + 1] = event_text(step, reply, sentence)
+  end
+end
+
+--- The server says bytes; gives the events, joined by " | ".
+function Play:hear(bytes)
+  local from = 1
+  self.events = {}
+  for i = 1, #bytes do
+    self.heard = self.heard + 1
+    if i == #bytes or self.cut(self.heard) then
+      self.machine:feed(bytes:sub(from, i))
+      self:drain()
+      from = i + 1
+    end
+  end
+  return table.concat(self.events, " | ")
+end
+
+--- The same for the end of the stream.
+function Play:eof()
+  self.events = {}
+  self.machine:eof()
+  self:drain()
+  return table.concat(self.events, " | ")
+end
+
+--- All that waits is written, a byte at a time if the play is cut so.
+function Play:wrote()
+  local machine, parts = self.machine, {}
+  while machine:pending() > 0 do
+    local bytes = machine:peek()
+    if self.cut == everywhere and #bytes < 4096 then bytes = bytes:sub(1, 1) end
+    parts[#parts + 1] = bytes
+    machine:sent(#bytes)
+  end
+  return table.concat(parts)
+end
+
+--- Submits a command line.
+function Play:submit(line)
+  return self.machine:submit(line:match("^(%S*) ?(.*)$"))
+end
+
+--- Submits and writes lines, one after the other; fails if one is refused.
+function Play:say(...)
+  local lines = {}
+  for _, line in ipairs { ... } do
+    local verb, mailbox = line:match("^(%u+) %u+:<(.*)>$")
+    if verb == "MAIL" or verb == "RCPT" then
+      assert(self.machine:submit_path(verb, mailbox))
+    else
+      assert(self:submit(line))
+    end
+    lines[#lines + 1] = line .. "\r\n"
+  end
+  assert(self:wrote() == table.concat(lines), "other bytes than the lines were queued")
+end
+
+--- Greeting and EHLO, with these keywords offered.
+function Play:begin(...)
+  assert(self:hear("220 mx\r\n") == "greeting 220 mx")
+  self:say("EHLO me.example")
+  local lines = { "mx", ... }
+  for i, line in ipairs(lines) do
+    lines[i] = "250" .. (i < #lines and "-" or " ") .. line .. "\r\n"
+  end
+  local seen = self:hear(table.concat(lines))
+  assert(seen == "ehlo 250 " .. table.concat({ "mx", ... }, "\n"), seen)
+end
+
+local function play(cut, config, script)
+  local one = setmetatable({
+    machine = core.client(nil, config.disable, config.strict_body), cut = cut, heard = 0,
+  }, Play)
+  script(one)
+  one.machine:close()
+  return one.heard
+end
+
+--- Runs script(play) for each cut. config: disable, strict_body.
+function M.each_cut(config, script)
+  local n = play(whole, config, script)
+  play(everywhere, config, script)
+  for i = 1, math.min(n, 400) do play(at(i), config, script) end
+end
+
+return M

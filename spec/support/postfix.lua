@@ -1,0 +1,153 @@
+-- SPDX-License-Identifier: MIT
+--- A Postfix of its own in a temporary folder: it listens at a free port of
+-- 127.0.0.1, takes mail for ada, bob and charles at example.com, and delivers it
+-- to Maildirs that are read here. It needs root, as Postfix does.
+local loop = require "smtp.loop"
+local net = require "spec.support.net"
+local process = require "spec.support.process"
+
+local M = {}
+
+-- The user that the mail belongs to.
+local NOBODY = 65534
+
+local MAIN = [[
+compatibility_level = 3.6
+config_directory = %s/etc
+queue_directory = %s/queue
+data_directory = %s/data
+maillog_file = %s/log
+maillog_file_prefixes = /tmp, /var
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = mx.example.com
+myorigin = example.com
+mydestination =
+mynetworks = 127.0.0.0/8
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+alias_maps =
+local_recipient_maps =
+local_header_rewrite_clients =
+smtpd_tls_security_level = none
+smtpd_peername_lookup = no
+smtpd_relay_restrictions = reject_unauth_destination
+message_size_limit = 20000000
+virtual_mailbox_domains = example.com
+virtual_mailbox_base = %s/mail
+virtual_mailbox_maps = inline:{ada@example.com=ada/ bob@example.com=bob/ charles@example.com=charles/}
+virtual_uid_maps = static:%d
+virtual_gid_maps = static:%d
+]]
+
+-- Only what a message needs on its way in.
+local MASTER = [[
+127.0.0.1:%d inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+proxymap unix - - n - - proxymap
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+showq unix n - n - - showq
+error unix - - n - - error
+retry unix - - n - - error
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+]]
+
+--- Why there can be none here, or nil.
+function M.missing()
+  local missing = process.missing("postfix")
+  if missing then return missing end
+  local id <close> = assert(io.popen("id -u"))
+  if id:read("n") ~= 0 then return "Postfix can be started by root only" end
+  return nil
+end
+
+local Postfix = {}
+Postfix.__index = Postfix
+
+local function run(...)
+  assert(os.execute((...):format(select(2, ...))))
+end
+
+--- Starts it, and waits until it answers. `options`: lines for its main.cf.
+function M.start(options)
+  local folder, port = net.folder(), net.closed_port()
+  run("chmod 755 %s; cd %s; mkdir etc queue data mail; chown postfix data; chown %d mail",
+    folder, folder, NOBODY)
+  net.dump(folder .. "/etc/main.cf", MAIN:format(folder, folder, folder, folder, folder, NOBODY,
+    NOBODY) .. (options or ""))
+  net.dump(folder .. "/etc/master.cf", MASTER:format(port))
+  local self = setmetatable({ folder = folder, port = port,
+    url = "smtp://127.0.0.1:" .. port }, Postfix)
+  self.process = process.start({ "postfix", "-c", folder .. "/etc", "start-fg" }, { time = 120 })
+  local ok, why = pcall(self.process.listening, self.process, { host = "127.0.0.1", port = port })
+  if not ok then
+    why = why .. self:log()
+    self:close()
+    error(why, 2)
+  end
+  return self
+end
+
+function Postfix:log()
+  local file <close> = io.open(self.folder .. "/log")
+  return file and file:read("a") or ""
+end
+
+-- The folder may not be there yet.
+local function names(path)
+  local pipe <close> = assert(io.popen("ls -A " .. path .. " 2>/dev/null"))
+  local list = {}
+  for name in pipe:lines() do list[#list + 1] = name end
+  return list
+end
+
+--- Waits until a user has `n` messages; gives them, as Postfix kept them: with \n
+-- at the ends of lines and its own fields before the content.
+function Postfix:mails(user, n)
+  local path = ("%s/mail/%s/new"):format(self.folder, user)
+  local all
+  self.process:await(function()
+    all = names(path)
+    return #all >= n
+  end)
+  local list = {}
+  for i, name in ipairs(all) do list[i] = net.slurp(path .. "/" .. name) end
+  return list
+end
+
+--- How many messages a user has now.
+function Postfix:count(user)
+  return #names(("%s/mail/%s/new"):format(self.folder, user))
+end
+
+--- Waits until the queue is empty: all that was taken is delivered.
+function Postfix:drained()
+  self.process:await(function()
+    for _, queue in ipairs { "incoming", "active", "deferred", "maildrop" } do
+      local find <close> = assert(io.popen(("find %s/queue/%s -type f | head -n 1"):format(
+        self.folder, queue)))
+      if find:read("l") then return false end
+    end
+    return true
+  end)
+end
+
+function Postfix:close()
+  if self.closed then return end
+  self.closed = true
+  self.process:close()
+  loop.sleep(0.1)
+  net.remove(self.folder)
+end
+
+Postfix.__close = Postfix.close
+
+return M
