@@ -32,7 +32,9 @@ end
 
 local put = {}
 
+-- A class of methods alone is said by its module's page.
 function put.class(out, item)
+  if item.text == "" and #item.fields == 0 then return end
   local parent = item.parent and (" is a `%s`"):format(item.parent) or ""
   out[#out + 1] = ("### `%s`%s\n"):format(item.name, parent)
   put_text(out, item.text)

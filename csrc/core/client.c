@@ -82,7 +82,7 @@ void smtp_client_free(smtp_client *c) {
 int smtp_client_space(smtp_client *c, char **place, size_t *room) {
   int r = smtp_buf_reserve(&c->in, SPACE, place);
   if (r == 0) *room = SPACE;
-  return r;
+  return r == SMTP_ENOMEM ? (c->error = r) : r;
 }
 
 void smtp_client_fed(smtp_client *c, size_t n) {
@@ -90,7 +90,8 @@ void smtp_client_fed(smtp_client *c, size_t n) {
 }
 
 int smtp_client_feed(smtp_client *c, const char *p, size_t n) {
-  return smtp_buf_append(&c->in, p, n);
+  int r = smtp_buf_append(&c->in, p, n);
+  return r == SMTP_ENOMEM ? (c->error = r) : r;
 }
 
 void smtp_client_eof(smtp_client *c) {
@@ -183,6 +184,9 @@ int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
   if (c->due_n > 0 && (c->group_ended || !offered(c, SMTP_EXT_PIPELINING) ||
                        verb == SMTP_VERB_QUIT))
     return SMTP_EBUSY;
+  if (name.n > SMTP_LINE_MAX || args.n > SMTP_LINE_MAX - 3 ||
+      name.n + args.n + 3 > SMTP_LINE_MAX) /* SP and CRLF */
+    return SMTP_EINVALID;
   if (before > OUT_MAX - SMTP_LINE_MAX) return SMTP_EBUSY;
   r = due_reserve(c);
   if (r == 0) r = smtp_command_format(&c->out, name, args, false);
@@ -321,6 +325,7 @@ static int early(smtp_client *c, smtp_client_event *event, bool content,
 
 static int answer(smtp_client *c, smtp_client_event *event) {
   const struct due *d = &c->due[c->due_first];
+  int r;
   if (c->phase == PH_GREETING) {
     event->step = SMTP_CLIENT_GREETING;
   } else if (c->due_n == 0) {
@@ -334,7 +339,8 @@ static int answer(smtp_client *c, smtp_client_event *event) {
     c->due_first = (c->due_first + 1) % c->due_size;
     if (--c->due_n == 0) c->group_ended = false;
   }
-  if (proceed(c, event->step) != 0) return c->error;
+  r = proceed(c, event->step);
+  if (r != 0) return r;
   if (c->reply.code == 421) c->phase = PH_OVER;
   return 1;
 }

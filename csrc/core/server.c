@@ -120,7 +120,7 @@ void smtp_server_eof(smtp_server *s) {
 
 smtp_slice smtp_server_peek(const smtp_server *s) {
   static const smtp_slice nothing = {"", 0};
-  return s->now < s->hold ? nothing : smtp_buf_data(&s->out);
+  return smtp_server_held(s) ? nothing : smtp_buf_data(&s->out);
 }
 
 void smtp_server_sent(smtp_server *s, size_t n) {
@@ -134,6 +134,10 @@ bool smtp_server_spoke(const smtp_server *s) {
   return s->spoke;
 }
 
+bool smtp_server_held(const smtp_server *s) {
+  return s->now < s->hold;
+}
+
 /* ---- time ------------------------------------------------------------ */
 
 void smtp_server_clock(smtp_server *s, double now) {
@@ -143,7 +147,7 @@ void smtp_server_clock(smtp_server *s, double now) {
 double smtp_server_deadline(const smtp_server *s) {
   const smtp_server_limits *limits = &s->config->limits;
   double at = s->active + limits->idle_timeout;
-  if (s->now < s->hold) return s->hold;
+  if (smtp_server_held(s)) return s->hold;
   if (s->asked != SMTP_SERVER_NONE) return -1; /* the handler's own clock */
   if (s->state == ST_BODY) {
     double due = s->body_since + SMTP_DATA_GRACE;
@@ -158,7 +162,7 @@ double smtp_server_deadline(const smtp_server *s) {
 
 void smtp_server_tick(smtp_server *s, double now) {
   double at = smtp_server_deadline(s);
-  bool held = s->now < s->hold;
+  bool held = smtp_server_held(s);
   s->now = now;
   if (held || at < 0 || now < at || s->reported) return;
   /* A peer that does not take the last reply either is left at once. */
@@ -249,6 +253,7 @@ static int body(smtp_server *s, smtp_server_event *event) {
   int end;
   if (s->handed >= 0) { /* a slow handler is not the peer's fault */
     s->body_since += s->now - s->handed;
+    s->active = s->now;
     s->handed = -1;
   }
   if (s->ended) return message(s, event);
@@ -299,17 +304,20 @@ static int discard(smtp_server *s) {
 /* Reads one command; as smtp_server_next. */
 static int command(smtp_server *s, smtp_server_event *event) {
   smtp_slice line;
+  bool whole;
+  size_t n;
   if (s->ending != SMTP_S_NONE && (s->state & (ST_MAIL | ST_RCPT)) == 0)
     return smtp_server_answer(s, s->ending);
   if (s->discarding) return discard(s);
-  if (!smtp_buf_line(&s->in, &line)) {
-    size_t n = smtp_buf_length(&s->in);
-    if (n > 0 && s->line_since < 0) s->line_since = s->now;
-    if (n < s->config->limits.line) return 0;
+  whole = smtp_buf_line(&s->in, &line);
+  n = whole ? line.n : smtp_buf_length(&s->in) + 1; /* at least */
+  if (!whole && n > 1 && s->line_since < 0) s->line_since = s->now;
+  if (n > s->config->limits.line) { /* the same, however it was cut */
     s->discarding = true;
     s->cr = false;
     return discard(s);
   }
+  if (!whole) return 0;
   s->line_since = -1;
   if (s->config->trace && !s->traced) { /* told first, read at the next turn */
     s->traced = true;
@@ -321,8 +329,6 @@ static int command(smtp_server *s, smtp_server_event *event) {
   smtp_buf_consume(&s->in, line.n); /* the bytes stay until the next feed */
   if (line.n < 2 || line.p[line.n - 2] != '\r')
     return smtp_server_answer(s, SMTP_S_BARE_LF);
-  if (line.n > s->config->limits.line)
-    return smtp_server_answer(s, SMTP_S_LINE_LENGTH);
   line.n -= 2;
   return smtp_server_line(s, line, event);
 }
@@ -344,7 +350,7 @@ static int turn(smtp_server *s, smtp_server_event *event) {
     fact(s, event);
     return 1;
   }
-  if (s->state == ST_CLOSED || s->now < s->hold) return 2;
+  if (s->state == ST_CLOSED || smtp_server_held(s)) return 2;
   if (s->reset_due) {
     s->reset_due = false;
     event->type = SMTP_SERVER_RESET;
@@ -368,6 +374,6 @@ int smtp_server_next(smtp_server *s, smtp_server_event *event) {
   while (r == 0) r = turn(s, event);
   if (r < 0) return s->error = r;
   if (r == 1) return 1;
-  if (s->reported || s->now < s->hold) return 0;
+  if (s->reported || smtp_server_held(s)) return 0;
   return s->eof || s->state == ST_CLOSED ? close_event(s, event) : 0;
 }

@@ -154,6 +154,12 @@ SMTP_FUNC void smtp_server_sent(smtp_server *s, size_t n);
 /* False as long as nothing was sent: what the peer says is too early. */
 SMTP_FUNC bool smtp_server_spoke(const smtp_server *s);
 
+/*
+** True while a peer that errs is slowed down: neither events nor output come
+** before the deadline, and what is received meanwhile only piles up.
+*/
+SMTP_FUNC bool smtp_server_held(const smtp_server *s);
+
 /* Tells the time; call it before feed, next and decide. */
 SMTP_FUNC void smtp_server_clock(smtp_server *s, double now);
 

@@ -40,7 +40,9 @@ void smtp_server_drop(smtp_server *s) {
 
 static int check_helo(smtp_server *s, const smtp_command *c,
                       smtp_server_event *event) {
-  if (smtp_path_check_domain(c->args, path_flags(s, 0)) != 0)
+  /* Before any MAIL there is no SMTPUTF8 (RFC 6531 section 3.7.1). */
+  if (smtp_ascii_eightbit(c->args) ||
+      smtp_path_check_domain(c->args, path_flags(s, 0)) != 0)
     return smtp_server_answer(s, SMTP_S_BAD_HELO);
   s->greets_esmtp = event->esmtp = c->verb == SMTP_VERB_EHLO;
   event->text = c->args;
@@ -249,7 +251,7 @@ int smtp_server_line(smtp_server *s, smtp_slice line,
 /* The content begins: everything that is known of a message starts anew. */
 static void begin(smtp_server *s) {
   s->state = ST_BODY;
-  s->body_since = s->now;
+  s->body_since = s->handed = s->now;
   smtp_dot_decoder_init(&s->dot);
   smtp_dot_encoder_init(&s->mend, 0);
   smtp_header_init(&s->header);

@@ -155,14 +155,14 @@ static int put_own(smtp_server *s, smtp_server_event_type stage, int code,
   smtp_status status = {0, 0, 0};
   size_t used = 0;
   if (!may_send(stage, code)) return SMTP_EINVALID;
-  code = code_at(stage, code);
   if (smtp_status_parse(&status, text, &used) &&
-      status.class_ == (unsigned)code / 100) {
+      status.class_ == (unsigned)code / 100)
     text = (smtp_slice){text.p + used, text.n - used};
-    if (smtp_status_for(ok, code).class_ == 0) status.class_ = 0;
-  } else {
+  else
+    status.class_ = 0;
+  code = code_at(stage, code);
+  if (status.class_ == 0 || smtp_status_for(ok, code).class_ == 0)
     status = smtp_status_for(ok, code);
-  }
   if (code < 400) return put_ok(s, ok, code, status, text);
   if (text.n == 0) text = text_of(smtp_status_of(stages[stage].no));
   return put(s, code, status, text);

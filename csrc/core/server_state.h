@@ -62,7 +62,7 @@ struct smtp_server {
   double line_since; /* of the first byte of an incomplete line; < 0: none */
   double hold;       /* nothing goes out and no command is read before */
   double body_since; /* when content began, less the time of handlers */
-  double handed;     /* when content was handed out; < 0: it was not */
+  double handed;     /* since when a handler has its turn; < 0: it has not */
 };
 
 /* server_command.c: one line of input, without its CRLF. 1 if *event asks,

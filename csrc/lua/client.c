@@ -49,7 +49,7 @@ static const smtp_machine verbs = {verb_space, verb_fed, verb_eof, verb_peek,
                                    verb_sent};
 
 static client *check(lua_State *L) {
-  client *c = luaL_checkudata(L, 1, CLIENT);
+  client *c = smtp_check_self(L, CLIENT);
   if (c->machine == NULL) luaL_error(L, "connection is closed");
   return c;
 }
@@ -253,6 +253,7 @@ static size_t check_params(lua_State *L, int t, smtp_param *params) {
 static int client_submit_path(lua_State *L) {
   static const char *const names[] = {"MAIL", "RCPT", NULL};
   static const smtp_verb verb[] = {SMTP_VERB_MAIL, SMTP_VERB_RCPT};
+  static const unsigned flag[] = {SMTP_PATH_NULL, SMTP_PATH_POSTMASTER};
   client *c = check(L);
   int i = luaL_checkoption(L, 2, NULL, names);
   smtp_param params[PARAMS_MAX];
@@ -261,9 +262,7 @@ static int client_submit_path(lua_State *L) {
   size_t used, n;
   text.p = luaL_checklstring(L, 3, &text.n);
   n = check_params(L, 4, params);
-  if (smtp_path_parse(&path, text,
-                      SMTP_PATH_BARE | SMTP_PATH_STRICT | SMTP_PATH_NULL |
-                          SMTP_PATH_POSTMASTER,
+  if (smtp_path_parse(&path, text, SMTP_PATH_BARE | SMTP_PATH_STRICT | flag[i],
                       &used) != 0 ||
       used != text.n)
     return push_submitted(L, c, SMTP_EINVALID);

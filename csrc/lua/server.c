@@ -131,7 +131,7 @@ static const smtp_machine verbs = {verb_space, verb_fed, verb_eof, verb_peek,
 /* ---- sessions -------------------------------------------------------- */
 
 static session *check(lua_State *L) {
-  session *s = luaL_checkudata(L, 1, SESSION);
+  session *s = smtp_check_self(L, SESSION);
   if (s->machine == NULL) luaL_error(L, "session is closed");
   return s;
 }
@@ -287,8 +287,10 @@ static int wait_for(lua_State *L, session *s, const char *what) {
 }
 
 /*
-** session:step(now) -> event ... | "read" or "write" and the deadline: what
-** to wait for, and when to tick if it does not come. The first bytes go out only after a look whether the peer spoke too early.
+** session:step(now) -> event ... | "read", "write" or "pause" (for the time
+** alone) and the deadline: what to wait for, and when to tick if it does not
+** come. The first bytes go out only after a look whether the peer spoke too
+** early.
 */
 static int session_step(lua_State *L) {
   session *s = check_socket(L);
@@ -299,6 +301,7 @@ static int session_step(lua_State *L) {
     int r = smtp_server_next(s->machine, &e);
     if (r < 0) return fail(L, r);
     if (r > 0) return push_event(L, s, &e);
+    if (smtp_server_held(s->machine)) return wait_for(L, s, "pause");
     if (smtp_server_peek(s->machine).n > 0 && !smtp_server_spoke(s->machine) &&
         smtp_pump_receive(&s->pump) > 0)
       continue;

@@ -14,8 +14,9 @@ void smtp_new_class(lua_State *L, const char *name, const luaL_Reg *methods,
     lua_pop(L, 1);
     return;
   }
-  lua_newtable(L); /* mt, methods */
-  luaL_setfuncs(L, methods, 0);
+  lua_newtable(L);      /* mt, methods */
+  lua_pushvalue(L, -2); /* mt, methods, mt: for smtp_check_self */
+  luaL_setfuncs(L, methods, 1);
   lua_setfield(L, -2, "__index");
   if (close != NULL) {
     lua_pushcfunction(L, close);
@@ -24,6 +25,16 @@ void smtp_new_class(lua_State *L, const char *name, const luaL_Reg *methods,
     lua_setfield(L, -2, "__close");
   }
   lua_pop(L, 1);
+}
+
+void *smtp_check_self(lua_State *L, const char *name) {
+  void *p = lua_touserdata(L, 1);
+  if (p != NULL && lua_getmetatable(L, 1)) {
+    bool same = lua_rawequal(L, -1, lua_upvalueindex(1));
+    lua_pop(L, 1);
+    if (same) return p;
+  }
+  return luaL_checkudata(L, 1, name); /* raises */
 }
 
 void *smtp_new_object(lua_State *L, const char *name, size_t n) {

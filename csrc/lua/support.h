@@ -23,6 +23,12 @@
 SMTP_FUNC void smtp_new_class(lua_State *L, const char *name,
                               const luaL_Reg *methods, lua_CFunction close);
 
+/*
+** The object that a method of the class name was called on, as luaL_checkudata
+** without its look-up by name: methods have their metatable as first upvalue.
+*/
+SMTP_FUNC void *smtp_check_self(lua_State *L, const char *name);
+
 /* Pushes a userdata of n cleared bytes with the metatable of the class. */
 SMTP_FUNC void *smtp_new_object(lua_State *L, const char *name, size_t n);
 

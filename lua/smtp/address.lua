@@ -9,6 +9,7 @@ local M = {}
 function M.mailbox(value)
   if type(value) == "table" then value = value.address end
   if type(value) ~= "string" then return nil end
+  if not value:find("<", 1, true) then return value end
   return value:match("^[^<>]*<([^<>]*)>%s*$") or value
 end
 
@@ -18,15 +19,18 @@ function M.parse(text)
   local path = core.path(M.mailbox(text), true)
   if not path or path.address == "" then return nil end
   local name = text:match("^%s*(.-)%s*<[^<>]*>%s*$")
-  if name and name ~= "" then path.name = name:match('^"(.*)"$') or name end
+  local quoted = name and name:match('^"(.*)"$')
+  if quoted then name = quoted:gsub("\\(.)", "%1") end
+  if name and name ~= "" then path.name = name end
   return path
 end
 
---- Checks a mailbox for MAIL or RCPT: true, or nil and why it may not be sent.
+--- Checks a mailbox for MAIL or RCPT: true, or nil, why it may not be sent, and
+-- the kind of error that this is.
 function M.check(mailbox)
   local ok, eightbit = core.is_mailbox(mailbox)
-  if not ok then return nil, "not a mailbox that may be sent" end
-  if eightbit then return nil, "needs SMTPUTF8, which is not built yet" end
+  if not ok then return nil, "not a mailbox that may be sent", "invalid" end
+  if eightbit then return nil, "needs SMTPUTF8, which is not built yet", "unsupported" end
   return true
 end
 

@@ -6,6 +6,7 @@
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
+local options = require "smtp.options"
 local source = require "smtp.source"
 local target_of = require "smtp.target"
 local transaction = require "smtp.transaction"
@@ -123,12 +124,12 @@ function Client:_submit(stage, name, args, on_reply)
     ok, why = machine:submit(name, args)
   end
   if ok then
-    self._transcript:add("C", args and args ~= "" and name .. " " .. args or name)
+    self._transcript:sent(args and args ~= "" and name .. " " .. args or name)
     return true
   end
   if why == "invalid" then
     return self:_error { kind = "invalid", stage = stage,
-      message = "CR, LF, NUL and other controls may not be in a command" }
+      message = "controls, 8-bit bytes and more than 2048 of them may not be in a command" }
   end
   return state_error(self, stage)
 end
@@ -140,7 +141,6 @@ function Client:_exchange(stage, name, args)
   local step, reply = self:_await()
   if not step then return nil, reply end
   if step == "unasked" then return self:_over(reply, stage) end
-  if reply.code == 421 then self._over_soon = true end
   return reply
 end
 
@@ -289,7 +289,13 @@ function Client:noop() self:_check() return self:_ask("command", "NOOP") end
 
 function Client:vrfy(text) self:_check() return self:_ask("command", "VRFY", text) end
 
-function Client:reset() self:_check() return self:_ask("rset", "RSET") end
+--- RSET: a transaction that was begun is dropped.
+function Client:reset()
+  self:_check()
+  local reply, err = self:_ask("rset", "RSET")
+  if reply then self._dirty = false end
+  return reply, err
+end
 
 --- MAIL with `{ size =, body = }`.
 function Client:mail(sender, params)
@@ -310,11 +316,13 @@ function Client:data(content)
   return transaction.data(self, from)
 end
 
---- A whole transaction; `options` are `deadline` and `progress`.
-function Client:send(message, options)
+local SEND_OPTIONS = { deadline = "seconds", progress = "function" }
+
+--- A whole transaction; `opts` are `deadline` and `progress`.
+function Client:send(message, opts)
   self:_check()
-  options = options or {}
-  return self:_within(options.deadline, transaction.send, message, options)
+  opts = options.check("send", opts or {}, SEND_OPTIONS)
+  return self:_within(opts.deadline, transaction.send, message, opts)
 end
 
 --- QUIT, at most two seconds for its reply, then close.

@@ -118,7 +118,7 @@ end
 --- Writes any bytes as they are.
 function Dialogue:raw(bytes)
   local socket, first = check(self), 1
-  self._transcript:add("C", (bytes:gsub("\r\n$", "")))
+  self._transcript:sent((bytes:gsub("\r\n$", "")))
   while first <= #bytes do
     local n, why, errname = socket:send(bytes, first)
     if not n then return fail(self, { kind = "closed", message = why, cause = errname }) end

@@ -39,7 +39,7 @@ end
 function M.new(fields)
   if fields.temporary == nil then
     if fields.code then
-      fields.temporary = fields.code < 500
+      fields.temporary = fields.code // 100 == 4
     else
       fields.temporary = TEMPORARY[fields.kind] or false
     end

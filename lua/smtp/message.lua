@@ -8,8 +8,8 @@ local source = require "smtp.source"
 
 local M = {}
 
-local function invalid(text, field)
-  return nil, errors.new { kind = "invalid", stage = "mail", message = text, address = field,
+local function invalid(text, field, kind)
+  return nil, errors.new { kind = kind or "invalid", stage = "mail", message = text, address = field,
     outcome = "not_sent" }
 end
 
@@ -20,8 +20,10 @@ local function recipients(to)
   for i, one in ipairs(to) do
     local mailbox = address.mailbox(one)
     if not mailbox then return invalid(("recipient %d is no address"):format(i)) end
-    local ok, why = address.check(mailbox)
-    if not ok or mailbox == "" then return invalid("recipient: " .. (why or "empty"), mailbox) end
+    local ok, why, kind = address.check(mailbox)
+    if not ok or mailbox == "" then
+      return invalid("recipient: " .. (why or "empty"), mailbox, kind)
+    end
     list[i] = mailbox
   end
   return list
@@ -38,8 +40,8 @@ function M.outgoing(message)
   end
   local from = address.mailbox(envelope.from or "")
   if not from then return invalid("the sender is no address") end
-  local ok, why = address.check(from)
-  if not ok then return invalid("sender: " .. why, from) end
+  local ok, why, kind = address.check(from)
+  if not ok then return invalid("sender: " .. why, from, kind) end
   local to, err = recipients(envelope.to)
   if not to then return nil, err end
   local content = source.of(message.raw or message, message.size)

@@ -27,7 +27,9 @@ local TIMEOUTS = {
 }
 
 -- What belongs to a later release, so that nobody believes it is in force.
-local LATER = { "auth", "dane", "proxy", "dkim", "extensions", "cert", "key" }
+local LATER = {
+  "auth", "dane", "proxy", "dkim", "extensions", "ca", "verify", "cert", "key", "sni",
+}
 
 local function decode(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))

@@ -5,14 +5,15 @@
 local address = require "smtp.address"
 local core = require "smtp.core"
 local errors = require "smtp.error"
+local options = require "smtp.options"
 local outgoing = require "smtp.message"
 
 local M = {}
 
 -- ---- single commands ----------------------------------------------------
 
-local function invalid(client, stage, mailbox, why)
-  return client:_error { kind = "invalid", stage = stage, address = mailbox, message = why }
+local function invalid(client, stage, mailbox, why, kind)
+  return client:_error { kind = kind or "invalid", stage = stage, address = mailbox, message = why }
 end
 
 -- Queues MAIL or RCPT. Gives true; or false when replies must come first; or
@@ -20,7 +21,7 @@ end
 local function submit_path(client, verb, mailbox, params)
   local ok, why = client._core:submit_path(verb, mailbox, params)
   if ok then
-    client._transcript:add("C", (verb == "MAIL" and "MAIL FROM:<" or "RCPT TO:<") .. mailbox .. ">")
+    client._transcript:sent(verb == "MAIL" and "MAIL FROM:" or "RCPT TO:", mailbox)
     return true
   end
   if why == "busy" then return false end
@@ -34,8 +35,8 @@ end
 local function single(client, verb, value, params)
   local stage, mailbox = verb:lower(), address.mailbox(value)
   if not mailbox then error(stage .. ": an address is needed", 3) end
-  local ok, why = address.check(mailbox)
-  if not ok then return invalid(client, stage, mailbox, why) end
+  local ok, why, kind = address.check(mailbox)
+  if not ok then return invalid(client, stage, mailbox, why, kind) end
   local err
   ok, err = submit_path(client, verb, mailbox, params)
   if not ok then return nil, err end
@@ -48,6 +49,20 @@ local function single(client, verb, value, params)
   return reply
 end
 
+local NOT_8BIT = "the content has 8-bit bytes and the server does not offer 8BITMIME"
+
+local function not_8bit(client, stage)
+  return client:_error { kind = "unsupported", stage = stage, message = NOT_8BIT }
+end
+
+-- Content that is at hand is looked at before it is announced.
+local function check_8bit(client, source, stage)
+  if client.capabilities["8BITMIME"] or not source.text or not core.eightbit(source.text) then
+    return true
+  end
+  return not_8bit(client, stage)
+end
+
 local function mail_params(client, size, body)
   local capabilities, params = client.capabilities, {}
   if size and capabilities.SIZE then params = { "SIZE", tostring(size) } end
@@ -58,9 +73,19 @@ local function mail_params(client, size, body)
   return params
 end
 
+local MAIL_OPTIONS = { size = "size", body = { "7BIT", "8BITMIME" } }
+
 function M.mail(client, sender, params)
-  params = params or {}
-  return single(client, "MAIL", sender, mail_params(client, params.size, params.body))
+  params = options.check("mail", params or {}, MAIL_OPTIONS)
+  if params.body == "8BITMIME" and not client.capabilities["8BITMIME"] then
+    return not_8bit(client, "mail")
+  end
+  if client._dirty then -- a send that failed
+    local ok, err = client:reset()
+    if not ok then return nil, err end
+  end
+  return single(client, "MAIL", sender,
+    mail_params(client, options.size(params.size), params.body))
 end
 
 function M.rcpt(client, recipient)
@@ -69,17 +94,22 @@ end
 
 -- ---- content ------------------------------------------------------------
 
-local NOT_8BIT = "the content has 8-bit bytes and the server does not offer 8BITMIME"
-
--- The bytes that wait are written; a reply that comes first ends it: gives
+-- All bytes that wait are written; a reply that comes first ends it: gives
 -- true, or false and the early reply, or nil and an error.
-local function write(client, keep)
+local function write(client)
   local machine = client._core
-  while machine:pending() > keep do
+  while machine:pending() > 0 do
     local step, reply, sentence, errname = machine:step()
-    if step then return false, reply end
-    if step == nil then return client:_failed(reply, sentence, errname, "body") end
-    if machine:pending() > keep then
+    if step then
+      client._transcript:reply(reply)
+      return false, reply
+    end
+    local whole = machine:pending() == 0 and machine:awaits() == "final"
+    if whole then client._outcome = "unknown" end -- until the reply is here
+    if step == nil then
+      return client:_failed(reply, sentence, errname, whole and "final" or "body")
+    end
+    if machine:pending() > 0 then
       local ok, err = client:_wait(reply, core.now() + client.target.timeout.block, "body")
       if not ok then return nil, err end
     end
@@ -100,7 +130,7 @@ local function push(client, chunk)
     if not taken then return give_up(client, { kind = "invalid", message = "content: " .. why }) end
     first = first + taken
     if first <= #chunk then
-      local ok, reply = write(client, 0)
+      local ok, reply = write(client)
       if not ok then return ok, reply end
     end
   end
@@ -140,13 +170,9 @@ local function content(client, source, progress)
   if ok == nil then return nil, reply end
   if ok == false then return client:_over(reply, "final") end
   client._core:finish()
-  ok, reply = write(client, 0)
+  ok, reply = write(client)
   if ok == nil then return nil, reply end
-  if ok == false then -- with the last byte: it is the final reply
-    client._transcript:reply(reply)
-    return reply
-  end
-  client._outcome = "unknown" -- until the reply is here
+  if ok == false then return reply end -- the final one, or an early refusal
   local step
   step, reply = client:_await()
   if not step then return nil, reply end
@@ -156,11 +182,14 @@ local function content(client, source, progress)
 end
 
 function M.data(client, source)
-  local reply, err = client:_exchange("data", "DATA")
+  local reply, err = check_8bit(client, source, "data")
+  if not reply then return nil, err end
+  reply, err = client:_exchange("data", "DATA")
   if not reply then return nil, err end
   if reply.code >= 400 then return client:_rejected(reply, "data") end
   if not client._core:usable() and client._core:awaits() == "final" then
-    local _, final = client:_await() -- nobody accepted: the machine ended it
+    local step, final = client:_await() -- nobody accepted: the machine ended it
+    if not step then return nil, final end
     return client:_rejected(final, "final")
   end
   reply, err = content(client, source)
@@ -236,7 +265,7 @@ function Transaction:submit_data()
     ok, why = machine:submit("DATA")
   end
   if not ok then return self.client:_error { kind = "protocol", stage = "data", message = why } end
-  self.client._transcript:add("C", "DATA")
+  self.client._transcript:sent("DATA")
   return true
 end
 
@@ -303,10 +332,9 @@ local function prepare(client, message)
     return client:_error { kind = "too_big", stage = "mail",
       message = ("the message has %d bytes, the server takes %d"):format(source.size, limit) }
   end
+  local ok, err = check_8bit(client, source, "mail")
+  if not ok then return nil, err end
   local eightbit = not source.text or core.eightbit(source.text)
-  if source.text and eightbit and not client.capabilities["8BITMIME"] then
-    return client:_error { kind = "unsupported", stage = "mail", message = NOT_8BIT }
-  end
   return mail_params(client, source.size, eightbit and "8BITMIME" or nil)
 end
 

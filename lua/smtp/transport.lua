@@ -18,14 +18,15 @@ end
 local function resolve(target, limit)
   local job <close>, why, errname = core.resolve(target.host, tostring(target.port))
   if not job then
-    return nil, errors.new { kind = "system", stage = "resolve", message = why, cause = errname }
+    return nil, errors.new { kind = "system", stage = "resolve", peer = target.name,
+      message = why, cause = errname, outcome = "not_sent" }
   end
   local list, message, temporary = job:result()
   while list == false do
     if not loop.wait(job, "r", left(limit)) then
       loop.forget(job)
       return nil, errors.new { kind = "timeout", stage = "resolve", peer = target.name,
-        message = "looking up the name took too long" }
+        message = "looking up the name took too long", outcome = "not_sent" }
     end
     list, message, temporary = job:result()
   end
@@ -118,8 +119,8 @@ end
 local function race(target, list, limit)
   local self <close> = setmetatable({ target = target, list = list, next = 1, sockets = {} }, Race)
   if #list > 1 then
-    local poller = core.poller()
-    if poller and poller:pollfd() then self.poller = poller end
+    local poller = assert(core.poller(loop.backend()))
+    if poller:pollfd() then self.poller = poller else poller:close() end
   end
   while true do
     local more = self:start()

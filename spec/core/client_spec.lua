@@ -70,7 +70,8 @@ describe("client machine", function()
   plays("forgets what was offered at a new EHLO, and drops the transaction", function(t)
     t:begin("PIPELINING", "ENHANCEDSTATUSCODES")
     t:say("MAIL FROM:<a@b>", "RCPT TO:<c@d>")
-    assert.equal("mail 250 2.1.0 ok | rcpt 250 2.1.5 ok", t:hear("250 2.1.0 ok\r\n250 2.1.5 ok\r\n"))
+    assert.equal("mail 250 2.1.0 ok | rcpt 250 2.1.5 ok",
+      t:hear("250 2.1.0 ok\r\n250 2.1.5 ok\r\n"))
     t:say("EHLO me")
     assert.equal("ehlo 250 mx", t:hear("250 mx\r\n"))
     state(t, "DATA")
@@ -99,7 +100,7 @@ describe("client machine", function()
     t:say("MAIL FROM:<a@b>")
     assert.equal("mail 259", t:hear("259\r\n"))
     t:say("RCPT TO:<c@d>")
-    assert.equal("rcpt 299", (t:hear("250\r\n"):gsub("250", "299")))
+    assert.equal("rcpt 299", t:hear("299\r\n"))
     t:say("RCPT TO:<c@e>")
     assert.equal("rcpt 231 Straße", t:hear("231 Straße\r\n"))
     t:say("DATA")
@@ -219,11 +220,9 @@ describe("client machine", function()
       machine.each_cut({}, function(t)
         t:begin("ENHANCEDSTATUSCODES")
         t:say("NOOP")
-        local events, seen = t.machine.next, nil
         t.machine:feed(case[1] .. "\r\n")
-        local _, reply = events(t.machine)
-        seen = { reply.enhanced or false, reply.text }
-        assert.same({ case[2] or false, case[3] }, seen)
+        local _, reply = t.machine:next()
+        assert.same({ case[2] or false, case[3] }, { reply.enhanced or false, reply.text })
         assert.same({ case[1]:sub(5) }, reply.lines)
       end)
     end
@@ -321,7 +320,8 @@ describe("client machine's writer", function()
     for c = 0, 255 do
       local one, char = ready(), string.char(c)
       local bad = c < 0x20 or c >= 0x7f
-      assert.equal(bad and "invalid" or nil, select(2, one:submit("VRFY", "a" .. char .. "b")))
+      local ok, why = one:submit("VRFY", "a" .. char .. "b")
+      assert.equal(bad and "invalid" or true, ok or why)
       assert.equal(bad and "" or "VRFY a" .. char .. "b\r\n", one:peek())
       assert.equal(bad and 0 or 1, one:outstanding())
       if bad then
@@ -345,9 +345,13 @@ describe("client machine's writer", function()
   end)
 
   it("refuses a command beyond 2048 bytes", function()
-    local one = ready()
-    assert.is_falsy(one:submit("MAIL", ("x"):rep(4096)))
-    assert.equal("", one:peek())
+    for n = 2040, 2044 do -- "VRFY ", the text and CRLF
+      local one, ok = ready(), n + 7 <= 2048
+      assert.equal(ok or nil, (one:submit("VRFY", ("x"):rep(n))))
+      assert.equal(ok and n + 7 or 0, one:pending())
+    end
+    assert.same({ nil, "invalid" }, { ready():submit(("X"):rep(5000)) })
+    assert.same({ nil, "invalid" }, { ready():submit("VRFY", ("x"):rep(600000)) })
   end)
 
   it("C005 writes strict paths: no space, always quoted where needed", function()
@@ -373,13 +377,14 @@ describe("client machine's writer", function()
 
   it("refuses a null forward-path and a bare postmaster as sender", function()
     local one = ready()
-    assert.same({ nil, "invalid" }, { one:submit_path("RCPT", "") })
     assert.same({ nil, "invalid" }, { one:submit_path("MAIL", "postmaster") })
+    assert.same({ nil, "invalid" }, { one:submit_path("RCPT", "") })
+    assert.is_true(one:submit_path("MAIL", ""))
   end)
 
   it("refuses mailboxes that are none", function()
     for _, text in ipairs { "a", "a@", "@b", "a b@c", "a@b c", "<a@b>", "a@b>", "a@b> SIZE=1",
-      "a@-b", ("x"):rep(65) .. "@b", "a@" .. ("x"):rep(64) .. ".b", "a..b@c", ".a@b", "a@[1.2.3]" } do
+      "a@-b", ("x"):rep(65) .. "@b", "a..b@c", ".a@b", "a@[1.2.3]" } do
       local one = ready()
       assert.same({ nil, "invalid" }, { one:submit_path("MAIL", text) }, text)
       assert.equal("", one:peek())

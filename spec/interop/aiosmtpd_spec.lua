@@ -6,7 +6,6 @@ local process = require "spec.support.process"
 local smtp = require "smtp"
 
 local python, missing = process.python("aiosmtpd.smtp")
-missing = missing or process.missing()
 
 -- The flat JSON that the script writes: strings without escapes, lists of them.
 local function decode(line)
@@ -140,7 +139,7 @@ describe("the client at aiosmtpd", function()
   end)
 
   it("learns the capabilities, and says the single commands", function()
-    local _server <close>, url = start()
+    local _ <close>, url = start()
     local client <close> = assert(smtp.connect(url))
     assert.equal(33554432, client.capabilities.SIZE)
     assert.truthy(client.capabilities["8BITMIME"])
@@ -156,7 +155,7 @@ describe("the client at aiosmtpd", function()
   end)
 
   it("is told that it is too big before a byte is sent", function()
-    local _server <close>, url = start()
+    local _ <close>, url = start()
     local receipt, err = smtp.send(url, message(("x"):rep(70) .. "\r\n" .. ("y"):rep(33554432)))
     assert.is_nil(receipt)
     assert.same({ "too_big", "mail" }, { err.kind, err.stage })

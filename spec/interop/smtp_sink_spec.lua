@@ -65,7 +65,7 @@ describe("the client at smtp-sink", function()
 
   for _, case in ipairs(contents) do
     it("sends " .. case.name, function()
-      local _sink <close>, target = start("-d", folder .. "/dump.")
+      local _ <close>, target = start("-d", folder .. "/dump.")
       assert(smtp.send(target, message(case.given)))
       local mail = dumped(1)[1]
       assert.is_true(mail.content == case.kept:gsub("\r\n", "\n"))
@@ -89,7 +89,7 @@ describe("the client at smtp-sink", function()
   end)
 
   it("sends a hundred messages over one connection", function()
-    local _sink <close>, target = start("-d", folder .. "/dump.")
+    local _ <close>, target = start("-d", folder .. "/dump.")
     local client <close> = assert(smtp.connect(target))
     for i = 1, 100 do
       assert(client:send(message("X-Mark: begin\r\n\r\nnumber " .. i .. "\r\n")))
@@ -106,14 +106,14 @@ describe("the client at smtp-sink", function()
     { "-E", "ENHANCEDSTATUSCODES" },
   } do
     it("sends to a server without " .. lacks[2], function()
-      local _sink <close>, target = start("-d", folder .. "/dump.", lacks[1])
+      local _ <close>, target = start("-d", folder .. "/dump.", lacks[1])
       assert(smtp.send(target, message(contents[1].given)))
       assert.equal(contents[1].kept:gsub("\r\n", "\n"), dumped(1)[1].content)
     end)
   end
 
   it("does not send 8-bit text without 8BITMIME", function()
-    local _sink <close>, target = start("-8")
+    local _ <close>, target = start("-8")
     local receipt, err = smtp.send(target, message("Subject: hi\r\n\r\n\u{fc}\r\n"))
     assert.is_nil(receipt)
     assert.equal("unsupported", err.kind)
@@ -128,7 +128,7 @@ describe("the client at smtp-sink", function()
     local command, stage = one[1], one[2]
     for option, class in pairs { ["-f"] = 5, ["-r"] = 4 } do
       it(("reports a %dxx to %s"):format(class, command), function()
-        local _sink <close>, target = start(option, command)
+        local _ <close>, target = start(option, command)
         local receipt, err = smtp.send(target, message())
         assert.is_nil(receipt)
         assert.same({ "rejected", stage, class, class == 4, "not_sent" },
@@ -137,7 +137,7 @@ describe("the client at smtp-sink", function()
     end
 
     it("reports a 421 to " .. command, function()
-      local _sink <close>, target = start("-Q", command)
+      local _ <close>, target = start("-Q", command)
       local receipt, err = smtp.send(target, message())
       assert.is_nil(receipt)
       assert.same({ "rejected", stage, 421, true },
@@ -145,7 +145,7 @@ describe("the client at smtp-sink", function()
     end)
 
     it("reports a connection that is lost after " .. command, function()
-      local _sink <close>, target = start("-q", command)
+      local _ <close>, target = start("-q", command)
       local receipt, err = smtp.send(target, message())
       assert.is_nil(receipt)
       assert.same({ "closed", stage, stage == "final" and "unknown" or "not_sent" },
@@ -153,7 +153,7 @@ describe("the client at smtp-sink", function()
     end)
 
     it("reports the same without pipelining, at " .. command, function()
-      local _sink <close>, target = start("-p", "-q", command)
+      local _ <close>, target = start("-p", "-q", command)
       local receipt, err = smtp.send(target, message())
       assert.is_nil(receipt)
       assert.same({ "closed", stage }, { err.kind, err.stage })
@@ -161,14 +161,14 @@ describe("the client at smtp-sink", function()
   end
 
   it("says HELO when EHLO is refused", function()
-    local _sink <close>, target = start("-f", "EHLO")
+    local _ <close>, target = start("-f", "EHLO")
     local client <close> = assert(smtp.connect(target))
     assert.is_false(client.esmtp)
     assert(client:send(message()))
   end)
 
   it("reports a server that refuses HELO too", function()
-    local _sink <close>, target = start("-f", "EHLO,HELO")
+    local _ <close>, target = start("-f", "EHLO,HELO")
     local client, err = smtp.connect(target)
     assert.is_nil(client)
     assert.same({ "rejected", "ehlo", 5 }, { err.kind, err.stage, err.code // 100 })
@@ -184,7 +184,7 @@ describe("the client at smtp-sink", function()
   end)
 
   it("ends in time when DATA is answered late", function()
-    local _sink <close>, target = start("-p", "-W", "DATA:20")
+    local _ <close>, target = start("-p", "-W", "DATA:20")
     target.timeout = { data = 0.3 }
     local receipt, err = smtp.send(target, message())
     assert.is_nil(receipt)
@@ -192,7 +192,7 @@ describe("the client at smtp-sink", function()
   end)
 
   it("takes a refusal that comes before the content was read", function()
-    local _sink <close>, target = start("-A", "0")
+    local _ <close>, target = start("-A", "0")
     local receipt, err = smtp.send(target, message(contents.HEADER .. contents.text(10000000)))
     assert.is_nil(receipt)
     assert.same({ "rejected", 550, "not_sent" }, { err.kind, err.code, err.outcome })

@@ -23,7 +23,9 @@ function M.open(options)
       return true
     end,
     on_event = function(event)
-      if event.type == "command" then table.insert(mails.commands, (event.text:gsub("\r\n$", ""))) end
+      if event.type == "command" then
+        mails.commands[#mails.commands + 1] = event.text:gsub("\r\n$", "")
+      end
       if event.type == "error" then mails.error = tostring(event.error) end
     end,
   }

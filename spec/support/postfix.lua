@@ -35,7 +35,8 @@ smtpd_relay_restrictions = reject_unauth_destination
 message_size_limit = 20000000
 virtual_mailbox_domains = example.com
 virtual_mailbox_base = %s/mail
-virtual_mailbox_maps = inline:{ada@example.com=ada/ bob@example.com=bob/ charles@example.com=charles/}
+virtual_mailbox_maps = inline:{
+  ada@example.com=ada/ bob@example.com=bob/ charles@example.com=charles/ }
 virtual_uid_maps = static:%d
 virtual_gid_maps = static:%d
 ]]
@@ -76,6 +77,19 @@ local function run(...)
   assert(os.execute((...):format(select(2, ...))))
 end
 
+-- `postfix check` makes the folders of the queue. The master is started directly:
+-- that of `postfix start-fg` leaves the process group, and could not be ended.
+local function begin(self)
+  local etc = self.folder .. "/etc"
+  local status, out, err = process.run { "postfix", "-c", etc, "check" }
+  if status ~= 0 then error(out .. err, 0) end
+  status, out, err = process.run { "postconf", "-c", etc, "-h", "daemon_directory" }
+  if status ~= 0 then error(out .. err, 0) end
+  self.process = process.start({ out:match("^%S+") .. "/master", "-c", etc, "-d" },
+    { time = 120 })
+  self.process:listening { host = "127.0.0.1", port = self.port }
+end
+
 --- Starts it, and waits until it answers. `options`: lines for its main.cf.
 function M.start(options)
   local folder, port = net.folder(), net.closed_port()
@@ -86,8 +100,7 @@ function M.start(options)
   net.dump(folder .. "/etc/master.cf", MASTER:format(port))
   local self = setmetatable({ folder = folder, port = port,
     url = "smtp://127.0.0.1:" .. port }, Postfix)
-  self.process = process.start({ "postfix", "-c", folder .. "/etc", "start-fg" }, { time = 120 })
-  local ok, why = pcall(self.process.listening, self.process, { host = "127.0.0.1", port = port })
+  local ok, why = pcall(begin, self)
   if not ok then
     why = why .. self:log()
     self:close()
@@ -143,9 +156,13 @@ end
 function Postfix:close()
   if self.closed then return end
   self.closed = true
-  self.process:close()
-  loop.sleep(0.1)
-  net.remove(self.folder)
+  if self.process then self.process:close() end
+  for _ = 1, 50 do -- a daemon that is just ending may still write there
+    net.remove(self.folder)
+    local there <close> = io.open(self.folder)
+    if not there then return end
+    loop.sleep(0.05)
+  end
 end
 
 Postfix.__close = Postfix.close

@@ -44,6 +44,8 @@ end
 --- A Python 3 that has `module`: apt installs for the system's own. Or nil and
 -- why the specs cannot run.
 function M.python(module)
+  local missing = M.missing()
+  if missing then return nil, missing end
   for _, python in ipairs { "python3", "/usr/bin/python3" } do
     if succeeds(("%s -c 'import %s'"):format(python, module)) then return python end
   end

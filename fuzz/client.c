@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** fuzz/client.c: the client machine between any caller and any server. The
+** first byte of the input is the configuration; then come steps: one byte
+** tells what is done, the next how much of it or which. What the server says
+** is fed whole and byte by byte, with the same outcome. A model keeps what
+** was queued and written: no reply may answer a command whose last byte was
+** not written, only what was submitted may go out, and a failure stays.
+*/
+#include <stdlib.h>
+#include <string.h>
+
+#include "../csrc/core/client.h"
+
+#define CHECK(condition) ((condition) ? (void)0 : abort())
+#define ROOM ((size_t)1 << 26)
+#define DUE_MAX 4096
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+typedef struct run {
+  smtp_client *c;
+  bool bytes;    /* feeds byte by byte */
+  bool greeted;  /* the first reply came */
+  bool content;  /* content is due */
+  bool eof;
+  int error;     /* what next gave at last, if it failed */
+  size_t accepted;
+  uint64_t queued, written;
+  struct {
+    smtp_client_step step;
+    uint64_t end;
+  } due[DUE_MAX];
+  size_t first, last; /* what is due is due[first] to due[last - 1] */
+  smtp_buf log;
+} run;
+
+/* The input, as it is used up. */
+typedef struct input {
+  const uint8_t *p;
+  size_t n;
+} input;
+
+static unsigned take(input *in) {
+  if (in->n == 0) return 0;
+  in->n--;
+  return *in->p++;
+}
+
+static smtp_slice take_text(input *in, size_t n) {
+  smtp_slice text = {(const char *)in->p, n < in->n ? n : in->n};
+  in->p += text.n;
+  in->n -= text.n;
+  return text;
+}
+
+/* A copy that is exact, and gone after the call that got it. */
+static char *copy_of(smtp_slice s) {
+  char *copy = malloc(s.n);
+  CHECK(copy != NULL || s.n == 0);
+  if (s.n > 0) memcpy(copy, s.p, s.n);
+  return copy;
+}
+
+static void note(run *r, uint64_t number, smtp_slice text) {
+  CHECK(smtp_buf_append_number(&r->log, number) == 0);
+  CHECK(smtp_buf_append(&r->log, " ", 1) == 0);
+  CHECK(smtp_buf_append_slice(&r->log, text) == 0);
+  CHECK(smtp_buf_append(&r->log, "\n", 1) == 0);
+}
+
+/* ---- what is queued -------------------------------------------------- */
+
+static size_t waiting(const run *r) {
+  return smtp_client_peek(r->c).n;
+}
+
+static void push(run *r, smtp_client_step step) {
+  CHECK(r->last < DUE_MAX);
+  r->due[r->last].step = step;
+  r->due[r->last++].end = r->queued;
+}
+
+/* After a call that may queue: what came must be one whole command, and
+** nothing if the call failed. */
+static void queued(run *r, size_t before, int result, smtp_client_step step) {
+  smtp_slice out = smtp_client_peek(r->c);
+  size_t i;
+  note(r, (uint64_t)-result, (smtp_slice){"", 0});
+  if (r->error != 0) CHECK(result == r->error);
+  if (result != 0) {
+    CHECK(out.n == before);
+    return;
+  }
+  CHECK(out.n >= before + 3 && out.n <= before + SMTP_LINE_MAX);
+  for (i = before; i < out.n - 2; i++)
+    CHECK((unsigned char)out.p[i] >= 32 && (unsigned char)out.p[i] < 127);
+  CHECK(memcmp(out.p + i, "\r\n", 2) == 0);
+  CHECK(r->greeted && !r->content && !r->eof);
+  r->queued += out.n - before;
+  push(r, step);
+}
+
+static void submit(run *r, input *in) {
+  static const struct {
+    smtp_slice name, args;
+    smtp_client_step step;
+  } all[] = {{{"EHLO", 4}, {"a.example", 9}, SMTP_CLIENT_EHLO},
+             {{"HELO", 4}, {"a", 1}, SMTP_CLIENT_EHLO},
+             {{"LHLO", 4}, {"a", 1}, SMTP_CLIENT_EHLO},
+             {{"MAIL", 4}, {"FROM:<>", 7}, SMTP_CLIENT_MAIL},
+             {{"rcpt", 4}, {"TO:<a@b>", 8}, SMTP_CLIENT_RCPT},
+             {{"DATA", 4}, {"", 0}, SMTP_CLIENT_DATA},
+             {{"RSET", 4}, {"", 0}, SMTP_CLIENT_RSET},
+             {{"NOOP", 4}, {"x y", 3}, SMTP_CLIENT_COMMAND},
+             {{"VRFY", 4}, {"ada", 3}, SMTP_CLIENT_COMMAND},
+             {{"XADA", 4}, {"\t", 1}, SMTP_CLIENT_COMMAND},
+             {{"QUIT", 4}, {"", 0}, SMTP_CLIENT_QUIT},
+             {{"NOOP", 4}, {"a\r\nb", 4}, SMTP_CLIENT_COMMAND},
+             {{"NO OP", 5}, {"", 0}, SMTP_CLIENT_COMMAND},
+             {{"NOOP", 4}, {"\xc3\xa9", 2}, SMTP_CLIENT_COMMAND},
+             {{"BDAT", 4}, {"3", 1}, SMTP_CLIENT_FINAL},
+             {{"STARTTLS", 8}, {"", 0}, SMTP_CLIENT_COMMAND}};
+  unsigned i = take(in) % (sizeof all / sizeof *all);
+  size_t before = waiting(r);
+  int result = smtp_client_submit(r->c, all[i].name, all[i].args);
+  queued(r, before, result, all[i].step);
+}
+
+static void submit_path(run *r, input *in) {
+  static const smtp_param params[] = {
+      {{"SIZE", 4}, {"10", 2}, true},   {{"BODY", 4}, {"8BITMIME", 8}, true},
+      {{"SMTPUTF8", 8}, {"", 0}, false}, {{"A=", 2}, {"", 0}, false},
+      {{"A", 1}, {"a b", 3}, true}};
+  static const smtp_slice mailboxes[] = {
+      {"", 0}, {"ada@code.energy", 15}, {"\"a b\"@[127.0.0.1]", 17},
+      {"Postmaster", 10}, {"\xc3\xa9@b", 4}};
+  unsigned how = take(in), which = how >> 1 & 7;
+  smtp_verb verb = how & 1 ? SMTP_VERB_RCPT : SMTP_VERB_MAIL;
+  size_t before = waiting(r), used;
+  smtp_path path;
+  if (smtp_path_parse(&path, mailboxes[(how >> 4) % 5],
+                      SMTP_PATH_BARE | SMTP_PATH_NULL | SMTP_PATH_POSTMASTER,
+                      &used) != 0)
+    return;
+  if (which > 5) which = 0;
+  int result =
+      smtp_client_submit_path(r->c, verb, &path, params, which);
+  queued(r, before, result,
+         how & 1 ? SMTP_CLIENT_RCPT : SMTP_CLIENT_MAIL);
+}
+
+static void body(run *r, input *in) {
+  smtp_slice text = take_text(in, take(in));
+  char *copy = copy_of(text);
+  size_t before = waiting(r), taken = 99;
+  int result =
+      smtp_client_body(r->c, (smtp_slice){copy, text.n}, &taken);
+  size_t made = waiting(r) - before;
+  if (r->error != 0) CHECK(result == r->error);
+  CHECK((result == SMTP_ESTATE) == (!r->content && r->error == 0));
+  CHECK(taken <= text.n && made <= 2 * taken + 2);
+  CHECK(result == 0 || (taken == 0 && made == 0));
+  r->queued += made;
+  note(r, (uint64_t)-result, (smtp_slice){"", 0});
+  free(copy);
+}
+
+static void finish(run *r) {
+  size_t before = waiting(r);
+  int result = smtp_client_finish(r->c);
+  size_t made = waiting(r) - before;
+  if (r->error != 0) CHECK(result == r->error);
+  CHECK((result == SMTP_ESTATE) == (!r->content && r->error == 0));
+  CHECK(result == 0 ? made >= 3 && made <= 5 : made == 0);
+  note(r, (uint64_t)-result, (smtp_slice){"", 0});
+  if (result != 0) return;
+  r->queued += made;
+  r->content = false;
+  push(r, SMTP_CLIENT_FINAL);
+}
+
+static void write(run *r, input *in) {
+  size_t n = take(in), most = waiting(r);
+  if (n > most || n == 255) n = most;
+  smtp_client_sent(r->c, n);
+  r->written += n;
+  CHECK(waiting(r) == most - n && r->written <= r->queued);
+}
+
+/* ---- what the server says -------------------------------------------- */
+
+/* Whose reply it may be, and what it makes of the model. */
+static void check_reply(run *r, const smtp_client_event *e, size_t before) {
+  int code = e->reply->code;
+  bool open = r->first < r->last && r->due[r->first].end <= r->written;
+  if (!r->greeted) {
+    CHECK(e->step == SMTP_CLIENT_GREETING);
+    r->greeted = true;
+  } else if (open) {
+    CHECK(e->step == r->due[r->first].step);
+    r->first++;
+  } else if (e->step == SMTP_CLIENT_FINAL) {
+    CHECK(code >= 400); /* before the content was written */
+    CHECK(r->content || r->due[r->first].step == SMTP_CLIENT_FINAL);
+    r->content = false;
+  } else {
+    CHECK(e->step == SMTP_CLIENT_UNASKED && code == 421);
+    r->content = false;
+  }
+  if (e->step == SMTP_CLIENT_MAIL) r->accepted = 0;
+  if (e->step == SMTP_CLIENT_RCPT && code < 300) r->accepted++;
+  if (e->step == SMTP_CLIENT_DATA) CHECK(code >= 300);
+  if (e->step == SMTP_CLIENT_DATA && code < 400) {
+    r->content = r->accepted > 0;
+    if (!r->content) { /* the machine ended it by itself */
+      CHECK(waiting(r) == before + 3);
+      r->queued += 3;
+      push(r, SMTP_CLIENT_FINAL);
+      before += 3;
+    }
+  }
+  CHECK(waiting(r) == before);
+}
+
+static void replies(run *r) {
+  for (;;) {
+    smtp_client_event e;
+    size_t before = waiting(r);
+    int got = smtp_client_next(r->c, &e);
+    CHECK(r->error == 0 || got == r->error);
+    CHECK((got == SMTP_EPROTOCOL) == (smtp_client_reason(r->c)[0] != '\0'));
+    if (got <= 0) {
+      r->error = got;
+      CHECK(got == 0 || got == SMTP_EPROTOCOL || got == SMTP_ECLOSED);
+      CHECK(got != SMTP_ECLOSED || r->eof);
+      CHECK(got == 0 || !smtp_client_usable(r->c));
+      CHECK(waiting(r) == before);
+      note(r, (uint64_t)-got, (smtp_slice){"", 0});
+      return;
+    }
+    check_reply(r, &e, before);
+    CHECK(smtp_client_outstanding(r->c) == r->last - r->first);
+    CHECK(e.reply->code >= 200 && e.reply->code < 560 && e.reply->lines > 0);
+    CHECK(e.status.class_ == 0 || e.status.class_ == e.reply->code / 100);
+    note(r, (uint64_t)e.step, smtp_reply_text(e.reply));
+    note(r, (uint64_t)e.reply->code, (smtp_slice){"", 0});
+  }
+}
+
+static void hear(run *r, smtp_slice text) {
+  while (text.n > 0) {
+    smtp_slice some = {text.p, r->bytes ? 1 : text.n};
+    char *copy = copy_of(some);
+    CHECK(smtp_client_feed(r->c, copy, some.n) == 0);
+    free(copy);
+    if (r->bytes) smtp_buf_truncate(&r->log, r->log.end - r->log.begin);
+    text.p += some.n;
+    text.n -= some.n;
+    if (text.n > 0 && r->bytes) {
+      size_t quiet = smtp_buf_length(&r->log);
+      int before = r->error;
+      replies(r);
+      /* nothing happened: not worth a note */
+      if (smtp_buf_length(&r->log) == quiet + 3 && before == r->error)
+        smtp_buf_truncate(&r->log, quiet);
+    }
+  }
+  replies(r);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  (void)data; (void)size; (void)submit; (void)submit_path; (void)body; (void)finish; (void)write; (void)hear;
+  return 0;
+}

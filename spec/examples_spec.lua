@@ -1,0 +1,237 @@
+-- SPDX-License-Identifier: MIT
+-- The examples as their readers run them: each a process of its own, and what it
+-- prints.
+local net = require "spec.support.net"
+local process = require "spec.support.process"
+local smtp = require "smtp"
+
+local MESSAGE = "Subject: The engine\n\nIt works.\n.\n"
+
+describe("examples", function()
+  local missing = process.missing()
+  if missing then
+    pending(missing)
+    return
+  end
+
+  local folder
+
+  before_each(function() folder = net.folder() end)
+  after_each(function() net.remove(folder) end)
+
+  -- Runs an example to its end: exit status, output, errors.
+  local function run(name, words, input)
+    local one <close> = process.lua({ "examples/" .. name .. ".lua", table.unpack(words or {}) },
+      { input = input, time = 20 })
+    return one:wait()
+  end
+
+  -- Starts examples/server.lua; gives it and the place where it listens.
+  local function serve(...)
+    local server = process.lua({ "examples/server.lua", "--listen", "127.0.0.1:0",
+      "--hostname", "mx.example.com", folder .. "/mail", ... }, { time = 60 })
+    local place = server:await(function()
+      return server:output():match("listening on (127%.0%.0%.1:%d+)\n")
+    end)
+    return server, place
+  end
+
+  -- The messages in the Maildir.
+  local function stored()
+    local pipe <close> = assert(io.popen("cat '" .. folder .. "'/mail/new/* 2>/dev/null"))
+    return pipe:read("a")
+  end
+
+  -- Holds each plain text against `output`, in this order.
+  local function has_in_order(output, texts)
+    local at = 1
+    for _, text in ipairs(texts) do
+      local _, to = output:find(text, at, true)
+      assert.truthy(to, ("%q is not (or not here) in:\n%s"):format(text, output))
+      at = to + 1
+    end
+  end
+
+  describe("demo.lua", function()
+    it("shows the dialogue, the receipt and the stored message", function()
+      local status, out, err = run("demo")
+      assert.equal("", err)
+      assert.equal(0, status)
+      has_in_order(out, {
+        "The dialogue\n",
+        "S: 220 mail.example.com ", "C: EHLO client.code.energy\n", "S: 250-PIPELINING\n",
+        "C: MAIL FROM:<ada@code.energy>\n", "C: RCPT TO:<nobody@example.com>\n", "C: DATA\n",
+        "S: 250 2.1.5 ", "S: 550 5.1.1 ", "S: 250 2.1.5 ", "S: 354 ",
+        "S: 250 2.0.0 Stored as ", "C: QUIT\n", "S: 221 ",
+        "The receipt\n", "reply     250 2.0.0 Stored as ", "accepted  charles@example.com\n",
+        "accepted  mary@example.com\n", "rejected  nobody@example.com: 550 5.1.1 ",
+        "The stored message\n", "Return-Path: <ada@code.energy>\n",
+        "Received: from client.code.energy ([127.0.0.1])\n",
+        "Subject: The engine\n", "\n.A line that begins with a dot arrives as it was.\n",
+        "Refused by HELO name\n", "554 Not you\n",
+      })
+      local id = out:match("Stored as (%x+)\n")
+      assert.truthy(out:find("with ESMTP id " .. id .. ";", 1, true))
+    end)
+  end)
+
+  describe("server.lua and send.lua", function()
+    it("pass a message on into the Maildir", function()
+      local server <close>, place = serve("--from", "@code.energy", "--to", "@example.com")
+      local status, out, err = run("send",
+        { place, "ada@code.energy", "Charles@Example.com" }, MESSAGE)
+      assert.equal("", err)
+      assert.equal(0, status)
+      has_in_order(out, { "accepted  Charles@Example.com\n", "250 stored as " })
+      local id = out:match("stored as (%x+)")
+      has_in_order(stored(), {
+        "Return-Path: <ada@code.energy>\r\n", "Received: from ",
+        "\tby mx.example.com with ESMTP id " .. id .. "\r\n", "Subject: The engine\r\n\r\nIt works.\r\n.\r\n",
+      })
+      server:await(function()
+        return server:output():find("127.0.0.1: 37 bytes from <ada@code.energy> for 1\n", 1, true)
+      end)
+    end)
+
+    it("tell which recipient was refused", function()
+      local server <close>, place = serve("--to", "charles@example.com")
+      local status, out, err = run("send",
+        { place, "", "charles@example.com", "eve@example.com" }, MESSAGE)
+      assert.equal(1, status)
+      has_in_order(out, { "accepted  charles@example.com\n", "250 stored as " })
+      assert.equal("refused   eve@example.com: 550 No such recipient here\n", err)
+      assert.is_nil(server:status())
+    end)
+
+    it("refuse by recipient, sender and HELO name, and store nothing", function()
+      local server <close>, place = serve("--helo", "client.code.energy",
+        "--from", "@code.energy", "--to", "@example.com")
+      local function refusal(helo, from, to)
+        local _, err = smtp.send({ url = place, helo = helo },
+          { envelope = { from = from, to = to }, raw = MESSAGE })
+        return err and err.stage .. " " .. err.code
+      end
+      local helo, from, to = "client.code.energy", "ada@code.energy", "charles@example.com"
+      assert.equal("ehlo 550", refusal("other.example", from, to))
+      assert.equal("mail 550", refusal(helo, "ada@other.example", to))
+      assert.equal("rcpt 550", refusal(helo, from, "charles@other.example"))
+      assert.equal("", stored())
+      assert.is_nil(refusal(helo, from, to))
+      assert.is_nil(server:status())
+      has_in_order(stored(), { "It works." })
+    end)
+
+    it("ends at ctrl-C without a complaint", function()
+      local server <close> = serve()
+      local pid = server:await(function()
+        return math.tointeger(tonumber(net.slurp(server.folder .. "/pid")))
+      end)
+      assert(os.execute("kill -INT " .. pid))
+      local status, out, err = server:wait()
+      assert.equal("", err)
+      assert.equal(0, status)
+      has_in_order(out, { "listening on ", "shutting down\n" })
+    end)
+
+    it("says 451 when the message cannot be stored", function()
+      net.dump(folder .. "/mail", "a file where the Maildir should be")
+      local server <close>, place = serve()
+      local status, _, err = run("send", { place, "", "charles@example.com" }, MESSAGE)
+      assert.equal(1, status)
+      has_in_order(err, { "send: final at ", ": 451 4.3.0 " })
+      server:await(function()
+        return server:output():find("error at message: save at ", 1, true)
+      end)
+    end)
+  end)
+
+  describe("send.lua", function()
+    it("says why nobody can be reached", function()
+      local status, out, err = run("send", { folder .. "/none", "", "a@example.com" }, MESSAGE)
+      assert.equal(2, status, out .. err)
+      status, out, err = run("send", { "smtp+unix://" .. folder .. "/none", "", "a@example.com" },
+        MESSAGE)
+      assert.equal(1, status)
+      assert.equal("", out)
+      has_in_order(err, { "send: connect at ", "/none: No such file or directory\n" })
+    end)
+
+    it("lists every recipient when all were refused", function()
+      local server <close>, place = serve("--to", "charles@example.com")
+      local status, out, err = run("send", { place, "", "a@example.com", "b@example.com" }, MESSAGE)
+      assert.equal(1, status)
+      assert.equal("", out)
+      has_in_order(err, {
+        "send: rcpt <a@example.com> at ", "refused   a@example.com: 550 ",
+        "refused   b@example.com: 550 ",
+      })
+      assert.is_nil(server:status())
+    end)
+  end)
+
+  describe("dialogue.lua", function()
+    it("prints what the server says and what follows from it", function()
+      local server <close>, place = serve("--to", "postmaster")
+      local status, out, err = run("dialogue", { place })
+      assert.equal("", err)
+      assert.equal(0, status)
+      has_in_order(out, {
+        "S: 220 mx.example.com ", "C: EHLO client.example\n", "S: 250 ENHANCEDSTATUSCODES\n",
+        "C: MAIL FROM:<>\n", "C: RCPT TO:<postmaster>\n", "C: RSET\n", "C: QUIT\n", "S: 221 ",
+        "offers         PIPELINING SIZE 8BITMIME ENHANCEDSTATUSCODES\n", "VRFY           252\n",
+        "DATA too early 503\n", "unknown verb   500\n", "sender         accepted\n",
+        "recipient      accepted\n", "after QUIT     closed\n",
+      })
+      status, out = run("dialogue", { place, "ada@code.energy", "eve@example.com" })
+      assert.equal(0, status)
+      has_in_order(out, { "C: MAIL FROM:<ada@code.energy>\n", "recipient      refused\n" })
+      assert.equal("", stored())
+      assert.is_nil(server:status())
+    end)
+
+    it("escapes the controls that a server sends", function()
+      local server <close> = assert(smtp.server {
+        listen = "127.0.0.1:0", on_message = function() return false end,
+        on_connect = function() return true, "caf\xc3\xa9" end,
+      })
+      local status, out = run("dialogue", { "127.0.0.1:" .. server.port })
+      assert.equal(0, status)
+      has_in_order(out, { "S: 220 localhost caf\\xc3\\xa9\n" })
+    end)
+  end)
+
+  describe("usage", function()
+    for _, case in ipairs {
+      { "send", {}, "a target, a sender and a recipient are needed" },
+      { "send", { "host", "a@b.example" }, "a target, a sender and a recipient are needed" },
+      { "send", { "--fast", "host", "a@b.example", "c@d.example" }, "unknown option --fast" },
+      { "send", { "ftp://host", "a@b.example", "c@d.example" }, "bad target" },
+      { "server", {}, "a Maildir is needed" },
+      { "server", { "--helo" }, "--helo needs a value" },
+      { "server", { "--fast", "mail" }, "unknown option --fast" },
+      { "server", { "mail", "more" }, "one Maildir is enough" },
+      { "server", { "--listen", "nonsense", "mail" }, 'bad listen address "nonsense"' },
+      { "dialogue", {}, "a target is needed" },
+      { "dialogue", { "a", "b", "c", "d" }, "too many arguments" },
+      { "dialogue", { "-x" }, "unknown option -x" },
+      { "dialogue", { "ftp://host" }, "bad target" },
+    } do
+      local name, words, complaint = table.unpack(case)
+      it(("of %s.lua %s says: %s"):format(name, table.concat(words, " "), complaint), function()
+        local status, out, err = run(name, words)
+        assert.equal(2, status)
+        assert.equal("", out)
+        has_in_order(err, { complaint, "\n\nusage: lua " .. name .. ".lua " })
+      end)
+    end
+
+    for _, name in ipairs { "send", "server", "dialogue" } do
+      it(("of %s.lua is what --help prints"):format(name), function()
+        local status, out, err = run(name, { "--help" })
+        assert.equal(0, status)
+        assert.equal("", err)
+        assert.equal("usage: lua " .. name .. ".lua ", out:match("^usage: lua %S+ "))
+      end)
+    end
+  end)
+end)
