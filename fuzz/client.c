@@ -15,16 +15,18 @@
 #define CHECK(condition) ((condition) ? (void)0 : abort())
 #define ROOM ((size_t)1 << 26)
 #define DUE_MAX 4096
+#define LIT(s) \
+  { "" s, sizeof(s) - 1 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct run {
   smtp_client *c;
-  bool bytes;    /* feeds byte by byte */
-  bool greeted;  /* the first reply came */
-  bool content;  /* content is due */
+  bool bytes;   /* feeds byte by byte */
+  bool greeted; /* the first reply came */
+  bool content; /* content is due */
   bool eof;
-  int error;     /* what next gave at last, if it failed */
+  int error; /* what next gave at last, if it failed */
   size_t accepted;
   uint64_t queued, written;
   struct {
@@ -128,13 +130,16 @@ static void submit(run *r, input *in) {
 }
 
 static void submit_path(run *r, input *in) {
-  static const smtp_param params[] = {
-      {{"SIZE", 4}, {"10", 2}, true},   {{"BODY", 4}, {"8BITMIME", 8}, true},
-      {{"SMTPUTF8", 8}, {"", 0}, false}, {{"A=", 2}, {"", 0}, false},
-      {{"A", 1}, {"a b", 3}, true}};
-  static const smtp_slice mailboxes[] = {
-      {"", 0}, {"ada@code.energy", 15}, {"\"a b\"@[127.0.0.1]", 17},
-      {"Postmaster", 10}, {"\xc3\xa9@b", 4}};
+  static const smtp_param params[] = {{{"SIZE", 4}, {"10", 2}, true},
+                                      {{"BODY", 4}, {"8BITMIME", 8}, true},
+                                      {{"SMTPUTF8", 8}, {"", 0}, false},
+                                      {{"A=", 2}, {"", 0}, false},
+                                      {{"A", 1}, {"a b", 3}, true}};
+  static const smtp_slice mailboxes[] = {{"", 0},
+                                         {"ada@code.energy", 15},
+                                         {"\"a b\"@[127.0.0.1]", 17},
+                                         {"Postmaster", 10},
+                                         {"\xc3\xa9@b", 4}};
   unsigned how = take(in), which = how >> 1 & 7;
   smtp_verb verb = how & 1 ? SMTP_VERB_RCPT : SMTP_VERB_MAIL;
   size_t before = waiting(r), used;
@@ -144,18 +149,15 @@ static void submit_path(run *r, input *in) {
                       &used) != 0)
     return;
   if (which > 5) which = 0;
-  int result =
-      smtp_client_submit_path(r->c, verb, &path, params, which);
-  queued(r, before, result,
-         how & 1 ? SMTP_CLIENT_RCPT : SMTP_CLIENT_MAIL);
+  int result = smtp_client_submit_path(r->c, verb, &path, params, which);
+  queued(r, before, result, how & 1 ? SMTP_CLIENT_RCPT : SMTP_CLIENT_MAIL);
 }
 
 static void body(run *r, input *in) {
   smtp_slice text = take_text(in, take(in));
   char *copy = copy_of(text);
   size_t before = waiting(r), taken = 99;
-  int result =
-      smtp_client_body(r->c, (smtp_slice){copy, text.n}, &taken);
+  int result = smtp_client_body(r->c, (smtp_slice){copy, text.n}, &taken);
   size_t made = waiting(r) - before;
   if (r->error != 0) CHECK(result == r->error);
   CHECK((result == SMTP_ESTATE) == (!r->content && r->error == 0));
@@ -231,12 +233,13 @@ static void replies(run *r) {
     CHECK(r->error == 0 || got == r->error);
     CHECK((got == SMTP_EPROTOCOL) == (smtp_client_reason(r->c)[0] != '\0'));
     if (got <= 0) {
+      if (got < 0 && r->error == 0)
+        note(r, (uint64_t)-got, (smtp_slice){"", 0});
       r->error = got;
       CHECK(got == 0 || got == SMTP_EPROTOCOL || got == SMTP_ECLOSED);
       CHECK(got != SMTP_ECLOSED || r->eof);
       CHECK(got == 0 || !smtp_client_usable(r->c));
       CHECK(waiting(r) == before);
-      note(r, (uint64_t)-got, (smtp_slice){"", 0});
       return;
     }
     check_reply(r, &e, before);
@@ -254,22 +257,96 @@ static void hear(run *r, smtp_slice text) {
     char *copy = copy_of(some);
     CHECK(smtp_client_feed(r->c, copy, some.n) == 0);
     free(copy);
-    if (r->bytes) smtp_buf_truncate(&r->log, r->log.end - r->log.begin);
+    replies(r);
     text.p += some.n;
     text.n -= some.n;
-    if (text.n > 0 && r->bytes) {
-      size_t quiet = smtp_buf_length(&r->log);
-      int before = r->error;
-      replies(r);
-      /* nothing happened: not worth a note */
-      if (smtp_buf_length(&r->log) == quiet + 3 && before == r->error)
-        smtp_buf_truncate(&r->log, quiet);
-    }
   }
+}
+
+/* What servers say, and what they should not. */
+static void hear_common(run *r, input *in) {
+  static const smtp_slice all[] = {
+      LIT("220 here\r\n"),
+      LIT("250-here\r\n250-PIPELINING\r\n250-SIZE 1000\r\n"
+          "250 ENHANCEDSTATUSCODES\r\n"),
+      LIT("250 2.0.0 ok\r\n"),
+      LIT("354 go on\r\n"),
+      LIT("550 5.1.1 no\r\n"),
+      LIT("450-4.2.0 not\r\n450 now\r\n"),
+      LIT("421 4.3.2 bye\r\n"),
+      LIT("221 bye\r\n"),
+      LIT("250 2.1.0 a\r\n250 2.1.5 b\r\n354 c\r\n"),
+      LIT("250"),
+      LIT("250-\r\n251 x\r\n"),
+      LIT("250 ok\n"),
+  };
+  hear(r, all[take(in) % (sizeof all / sizeof *all)]);
+}
+
+/* ---- a session ------------------------------------------------------- */
+
+static void check_state(const run *r) {
+  size_t due = r->last - r->first;
+  smtp_client_step next =
+      due == 0 ? SMTP_CLIENT_UNASKED : r->due[r->first].step;
+  if (r->error != 0 || r->eof || r->content) CHECK(!smtp_client_usable(r->c));
+  CHECK(smtp_client_peek(r->c).n == r->queued - r->written);
+  if (r->error == SMTP_EPROTOCOL) return; /* a reply was lost with it */
+  CHECK(smtp_client_outstanding(r->c) == due);
+  CHECK(smtp_client_awaits(r->c) == (r->greeted ? next : SMTP_CLIENT_GREETING));
+}
+
+static void step(run *r, input *in) {
+  switch (take(in) % 8) {
+  case 0: hear(r, take_text(in, take(in))); break;
+  case 1: hear_common(r, in); break;
+  case 2: submit(r, in); break;
+  case 3: submit_path(r, in); break;
+  case 4: body(r, in); break;
+  case 5: finish(r); break;
+  case 6: write(r, in); break;
+  default:
+    if (take(in) % 8 == 7) {
+      smtp_client_eof(r->c);
+      r->eof = true;
+    }
+    replies(r);
+    break;
+  }
+  check_state(r);
+}
+
+static void play(run *r, const smtp_client_config *config, input in,
+                 bool bytes) {
+  memset(r, 0, sizeof *r);
+  r->bytes = bytes;
+  smtp_buf_init(&r->log, smtp_mem_libc(), ROOM);
+  r->c = smtp_client_new(smtp_mem_libc(), config);
+  CHECK(r->c != NULL);
+  while (in.n > 0) step(r, &in);
+  smtp_client_eof(r->c);
+  r->eof = true;
   replies(r);
+  CHECK(r->error != 0);
+  smtp_client_free(r->c);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  (void)data; (void)size; (void)submit; (void)submit_path; (void)body; (void)finish; (void)write; (void)hear;
+  static run whole, bytes;
+  smtp_client_config config;
+  smtp_slice x, y;
+  input in = {data, size};
+  if (size == 0 || size > DUE_MAX) return 0;
+  config.strict_body = data[0] & 1;
+  config.disable = data[0] & 2 ? SMTP_EXT_PIPELINING : 0;
+  if (data[0] & 4) config.disable |= SMTP_EXT_ENHANCEDSTATUSCODES;
+  take(&in);
+  play(&whole, &config, in, false);
+  play(&bytes, &config, in, true);
+  x = smtp_buf_data(&whole.log);
+  y = smtp_buf_data(&bytes.log);
+  CHECK(x.n == y.n && memcmp(x.p, y.p, x.n) == 0);
+  smtp_buf_clear(&whole.log);
+  smtp_buf_clear(&bytes.log);
   return 0;
 }

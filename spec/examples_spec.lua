@@ -86,7 +86,8 @@ describe("examples", function()
       local id = out:match("stored as (%x+)")
       has_in_order(stored(), {
         "Return-Path: <ada@code.energy>\r\n", "Received: from ",
-        "\tby mx.example.com with ESMTP id " .. id .. "\r\n", "Subject: The engine\r\n\r\nIt works.\r\n.\r\n",
+        "\tby mx.example.com with ESMTP id " .. id .. "\r\n",
+        "Subject: The engine\r\n\r\nIt works.\r\n.\r\n",
       })
       server:await(function()
         return server:output():find("127.0.0.1: 37 bytes from <ada@code.energy> for 1\n", 1, true)
@@ -124,7 +125,8 @@ describe("examples", function()
     it("ends at ctrl-C without a complaint", function()
       local server <close> = serve()
       local pid = server:await(function()
-        return math.tointeger(tonumber(net.slurp(server.folder .. "/pid")))
+        local ok, pid = pcall(net.slurp, server.folder .. "/pid")
+        return ok and math.tointeger(tonumber(pid))
       end)
       assert(os.execute("kill -INT " .. pid))
       local status, out, err = server:wait()
@@ -197,6 +199,40 @@ describe("examples", function()
       local status, out = run("dialogue", { "127.0.0.1:" .. server.port })
       assert.equal(0, status)
       has_in_order(out, { "S: 220 localhost caf\\xc3\\xa9\n" })
+    end)
+  end)
+
+  describe("README.md", function()
+    -- The n-th block of Lua, changed by plain replacements, loaded as a function.
+    local function block(n, env, ...)
+      local code
+      local i = 0
+      for text in net.slurp("README.md"):gmatch("```lua\n(.-)```") do
+        i = i + 1
+        if i == n then code = text end
+      end
+      for _, change in ipairs { ... } do
+        local from, to = code:find(change[1], 1, true)
+        assert.truthy(from, change[1] .. " is not in:\n" .. code)
+        code = code:sub(1, from - 1) .. change[2] .. code:sub(to + 1)
+      end
+      return assert(load(code, "=README.md", "t", setmetatable(env, { __index = _G })))
+    end
+
+    it("sends and serves as it says", function()
+      local server <close> = block(2, {}, { ":2525", ":0" }, { "server:run()", "return server" },
+        { '"mail"', ("%q"):format(folder .. "/mail") })()
+      local printed = {}
+      local function send(...)
+        block(1, { print = function(value) printed[#printed + 1] = tostring(value) end },
+          { ":2525", ":" .. server.port }, ...)()
+      end
+      send()
+      send({ "charles@example.com", "eve@example.org" })
+      assert.equal("Message accepted", printed[1])
+      assert.equal(("rcpt <eve@example.org> at localhost:%d: 550 5.1.1 No such recipient here")
+        :format(server.port), printed[2])
+      has_in_order(stored(), { "Subject: The engine\r\n\r\nIt works.\r\n" })
     end)
   end)
 

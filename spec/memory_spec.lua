@@ -10,6 +10,10 @@ local GROWTH = 8 * 1024 -- KiB
 local missing = process.missing()
 if not memory.known() then missing = "the memory of a process is told by Linux only" end
 
+if (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) then
+  missing = "AddressSanitizer keeps for a while what is freed"
+end
+
 describe("memory #slow", function()
   if missing then
     pending(missing)

@@ -206,6 +206,7 @@ int smtp_client_submit_path(smtp_client *c, smtp_verb verb,
   smtp_buf args;
   size_t i;
   int r;
+  if (c->error != 0) return c->error;
   smtp_buf_init(&args, c->mem, SMTP_LINE_MAX);
   r = smtp_buf_append_slice(&args, verb == SMTP_VERB_MAIL ? SMTP_LIT("FROM:")
                                                           : SMTP_LIT("TO:"));
@@ -324,11 +325,11 @@ static int early(smtp_client *c, smtp_client_event *event, bool content,
 }
 
 static int answer(smtp_client *c, smtp_client_event *event) {
-  const struct due *d = &c->due[c->due_first];
+  const struct due *d = c->due_n == 0 ? NULL : &c->due[c->due_first];
   int r;
   if (c->phase == PH_GREETING) {
     event->step = SMTP_CLIENT_GREETING;
-  } else if (c->due_n == 0) {
+  } else if (d == NULL) {
     return early(c, event, c->phase == PH_BODY,
                  "a reply that no command asked for");
   } else if (d->end > c->written) {

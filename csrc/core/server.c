@@ -148,7 +148,8 @@ double smtp_server_deadline(const smtp_server *s) {
   const smtp_server_limits *limits = &s->config->limits;
   double at = s->active + limits->idle_timeout;
   if (smtp_server_held(s)) return s->hold;
-  if (s->asked != SMTP_SERVER_NONE) return -1; /* the handler's own clock */
+  if (s->asked != SMTP_SERVER_NONE || s->handed >= 0)
+    return -1; /* the handler's own clock */
   if (s->state == ST_BODY) {
     double due = s->body_since + SMTP_DATA_GRACE;
     if (limits->data_rate > 0) due += (double)s->size / limits->data_rate;

@@ -152,6 +152,12 @@ function Client:_ask(stage, name, args, fields)
   return reply
 end
 
+local function restore(self, deadline, ok, ...)
+  self._deadline = deadline
+  if not ok then error((...), 0) end
+  return ...
+end
+
 -- Runs fn within a deadline of so many seconds; the inner one wins if earlier.
 function Client:_within(seconds, fn, ...)
   local before = self._deadline
@@ -159,9 +165,7 @@ function Client:_within(seconds, fn, ...)
     local at = core.now() + seconds
     self._deadline = before and math.min(before, at) or at
   end
-  local a, b = fn(self, ...)
-  self._deadline = before
-  return a, b
+  return restore(self, before, pcall(fn, self, ...))
 end
 
 -- ---- the session begins -------------------------------------------------

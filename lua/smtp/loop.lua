@@ -316,34 +316,47 @@ function M.nudge(task)
   enqueue(task)
 end
 
---- Waits until `wake` is called with the gate that was made by `gate`.
+--- A gate: tasks wait at it (`pass`) until somebody opens it (`wake`).
 function M.gate()
   return { open = false }
 end
 
+-- Waits in a task; the gate's array holds those that wait.
+local function queue_at(gate, task, timeout)
+  gate[#gate + 1] = task
+  enter(task, nil, nil, timeout)
+  if yield() then return end
+  for i = #gate, 1, -1 do
+    if gate[i] == task then table.remove(gate, i) end
+  end
+  check_limit(task)
+end
+
+--- Waits until the gate is open, at most `timeout` seconds; gives whether it is.
 function M.pass(gate, timeout)
   if gate.open then return true end
   local task = M.current()
-  if not task then
-    local limit = timeout and core.now() + timeout
-    while not gate.open and (not limit or core.now() < limit) do
-      M.step(limit and math.max(limit - core.now(), 0))
-    end
+  if task then
+    queue_at(gate, task, timeout)
     return gate.open
   end
-  gate.task = task
-  enter(task, nil, nil, timeout)
-  local value = yield()
-  gate.task = nil
-  if not value then check_limit(task) end
+  local limit = timeout and core.now() + timeout
+  while not gate.open and (not limit or core.now() < limit) do
+    M.step(limit and math.max(limit - core.now(), 0))
+  end
   return gate.open
 end
 
+--- Opens the gate for good.
 function M.wake(gate)
   gate.open = true
-  if gate.task then
-    enqueue(gate.task)
-    gate.task = nil
+  for i = #gate, 1, -1 do
+    local task = gate[i]
+    gate[i] = nil
+    if not task.dead then
+      task.waiting, task.deadline = nil, nil -- its time can no longer come
+      enqueue(task)
+    end
   end
 end
 

@@ -9,8 +9,8 @@ local source = require "smtp.source"
 local M = {}
 
 local function invalid(text, field, kind)
-  return nil, errors.new { kind = kind or "invalid", stage = "mail", message = text, address = field,
-    outcome = "not_sent" }
+  return nil, errors.new { kind = kind or "invalid", stage = "mail", message = text,
+    address = field, outcome = "not_sent" }
 end
 
 local function recipients(to)

@@ -154,8 +154,10 @@ end
 
 -- ---- sessions -----------------------------------------------------------
 
--- One host has one count: an IPv6 host has a /64.
+-- One host has one count: an IPv6 host has a /64. An IPv4 host that came to a
+-- socket of both families is one too.
 local function host_key(address)
+  address = address:match("^::ffff:(%d+%.%d+%.%d+%.%d+)$") or address
   if not address:find(":", 1, true) then return address end
   local groups = {}
   local head, tail = address:match("^(.-)::(.*)$")
@@ -167,11 +169,12 @@ local function host_key(address)
 end
 
 local function over_limit(self, peer)
-  if self.connections > self.limits.connections then return true end
-  if not peer.key then return false end
-  local n = (self.hosts[peer.key] or 0) + 1
-  self.hosts[peer.key] = n
-  return n > self.limits.per_ip
+  local n = 0
+  if peer.key then
+    n = (self.hosts[peer.key] or 0) + 1
+    self.hosts[peer.key] = n
+  end
+  return self.connections > self.limits.connections or n > self.limits.per_ip
 end
 
 function Server:ended(one)

@@ -32,7 +32,8 @@ end
 
 -- ---- events --------------------------------------------------------------
 
-local WAITS = { read = "r", write = "w" }
+-- What the machine waits for; "pause" is for the time alone.
+local WAITS = { read = "r", write = "w", pause = "" }
 
 --- The next event of the machine that is not a mere fact; waits for it.
 function Session:next_event()
@@ -44,7 +45,7 @@ function Session:next_event()
       local left = a and a - loop.time
       if left and left < 0 then left = 0 end
       self.waiting = true
-      local ready = loop.wait(machine, waits, left)
+      local ready = loop.wait(waits ~= "" and machine or nil, waits, left)
       self.waiting = false
       if not ready then machine:tick(loop.time) end
     elseif event == "line" then
@@ -65,6 +66,13 @@ local function fail(self, stage, cause)
   return "fail"
 end
 
+-- Codes that a reply may have: RFC 5321 section 4.2 knows x0z to x5z.
+local function may_send(code, stage)
+  local class = code // 100
+  if class == 3 then return stage == "data" and code == 354 end
+  return (class == 2 or class == 4 or class == 5) and code // 10 % 10 <= 5
+end
+
 -- From what a handler returned to the machine's verdict: name, code, text.
 local function verdict(self, stage, n, value, text)
   if n == 0 then return "nothing" end
@@ -72,11 +80,11 @@ local function verdict(self, stage, n, value, text)
   if value == false then return "refuse" end
   if value == nil then
     if text ~= nil then return fail(self, stage, text) end
-    return "refuse"
+    return "refuse", nil, nil, true -- a bare nil, as a failed `save` may give
   end
   if type(value) == "string" then return "accept", nil, value end
   if math.type(value) == "integer" then
-    if value < 200 or value >= 600 or (value >= 300 and value < 400 and stage ~= "data") then
+    if not may_send(value, stage) then
       return fail(self, stage, ("a handler returned the code %d"):format(value))
     end
     return "reply", value, type(text) == "string" and text or nil
@@ -104,17 +112,27 @@ local function consult(self, stage, handler, ...)
   return judge(self, stage, since, pcall(handler, self, ...))
 end
 
+-- Gives the machine a verdict, and the code that it sent: 451 where the text
+-- may not go on the wire.
+local function decide(self, stage, name, code, text)
+  local sent = machine_decide(self.core, name, code, text)
+  if sent == 451 and text and code ~= 451 then
+    self:fact("error", { stage = stage, error = "a handler's text cannot be sent" })
+  end
+  return sent
+end
+
 -- A step with or without a handler; gives the code that was sent.
 local function step(self, stage, handler, ...)
   if not handler then return machine_decide(self.core, "none") end
-  return machine_decide(self.core, consult(self, stage, handler, ...))
+  return decide(self, stage, consult(self, stage, handler, ...))
 end
 
 -- ---- messages ------------------------------------------------------------
 
 -- What the handler left is read, so that the machine can say its verdict. A
 -- handler that read all and said nothing has taken the message.
-local function conclude(self, message, name, code, text)
+local function conclude(self, message, name, code, text, bare)
   local whole = message.touched and message.ended and not message.failed
   while not message.ended do
     local event, _, why = self:next_event()
@@ -125,8 +143,9 @@ local function conclude(self, message, name, code, text)
     end
   end
   if message.closed then return nil end
+  if message.unkept and bare then name = "fail" end
   if name == "nothing" and whole and not message.unkept then name = "accept" end
-  return machine_decide(self.core, name, code, text), text
+  return decide(self, "message", name, code, text), text
 end
 
 -- A message: its first event is at hand where nobody decided on DATA.
@@ -228,18 +247,23 @@ function Session:__close()
   if on_close then pcall(on_close, self, summary) end
 end
 
---- Runs a session over `socket` to its end. `refusal` ("connections") makes it
--- say 421 at once.
+local function serve(self)
+  while true do
+    local event, a, b, c = self:next_event()
+    if event == "close" then break end
+    events[event](self, a, b, c)
+  end
+  linger(self)
+end
+
+--- Runs a session to its end. `refusal` ("connections") makes it say 421 at
+-- once. What fails in it (memory, say) ends it alone, not the server.
 function M.run(self, refusal)
   local session <close> = self
   session.task = loop.current()
   if refusal then session.core:finish(refusal, true) end
-  while true do
-    local event, a, b, c = session:next_event()
-    if event == "close" then break end
-    events[event](session, a, b, c)
-  end
-  linger(session)
+  local ok, cause = pcall(serve, session)
+  if not ok then session:fact("error", { stage = "session", error = cause }) end
 end
 
 --- Makes the session; it owns the socket from here on.

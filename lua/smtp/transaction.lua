@@ -172,7 +172,10 @@ local function content(client, source, progress)
   client._core:finish()
   ok, reply = write(client)
   if ok == nil then return nil, reply end
-  if ok == false then return reply end -- the final one, or an early refusal
+  if ok == false then -- the final reply, or an early refusal, or a 421
+    if client._core:usable() then return reply end
+    return client:_over(reply, "final")
+  end
   local step
   step, reply = client:_await()
   if not step then return nil, reply end
@@ -339,7 +342,7 @@ local function prepare(client, message)
 end
 
 --- Sends `message`; see types/smtp/client.d.lua.
-function M.send(client, message, options)
+function M.send(client, message, opts)
   local out, err = outgoing.outgoing(message)
   if not out then
     err.peer = client.target.name
@@ -364,7 +367,7 @@ function M.send(client, message, options)
     return self:refused()
   end
   local reply
-  reply, err = content(client, out.source, options.progress or client.target.progress)
+  reply, err = content(client, out.source, opts.progress or client.target.progress)
   if not reply then
     if errors.is(err) then err.rejected = self.rejected end
     return nil, err

@@ -24,6 +24,7 @@ function address.mailbox(value) end
 ---@param mailbox string
 ---@return true? ok
 ---@return string? why a sentence
+---@return "invalid"|"unsupported"|nil kind of error that this is
 function address.check(mailbox) end
 
 --- An address, parsed.

@@ -33,7 +33,8 @@ function client.connect(target) end
 function client:send(message, options) end
 
 --- Sends a command line and gives the reply whatever its code. DATA, BDAT, STARTTLS
---- and AUTH are refused (`kind = "invalid"`), as are CR, LF and NUL. QUIT is `quit`.
+--- and AUTH are refused (`kind = "invalid"`), as are controls, 8-bit bytes and more than
+--- 2048 bytes. QUIT is `quit`.
 ---@param line string without CRLF, such as `"VRFY ada"`
 ---@return smtp.reply? reply
 ---@return smtp.error? err

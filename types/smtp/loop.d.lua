@@ -86,7 +86,4 @@ function loop.backend(name) end
 ---@package
 function loop.nudge(task) end
 
----@package
-function loop.limit(at) end
-
 return loop
