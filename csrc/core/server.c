@@ -150,9 +150,9 @@ double smtp_server_deadline(const smtp_server *s) {
   if (smtp_server_held(s)) return s->hold;
   if (s->asked != SMTP_SERVER_NONE || s->handed >= 0)
     return -1; /* the handler's own clock */
-  if (s->state == ST_BODY) {
-    double due = s->body_since + SMTP_DATA_GRACE;
-    if (limits->data_rate > 0) due += (double)s->size / limits->data_rate;
+  if (s->state == ST_BODY && limits->data_rate > 0) {
+    double due =
+        s->body_since + SMTP_DATA_GRACE + (double)s->size / limits->data_rate;
     if (due < at) at = due;
   } else if (s->line_since >= 0 &&
              s->line_since + limits->command_timeout < at) {

@@ -229,8 +229,8 @@ static int client_submit(lua_State *L) {
   return push_submitted(L, c, smtp_client_submit(c->machine, name, args));
 }
 
-/* Reads { key, value, key, value ... }; true is a key without a value. The
-** strings belong to the table. */
+/* Reads { key, value, key, value ... }; true is a key without a value. A number
+** is refused: its text would belong to nobody, while strings are the table's. */
 static size_t check_params(lua_State *L, int t, smtp_param *params) {
   size_t n = 0;
   lua_Integer i, last;
@@ -241,8 +241,13 @@ static size_t check_params(lua_State *L, int t, smtp_param *params) {
   for (i = 1; i < last; i += 2) {
     smtp_param *p = &params[n++];
     lua_rawgeti(L, t, i);
-    p->key.p = luaL_checklstring(L, -1, &p->key.n);
-    p->has_value = lua_rawgeti(L, t, i + 1) == LUA_TSTRING;
+    lua_rawgeti(L, t, i + 1); /* key, value */
+    p->has_value = lua_type(L, -1) == LUA_TSTRING;
+    if (lua_type(L, -2) != LUA_TSTRING ||
+        (!p->has_value && lua_type(L, -1) != LUA_TBOOLEAN))
+      luaL_argerror(L, t, "a parameter is two strings, or one and true");
+    p->key.p = lua_tolstring(L, -2, &p->key.n);
+    p->value = (smtp_slice){"", 0};
     if (p->has_value) p->value.p = lua_tolstring(L, -1, &p->value.n);
     lua_pop(L, 2);
   }

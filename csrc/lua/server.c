@@ -266,7 +266,9 @@ static int fail(lua_State *L, int r) {
 static int session_next(lua_State *L) {
   session *s = check(L);
   smtp_server_event e;
-  int r = smtp_server_next(s->machine, &e);
+  int r;
+  s->content.n = 0; /* its bytes are gone with the next event */
+  r = smtp_server_next(s->machine, &e);
   if (r < 0) return fail(L, r);
   return r == 0 ? 0 : push_event(L, s, &e);
 }
@@ -347,11 +349,12 @@ static int session_decide(lua_State *L) {
                                       "fail", "reply",   NULL};
   session *s = check(L);
   smtp_verdict verdict = (smtp_verdict)luaL_checkoption(L, 2, NULL, names);
-  int code = (int)luaL_optinteger(L, 3, 0);
+  lua_Integer code = luaL_optinteger(L, 3, 0);
   smtp_slice text;
   int r;
   text.p = luaL_optlstring(L, 4, "", &text.n);
-  r = smtp_server_decide(s->machine, verdict, code, text);
+  if (code < 0 || code > 999) code = 0; /* sent as 451, as any other */
+  r = smtp_server_decide(s->machine, verdict, (int)code, text);
   if (r == SMTP_ESTATE) return luaL_error(L, "no verdict is due");
   if (r < 0) return fail(L, r);
   lua_pushinteger(L, r);
@@ -376,7 +379,9 @@ static int session_feed(lua_State *L) {
   session *s = check(L);
   size_t n;
   const char *p = luaL_checklstring(L, 2, &n);
-  int r = smtp_server_feed(s->machine, p, n);
+  int r;
+  s->content.n = 0;
+  r = smtp_server_feed(s->machine, p, n);
   return r < 0 ? fail(L, r) : 0;
 }
 

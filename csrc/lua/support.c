@@ -168,7 +168,9 @@ static void optionerror(lua_State *L, int arg, const char *name,
 
 smtp_slice smtp_option_slice(lua_State *L, int arg, const char *name) {
   smtp_slice s = {NULL, 0};
-  int type = lua_getfield(L, arg, name);
+  int type;
+  lua_pushstring(L, name);
+  type = lua_rawget(L, arg); /* raw: what __index made nobody would hold */
   if (type != LUA_TNIL && type != LUA_TSTRING)
     optionerror(L, arg, name, "a string");
   if (type == LUA_TSTRING) s.p = lua_tolstring(L, -1, &s.n);

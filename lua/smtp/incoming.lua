@@ -141,25 +141,36 @@ end
 
 --- An iterator over the lines, without their CRLF.
 function Message:lines()
-  local held = ""
-  local at = 1
+  local held, at = "", 1
+  local begun, n = {}, 0 -- pieces of a line that is longer than one slice
+  local function line(piece)
+    n = n + 1
+    begun[n] = piece
+    local whole = n == 1 and piece or table.concat(begun, "", 1, n)
+    n = 0
+    return whole
+  end
   return function()
     while true do
       local from, to = held:find("\r\n", at, true)
       if from then
-        local line = held:sub(at, from - 1)
+        local piece = held:sub(at, from - 1)
         at = to + 1
-        return line
+        return line(piece)
+      end
+      -- Its last CR may belong to a CRLF: it is looked at with the next slice.
+      local last = #held >= at and held:sub(-1) == "\r" and "\r" or ""
+      if at <= #held - #last then
+        n = n + 1
+        begun[n] = held:sub(at, -1 - #last)
       end
       local chunk = pull(self)
+      held, at = last .. (chunk or ""), 1
       if not chunk then
-        if at > #held then return nil end
-        local line = held:sub(at)
-        at = #held + 1
-        return line
+        if n == 0 and last == "" then return nil end
+        held = ""
+        return line(last)
       end
-      held = held:sub(at) .. chunk
-      at = 1
     end
   end
 end

@@ -309,9 +309,9 @@ function M.cancel(task)
   return true
 end
 
---- Makes a task that waits for a pollable look again, as if it were ready.
-function M.nudge(task)
-  if task.dead or not task.waiting or task.waiting == true then return end
+--- Makes a task that waits for `pollable` look again, as if it were ready.
+function M.nudge(task, pollable)
+  if task.dead or task.pollable ~= pollable or task.waiting ~= task.fd then return end
   task.waiting, task.deadline = nil, nil
   enqueue(task)
 end

@@ -31,6 +31,11 @@ local LIMITS = {
 -- Those that do not live in the core's machine (security.md).
 local DEFAULTS = { connections = 1000, per_ip = 50, handler_timeout = 300 }
 
+local PLACE = {
+  host = "string", port = "count", path = "string", fd = "count", backlog = "count",
+  tls = "table", proxy = "any", lmtp = "boolean",
+}
+
 local LATER = { "lmtp", "tls", "auth", "on_auth", "proxy", "xclient" }
 
 -- Verbs of the protocol, which `on_command` may not take.
@@ -43,6 +48,21 @@ local TAKEN = {
 local ACCEPT_PAUSE = 0.1
 
 -- ---- options ------------------------------------------------------------
+
+-- One place to listen at, or a list of them?
+local function is_place(listen)
+  return type(listen) == "string" or #listen == 0
+end
+
+local function check_place(place)
+  options.check("server: listen", place, PLACE)
+  for _, key in ipairs(LATER) do
+    if place[key] then error(("server: %s is not built yet"):format(key), 4) end
+  end
+  if not (place.fd or place.path or place.host and place.port) then
+    error("server: listen needs a host and a port, a path or an fd", 4)
+  end
+end
 
 local function check_limits(given)
   local limits = {}
@@ -77,6 +97,9 @@ local function check_options(given)
   end
   if not given.on_message then error("server: on_message is required", 3) end
   if not given.listen then error("server: listen is required", 3) end
+  for _, place in ipairs(is_place(given.listen) and { given.listen } or given.listen) do
+    if type(place) ~= "string" then check_place(place) end
+  end
   local hostname = given.hostname
   if hostname and not core.is_domain(hostname) then
     error("server: hostname must be a domain name or an address literal", 3)
@@ -94,11 +117,9 @@ local function parse_place(place)
   if not host then host, port = place:match("^([^:]*):(%d+)$") end
   if not host then error(("server: bad listen address %q"):format(place), 5) end
   if host == "*" or host == "" then host = "0.0.0.0" end
-  return { host = host, port = math.tointeger(port) }
-end
-
-local function is_place(listen)
-  return type(listen) == "string" or listen.host or listen.path or listen.fd
+  port = math.tointeger(port)
+  if port > 65535 then error(("server: bad listen address %q"):format(place), 5) end
+  return { host = host, port = port }
 end
 
 local function listen_error(place, why, errname)
@@ -296,8 +317,8 @@ Server.__gc = Server.close
 function Server:shutdown(grace)
   stop_accepting(self)
   for one, task in pairs(self.sessions) do
-    if one.core then one.core:finish("shutdown", false) end
-    if one.waiting then loop.nudge(task) end -- it may be idle: let it look
+    one.core:finish("shutdown", false)
+    loop.nudge(task, one.core) -- it may be idle: let it look
   end
   local clean = loop.pass(self.drained, grace or 30)
   self:close()

@@ -74,58 +74,60 @@ local function may_send(code, stage)
 end
 
 -- From what a handler returned to the machine's verdict: name, code, text.
-local function verdict(self, stage, n, value, text)
-  if n == 0 then return "nothing" end
-  if value == true then return "accept", nil, type(text) == "string" and text or nil end
+local function verdict(self, stage, value, text)
+  local reason = type(text) == "string" and text or nil
+  if value == true then return "accept", nil, reason end
+  if type(value) == "string" then return "accept", nil, value end
   if value == false then return "refuse" end
   if value == nil then
     if text ~= nil then return fail(self, stage, text) end
     return "refuse", nil, nil, true -- a bare nil, as a failed `save` may give
   end
-  if type(value) == "string" then return "accept", nil, value end
   if math.type(value) == "integer" then
     if not may_send(value, stage) then
       return fail(self, stage, ("a handler returned the code %d"):format(value))
     end
-    return "reply", value, type(text) == "string" and text or nil
+    return "reply", value, reason
   end
   return fail(self, stage, "a handler returned a " .. type(value))
 end
 
+-- Takes what pcall gave of a handler; the usual answers first.
 local function judge(self, stage, since, ok, ...)
   self.task.limit = nil
-  local longest = self.server.limits.handler_timeout
-  if self.server.on_event and core.now() - since > longest then
+  if self.server.on_event and core.now() - since > self.server.limits.handler_timeout then
     self:fact("error", { stage = stage, error = "handler timeout: it did not wait" })
   end
+  local value, text = ...
   if not ok then
-    local cause = ...
-    return fail(self, stage, cause == loop.EXPIRED and "handler timeout" or cause)
+    return fail(self, stage, value == loop.EXPIRED and "handler timeout" or value)
   end
-  return verdict(self, stage, select("#", ...), ...)
+  if value == true and text == nil then return "accept" end
+  if value == nil and select("#", ...) == 0 then return "nothing" end
+  return verdict(self, stage, value, text)
 end
 
 -- Calls a handler within its time; gives the verdict.
-local function consult(self, stage, handler, ...)
+local function consult(self, stage, handler, a, b)
   local since = loop.time
-  self.task.limit = since + self.server.limits.handler_timeout
-  return judge(self, stage, since, pcall(handler, self, ...))
+  self.task.limit = since + self.handler_timeout
+  return judge(self, stage, since, pcall(handler, self, a, b))
 end
 
 -- Gives the machine a verdict, and the code that it sent: 451 where the text
 -- may not go on the wire.
 local function decide(self, stage, name, code, text)
   local sent = machine_decide(self.core, name, code, text)
-  if sent == 451 and text and code ~= 451 then
+  if text and sent == 451 and code ~= 451 then
     self:fact("error", { stage = stage, error = "a handler's text cannot be sent" })
   end
   return sent
 end
 
 -- A step with or without a handler; gives the code that was sent.
-local function step(self, stage, handler, ...)
+local function step(self, stage, handler, a, b)
   if not handler then return machine_decide(self.core, "none") end
-  return decide(self, stage, consult(self, stage, handler, ...))
+  return decide(self, stage, consult(self, stage, handler, a, b))
 end
 
 -- ---- messages ------------------------------------------------------------
@@ -271,6 +273,7 @@ function M.new(server, socket, peer)
   return setmetatable({
     server = server, peer = peer, esmtp = false, messages = 0,
     core = server.config:session(socket, loop.time),
+    handler_timeout = server.limits.handler_timeout,
   }, Session)
 end
 

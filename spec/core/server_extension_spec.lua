@@ -126,12 +126,13 @@ local function replies(options, lines)
 end
 
 -- All that a server says by itself in one session.
-local MANY = { "EXPN x", "BLA", "MAIL FROM:<a@b.example>", "HELO", "EHLO x.example", "DATA", "RSET x",
-  "MAIL FROM:<a@b.example> X=1", "MAIL FROM:<a@b.example> SIZE=1 SIZE=1", "MAIL FROM:<a>",
+local MANY = { "EXPN x", "BLA", "MAIL FROM:<a@b.example>", "HELO", "EHLO x.example", "DATA",
+  "RSET x", "MAIL FROM:<a@b.example> X=1", "MAIL FROM:<a@b.example> SIZE=1 SIZE=1", "MAIL FROM:<a>",
   "MAIL FROM:<a@b.example> SIZE=99999999999", "MAIL FROM:<\xc3\xa4@b.example>", "NOOP \0",
   "NOOP \xff", "NOOP", "HELP", "VRFY x", "VRFY", ("x"):rep(3000), "MAIL FROM:<a@b.example>",
   "RCPT TO:<>", "RCPT TO:<a@b.example>", "RCPT TO:<" .. ("x"):rep(300) .. "@b.example>", "DATA",
-  "\0\r\n.", "MAIL FROM:<a@b.example>", "RCPT TO:<a@b.example>", "DATA", "x\r\n.", "QUIT x", "QUIT" }
+  "\0\r\n.", "MAIL FROM:<a@b.example>", "RCPT TO:<a@b.example>", "DATA", "x\r\n.",
+  "QUIT x", "QUIT" }
 
 describe("server: enhanced status codes", function()
   local registry = {}
@@ -265,17 +266,17 @@ describe("server: PIPELINING", function()
     for i = 1, 500 do
       local good = i % 7 ~= 0
       lines[i] = ("C: RCPT TO:<%s%d@example.com>\n"):format(good and "user" or "gone", i)
-      expected[i] = good and "S: 250 2.1.5 Recipient OK\n" or "S: 550 5.1.1 No such recipient here\n"
+      expected[i] = good and "S: 250 2.1.5 Recipient OK\n" or "S: 550 5.1.1 ...\n"
     end
     local function rcpt(path)
       return path.user:match("^gone") and "refuse" or "accept"
     end
-    local text = MAIL .. table.concat(lines) .. "C: DATA\n" .. table.concat(expected) .. "S: 354 ..."
-    local player = play(text, { verdicts = { rcpt = rcpt }, step = 127 })
+    local text = table.concat(lines) .. "C: DATA\n" .. table.concat(expected) .. "S: 354 ..."
+    local player = play(MAIL .. text, { verdicts = { rcpt = rcpt }, step = 127 })
     local all = player:events("rcpt")
     assert.equal(500, #all)
     for i, event in ipairs(all) do
-      assert.equal(("%s%d@example.com"):format(i % 7 ~= 0 and "user" or "gone", i), event[2].address)
+      assert.equal(("%s%d"):format(i % 7 ~= 0 and "user" or "gone", i), event[2].user)
     end
   end)
 

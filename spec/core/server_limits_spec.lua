@@ -249,6 +249,7 @@ describe("server times:", function()
       player:feed(("x"):rep(998) .. "\r\n")
       assert.near(30 + 1000 / rate, player.core:deadline(), 1e-9)
     end
+    assert.equal(300, in_data({ data_rate = 0 }).core:deadline()) -- any rate will do
   end)
 
   -- A session by hand, whose content waits for its handler.
@@ -263,7 +264,7 @@ describe("server times:", function()
       session:sent(#session:peek())
     end
     upto("connect", "accept")
-    for _, line in ipairs { "EHLO x.example", "MAIL FROM:<a@b.example>", "RCPT TO:<a@b.example>" } do
+    for _, line in ipairs { "EHLO x.example", "MAIL FROM:<>", "RCPT TO:<a@b.example>" } do
       session:feed(line .. "\r\n")
       upto()
     end

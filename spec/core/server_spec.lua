@@ -89,7 +89,7 @@ describe("server", function()
 
   it("C004 keeps the order of MAIL, RCPT and DATA", function()
     local bad = "503 5.5.1 Bad sequence of commands"
-    exchange(GREETING, { "MAIL FROM:<a@b.example>", bad, "RCPT TO:<a@b.example>", bad, "DATA", bad })
+    exchange(GREETING, { "MAIL FROM:<>", bad, "RCPT TO:<a@b.example>", bad, "DATA", bad })
     exchange(EHLO, { "RCPT TO:<a@b.example>", bad, "DATA", bad })
     exchange(MAIL, { "MAIL FROM:<a@b.example>", bad, "DATA", "503 5.5.1 No valid recipients" })
     exchange(RCPT, { "MAIL FROM:<a@b.example>", bad, "DATA", "354 ..." })

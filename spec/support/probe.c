@@ -50,8 +50,12 @@ const smtp_mem *probe_mem(void) {
   return &mem;
 }
 
+void probe_fail_at(lua_Integer n) {
+  state.left = n - 1;
+}
+
 static int fail_at(lua_State *L) {
-  state.left = luaL_optinteger(L, 1, 0) - 1;
+  probe_fail_at(luaL_optinteger(L, 1, 0));
   return 0;
 }
 
@@ -134,5 +138,6 @@ int luaopen_probe(lua_State *L) {
   luaL_setfuncs(L, common, 0);
   luaL_setfuncs(L, probe_text, 0);
   luaL_setfuncs(L, probe_grammar, 0);
+  luaL_setfuncs(L, probe_session, 0);
   return 1;
 }

@@ -29,6 +29,9 @@ smtp_slice probe_input(lua_State *L, int arg);
 */
 const smtp_mem *probe_mem(void);
 
+/* probe.fail_at: the n-th allocation from now fails; 0: none does. */
+void probe_fail_at(lua_Integer n);
+
 /* Pushes nil and the name of a negative result, as "ESYNTAX"; returns 2. */
 int probe_error(lua_State *L, int result);
 
@@ -37,6 +40,7 @@ smtp_buf *probe_buf(lua_State *L, size_t cap);
 
 /* The groups, each in its own file. */
 extern const luaL_Reg probe_text[];    /* ascii buf base64 xtext path param */
-extern const luaL_Reg probe_grammar[]; /* ehlo status reply command dot header */
+extern const luaL_Reg probe_grammar[]; /* ehlo status reply command dot */
+extern const luaL_Reg probe_session[]; /* client server */
 
 #endif

@@ -1,0 +1,370 @@
+-- smtp.server over loopback: the dialogue, and what each verdict of each handler
+-- makes of it.
+local serve = require "spec.support.serve"
+local smtp = require "smtp"
+
+-- The reply of one stage to a handler: a session up to there, over TCP.
+local STAGES = {
+  { name = "on_connect", ok = "220 mx.example Service ready", plain = true,
+    refusal = "554 No SMTP service here for you", text = "220 mx.example hello",
+    unsure = "220 mx.example Service ready" },
+  { name = "on_helo", line = "HELO client.code.energy", ok = "250 mx.example", plain = true,
+    refusal = "550 Not accepted under this name", text = "250 mx.example hello",
+    unsure = "250 mx.example" },
+  { name = "on_mail", line = "MAIL FROM:<ada@code.energy>", ok = "250 2.1.0 Sender OK",
+    refusal = "550 5.7.1 Sender refused", text = "250 2.1.0 hello", unsure = "250 2.1.0 Sender OK" },
+  { name = "on_rcpt", line = "RCPT TO:<charles@example.com>", ok = "250 2.1.5 Recipient OK",
+    refusal = "550 5.1.1 No such recipient here", text = "250 2.1.5 hello",
+    unsure = "550 5.1.1 No such recipient here" },
+  { name = "on_data", line = "DATA", ok = "354 Send the message, end with <CRLF>.<CRLF>",
+    refusal = "554 5.7.1 Transaction refused", text = "354 hello",
+    unsure = "354 Send the message, end with <CRLF>.<CRLF>" },
+  { name = "on_message", line = "hi\r\n.", ok = "250 2.0.0 Message accepted",
+    refusal = "554 5.7.1 Message refused", text = "250 2.0.0 hello",
+    unsure = "451 4.3.0 Message was not stored, please try again later" },
+}
+
+local VRFY = { name = "on_vrfy", line = "VRFY ada", refusal = "550 5.1.1 No such user here",
+  ok = "252 2.5.0 Cannot VRFY, but will take mail and attempt delivery", text = "252 2.5.0 hello" }
+VRFY.unsure = VRFY.ok
+
+-- Plays a session up to the stage, and gives the reply there, and the peer.
+local function reach(stage, handler, events)
+  local options = { [stage.name] = handler, on_event = events and serve.record(events) }
+  if stage.name ~= "on_message" then
+    options.on_message = function(_, message) message:read() end
+  end
+  local server = serve.start(options)
+  local peer = serve.peer(server)
+  for _, other in ipairs(STAGES) do
+    local at = stage == other or (stage == VRFY and other.name == "on_mail")
+    if at then break end
+    local reply = other.line and peer:cmd(other.line) or peer:reply()
+    assert.equal(other.ok, reply)
+  end
+  return stage.line and peer:cmd(stage.line) or peer:reply(), peer, server
+end
+
+local function each_stage(check)
+  for _, stage in ipairs(STAGES) do check(stage) end
+  check(VRFY)
+end
+
+-- What a reply begins with: its code, and the enhanced one where there is one.
+local function begins(stage, code, enhanced)
+  return stage.plain and tostring(code) or ("%d %s"):format(code, enhanced)
+end
+
+local function try(stage, expected, handler, events)
+  local reply, peer, server = reach(stage, handler, events)
+  assert.equal(expected, reply:sub(1, #expected), stage.name)
+  peer:close()
+  server:close()
+end
+
+describe("smtp.server", function()
+  it("plays the classic dialogue, byte for byte", function()
+    local server <close> = assert(smtp.server {
+      listen = "127.0.0.1:0", hostname = "mail-server.example.com",
+      on_helo = function(_, name) if name == "spammer.example" then return 554, "not you" end end,
+      on_mail = function(_, sender) if sender.domain ~= "code.energy" then return false end end,
+      on_rcpt = function(_, recipient)
+        if recipient.address == "full@example.com" then return 452, "4.2.2 mailbox full" end
+        return recipient.address == "charles@example.com"
+      end,
+      on_message = function(_, message)
+        assert(message:read() == "Subject: hi\r\n\r\n.dot\r\n")
+        return "queued as 42"
+      end,
+    })
+    local peer <close> = serve.peer(server)
+    assert.equal("220 mail-server.example.com Service ready", peer:reply())
+    for _, pair in ipairs {
+      { "HELO spammer.example", "554 not you" },
+      { "HELO client.code.energy", "250 mail-server.example.com" },
+      { "MAIL FROM:<eve@evil.example>", "550 5.7.1 Sender refused" },
+      { "MAIL FROM: <ada@code.energy>", "250 2.1.0 Sender OK" },
+      { "RCPT TO:<nobody@example.com>", "550 5.1.1 No such recipient here" },
+      { "RCPT TO:<full@example.com>", "452 4.2.2 mailbox full" },
+      { "RCPT TO: <charles@example.com>", "250 2.1.5 Recipient OK" },
+      { "DATA", "354 Send the message, end with <CRLF>.<CRLF>" },
+      { "Subject: hi\r\n\r\n..dot\r\n.", "250 2.0.0 queued as 42" },
+      { "QUIT", "221 2.0.0 Goodbye" },
+    } do
+      assert.equal(pair[2], peer:cmd(pair[1]))
+    end
+    assert.equal("", peer:rest())
+    local again <close> = serve.peer(server)
+    again:reply()
+    again:cmd("EHLO client.code.energy")
+    again:send("MAIL FROM:<ada@code.energy>\r\nRCPT TO:<charles@example.com>\r\nQUIT\r\n")
+    assert.equal("250 2.1.0 Sender OK\r\n250 2.1.5 Recipient OK\r\n221 2.0.0 Goodbye\r\n",
+      again:rest())
+  end)
+
+  it("accepts each step for which there is no handler", function()
+    local server <close> = serve.start()
+    local peer <close> = serve.peer(server)
+    for _, stage in ipairs(STAGES) do
+      assert.equal(stage.ok, stage.line and peer:cmd(stage.line) or peer:reply())
+    end
+    assert.equal(VRFY.ok, peer:cmd("VRFY x"))
+  end)
+end)
+
+describe("a verdict", function()
+  it("of nothing means what the stage says", function()
+    each_stage(function(stage) try(stage, stage.unsure, function() end) end)
+  end)
+
+  it("of true is the default, of a text that text", function()
+    each_stage(function(stage)
+      try(stage, stage.ok, function() return true end)
+      try(stage, stage.text, function() return "hello" end)
+      try(stage, stage.text, function() return true, "hello" end)
+    end)
+  end)
+
+  it("of false or an explicit nil is the refusal of the stage", function()
+    each_stage(function(stage)
+      try(stage, stage.refusal, function() return false end)
+      try(stage, stage.refusal, function() return nil end)
+    end)
+  end)
+
+  it("of nil and an error is 451 4.3.0, the cause an event", function()
+    each_stage(function(stage)
+      local events = {}
+      -- at the greeting a 4xx closes, and 421 is the code that says so
+      local code = stage.name == "on_connect" and 421 or 451
+      try(stage, begins(stage, code, "4.3.0"), function() return nil, "disk on fire" end, events)
+      local errors = serve.of_type(events, "error")
+      assert.equal("disk on fire", errors[1].error)
+      assert.equal(stage.name, "on_" .. errors[1].stage)
+      for _, event in ipairs(serve.of_type(events, "reply")) do
+        assert.is_nil(event.text:find("fire"))
+      end
+    end)
+  end)
+
+  it("of a code and a text is exactly that", function()
+    each_stage(function(stage)
+      local first = stage.name == "on_connect"
+      try(stage, first and "421 later" or begins(stage, 452, "4.2.2") .. " later",
+        function() return 452, "4.2.2 later" end)
+      try(stage, first and "554 no" or begins(stage, 553, "5.1.8") .. " no",
+        function() return 553, "5.1.8 no" end)
+    end)
+  end)
+
+  it("moves the state by the class of its code", function()
+    local reply, peer, server = reach(STAGES[3], function() return 250, "2.1.0 fine" end)
+    assert.equal("250 2.1.0 fine", reply)
+    assert.equal("250 2.1.5 Recipient OK", peer:cmd("RCPT TO:<a@b.example>"))
+    peer:close()
+    server:close()
+    reply, peer, server = reach(STAGES[4], function() return 551, "5.1.6 moved" end)
+    assert.equal("551 5.1.6 moved", reply)
+    assert.equal("503 5.5.1 No valid recipients", peer:cmd("DATA"))
+    peer:close()
+    server:close()
+    reply, peer, server = reach(STAGES[1], function() return 550, "no" end)
+    assert.equal("554 no", reply)
+    assert.equal("503 5.5.1 Bad sequence of commands", peer:cmd("EHLO x.example"))
+    assert.equal("221 2.0.0 Goodbye", peer:cmd("QUIT"))
+    peer:close()
+    server:close()
+  end)
+
+  it("of 421 is the last word", function()
+    each_stage(function(stage)
+      local reply, peer, server = reach(stage, function() return 421, "4.3.2 going down" end)
+      assert.equal(begins(stage, 421, "4.3.2") .. " going down", reply)
+      assert.equal("", peer:rest())
+      peer:close()
+      server:close()
+    end)
+  end)
+
+  it("by an error is 451 4.3.0, and its text stays here", function()
+    each_stage(function(stage)
+      local events = {}
+      local code = stage.name == "on_connect" and 421 or 451
+      try(stage, begins(stage, code, "4.3.0"), function() error("secret at line 7") end, events)
+      assert.is_truthy(tostring(serve.of_type(events, "error")[1].error):find("secret"))
+      for _, event in ipairs(serve.of_type(events, "reply")) do
+        assert.is_nil(event.text:find("secret"))
+      end
+    end)
+  end)
+
+  it("that cannot be sent is 451 4.3.0 and an event", function()
+    for _, values in ipairs { { 199 }, { 99, "x" }, { 600 }, { 354, "x" }, { 266 }, { 571, "x" },
+      { 250.5 }, { {} }, { print }, { 550, "bare\rcr" }, { "nul\0" }, { 250, "esc\27[2J" } } do
+      local events = {}
+      try(STAGES[3], "451 4.3.0 Local error", function() return table.unpack(values) end, events)
+      assert.equal(1, #serve.of_type(events, "error"), values[1])
+    end
+  end)
+
+  it("may come late, while other sessions go on", function()
+    local order = {}
+    local server <close> = serve.start {
+      on_mail = function(_, sender)
+        if sender.user == "slow" then
+          while #order == 0 do smtp.sleep(0.001) end
+        end
+        order[#order + 1] = sender.user
+      end,
+    }
+    local slow <close> = serve.peer(server)
+    local quick <close> = serve.peer(server)
+    slow:reply()
+    quick:reply()
+    slow:cmd("HELO x.example")
+    quick:cmd("HELO x.example")
+    slow:send("MAIL FROM:<slow@b.example>\r\n")
+    assert.equal("250 2.1.0 Sender OK", quick:cmd("MAIL FROM:<quick@b.example>"))
+    assert.equal("250 2.1.0 Sender OK", slow:reply())
+    assert.same({ "quick", "slow" }, order)
+  end)
+
+  it("that takes longer than handler_timeout is 451, and the handler is unwound", function()
+    each_stage(function(stage)
+      local unwound, passed = false, false
+      local events = {}
+      local server = serve.start {
+        limits = { handler_timeout = 0.02 }, on_event = serve.record(events),
+        [stage.name] = function()
+          local _ <close> = setmetatable({}, { __close = function() unwound = true end })
+          smtp.sleep(60)
+          passed = true
+        end,
+      }
+      local peer = serve.peer(server)
+      local reply
+      for _, other in ipairs(STAGES) do
+        if stage == VRFY and other.name == "on_mail" then other = VRFY end
+        reply = other.line and peer:cmd(other.line) or peer:reply()
+        if other == stage then break end
+      end
+      local code = stage.name == "on_connect" and 421 or 451
+      assert.equal(begins(stage, code, "4.3.0"), reply:match(stage.plain and "^%d+" or "^%S+ %S+"))
+      assert.is_true(unwound)
+      assert.is_false(passed)
+      assert.equal("handler timeout", serve.of_type(events, "error")[1].error)
+      peer:close()
+      server:close()
+    end)
+  end)
+end)
+
+describe("handlers", function()
+  it("get what the command said", function()
+    local seen = {}
+    local server <close> = serve.start {
+      on_connect = function(session) seen.peer = session.peer.address end,
+      on_helo = function(session, name) seen.helo, seen.esmtp = name, session.esmtp end,
+      on_mail = function(session, sender)
+        seen.sender = sender
+        session.mine = "kept"
+      end,
+      on_rcpt = function(session, recipient)
+        seen.recipient, seen.mine = recipient, session.mine
+        return recipient.user ~= "gone"
+      end,
+      on_data = function(session)
+        seen.data = { session.sender.address, session.recipients[1].address, #session.recipients }
+      end,
+      on_message = function(session, message)
+        seen.content = message:read()
+        seen.same = message.sender == session.sender and message.recipients == session.recipients
+        seen.size, seen.id = message.size, message.id
+      end,
+    }
+    local peer <close> = serve.peer(server)
+    peer:reply()
+    peer:cmd("EHLO client.code.energy")
+    peer:cmd("MAIL FROM:<ada@code.energy> SIZE=7 BODY=8BITMIME")
+    assert.matches("^550", peer:cmd("RCPT TO:<gone@example.com>"))
+    peer:cmd("RCPT TO:<charles@example.com>")
+    peer:cmd("DATA")
+    assert.equal("250 2.0.0 Message accepted", peer:content("hi\r\n"))
+    assert.equal("127.0.0.1", seen.peer)
+    assert.equal("client.code.energy", seen.helo)
+    assert.is_true(seen.esmtp)
+    assert.same({ address = "ada@code.energy", user = "ada", domain = "code.energy", size = 7,
+      body = "8BITMIME", params = { SIZE = "7", BODY = "8BITMIME" } }, seen.sender)
+    assert.same({ address = "charles@example.com", user = "charles", domain = "example.com",
+      params = {} }, seen.recipient)
+    assert.equal("kept", seen.mine)
+    assert.same({ "ada@code.energy", "charles@example.com", 1 }, seen.data)
+    assert.equal("hi\r\n", seen.content)
+    assert.is_true(seen.same)
+    assert.equal(4, seen.size)
+    assert.matches("^%x+$", seen.id)
+  end)
+
+  it("get the null sender as an empty address", function()
+    local address
+    local server <close> = serve.start { on_mail = function(_, sender) address = sender.address end }
+    local peer <close> = serve.peer(server)
+    peer:reply()
+    peer:cmd("EHLO x.example")
+    assert.equal("250 2.1.0 Sender OK", peer:cmd("MAIL FROM:<>"))
+    assert.equal("", address)
+  end)
+
+  it("on_vrfy and own verbs answer", function()
+    local server <close> = serve.start {
+      on_vrfy = function(_, text) if text == "ada" then return 250, "<ada@code.energy>" end end,
+      on_command = {
+        xping = function(session, args) return 250, "pong " .. args .. " " .. session.helo end,
+        XNONE = function() end,
+        HELP = function() return 214, "read\nthe manual" end,
+      },
+    }
+    local peer <close> = serve.peer(server)
+    peer:reply()
+    peer:cmd("HELO x.example")
+    assert.equal("250 2.5.0 <ada@code.energy>", peer:cmd("VRFY ada"))
+    assert.equal(VRFY.ok, peer:cmd("VRFY charles"))
+    assert.equal("250 2.0.0 pong 1 2 x.example", peer:cmd("XPing 1 2"))
+    assert.equal("451 4.3.0 Local error, please try again later", peer:cmd("XNONE"))
+    assert.equal("214-2.0.0 read\r\n214 2.0.0 the manual", peer:cmd("help"))
+    assert.equal("500 5.5.1 Command not recognized", peer:cmd("XPONG"))
+  end)
+
+  it("on_reset and on_close tell facts", function()
+    local facts = {}
+    local server <close> = serve.start {
+      on_reset = function() facts[#facts + 1] = "reset" error("ignored") end,
+      on_close = function(session, summary)
+        facts[#facts + 1] = ("close %s %d %s"):format(summary.reason, summary.messages, session.helo)
+        error("ignored")
+      end,
+    }
+    local peer = serve.peer(server)
+    peer:reply()
+    peer:cmd("EHLO x.example")
+    peer:cmd("RSET") -- nothing to reset
+    peer:cmd("MAIL FROM:<a@b.example>")
+    peer:cmd("RSET")
+    peer:cmd("MAIL FROM:<a@b.example>")
+    peer:cmd("EHLO y.example")
+    peer:cmd("MAIL FROM:<a@b.example>")
+    peer:cmd("RCPT TO:<a@b.example>")
+    peer:cmd("DATA")
+    peer:content("x\r\n")
+    peer:cmd("QUIT")
+    peer:close()
+    serve.idle(server)
+    assert.same({ "reset", "reset", "close quit 1 y.example" }, facts)
+    peer = serve.peer(server)
+    peer:reply()
+    peer:cmd("HELO z.example")
+    peer:close()
+    serve.idle(server)
+    assert.equal("close closed 0 z.example", facts[4])
+  end)
+end)
