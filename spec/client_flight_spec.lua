@@ -192,7 +192,7 @@ describe("client's content", function()
       most = math.max(most, collectgarbage("count"))
       return n <= 16000 and chunk or nil
     end)))
-    assert.is_true(most - before < 4096, ("%d KiB more"):format(most - before))
+    assert.is_true(most - before < 4096, ("%.0f KiB more"):format(most - before))
   end)
 
   for name, raw in pairs {

@@ -12,7 +12,8 @@ local STAGES = {
     refusal = "550 Not accepted under this name", text = "250 mx.example hello",
     unsure = "250 mx.example" },
   { name = "on_mail", line = "MAIL FROM:<ada@code.energy>", ok = "250 2.1.0 Sender OK",
-    refusal = "550 5.7.1 Sender refused", text = "250 2.1.0 hello", unsure = "250 2.1.0 Sender OK" },
+    refusal = "550 5.7.1 Sender refused", text = "250 2.1.0 hello",
+    unsure = "250 2.1.0 Sender OK" },
   { name = "on_rcpt", line = "RCPT TO:<charles@example.com>", ok = "250 2.1.5 Recipient OK",
     refusal = "550 5.1.1 No such recipient here", text = "250 2.1.5 hello",
     unsure = "550 5.1.1 No such recipient here" },
@@ -307,7 +308,9 @@ describe("handlers", function()
 
   it("get the null sender as an empty address", function()
     local address
-    local server <close> = serve.start { on_mail = function(_, sender) address = sender.address end }
+    local server <close> = serve.start {
+      on_mail = function(_, sender) address = sender.address end,
+    }
     local peer <close> = serve.peer(server)
     peer:reply()
     peer:cmd("EHLO x.example")
@@ -340,7 +343,8 @@ describe("handlers", function()
     local server <close> = serve.start {
       on_reset = function() facts[#facts + 1] = "reset" error("ignored") end,
       on_close = function(session, summary)
-        facts[#facts + 1] = ("close %s %d %s"):format(summary.reason, summary.messages, session.helo)
+        local reason, messages = summary.reason, summary.messages
+        facts[#facts + 1] = ("close %s %d %s"):format(reason, messages, session.helo)
         error("ignored")
       end,
     }

@@ -2,6 +2,8 @@
 --- The one error object of the library. `tostring` gives a sentence with its
 -- context; the fields are listed in types/smtp/error.d.lua. Everything that can
 -- fail at run time returns `nil, err`; misuse raises a string.
+local visible = require "smtp.visible"
+
 local M = {}
 
 local Error = { __name = "smtp.error" }
@@ -28,7 +30,7 @@ function Error.__tostring(err)
   if err.message and err.code then parts[#parts + 1] = reply_text(err) end
   local sentence = table.concat(parts, ": ")
   if err.hint then sentence = sentence .. " (" .. err.hint .. ")" end
-  return sentence
+  return visible(sentence)
 end
 
 function Error.__concat(a, b)

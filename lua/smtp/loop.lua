@@ -182,11 +182,29 @@ local function dispatch(fd, bits)
   end
 end
 
+-- Resumes the tasks whose time has come. They are taken out first: one that
+-- waits again for no time at all has its turn in the next one.
+local function expire()
+  local task = heap:due(M.time)
+  if not task then return end
+  local list = {}
+  while task do
+    list[#list + 1] = task
+    task = heap:due(M.time)
+  end
+  for _, one in ipairs(list) do
+    if one.deadline and one.deadline <= M.time then resume(one, false) end
+  end
+end
+
 --- Runs one turn: waits at most `timeout` seconds (nil: until something is to be
 -- done) and resumes what is ready. An error of a task is raised here.
 function M.step(timeout)
   get_poller()
-  run_queue()
+  if queued > 0 then
+    run_queue()
+    timeout = 0 -- it may have done what the caller runs turns for
+  end
   local left = M.timeout()
   if left and (not timeout or left < timeout) then timeout = left end
   depth = depth + 1
@@ -196,11 +214,7 @@ function M.step(timeout)
   M.time = core.now()
   for i = 1, 2 * n, 2 do dispatch(ready[i], ready[i + 1]) end
   depth = depth - 1
-  while true do
-    local task = heap:due(M.time)
-    if not task then break end
-    resume(task, false)
-  end
+  expire()
   run_queue()
   if #failures > 0 then error(table.remove(failures, 1), 0) end
 end

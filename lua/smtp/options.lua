@@ -7,7 +7,7 @@ local M = {}
 local LEVEL = 4
 
 local function fail(what, key, expected, value)
-  error(("%s: %s must be %s, not %s"):format(what, key, expected, type(value)), LEVEL + 1)
+  error(("%s: %s must be %s, not %s"):format(what, key, expected, type(value)), LEVEL + 2)
 end
 
 local UNITS = { [""] = 1, K = 1024, M = 1024 ^ 2, G = 1024 ^ 3 }

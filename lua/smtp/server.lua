@@ -54,13 +54,9 @@ local function is_place(listen)
   return type(listen) == "string" or #listen == 0
 end
 
-local function check_place(place)
-  options.check("server: listen", place, PLACE)
+local function check_built(given)
   for _, key in ipairs(LATER) do
-    if place[key] then error(("server: %s is not built yet"):format(key), 4) end
-  end
-  if not (place.fd or place.path or place.host and place.port) then
-    error("server: listen needs a host and a port, a path or an fd", 4)
+    if given[key] then error(("server: %s is not built yet"):format(key), 4) end
   end
 end
 
@@ -77,10 +73,10 @@ local function check_commands(given)
   local verbs, by_name = {}, {}
   for name, handler in pairs(given or {}) do
     if type(name) ~= "string" or not name:match("^%a[%w-]*$") or TAKEN[name:upper()] then
-      error(("server: on_command.%s cannot be an own verb"):format(tostring(name)), 4)
+      error(("server: on_command.%s cannot be an own verb"):format(tostring(name)), 3)
     end
     if type(handler) ~= "function" then
-      error(("server: on_command.%s must be a function"):format(name), 4)
+      error(("server: on_command.%s must be a function"):format(name), 3)
     end
     verbs[#verbs + 1] = name:upper()
     by_name[name:upper()] = handler
@@ -92,13 +88,17 @@ end
 local function check_options(given)
   options.check("server", given, SPEC)
   options.check("server", given.limits or {}, LIMITS)
-  for _, key in ipairs(LATER) do
-    if given[key] then error(("server: %s is not built yet"):format(key), 3) end
-  end
+  check_built(given)
   if not given.on_message then error("server: on_message is required", 3) end
   if not given.listen then error("server: listen is required", 3) end
   for _, place in ipairs(is_place(given.listen) and { given.listen } or given.listen) do
-    if type(place) ~= "string" then check_place(place) end
+    if type(place) ~= "string" then
+      options.check("server: listen", place, PLACE)
+      check_built(place)
+      if not (place.fd or place.path or place.host and place.port) then
+        error("server: listen needs a host and a port, a path or an fd", 3)
+      end
+    end
   end
   local hostname = given.hostname
   if hostname and not core.is_domain(hostname) then
@@ -115,10 +115,10 @@ local function parse_place(place)
   if path then return { path = path } end
   local host, port = place:match("^%[(.+)%]:(%d+)$")
   if not host then host, port = place:match("^([^:]*):(%d+)$") end
-  if not host then error(("server: bad listen address %q"):format(place), 5) end
+  if not host then error(("server: bad listen address %q"):format(place), 4) end
   if host == "*" or host == "" then host = "0.0.0.0" end
   port = math.tointeger(port)
-  if port > 65535 then error(("server: bad listen address %q"):format(place), 5) end
+  if port > 65535 then error(("server: bad listen address %q"):format(place), 4) end
   return { host = host, port = port }
 end
 

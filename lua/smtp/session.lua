@@ -93,9 +93,11 @@ local function verdict(self, stage, value, text)
 end
 
 -- Takes what pcall gave of a handler; the usual answers first.
-local function judge(self, stage, since, ok, ...)
-  self.task.limit = nil
-  if self.server.on_event and core.now() - since > self.server.limits.handler_timeout then
+local function judge(self, stage, ok, ...)
+  local task = self.task
+  local limit = task.limit -- nil if it came to that: the error is EXPIRED
+  task.limit = nil
+  if limit and self.server.on_event and core.now() > limit then
     self:fact("error", { stage = stage, error = "handler timeout: it did not wait" })
   end
   local value, text = ...
@@ -109,9 +111,8 @@ end
 
 -- Calls a handler within its time; gives the verdict.
 local function consult(self, stage, handler, a, b)
-  local since = loop.time
-  self.task.limit = since + self.handler_timeout
-  return judge(self, stage, since, pcall(handler, self, a, b))
+  self.task.limit = loop.time + self.handler_timeout
+  return judge(self, stage, pcall(handler, self, a, b))
 end
 
 -- Gives the machine a verdict, and the code that it sent: 451 where the text
@@ -228,7 +229,7 @@ local function linger(self)
   while not machine:flush() do
     if not loop.wait(machine, "w", limit - loop.time) then return end
   end
-  if self.reason == "quit" or self.reason == "closed" then return end
+  if self.reason == "quit" or self.reason == "closed" or self.server.closed then return end
   machine:shutdown()
   while not machine:linger() do
     local left = limit - loop.time
@@ -250,10 +251,11 @@ function Session:__close()
 end
 
 local function serve(self)
-  while true do
+  while not self.reason do -- "close" may have come while a message was read
     local event, a, b, c = self:next_event()
-    if event == "close" then break end
-    events[event](self, a, b, c)
+    if event ~= "close" then events[event](self, a, b, c) end
+    -- A handler that closed its own server has its verdict sent, and no more.
+    if self.server.closed and not self.reason then self.core:finish("shutdown", true) end
   end
   linger(self)
 end

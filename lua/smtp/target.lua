@@ -10,7 +10,7 @@ local SPEC = {
   url = "string", host = "string", port = "count", path = "string", lmtp = "boolean",
   tls = { "implicit", "required", "opportunistic", "none" },
   ca = "string", verify = "boolean", cert = "string", key = "string", sni = "string",
-  dane = "any", auth = "table", helo = "string", timeout = "number table",
+  dane = "any", auth = "table", helo = "string", timeout = "seconds table",
   deadline = "seconds", local_address = "string", disable = "table", proxy = "any",
   trace = "function", progress = "function", dkim = "any", extensions = "table",
 }

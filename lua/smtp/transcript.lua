@@ -2,6 +2,8 @@
 --- The last lines of a dialogue, for errors and for people. Lines are kept as
 -- they are and made readable only when somebody looks: controls are escaped.
 -- Internal.
+local visible = require "smtp.visible"
+
 local M = {}
 M.__index = M
 
@@ -41,10 +43,6 @@ end
 function M:reply(reply)
   keep(self, "S", reply)
   if self.trace then each("S", reply, nil, self.trace) end
-end
-
-local function visible(line)
-  return (line:gsub("[%c\127]", function(c) return ("\\x%02x"):format(c:byte()) end))
 end
 
 function M:__tostring()

@@ -1,0 +1,58 @@
+-- Addresses as users write them.
+local address = require "smtp.address"
+local smtp = require "smtp"
+
+describe("address", function()
+  it("is parsed with and without a name", function()
+    for text, expected in pairs {
+      ["ada@code.energy"] = { "ada@code.energy", "ada", "code.energy" },
+      ["<ada@code.energy>"] = { "ada@code.energy", "ada", "code.energy" },
+      ["Ada <ada@code.energy>"] = { "ada@code.energy", "ada", "code.energy", "Ada" },
+      ["  Ada L.  <ada@code.energy> "] = { "ada@code.energy", "ada", "code.energy", "Ada L." },
+      ['"Lovelace, Ada" <ada@code.energy>'] = { "ada@code.energy", "ada", "code.energy", "Lovelace, Ada" },
+      ['"a \\"b\\" \\\\" <ada@code.energy>'] = { "ada@code.energy", "ada", "code.energy", 'a "b" \\' },
+      ['"a b"@code.energy'] = { '"a b"@code.energy', "a b", "code.energy" },
+      ['"ada"@code.energy'] = { "ada@code.energy", "ada", "code.energy" },
+      ['"a@b"@code.energy'] = { '"a@b"@code.energy', "a@b", "code.energy" },
+      ["a@[127.0.0.1]"] = { "a@[127.0.0.1]", "a", "[127.0.0.1]" },
+      ["Ada@Code.Energy"] = { "Ada@Code.Energy", "Ada", "Code.Energy" },
+      ["postmaster"] = { "postmaster", "postmaster", "" },
+    } do
+      local got = assert(address.parse(text), text)
+      assert.same(expected, { got.address, got.user, got.domain, got.name }, text)
+      assert.equal(got.address, address.parse(got.address).address)
+    end
+    assert.equal(address, smtp.address)
+  end)
+
+  it("is nil where it is none", function()
+    for _, text in ipairs { "", "<>", "ada", "ada@", "@code.energy", "a b@code.energy",
+      "Ada <ada@code.energy> x", "a@b, c@d", "ada@code.energy\r\nRCPT TO:<x@y>", "a\0@b", "a..b@c",
+      "Ada <ada@code.energy", "<<a@b>>", "a@b@c" } do
+      assert.is_nil(address.parse(text), text)
+    end
+    assert.error_matches(function() address.parse(5) end, "a string is needed")
+    assert.error_matches(function() address.parse() end, "a string is needed")
+  end)
+
+  it("gives the mailbox of what users write", function()
+    assert.equal("a@b", address.mailbox("a@b"))
+    assert.equal("a@b", address.mailbox("A <a@b>"))
+    assert.equal("a@b", address.mailbox { address = "a@b", name = "A" })
+    assert.equal("", address.mailbox(""))
+    assert.equal("", address.mailbox("<>"))
+    for _, value in ipairs { 5, true, {}, { "a@b" }, { address = 5 } } do
+      assert.is_nil(address.mailbox(value))
+    end
+    assert.is_nil(address.mailbox(nil))
+  end)
+
+  it("C099 is checked for what may be sent", function()
+    assert.is_true(address.check("a@b"))
+    assert.is_true(address.check(""))
+    assert.same({ nil, "not a mailbox that may be sent", "invalid" }, { address.check("a b@c") })
+    local ok, _, kind = address.check("grüße@b.example")
+    assert.same({ nil, "unsupported" }, { ok, kind })
+    assert.equal("invalid", select(3, address.check("gr\xfc@b.example")))
+  end)
+end)

@@ -1,0 +1,109 @@
+-- Targets: URLs, bare addresses, tables, and what is refused in them.
+local target = require "smtp.target"
+
+local function parse(given) return target.parse("connect", given) end
+
+local function place(given)
+  local one = parse(given)
+  return { one.host or one.path, one.port, one.name }
+end
+
+describe("target", function()
+  it("reads URLs and bare places", function()
+    for url, expected in pairs {
+      ["smtp://mx.example"] = { "mx.example", 25, "mx.example:25" },
+      ["SMTP://mx.example/"] = { "mx.example", 25, "mx.example:25" },
+      ["smtp://mx.example:2525"] = { "mx.example", 2525, "mx.example:2525" },
+      ["smtps://mx.example"] = { "mx.example", 465, "mx.example:465" },
+      ["smtps://mx.example:10465"] = { "mx.example", 10465, "mx.example:10465" },
+      ["mx.example"] = { "mx.example", 25, "mx.example:25" },
+      ["127.0.0.1:2525"] = { "127.0.0.1", 2525, "127.0.0.1:2525" },
+      ["smtp://[::1]:2525"] = { "::1", 2525, "[::1]:2525" },
+      ["[::1]"] = { "::1", 25, "[::1]:25" },
+      ["smtp://[fe80::1%lo]:25"] = nil,
+    } do
+      assert.same(expected, place(url), url)
+      assert.same(expected, place { url = url })
+    end
+  end)
+
+  it("reads unix paths, percent-decoded", function()
+    for url, path in pairs {
+      ["smtp+unix:///run/mx"] = "/run/mx", ["smtp+unix:///run/a%20b%2fc"] = "/run/a b/c",
+      ["SMTP+UNIX:///x"] = "/x", ["smtp+unix:///run/%zz"] = "/run/%zz",
+    } do
+      assert.same({ path, nil, path }, place(url))
+    end
+    assert.same({ "/x", nil, "/x" }, place { path = "/x" })
+  end)
+
+  it("takes a host and a port apart from a URL", function()
+    assert.same({ "::1", 25, "[::1]:25" }, place { host = "::1" })
+    assert.same({ "mx", 465, "mx:465" }, place { host = "mx", tls = "implicit" })
+    assert.same({ "mx", 26, "mx:26" }, place { url = "smtp://mx", port = 26 })
+    assert.same({ "mx", 27, "mx:27" }, place { url = "smtp://mx:27", port = 26 })
+    assert.equal("implicit", parse("smtps://mx").tls)
+    assert.equal("none", parse({ url = "smtps://mx", tls = "none" }).tls)
+  end)
+
+  it("raises for a bad URL, and does not show its secret", function()
+    for _, url in ipairs { "", "smtp://", "smtp:///x", "http://mx", "smtp://mx:port", "smtp://mx/x",
+      "smtp://[::1", "smtp://::1", "smtp://mx:25:26", "smtp+unix://x", "smtp+unix://",
+      "smtp://user:hunter2@", "smtp://user:hunter2@mx:x", "smtp://mx:0", "smtp://mx:65536",
+      "smtp://user:hunter2@mx:99999999999999999999" } do
+      local ok, why = pcall(parse, url)
+      assert.is_false(ok, url)
+      assert.is_nil(tostring(why):find("hunter2", 1, true))
+    end
+    assert.error_matches(function() parse {} end, "needs a url, a host or a path")
+    assert.error_matches(function() parse(5) end, "must be a table")
+    assert.error_matches(function() parse(nil) end, "must be a table")
+  end)
+
+  it("raises for unknown options and wrong types", function()
+    assert.error_matches(function() parse { url = "mx", prot = 1 } end, 'unknown option "prot"')
+    assert.error_matches(function() parse { url = "mx", 5 } end, 'unknown option "1"')
+    assert.error_matches(function() parse { url = 5 } end, "url must be a string")
+    assert.error_matches(function() parse { host = "mx", port = "25" } end, "port must be a whole number")
+    assert.error_matches(function() parse { host = "mx", port = 70000 } end, "port must be 1 to 65535")
+    assert.error_matches(function() parse { host = "mx", tls = "yes" } end, "tls must be")
+    assert.error_matches(function() parse { host = "mx", timeout = "5" } end, "timeout must be")
+    assert.error_matches(function() parse { host = "mx", timeout = -1 } end, "timeout")
+    assert.error_matches(function() parse { host = "mx", timeout = { conect = 1 } } end, "conect")
+    assert.error_matches(function() parse { host = "mx", timeout = { data = -1 } } end, "data must be")
+    assert.error_matches(function() parse { host = "mx", deadline = 0 / 0 } end, "deadline must be")
+    assert.error_matches(function() parse { host = "mx", disable = "SIZE" } end, "disable must be")
+    assert.error_matches(function() parse { host = "mx", trace = true } end, "trace must be")
+  end)
+
+  it("raises for what is not built yet, so that nobody believes in it", function()
+    for key, value in pairs { auth = {}, dane = true, proxy = "x", dkim = {}, extensions = {},
+      ca = "x", verify = true, cert = "x", key = "x", sni = "x", lmtp = true } do
+      assert.error_matches(function() parse { host = "mx", [key] = value } end, "not built yet")
+    end
+    for _, url in ipairs { "lmtp://mx", "lmtp+unix:///x", "smtp://ada:secret@mx" } do
+      assert.error_matches(function() parse(url) end, "not built yet")
+    end
+    assert.equal(25, parse({ host = "mx", verify = false, lmtp = false }).port)
+  end)
+
+  it("C033 has the time-outs of the RFC, each of them an option", function()
+    local defaults = { connect = 30, greeting = 300, ehlo = 300, command = 300, data = 120,
+      block = 180, final = 600, quit = 2 }
+    assert.same(defaults, parse("mx").timeout)
+    for key in pairs(defaults) do
+      local expected = {}
+      for k, v in pairs(defaults) do expected[k] = v end
+      expected[key] = 7
+      assert.same(expected, parse({ host = "mx", timeout = { [key] = 7 } }).timeout)
+    end
+    assert.same({ connect = 5, greeting = 5, ehlo = 5, command = 5, data = 5, block = 5, final = 5,
+      quit = 2 }, parse({ host = "mx", timeout = 5 }).timeout)
+  end)
+
+  it("leaves the caller's table as it was", function()
+    local given = { url = "smtp://mx", timeout = { data = 1 } }
+    parse(given)
+    assert.same({ url = "smtp://mx", timeout = { data = 1 } }, given)
+  end)
+end)
