@@ -28,7 +28,8 @@ describe("address", function()
   it("is nil where it is none", function()
     for _, text in ipairs { "", "<>", "ada", "ada@", "@code.energy", "a b@code.energy",
       "Ada <ada@code.energy> x", "a@b, c@d", "ada@code.energy\r\nRCPT TO:<x@y>", "a\0@b", "a..b@c",
-      "Ada <ada@code.energy", "<<a@b>>", "a@b@c" } do
+      "Ada <ada@code.energy", "<a@b>\n",
+      "A\0 <a@b>", "<<a@b>>", "a@b@c" } do
       assert.is_nil(address.parse(text), text)
     end
     assert.error_matches(function() address.parse(5) end, "a string is needed")

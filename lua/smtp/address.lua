@@ -10,7 +10,7 @@ function M.mailbox(value)
   if type(value) == "table" then value = value.address end
   if type(value) ~= "string" then return nil end
   if not value:find("<", 1, true) then return value end
-  return value:match("^[^<>]*<([^<>]*)>%s*$") or value
+  return value:match("^[^<>\r\n\0]*<([^<>]*)>[ \t]*$") or value
 end
 
 --- Parses one address. Gives `{ address, user, domain, name }`, or nil.

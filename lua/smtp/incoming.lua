@@ -76,7 +76,7 @@ function M.first(message, ...)
   message.held = note(message, ...)
 end
 
--- Moves to the next slice of content, which session.core then holds: true, or
+-- Moves to the next slice of content, which session._core then holds: true, or
 -- false at the end. The time of a slow peer is not the handler's.
 local function advance(message)
   message.touched = true
@@ -86,7 +86,7 @@ local function advance(message)
   end
   if not message.ended then
     local session = message.session
-    local task = session.task
+    local task = session._task
     local limit, since = task.limit, loop.time
     task.limit = nil
     local more = note(message, session:next_event())
@@ -104,7 +104,7 @@ local function pull(message)
     message.rest = false
     return rest
   end
-  return advance(message) and message.session.core:content() or nil
+  return advance(message) and message.session._core:content() or nil
 end
 
 --- With `max`: at most so many bytes, nil at the end. Without: all of it.
@@ -200,7 +200,7 @@ local function store(self, temporary, path, prepend)
   local ok = true
   if prepend then ok, why, errname = spool:write(prepend) end
   while ok and advance(self) do
-    ok, why, errname = self.session.core:content_to(spool)
+    ok, why, errname = self.session._core:content_to(spool)
   end
   if not ok then return save_error(self, path, why, errname) end
   local job <close>, message, name = spool:commit(path)

@@ -38,6 +38,8 @@ local PLACE = {
 
 local LATER = { "lmtp", "tls", "auth", "on_auth", "proxy", "xclient" }
 
+local LATER_LIMITS = { auth_line = true, handshake_timeout = true, proxy_timeout = true }
+
 -- Verbs of the protocol, which `on_command` may not take.
 local TAKEN = {
   HELO = true, EHLO = true, LHLO = true, MAIL = true, RCPT = true, DATA = true, BDAT = true,
@@ -64,6 +66,7 @@ local function check_limits(given)
   local limits = {}
   for key, value in pairs(DEFAULTS) do limits[key] = value end
   for key, value in pairs(given or {}) do
+    if LATER_LIMITS[key] then error(("server: limits.%s is not built yet"):format(key), 3) end
     limits[key] = LIMITS[key] == "size" and options.size(value) or value
   end
   return limits
@@ -198,7 +201,7 @@ local function over_limit(self, peer)
   return self.connections > self.limits.connections or n > self.limits.per_ip
 end
 
-function Server:ended(one)
+function Server:_ended(one)
   self.connections = self.connections - 1
   self.sessions[one] = nil
   local key = one.peer.key
@@ -303,8 +306,8 @@ function Server:close()
   for one, task in pairs(all) do
     if loop.cancel(task) then
       one:__close() -- had it not begun to run
-    elseif one.core then -- a handler closes its own server: it ends after it
-      one.core:finish("shutdown", false)
+    elseif one._core then -- a handler closes its own server: it ends after it
+      one._core:finish("shutdown", false)
     end
   end
 end
@@ -317,10 +320,14 @@ Server.__gc = Server.close
 function Server:shutdown(grace)
   stop_accepting(self)
   for one, task in pairs(self.sessions) do
-    one.core:finish("shutdown", false)
-    loop.nudge(task, one.core) -- it may be idle: let it look
+    one._core:finish("shutdown", false)
+    loop.nudge(task, one._core) -- it may be idle: let it look
   end
   local clean = loop.pass(self.drained, grace or 30)
+  if not clean then
+    clean = true
+    for one in pairs(self.sessions) do clean = clean and one._lingering == true end
+  end
   self:close()
   return clean
 end

@@ -37,7 +37,7 @@ local WAITS = { read = "r", write = "w", pause = "" }
 
 --- The next event of the machine that is not a mere fact; waits for it.
 function Session:next_event()
-  local machine = self.core
+  local machine = self._core
   while true do
     local event, a, b, c = machine_step(machine, loop.time)
     local waits = WAITS[event]
@@ -53,7 +53,7 @@ function Session:next_event()
     elseif event == "reply" then
       self:fact("reply", { text = a })
     else
-      if event == "close" then self.reason = a end
+      if event == "close" then self._reason = a end
       return event, a, b, c
     end
   end
@@ -94,7 +94,7 @@ end
 
 -- Takes what pcall gave of a handler; the usual answers first.
 local function judge(self, stage, ok, ...)
-  local task = self.task
+  local task = self._task
   local limit = task.limit -- nil if it came to that: the error is EXPIRED
   task.limit = nil
   if limit and self.server.on_event and core.now() > limit then
@@ -111,14 +111,14 @@ end
 
 -- Calls a handler within its time; gives the verdict.
 local function consult(self, stage, handler, a, b)
-  self.task.limit = loop.time + self.handler_timeout
+  self._task.limit = loop.time + self._handler_timeout
   return judge(self, stage, pcall(handler, self, a, b))
 end
 
 -- Gives the machine a verdict, and the code that it sent: 451 where the text
 -- may not go on the wire.
 local function decide(self, stage, name, code, text)
-  local sent = machine_decide(self.core, name, code, text)
+  local sent = machine_decide(self._core, name, code, text)
   if text and sent == 451 and code ~= 451 then
     self:fact("error", { stage = stage, error = "a handler's text cannot be sent" })
   end
@@ -127,7 +127,7 @@ end
 
 -- A step with or without a handler; gives the code that was sent.
 local function step(self, stage, handler, a, b)
-  if not handler then return machine_decide(self.core, "none") end
+  if not handler then return machine_decide(self._core, "none") end
   return decide(self, stage, consult(self, stage, handler, a, b))
 end
 
@@ -225,12 +225,13 @@ events.reset = drop
 -- The last reply goes out, and what the peer still says is read for a while, so
 -- that the system does not answer it with a reset that eats the reply.
 local function linger(self)
-  local machine, limit = self.core, loop.time + LINGER
+  local machine, limit = self._core, loop.time + LINGER
   while not machine:flush() do
     if not loop.wait(machine, "w", limit - loop.time) then return end
   end
-  if self.reason == "quit" or self.reason == "closed" or self.server.closed then return end
+  if self._reason == "quit" or self._reason == "closed" or self.server.closed then return end
   machine:shutdown()
+  self._lingering = true -- all is said: it may be cut off
   while not machine:linger() do
     local left = limit - loop.time
     if left <= 0 or not loop.wait(machine, "r", left) then return end
@@ -238,24 +239,24 @@ local function linger(self)
 end
 
 function Session:__close()
-  local machine = self.core
+  local machine = self._core
   if not machine then return end
-  self.core = nil
+  self._core = nil
   loop.forget(machine)
   machine:close()
-  self.server:ended(self)
-  local summary = { reason = self.reason or "cancelled", messages = self.messages }
+  self.server:_ended(self)
+  local summary = { reason = self._reason or "cancelled", messages = self.messages }
   self:fact("close", summary)
   local on_close = self.server.handlers.on_close
   if on_close then pcall(on_close, self, summary) end
 end
 
 local function serve(self)
-  while not self.reason do -- "close" may have come while a message was read
+  while not self._reason do -- "close" may have come while a message was read
     local event, a, b, c = self:next_event()
     if event ~= "close" then events[event](self, a, b, c) end
     -- A handler that closed its own server has its verdict sent, and no more.
-    if self.server.closed and not self.reason then self.core:finish("shutdown", true) end
+    if self.server.closed and not self._reason then self._core:finish("shutdown", true) end
   end
   linger(self)
 end
@@ -264,8 +265,8 @@ end
 -- once. What fails in it (memory, say) ends it alone, not the server.
 function M.run(self, refusal)
   local session <close> = self
-  session.task = loop.current()
-  if refusal then session.core:finish(refusal, true) end
+  session._task = loop.current()
+  if refusal then session._core:finish(refusal, true) end
   local ok, cause = pcall(serve, session)
   if not ok then session:fact("error", { stage = "session", error = cause }) end
 end
@@ -274,8 +275,8 @@ end
 function M.new(server, socket, peer)
   return setmetatable({
     server = server, peer = peer, esmtp = false, messages = 0,
-    core = server.config:session(socket, loop.time),
-    handler_timeout = server.limits.handler_timeout,
+    _core = server.config:session(socket, loop.time),
+    _handler_timeout = server.limits.handler_timeout,
   }, Session)
 end
 

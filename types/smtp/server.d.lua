@@ -18,9 +18,6 @@ local server = {}
 ---@package
 function server.new(options) end
 
----@package
-function server:ended(session) end
-
 --- Serves until the server is closed or shut down.
 function server:run() end
 
@@ -97,9 +94,6 @@ function server:stats() end
 ---@field command_timeout? number seconds from a command's first byte to its last; default 300
 ---@field data_rate? number bytes a second that content must come at, after 30 seconds; default 500
 ---@field handler_timeout? number seconds; default 300. It acts where the handler waits next; one that never waits is reported to `on_event`
----@field auth_line? integer without effect until AUTH is built
----@field handshake_timeout? number without effect until TLS is built
----@field proxy_timeout? number without effect until PROXY is built
 
 --- A fact. Text is as it was on the wire: escape controls before you print it.
 ---@class smtp.event

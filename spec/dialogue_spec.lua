@@ -1,0 +1,217 @@
+-- Dialogues: the protocol by hand, rules broken on purpose.
+local smtp = require "smtp"
+local errors = require "smtp.error"
+local loop = require "smtp.loop"
+local net = require "spec.support.net"
+local peer = require "spec.support.peer"
+
+local servers = {} -- of one spec
+
+local function dialogue(script, options)
+  local server = peer.start(script)
+  servers[#servers + 1] = server
+  local d = assert(smtp.dialogue(server.url, options))
+  return d, server
+end
+
+describe("dialogue", function()
+  after_each(function()
+    for _, server in ipairs(servers) do server:close() end
+    servers = {}
+  end)
+
+  it("speaks line by line with a server", function()
+    local server <close> = assert(smtp.server { listen = "127.0.0.1:0", hostname = "mx.example",
+      on_message = function(_, m) m:read() return true end })
+    local d <close> = assert(smtp.dialogue("127.0.0.1:" .. server.port, { timeout = 5 }))
+    assert.equal(220, assert(d:expect(220)).code)
+    assert(d:cmd("HELO client.code.energy", 250))
+    local replies = assert(d:pipeline { { "MAIL FROM:<a@b>", 250 }, { "RCPT TO:<c@d>", "2xx" },
+      { "DATA", { 354, 250 } } })
+    assert.same({ 250, 250, 354 }, { replies[1].code, replies[2].code, replies[3].code })
+    assert(d:raw("Subject: x\r\n\r\nhi\r\n.\r\n"))
+    assert(d:expect("2xx"))
+    assert(d:cmd("QUIT", 221))
+    assert.is_true(d:closed())
+    local text = d:transcript()
+    assert.truthy(text:find("C: HELO client.code.energy\nS: 250 ", 1, true))
+    assert.truthy(text:find("S: 221 ", 1, true))
+    assert.equal(1, server:stats().messages)
+  end)
+
+  it("takes a code, a class, a pattern, a list or a function", function()
+    for _, case in ipairs {
+      { 250, true }, { 251, false }, { "2xx", true }, { "5xx", false }, { "^250 ", true },
+      { "queued as %d+", true }, { "nothing", false }, { "second", true },
+      { { 220, "2xx" }, true }, { { 550, "5xx" }, false }, { {}, false },
+      { function(reply) return reply.text:find("second") end, true },
+      { function() return false end, false },
+    } do
+      local d <close>, server = dialogue { "S 250-2.0.0 queued as 42", "S 250 2.0.0 second",
+        "EOF" }
+      local reply, err = d:expect(case[1])
+      if case[2] then
+        assert.same({ 250, "2.0.0" }, { reply.code, reply.enhanced })
+        assert.same({ "2.0.0 queued as 42", "2.0.0 second" }, reply.lines)
+      else
+        assert.is_nil(reply)
+        assert.is_true(errors.is(err))
+        assert.same({ "rejected", "command", 250, false },
+          { err.kind, err.stage, err.code, err.temporary })
+        assert.equal("127.0.0.1:" .. server.port, err.peer)
+        assert.truthy(tostring(err):find("expected", 1, true))
+        assert.truthy(err.transcript:find("queued as 42", 1, true))
+      end
+    end
+  end)
+
+  it("raises for an expectation that is none", function()
+    local d <close>, server = dialogue { "S 220 x", "EOF" }
+    assert.error_matches(function() d:expect(true) end, "a code, a class")
+    assert.is_nil(server.wrong)
+  end)
+
+  it("writes any bytes", function()
+    local bytes = {}
+    for i = 0, 255 do bytes[#bytes + 1] = string.char(i) end
+    bytes = table.concat(bytes)
+    local d <close>, server = dialogue { "EOF" }
+    assert.is_true(d:raw(bytes))
+    assert.is_true(d:raw(""))
+    d:finish()
+    server:done()
+    assert.equal(bytes, table.concat(server.segments))
+    assert.is_nil(d:transcript():find("[%z\1-\9\11-\31\127]"))
+  end)
+
+  it("writes a command as it is, line ends and all", function()
+    local d <close>, server = dialogue { "C NOOP", "C RSET", "S 250 a", "S 250 b", "EOF" }
+    assert.equal("a", assert(d:cmd("NOOP\r\nRSET")).text)
+    assert.equal("b", assert(d:expect()).text)
+    assert.same({ "NOOP", "RSET" }, server.lines)
+  end)
+
+  it("tells the first thing that is wrong in a pipeline, and gives all replies", function()
+    local d <close>, server = dialogue { "C A", "C B", "C C", "S 250 a", "S 550 b", "S 250 c",
+      "EOF" }
+    local replies, err, all = d:pipeline { { "A", 250 }, { "B", "2xx" }, { "C", 250 } }
+    assert.is_nil(replies)
+    assert.same({ "rejected", 550 }, { err.kind, err.code })
+    assert.equal("a", all[1].text)
+    assert.equal("c", all[3].text)
+    assert.equal(1, #server.segments)
+  end)
+
+  it("tells an end, a reset, a silence and nonsense", function()
+    for _, case in ipairs { { "CLOSE", "closed" }, { "ABORT", "closed" }, { "STOP", "timeout" },
+      { "S hello", "protocol" } } do
+      local d <close>, server = dialogue({ "C NOOP", case[1], "EOF" }, { timeout = 0.05 })
+      local reply, err = d:cmd("NOOP", 250)
+      assert.is_nil(reply)
+      assert.equal(case[2], err.kind)
+      assert.equal("127.0.0.1:" .. server.port, err.peer)
+    end
+  end)
+
+  it("knows when it was closed, and when it was not", function()
+    for _, case in ipairs { { "CLOSE", true }, { "ABORT", true }, { "S 250 ok", nil, "protocol" },
+      { "STOP", nil, "timeout" } } do
+      local d <close> = dialogue({ "C NOOP", case[1], "EOF" }, { timeout = 0.05 })
+      assert(d:raw("NOOP\r\n"))
+      local ok, err = d:closed()
+      assert.equal(case[2], ok)
+      assert.equal(case[3], err and err.kind)
+      end
+  end)
+
+  it("has a limit for replies that never end", function()
+    for _, step in ipairs { { raw = ("x"):rep(10000) }, { raw = ("220-x\r\n"):rep(1000) } } do
+      local d <close> = dialogue { step, "EOF" }
+      local reply, err = d:expect(220)
+      assert.is_nil(reply)
+      assert.equal("protocol", err.kind)
+      end
+  end)
+
+  it("does not wait for one line after the other for ever", function()
+    local function drip(c)
+      for _ = 1, 200 do
+        c:say("220-x\r\n")
+        loop.sleep(0.01)
+      end
+    end
+    local d <close> = dialogue({ drip }, { timeout = 0.1 })
+    local since = loop.now()
+    assert.equal("timeout", select(2, d:expect(220)).kind)
+    assert.is_true(loop.now() - since < 1)
+  end)
+
+  it("pauses while others run", function()
+    local d <close> = dialogue { "S 220 x", "EOF" }
+    local since = loop.now()
+    d:pause(0.02)
+    assert.is_true(loop.now() - since >= 0.02)
+    assert(d:expect(220))
+  end)
+
+  it("ends with a reset, or quietly", function()
+    local seen = {}
+    local function look(c)
+      local bytes, _, name = c.socket:recv(10)
+      while bytes == false do
+        loop.wait(c.socket, "r")
+        bytes, _, name = c.socket:recv(10)
+      end
+      seen[#seen + 1] = bytes or name
+    end
+    local one, server = dialogue { look }
+    one:abort()
+    server:done()
+    local two, other = dialogue { look }
+    two:close()
+    other:done()
+    assert.same({ "ECONNRESET", "" }, seen)
+    for _, d in ipairs { one, two } do
+      d:close()
+      d:abort()
+      for _, name in ipairs { "expect", "cmd", "raw", "pipeline", "closed", "pause", "finish" } do
+        assert.error_matches(function() d[name](d, "x") end, "dialogue is closed")
+      end
+      assert.is_string(d:transcript())
+    end
+  end)
+
+  it("closes itself at the end of a block", function()
+    local server <close> = peer.start { "EOF" }
+    do local _ <close> = assert(smtp.dialogue(server.url)) end
+    assert.is_nil(server:done())
+  end)
+
+  it("tells a connection that fails, and raises for misuse", function()
+    local d, err = smtp.dialogue("127.0.0.1:" .. net.closed_port())
+    assert.is_nil(d)
+    assert.same({ "connect", "connect" }, { err.kind, err.stage })
+    assert.error_matches(function() smtp.dialogue("x:1", { tiemout = 1 }) end, "tiemout")
+    assert.error_matches(function() smtp.dialogue("http://x") end, "unknown scheme")
+    assert.error_matches(function() smtp.dialogue(5) end, "must be a table")
+    local one <close> = dialogue { "EOF" }
+    assert.error_matches(function() one:starttls() end, "not built yet")
+    assert.error_matches(function() one:auth("PLAIN") end, "not built yet")
+  end)
+
+  it("shows its lines to trace", function()
+    local seen = {}
+    local d <close> = dialogue({ "S 220-a", "S 220 b", "C NOOP", "S 250 ok", "EOF" },
+      { trace = function(side, line) seen[#seen + 1] = side .. line end })
+    assert(d:expect(220))
+    assert(d:cmd("NOOP", 250))
+    assert.same({ "S220-a", "S220 b", "CNOOP", "S250 ok" }, seen)
+  end)
+
+  it("writes more than the peer reads at once, and gives up in time", function()
+    local d <close> = dialogue({ "STOP" }, { timeout = 0.1 })
+    local ok, err = d:raw(("x"):rep(50000000))
+    assert.is_nil(ok)
+    assert.equal("timeout", err.kind)
+  end)
+end)
