@@ -12,6 +12,7 @@ code=0
 valgrind --quiet --log-file="$log" --error-exitcode=99 --leak-check=full \
   --show-leak-kinds=definite --errors-for-leak-kinds=definite \
   --track-fds=yes --child-silent-after-fork=yes \
+  --suppressions=spec/support/valgrind.supp \
   "${LUA:-lua5.4}" scripts/busted.lua --ignore-lua --exclude-tags=slow "$@" \
   $specs || code=$?
 errors=$(grep -Ec '(Invalid|Conditional jump|definitely lost|depends on|uninit)' \

@@ -17,7 +17,7 @@ local current -- the task that runs
 local readers, writers = {}, {} -- descriptor -> task that watches it
 local armed = {} -- descriptor -> bits the poller watches
 local owners = setmetatable({}, { __mode = "v" }) -- descriptor -> its pollable
-local queue, queued = {}, 0 -- tasks to be resumed in the next turn
+local queue, first, last = {}, 1, 0 -- tasks to be resumed in the next turn
 local live = 0 -- tasks that have not ended
 local depth = 0 -- turns within turns: a coroutine that is no task may wait
 local ready_lists = {}
@@ -129,16 +129,18 @@ local function resume(task, value)
 end
 
 local function enqueue(task)
-  queued = queued + 1
-  queue[queued] = task
+  last = last + 1
+  queue[last] = task
 end
 
+-- Resumes those that are in the queue now. Each is taken out before it runs: it
+-- may run turns itself, and they go on with the rest.
 local function run_queue()
-  if queued == 0 then return end
-  local list, n = queue, queued
-  queue, queued = {}, 0
-  for i = 1, n do
-    local task = list[i]
+  local stop = last
+  while first <= stop do
+    local task = queue[first]
+    queue[first] = nil
+    first = first + 1
     if not task.dead and task.start then
       local start = task.start
       task.start = nil
@@ -182,18 +184,13 @@ local function dispatch(fd, bits)
   end
 end
 
--- Resumes the tasks whose time has come. They are taken out first: one that
--- waits again for no time at all has its turn in the next one.
+-- Resumes the tasks whose time has come; no more of them than there were, so
+-- that one that always waits for no time at all does not stop the rest.
 local function expire()
-  local task = heap:due(M.time)
-  if not task then return end
-  local list = {}
-  while task do
-    list[#list + 1] = task
-    task = heap:due(M.time)
-  end
-  for _, one in ipairs(list) do
-    if one.deadline and one.deadline <= M.time then resume(one, false) end
+  for _ = 1, heap.n do
+    local task = heap:due(M.time)
+    if not task then return end
+    resume(task, false)
   end
 end
 
@@ -201,7 +198,7 @@ end
 -- done) and resumes what is ready. An error of a task is raised here.
 function M.step(timeout)
   get_poller()
-  if queued > 0 then
+  if first <= last then
     run_queue()
     timeout = 0 -- it may have done what the caller runs turns for
   end
@@ -221,7 +218,7 @@ end
 
 --- Seconds until the loop has work of its own, 0 if it has, nil for never.
 function M.timeout()
-  if queued > 0 then return 0 end
+  if first <= last or #failures > 0 then return 0 end
   local at = heap:next()
   if not at then return nil end
   local left = at - core.now()
@@ -376,7 +373,7 @@ end
 
 --- Runs the loop until no task is left.
 function M.run()
-  while live > 0 do M.step() end
+  while live > 0 or #failures > 0 do M.step() end
 end
 
 return M

@@ -21,7 +21,7 @@ end
 local function submit_path(client, verb, mailbox, params)
   local ok, why = client._core:submit_path(verb, mailbox, params)
   if ok then
-    client._transcript:sent(verb == "MAIL" and "MAIL FROM:" or "RCPT TO:", mailbox)
+    client._transcript:sent((verb == "MAIL" and "MAIL FROM:<" or "RCPT TO:<") .. mailbox .. ">")
     return true
   end
   if why == "busy" then return false end

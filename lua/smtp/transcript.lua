@@ -13,44 +13,43 @@ function M.new(trace)
   return setmetatable({ n = 0, trace = trace }, M)
 end
 
--- An entry is kept in three fields as it came, and made text when somebody
--- looks: most dialogues are never looked at.
-local function keep(self, side, what, mailbox)
-  local at = 3 * (self.n % KEPT)
-  self.n = self.n + 1
-  self[at + 1], self[at + 2], self[at + 3] = side, what, mailbox
+-- An entry is a string that was sent, or the table of a reply: made into lines
+-- when somebody looks, for most dialogues are never looked at.
+local function keep(self, entry)
+  local n = self.n
+  self.n = n + 1
+  self[n % KEPT + 1] = entry
 end
 
 -- Calls line(side, text) for each line of an entry.
-local function each(side, what, mailbox, line)
-  if side == "C" then
-    line(side, mailbox and what .. "<" .. mailbox .. ">" or what)
+local function each(entry, line)
+  if type(entry) == "string" then
+    line("C", entry)
     return
   end
-  local lines = what.lines
+  local lines = entry.lines
   for i = 1, #lines do
-    line(side, ("%d%s%s"):format(what.code, i < #lines and "-" or " ", lines[i]))
+    line("S", ("%d%s%s"):format(entry.code, i < #lines and "-" or " ", lines[i]))
   end
 end
 
---- Notes a line that was sent; with `mailbox`, it follows in <>.
-function M:sent(line, mailbox)
-  keep(self, "C", line, mailbox)
-  if self.trace then each("C", line, mailbox, self.trace) end
+--- Notes a line that was sent.
+function M:sent(line)
+  keep(self, line)
+  if self.trace then each(line, self.trace) end
 end
 
 --- Notes a reply.
 function M:reply(reply)
-  keep(self, "S", reply)
-  if self.trace then each("S", reply, nil, self.trace) end
+  keep(self, reply)
+  if self.trace then each(reply, self.trace) end
 end
 
 function M:__tostring()
   local lines = {}
   local function add(side, line) lines[#lines + 1] = side .. ": " .. visible(line) end
   for i = math.max(self.n - KEPT, 0), self.n - 1 do
-    local at = 3 * (i % KEPT)
-    each(self[at + 1], self[at + 2], self[at + 3], add)
+    each(self[i % KEPT + 1], add)
   end
   return table.concat(lines, "\n")
 end
