@@ -47,9 +47,8 @@ local function verdict(reply)
   return words[reply.code // 100] or "answered " .. reply.code
 end
 
--- A target that is none raises; whatever else goes wrong is returned.
-local ok, opened, err = pcall(smtp.dialogue, target, { timeout = 10, trace = trace })
-if not ok then usage((opened:gsub("^%S+:%d+: ", ""))) end
+local opened, err = smtp.dialogue(target, { timeout = 10, trace = trace })
+if not opened and err.kind == "invalid" then usage(tostring(err)) end
 local d <close> = check(opened, err)
 check(d:expect("2xx"))
 

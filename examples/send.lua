@@ -36,12 +36,10 @@ for _, word in ipairs(arg) do
 end
 if #words < 3 then usage("a target, a sender and a recipient are needed") end
 
--- The file is read as it is sent, so it may be larger than memory. A target that is
--- none raises; whatever else goes wrong is returned.
-local ok, receipt, err = pcall(smtp.send,
-  { url = words[1], tls = options.clear and "none" or nil },
+-- The file is read as it is sent, so it may be larger than memory.
+local receipt, err = smtp.send({ url = words[1], tls = options.clear and "none" or nil },
   { envelope = { from = words[2], to = { table.unpack(words, 3) } }, raw = io.stdin })
-if not ok then usage((receipt:gsub("^%S+:%d+: ", ""))) end
+if not receipt and err.kind == "invalid" then usage(tostring(err)) end
 
 local function refused(list)
   for _, one in ipairs(list or {}) do

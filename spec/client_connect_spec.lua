@@ -69,7 +69,8 @@ describe("client's way to its server", function()
     local client <close> = assert(smtp.connect { url = server.url, local_address = "127.0.0.1" })
     assert.equal("127.0.0.1", from)
     assert.truthy(client:usable())
-    local err = connect_fails({ url = server.url, local_address = "nonsense" }, "connect", "connect")
+    local err = connect_fails({ url = server.url, local_address = "nonsense" }, "connect",
+      "connect")
     assert.equal("EINVAL", err.cause)
   end)
 
@@ -101,7 +102,8 @@ local function listener()
   return one, select(2, one:name())
 end
 
-local function at(port, host) return { host = host or "127.0.0.1", port = port, family = "inet" } end
+local function at(port, host) return { host = host or "127.0.0.1", port = port, family =
+  "inet" } end
 
 local function open(list)
   core.resolve = function()
@@ -156,17 +158,24 @@ describe("client's race of addresses", function()
     end)
   end
 
-  it("leaves nothing behind", function()
-    assert.is_function(transport.open)
-    local server <close> = peer.start(peer.hello())
-    for _ = 1, 3 do smtp.connect("localhost:" .. server.port, nil) break end
-    assert.equal(1, server.connections)
+  it("leaves no descriptor behind", function()
+    local listener <close> = assert(core.listen { host = "127.0.0.1", port = 0 })
+    local target = assert(require("smtp.target").parse("connect",
+      "localhost:" .. select(2, listener:name())))
+    local number -- of the socket: the lowest that is free, so it must be the same
+    for i = 1, 6 do
+      local socket <close> = assert(transport.open(target))
+      assert.is_true(socket:connected())
+      if i == 2 then number = socket:pollfd() end
+      if i > 2 then assert.equal(number, socket:pollfd()) end
+    end
   end)
 end)
 
 describe("client's policy", function()
   it("takes clear text on this machine, unless TLS is asked for", function()
-    for tls, ok in pairs { none = true, opportunistic = true, required = false, implicit = false } do
+    for tls, ok in pairs { none = true, opportunistic = true, required = false,
+      implicit = false } do
       local server <close> = peer.start(peer.script("S 220 mx", "C EHLO", "S 250 mx", "EOF"))
       local client, err = smtp.connect { url = server.url, tls = tls }
       if ok then

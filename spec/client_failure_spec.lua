@@ -118,7 +118,8 @@ describe("client whose server goes away", function()
     local server <close> = peer.start { "S 554 5.7.1 not you", "C QUIT", "S 221 bye" }
     local client, err = smtp.connect(server.url)
     assert.is_nil(client)
-    assert.same({ "rejected", "greeting", 554, false }, { err.kind, err.stage, err.code, err.temporary })
+    assert.same({ "rejected", "greeting", 554, false }, { err.kind, err.stage, err.code,
+      err.temporary })
     assert.same({ "5.7.1 not you" }, err.lines)
     assert.is_nil(server:done())
   end)
@@ -166,7 +167,8 @@ describe("client whose server is silent", function()
     for i = 1, 60 do to[i] = ("r%d@b.example"):format(i) end
     for _, call in ipairs { "smtp.send", "client:send" } do
       local server <close> = peer.start(steps)
-      local since, receipt, err = loop.now(), nil, nil
+      local since = loop.now()
+      local receipt, err
       if call == "smtp.send" then
         receipt, err = smtp.send(server.url, message("x\r\n", to), { deadline = 0.1 })
       else
@@ -222,8 +224,10 @@ describe("client whose server breaks the protocol", function()
   breaks("a reply of too many bytes", "ehlo",
     { "S 220 x", "C EHLO", { raw = ("250-" .. ("x"):rep(1000) .. "\r\n"):rep(100) }, "EOF" },
     "reply too long")
-  breaks("what is no SMTP", "greeting", { "S HTTP/1.1 400 Bad Request", "EOF" }, "not an SMTP reply")
-  breaks("codes that differ", "ehlo", { "S 220 x", "C EHLO", { raw = "250-a\r\n550 b\r\n" }, "EOF" },
+  breaks("what is no SMTP", "greeting", { "S HTTP/1.1 400 Bad Request", "EOF" },
+    "not an SMTP reply")
+  breaks("codes that differ", "ehlo", { "S 220 x", "C EHLO", { raw = "250-a\r\n550 b\r\n" },
+    "EOF" },
     "reply code differs between lines")
   breaks("a NUL in a reply", "mail", script(hello(), "C MAIL", { raw = "250 \0\r\n" }, "EOF"),
     "NUL in reply")
@@ -251,7 +255,8 @@ describe("client that may not say what it is given", function()
   local function refused(kind, stage, result, err)
     assert.is_nil(result)
     assert.is_true(errors.is(err), tostring(err))
-    assert.same({ kind, stage, "not_sent", false }, { err.kind, err.stage, err.outcome, err.temporary })
+    assert.same({ kind, stage, "not_sent", false }, { err.kind, err.stage, err.outcome,
+      err.temporary })
   end
 
   it("refuses CR, LF and NUL everywhere, and writes nothing", function()
@@ -304,11 +309,12 @@ describe("client that may not say what it is given", function()
   end)
 
   it("C046 refuses what is larger than the server takes", function()
-    local server <close> = peer.start(script(hello("SIZE 10"), "C MAIL FROM:<ada@a.example> SIZE=10",
+    local server <close> = peer.start(script(hello("SIZE 10"),
+      "C MAIL FROM:<ada@a.example> SIZE=10",
       "S 250 ok", "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 ok"))
     local client <close> = assert(smtp.connect(server.url))
     refused("too_big", "mail", client:send(message("12345678\r\nx")))
-    refused("too_big", "mail", client:send { envelope = { to = "b@c" }, size = 11,
+    refused("too_big", "mail", client:send { envelope = { from = "", to = "b@c" }, size = 11,
       raw = function() error("never asked") end })
     assert(client:send(message("12345678\r\n")))
     assert.is_nil(server:done())
@@ -334,13 +340,16 @@ describe("client that may not say what it is given", function()
     assert(client:rcpt("c@d.example"))
     refused("unsupported", "data", client:data("ä\r\n"))
     assert.is_nil(server:done())
-    assert.equal("EHLO [127.0.0.1] | MAIL FROM:<a@b.example> | RCPT TO:<c@d.example>", server:said())
+    assert.equal("EHLO [127.0.0.1] | MAIL FROM:<a@b.example> | RCPT TO:<c@d.example>",
+      server:said())
   end)
 
   it("C095 never sends an 8-bit byte of a stream there either", function()
-    local server <close> = peer.start(script(hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY"))
+    local server <close> = peer.start(script(hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go",
+      "BODY"))
     local chunks = { "plain\r\n", "\xe4\r\n" }
-    local receipt, err = smtp.send(server.url, message(function() return table.remove(chunks, 1) end))
+    local receipt, err = smtp.send(server.url, message(function() return table.remove(chunks,
+      1) end))
     refused("unsupported", "body", receipt, err)
     assert.is_nil(server:done())
     assert.is_nil(server.body:find("[\x80-\xff]"))

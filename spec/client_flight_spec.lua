@@ -28,7 +28,8 @@ describe("client's flights", function()
     assert.is_true(receipt.used.pipelining)
     assert.same({ "r0001@b.example" }, receipt.accepted)
     assert.equal("r0002@b.example", receipt.rejected[1].address)
-    assert.same({ "EHLO [127.0.0.1]\r\n", "MAIL FROM:<ada@a.example>\r\nRCPT TO:<r0001@b.example>\r\n"
+    assert.same({ "EHLO [127.0.0.1]\r\n",
+      "MAIL FROM:<ada@a.example>\r\nRCPT TO:<r0001@b.example>\r\n"
       .. "RCPT TO:<r0002@b.example>\r\nDATA\r\n", "x\r\n.\r\n", "QUIT\r\n" }, server.segments)
   end)
 
@@ -86,7 +87,8 @@ describe("client's flights", function()
     local n = 0
     local server <close> = assert(smtp.server { listen = "127.0.0.1:0",
       on_message = function(_, m) n = #m.recipients return m:read() ~= nil end })
-    local receipt = assert(smtp.send("127.0.0.1:" .. server.port, message("x\r\n", recipients(1000))))
+    local receipt = assert(smtp.send("127.0.0.1:" .. server.port, message("x\r\n",
+      recipients(1000))))
     assert.equal(1000, #receipt.accepted)
     assert.equal("r1000@b.example", receipt.accepted[1000])
     assert.equal(1000, n)
@@ -260,7 +262,8 @@ describe("client's content", function()
     local since = core.now()
     for i = 1, 30 do
       loop.spawn(function()
-        receipts[i] = assert(smtp.send("127.0.0.1:" .. server.port, message(("x"):rep(i) .. "\r\n")))
+        receipts[i] = assert(smtp.send("127.0.0.1:" .. server.port,
+          message(("x"):rep(i) .. "\r\n")))
       end)
     end
     while #receipts < 30 and core.now() < since + 10 do loop.step(1) end

@@ -82,23 +82,26 @@ describe("client", function()
     local none, err = client:rcpt("charles@example.com")
     assert.is_nil(none)
     assert.equal("protocol", err.kind)
-    assert.equal(502, assert(client:command("FROB x")).code // 10 * 10 + 2)
-    assert.equal(252, assert(client:command("VRFY x")).code - 250 + 252)
+    assert.equal(500, assert(client:command("FROB x")).code)
+    assert.equal(250, assert(client:command("VRFY x")).code)
     assert.equal(221, assert(client:quit()).code)
     assert.equal(1, server:stats().messages)
   end)
 
   it("gives command's reply whatever its code, and asks for 2xx elsewhere", function()
     local server <close> = peer.start(peer.script(peer.hello(), "C VRFY", "S 550 no", "C NOOP",
-      "S 451 4.0.0 later", "C RSET", "S 500 what", "C VRFY", "S 252 perhaps", "C QUIT", "S 221 bye"))
+      "S 451 4.0.0 later", "C RSET", "S 500 what", "C VRFY", "S 252 perhaps", "C QUIT",
+        "S 221 bye"))
     local client <close> = assert(smtp.connect(server.url))
     assert.equal(550, assert(client:command("VRFY x")).code)
     local reply, err = client:noop()
     assert.is_nil(reply)
-    assert.same({ "rejected", "command", 451, true }, { err.kind, err.stage, err.code, err.temporary })
+    assert.same({ "rejected", "command", 451, true }, { err.kind, err.stage, err.code,
+      err.temporary })
     reply, err = client:reset()
     assert.is_nil(reply)
-    assert.same({ "rejected", "rset", 500, false }, { err.kind, err.stage, err.code, err.temporary })
+    assert.same({ "rejected", "rset", 500, false }, { err.kind, err.stage, err.code,
+      err.temporary })
     assert.equal(252, assert(client:vrfy("x")).code)
     assert(client:quit())
     assert.is_nil(server:done())
@@ -107,7 +110,8 @@ describe("client", function()
   it("keeps DATA, BDAT, STARTTLS and AUTH out of command()", function()
     local server <close> = peer.start(peer.script(peer.hello(), "C QUIT", "S 221 bye"))
     local client <close> = assert(smtp.connect(server.url))
-    for _, line in ipairs { "DATA", "data", "BDAT 1 LAST", "StartTLS", "AUTH PLAIN x", "DATA\r\n" } do
+    for _, line in ipairs { "DATA", "data", "BDAT 1 LAST", "StartTLS", "AUTH PLAIN x",
+      "DATA\r\n" } do
       local reply, err = client:command(line)
       assert.is_nil(reply)
       assert.same({ "invalid", "command" }, { err.kind, err.stage })
@@ -126,7 +130,8 @@ describe("client", function()
       end,
     }
     local client <close> = assert(smtp.connect(url))
-    local to = { "gone@b.example", "bob@b.example", { address = "full@b.example" }, "Eve <eve@b.example>" }
+    local to = { "gone@b.example", "bob@b.example", { address = "full@b.example" },
+      "Eve <eve@b.example>" }
     local receipt = assert(client:send(message("x\r\n", to)))
     assert.same({ "bob@b.example", "eve@b.example" }, receipt.accepted)
     assert.same({ "bob@b.example", "eve@b.example" }, mails[1].to)
@@ -167,7 +172,8 @@ describe("client", function()
           verdict = { [stage] = reply }
           local receipt, err = client:send(message("x\r\n"))
           assert.is_nil(receipt)
-          assert.same({ "rejected", stage, reply[1], reply[2]:sub(1, 5), reply[1] == 451, "not_sent" },
+          assert.same({ "rejected", stage, reply[1], reply[2]:sub(1, 5), reply[1] == 451,
+            "not_sent" },
             { err.kind, err.stage, err.code, err.enhanced, err.temporary, err.outcome })
           assert.same({ reply[2] }, err.lines)
           assert.truthy(client:usable())
@@ -182,7 +188,8 @@ describe("client", function()
   end
 
   it("resets by itself before a MAIL by hand", function()
-    local server <close> = peer.start(peer.script(peer.hello("PIPELINING"), "C MAIL", "C RCPT", "C DATA",
+    local server <close> = peer.start(peer.script(peer.hello("PIPELINING"), "C MAIL", "C RCPT",
+      "C DATA",
       "S 250 ok", "S 550 no", "S 503 no", "C RSET", "S 250 ok", "C MAIL", "S 250 ok"))
     local client <close> = assert(smtp.connect(server.url))
     assert.is_nil((client:send(message("x\r\n"))))
@@ -214,8 +221,10 @@ describe("client", function()
 
   it("C002 falls back to HELO when EHLO is not known", function()
     for _, refusal in ipairs { "500 what", "502 5.5.1 what", "554 no" } do
-      local server <close> = peer.start(peer.script("S 220 old", "C EHLO", "S " .. refusal, "C HELO",
-        "S 250 old", "C MAIL FROM:<ada@a.example>", "S 250 ok", "* RCPT", "C DATA", "S 354 go", "BODY",
+      local server <close> = peer.start(peer.script("S 220 old", "C EHLO", "S " .. refusal,
+        "C HELO",
+        "S 250 old", "C MAIL FROM:<ada@a.example>", "S 250 ok", "* RCPT", "C DATA", "S 354 go",
+          "BODY",
         "S 250 ok", "C QUIT", "S 221 bye"))
       local receipt = assert(smtp.send(server.url, message("x\r\n")))
       assert.is_false(receipt.used.pipelining)
@@ -225,22 +234,27 @@ describe("client", function()
   end)
 
   it("C002 does not fall back after a 4xx, and tells a refused HELO", function()
-    local server <close> = peer.start(peer.script("S 220 mx", "C EHLO", "S 451 later", "C QUIT", "S 221 bye"))
+    local server <close> = peer.start(peer.script("S 220 mx", "C EHLO", "S 451 later", "C QUIT",
+      "S 221 bye"))
     local client, err = smtp.connect(server.url)
     assert.is_nil(client)
     assert.same({ "rejected", "ehlo", 451, true }, { err.kind, err.stage, err.code, err.temporary })
     assert.is_nil(server:done())
-    local other <close> = peer.start(peer.script("S 220 mx", "C EHLO", "S 500 what", "C HELO", "S 550 no",
+    local other <close> = peer.start(peer.script("S 220 mx", "C EHLO", "S 500 what", "C HELO",
+      "S 550 no",
       "C QUIT", "S 221 bye"))
     client, err = smtp.connect(other.url)
     assert.is_nil(client)
-    assert.same({ "rejected", "ehlo", 550, false }, { err.kind, err.stage, err.code, err.temporary })
+    assert.same({ "rejected", "ehlo", 550, false }, { err.kind, err.stage, err.code,
+      err.temporary })
     assert.is_nil(other:done())
   end)
 
   it("C017 does not mind how QUIT ends", function()
-    for _, steps in ipairs { { "S 500 what" }, { "CLOSE" }, { "ABORT" }, { "S 421 bye" }, { "S garbage" } } do
-      local server <close> = peer.start(peer.script(peer.hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go",
+    for _, steps in ipairs { { "S 500 what" }, { "CLOSE" }, { "ABORT" }, { "S 421 bye" },
+      { "S garbage" } } do
+      local server <close> = peer.start(peer.script(peer.hello(), "* MAIL", "* RCPT", "C DATA",
+        "S 354 go",
         "BODY", "S 250 kept", "C QUIT", steps))
       assert.equal("kept", assert(smtp.send(server.url, message("x\r\n"))).text)
     end
@@ -249,7 +263,7 @@ describe("client", function()
   it("waits for QUIT's reply a short time only", function()
     local server <close> = peer.start(peer.script(peer.hello(), "C QUIT", "STOP"))
     local client = assert(smtp.connect { url = server.url, timeout = { quit = 0.05 } })
-    assert.equal(2, smtp.connect and require("smtp.target").parse("t", "x").timeout.quit)
+    assert.equal(2, require("smtp.target").parse("t", "x").timeout.quit)
     assert.equal(2, require("smtp.target").parse("t", { url = "x", timeout = 60 }).timeout.quit)
     local since = loop.now()
     local reply, err = client:quit()
@@ -264,7 +278,8 @@ describe("client", function()
     local client = assert(smtp.connect(url))
     client:close()
     client:close()
-    for _, name in ipairs { "noop", "vrfy", "reset", "mail", "rcpt", "data", "send", "quit", "command" } do
+    for _, name in ipairs { "noop", "vrfy", "reset", "mail", "rcpt", "data", "send", "quit",
+      "command" } do
       assert.error_matches(function() client[name](client, "x", {}) end, "client is closed")
     end
     assert.is_false(client:usable())

@@ -6,7 +6,8 @@ describe("error", function()
   it("is a sentence with its context", function()
     for expected, fields in pairs {
       ["closed"] = { kind = "closed" },
-      ["rcpt <a@b> at mx:25: 550 5.1.1 gone"] = { kind = "rejected", stage = "rcpt", address = "a@b",
+      ["rcpt <a@b> at mx:25: 550 5.1.1 gone"] = { kind = "rejected", stage = "rcpt", address =
+        "a@b",
         peer = "mx:25", code = 550, enhanced = "5.1.1", text = "gone" },
       ["greeting at mx:25: what: 554 no (try 587)"] = { kind = "rejected", stage = "greeting",
         peer = "mx:25", message = "what", code = 554, text = "no", hint = "try 587" },

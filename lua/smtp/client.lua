@@ -7,6 +7,7 @@ local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
+local outgoing = require("smtp.message").outgoing
 local source = require "smtp.source"
 local target_of = require "smtp.target"
 local transaction = require "smtp.transaction"
@@ -253,9 +254,8 @@ local function start(self, socket)
   return ok, err
 end
 
---- Connects and returns after greeting and EHLO; see `smtp.connect`.
-local function connect(given)
-  local target = target_of.parse("connect", given)
+-- Connects to a target that was parsed, and returns after greeting and EHLO.
+local function open(target)
   local self = setmetatable({
     target = target, capabilities = {}, _transcript = transcript.new(target.trace),
   }, Client)
@@ -270,6 +270,13 @@ local function connect(given)
     return nil, err
   end
   return self
+end
+
+--- See `smtp.connect`.
+local function connect(given)
+  local target, err = target_of.parse("connect", given)
+  if not target then return nil, err end
+  return open(target)
 end
 
 -- ---- what users call ----------------------------------------------------
@@ -325,8 +332,33 @@ local SEND_OPTIONS = { deadline = "seconds", progress = "function" }
 --- A whole transaction; `opts` are `deadline` and `progress`.
 function Client:send(message, opts)
   self:_check()
-  opts = options.check("send", opts or {}, SEND_OPTIONS)
-  return self:_within(opts.deadline, transaction.send, message, opts)
+  options.check("send", opts or {}, SEND_OPTIONS)
+  local out, err = outgoing(message)
+  if not out then
+    err.peer = self.target.name
+    return nil, err
+  end
+  return self:_within(opts and opts.deadline, transaction.send, out, opts or {})
+end
+
+--- See `smtp.send`: what can be known to be wrong is told before connecting.
+local function send(given, message, opts)
+  local since = core.now()
+  options.check("send", opts or {}, SEND_OPTIONS)
+  local target, err = target_of.parse("send", given)
+  if not target then return nil, err end
+  local out
+  out, err = outgoing(message)
+  if not out then return nil, err end
+  local deadline = math.min(target.deadline or math.huge, opts and opts.deadline or math.huge)
+  target.deadline = deadline < math.huge and deadline or nil
+  local self <close>, why = open(target)
+  if not self then return nil, why end
+  local left = target.deadline and math.max(since + deadline - core.now(), 0)
+  local receipt
+  receipt, err = self:_within(left, transaction.send, out, opts or {})
+  if self:usable() then self:quit() end
+  return receipt, err
 end
 
 --- QUIT, at most two seconds for its reply, then close.
@@ -364,4 +396,4 @@ end
 
 Client.__close = Client.close
 
-return { connect = connect }
+return { connect = connect, send = send }

@@ -218,13 +218,13 @@ end
 --- Connects; nothing is read or written. See `smtp.dialogue`.
 local function connect(given, opts)
   opts = options.check("dialogue", opts or {}, SPEC)
-  local target = target_of.parse("dialogue", given)
+  local target, err = target_of.parse("dialogue", given)
+  if not target then return nil, err end
   target.local_address = opts.local_address or target.local_address
   local self = setmetatable({
     target = target, timeout = opts.timeout or DEFAULT_TIMEOUT, _replies = core.replies(),
     _transcript = transcript.new(opts.trace or target.trace),
   }, Dialogue)
-  local err
   self._socket, err = transport.open(target)
   if not self._socket then return nil, err end
   return self

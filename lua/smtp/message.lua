@@ -38,8 +38,10 @@ function M.outgoing(message)
   if not envelope then
     error("send: composing a message is not built yet: give envelope and raw", 3)
   end
-  local from = address.mailbox(envelope.from or "")
-  if not from then return invalid("the sender is no address") end
+  local from = address.mailbox(envelope.from)
+  if not from then
+    return invalid('the envelope has no sender, or one that is no address; "" is the null sender')
+  end
   local ok, why, kind = address.check(from)
   if not ok then return invalid("sender: " .. why, from, kind) end
   local to, err = recipients(envelope.to)

@@ -2,6 +2,7 @@
 --- Where a client goes and how: a URL, a bare `host:port`, or a table, made into
 -- one table with every field filled in. See types/smtp/target.d.lua.
 -- Internal: users give it as a table or a URL.
+local errors = require "smtp.error"
 local options = require "smtp.options"
 
 local M = {}
@@ -90,8 +91,8 @@ local function place_name(host, port)
   return host .. ":" .. port
 end
 
---- Makes the full target of what the user gave; raises on misuse. What cannot
--- be said of a URL is an error too, without its password in the text.
+--- Makes the full target of what the user gave; raises on misuse. A URL often
+-- comes from outside, so a bad one is nil and an error, without its password.
 function M.parse(what, given)
   if type(given) == "string" then given = { url = given } end
   options.check(what, given, SPEC)
@@ -100,7 +101,14 @@ function M.parse(what, given)
   for key, value in pairs(given) do target[key] = value end
   if given.url then
     local ok, why = parse_url(given.url, target)
-    if not ok then error(("%s: bad target URL: %s"):format(what, why), 3) end
+    local port = target.port
+    if ok and port ~= given.port and (port < 1 or port > 65535) then
+      ok, why = nil, "the port must be 1 to 65535"
+    end
+    if not ok then
+      return nil, errors.new { kind = "invalid", message = "bad target URL: " .. why,
+        outcome = "not_sent" }
+    end
   end
   if not target.host and not target.path then
     error(what .. ": the target needs a url, a host or a path", 3)

@@ -6,7 +6,6 @@ local address = require "smtp.address"
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local options = require "smtp.options"
-local outgoing = require "smtp.message"
 
 local M = {}
 
@@ -341,16 +340,10 @@ local function prepare(client, message)
   return mail_params(client, source.size, eightbit and "8BITMIME" or nil)
 end
 
---- Sends `message`; see types/smtp/client.d.lua.
-function M.send(client, message, opts)
-  local out, err = outgoing.outgoing(message)
-  if not out then
-    err.peer = client.target.name
-    return nil, err
-  end
+--- Sends what `message.outgoing` made; see types/smtp/client.d.lua.
+function M.send(client, out, opts)
   client._outcome = "not_sent"
-  local params
-  params, err = prepare(client, out)
+  local params, err = prepare(client, out)
   if not params then return nil, err end
   local self = setmetatable({
     client = client, from = out.from, to = out.to, answered = 0, accepted = {}, rejected = {},
