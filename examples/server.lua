@@ -62,8 +62,7 @@ local function say(...)
   print((string.format(...):gsub("[%c\127-\255]", "?")))
 end
 
--- What cannot be an address to listen at raises; what cannot be bound is returned.
-local ok, server, err = pcall(smtp.server, {
+local server, err = smtp.server {
   listen = options["--listen"],
   hostname = options["--hostname"],
   on_helo = function(_, name)
@@ -86,9 +85,9 @@ local ok, server, err = pcall(smtp.server, {
   on_event = function(event)
     if event.type == "error" then say("error at %s: %s", event.stage, event.error) end
   end,
-})
-if not ok then usage((server:gsub("^%S+:%d+: ", ""))) end
+}
 if not server then
+  if err.kind == "invalid" then usage(tostring(err)) end
   io.stderr:write("server: ", tostring(err), "\n")
   os.exit(1)
 end

@@ -180,23 +180,6 @@ describe("client's content", function()
     assert.same({ 5, 5 }, seen)
   end)
 
-  it("needs no more memory than a chunk", function()
-    local chunk, n = ("x"):rep(1022) .. "\r\n", 0
-    local server <close> = assert(smtp.server { listen = "127.0.0.1:0",
-      on_message = function(_, m)
-        for _ in m:chunks() do end -- luacheck: ignore
-        return true
-      end })
-    collectgarbage()
-    local before, most = collectgarbage("count"), 0
-    assert(smtp.send("127.0.0.1:" .. server.port, message(function()
-      n = n + 1
-      most = math.max(most, collectgarbage("count"))
-      return n <= 16000 and chunk or nil
-    end)))
-    assert.is_true(most - before < 4096, ("%.0f KiB more"):format(most - before))
-  end)
-
   for name, raw in pairs {
     ["a function that raises"] = function() error("disk on fire") end,
     ["a function that gives a number"] = function() return 5 end,

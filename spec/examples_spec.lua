@@ -246,7 +246,7 @@ describe("examples", function()
       { "server", { "--helo" }, "--helo needs a value" },
       { "server", { "--fast", "mail" }, "unknown option --fast" },
       { "server", { "mail", "more" }, "one Maildir is enough" },
-      { "server", { "--listen", "nonsense", "mail" }, 'bad listen address "nonsense"' },
+      { "server", { "--listen", "nonsense", "mail" }, "listen at nonsense: an address" },
       { "dialogue", {}, "a target is needed" },
       { "dialogue", { "a", "b", "c", "d" }, "too many arguments" },
       { "dialogue", { "-x" }, "unknown option -x" },

@@ -62,8 +62,16 @@ describe("the options of smtp.server", function()
     misuse({ listen = "127.0.0.1:0" }, "on_message is required")
     misuse({ on_message = take }, "listen is required")
     misuse(with { listen = {} }, "listen needs")
-    misuse(with { listen = "127.0.0.1" }, "bad listen address")
-    misuse(with { listen = "127.0.0.1:65536" }, "bad listen address")
+  end)
+
+  it("that are no address to listen at are an error", function()
+    for _, place in ipairs { "127.0.0.1", "127.0.0.1:65536", "unix:relative", "", ":x" } do
+      local server, err = smtp.server(with { listen = { "127.0.0.1:0", place } })
+      assert.is_nil(server)
+      assert.equal("invalid", err.kind)
+      assert.equal("listen", err.stage)
+      assert.equal(place, err.peer)
+    end
   end)
 
   it("for what is not built yet raise", function()

@@ -111,6 +111,16 @@ end
 
 -- ---- listeners ----------------------------------------------------------
 
+local function place_name(place)
+  if type(place) == "string" then return place end
+  return place.path or place.fd and "fd " .. place.fd or place.host .. ":" .. place.port
+end
+
+local function listen_error(kind, place, why, errname)
+  return nil, errors.new { kind = kind, stage = "listen", peer = place_name(place), message = why,
+    cause = errname, temporary = false }
+end
+
 -- "host:port", "[::1]:25", "*:25", "unix:/path" or a table of one place.
 local function parse_place(place)
   if type(place) == "table" then return place end
@@ -118,17 +128,12 @@ local function parse_place(place)
   if path then return { path = path } end
   local host, port = place:match("^%[(.+)%]:(%d+)$")
   if not host then host, port = place:match("^([^:]*):(%d+)$") end
-  if not host then error(("server: bad listen address %q"):format(place), 4) end
-  if host == "*" or host == "" then host = "0.0.0.0" end
   port = math.tointeger(port)
-  if port > 65535 then error(("server: bad listen address %q"):format(place), 4) end
+  if not host or port > 65535 then
+    return listen_error("invalid", place, "an address to listen at is host:port or unix:/path")
+  end
+  if host == "*" or host == "" then host = "0.0.0.0" end
   return { host = host, port = port }
-end
-
-local function listen_error(place, why, errname)
-  local name = place.path or place.fd and "fd " .. place.fd or place.host .. ":" .. place.port
-  return nil, errors.new { kind = "system", stage = "listen", peer = name, message = why,
-    cause = errname, temporary = false }
 end
 
 -- A name is looked up; the first address is taken.
@@ -147,11 +152,11 @@ end
 
 local function open(place)
   local at, why = numeric(place)
-  if not at then return listen_error(place, why) end
+  if not at then return listen_error("system", place, why) end
   local socket, message, errname = core.listen {
     host = at.host, port = at.port, path = at.path, fd = at.fd, backlog = at.backlog,
   }
-  if not socket then return listen_error(place, message, errname) end
+  if not socket then return listen_error("system", place, message, errname) end
   return socket
 end
 
@@ -161,8 +166,10 @@ end
 
 local function open_all(self, listen, on_rcpt)
   for _, place in ipairs(is_place(listen) and { listen } or listen) do
-    place = parse_place(place)
-    local socket, err = open(place)
+    local parsed, err = parse_place(place)
+    if not parsed then return nil, err end
+    local socket
+    socket, err = open(parsed)
     if not socket then return nil, err end
     self.listeners[#self.listeners + 1] = socket
     local address, port = socket:name()

@@ -34,7 +34,8 @@ function server:shutdown(grace) end
 ---@return { connections: integer, accepted: integer, messages: integer } counts connections now; connections accepted and messages taken since the start
 function server:stats() end
 
---- An unknown key raises. `lmtp`, `tls`, `auth`, `on_auth`, `proxy` and `xclient` raise
+--- An unknown key raises; an address that is none or cannot be bound is an error with
+--- `stage = "listen"`. `lmtp`, `tls`, `auth`, `on_auth`, `proxy` and `xclient` raise
 --- that they are not built yet. A step without a handler is accepted.
 ---@class smtp.server_options
 ---@field listen string|smtp.place|(string|smtp.place)[] `"127.0.0.1:2525"`, `"[::1]:2525"`, `"*:25"` (every IPv4 address), `"unix:/path"`; port 0 is any that is free

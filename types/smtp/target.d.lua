@@ -15,9 +15,9 @@
 --- **Traffic that leaves the machine must be encrypted unless you say `tls = "none"`.**
 --- Whether a server is on this machine is judged by the address that was reached.
 
---- An unknown key raises. `auth`, `ca`, `verify`, `cert`, `key`, `sni`, `dane`, `proxy`,
---- `dkim`, `extensions` and `lmtp`, and credentials or `lmtp:` in a URL, raise that
---- they are not built yet.
+--- An unknown key raises; a URL that is none is `kind = "invalid"`. `auth`, `ca`,
+--- `verify`, `cert`, `key`, `sni`, `dane`, `proxy`, `dkim`, `extensions` and `lmtp`, and
+--- credentials or `lmtp:` in a URL, raise that they are not built yet.
 ---@class smtp.target
 ---@field url? string as above; or give `host` or `path`
 ---@field host? string a name or an address
