@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** job.c: a queue, one lock, and up to SMTP_JOB_THREADS threads that are made
-** when there is work and none of them is free. The lock also guards the
-** references and the state of every job: it is held for a few instructions,
-** and jobs are rare.
+** job.c: a queue for each lane, one lock, and up to SMTP_JOB_THREADS threads a
+** lane that are made when there is work and none of them is free. The lock
+** also guards the references and the state of every job: it is held for a few
+** instructions, and jobs are rare.
 */
 #include "feature.h"
 
@@ -26,10 +26,17 @@ struct smtp_job {
   bool done;
 };
 
+typedef struct lane {
+  pthread_cond_t more;
+  smtp_job *head, *tail;
+  int threads, idle, waiting; /* waiting: the length of the queue */
+} lane;
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
-static smtp_job *head, *tail;
-static int threads, idle, waiting; /* waiting: the length of the queue */
+static lane lanes[] = {
+    [SMTP_JOB_LOOKUP] = {.more = PTHREAD_COND_INITIALIZER},
+    [SMTP_JOB_FILE] = {.more = PTHREAD_COND_INITIALIZER},
+};
 
 static void beforefork(void) {
   pthread_mutex_lock(&lock);
@@ -41,9 +48,11 @@ static void inparent(void) {
 
 /* The child has no helper, and what was queued is the parent's to do. */
 static void inchild(void) {
-  head = tail = NULL;
-  threads = idle = waiting = 0;
-  pthread_cond_init(&more, NULL);
+  size_t i;
+  for (i = 0; i < sizeof lanes / sizeof *lanes; i++) {
+    lanes[i] = (lane){0};
+    pthread_cond_init(&lanes[i].more, NULL);
+  }
   pthread_mutex_unlock(&lock);
 }
 
@@ -63,26 +72,27 @@ static void unref(smtp_job *job) {
   free(job);
 }
 
-static smtp_job *takejob(void) {
+static smtp_job *takejob(lane *l) {
   smtp_job *job;
-  idle++;
-  while (!head) pthread_cond_wait(&more, &lock);
-  idle--;
-  job = head;
-  head = job->next;
-  if (!head) tail = NULL;
-  waiting--;
+  l->idle++;
+  while (!l->head) pthread_cond_wait(&l->more, &lock);
+  l->idle--;
+  job = l->head;
+  l->head = job->next;
+  if (!l->head) l->tail = NULL;
+  l->waiting--;
   return job;
 }
 
-static void *helper(void *unused) {
-  (void)unused;
+static void *helper(void *arg) {
   for (;;) {
     smtp_job *job;
+    bool wanted;
     pthread_mutex_lock(&lock);
-    job = takejob();
+    job = takejob(arg);
+    wanted = job->refs > 1;
     pthread_mutex_unlock(&lock);
-    job->run(job->data);
+    if (wanted) job->run(job->data);
     pthread_mutex_lock(&lock);
     job->done = true;
     if (job->refs > 1) smtp_wake_signal(&job->wake);
@@ -92,7 +102,7 @@ static void *helper(void *unused) {
 }
 
 /* A thread inherits the mask of its maker: signals are the program's. */
-static int makethread(void) {
+static int makethread(lane *l) {
   sigset_t all, old;
   pthread_attr_t attr;
   pthread_t thread;
@@ -101,7 +111,7 @@ static int makethread(void) {
   pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
-  error = pthread_create(&thread, &attr, helper, NULL);
+  error = pthread_create(&thread, &attr, helper, l);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   pthread_attr_destroy(&attr);
   return error;
@@ -130,32 +140,33 @@ static void freejob(smtp_job *job) {
 }
 
 /* The lock is held. */
-static void enqueue(smtp_job *job) {
+static void enqueue(lane *l, smtp_job *job) {
   job->refs++;
-  if (tail)
-    tail->next = job;
+  if (l->tail)
+    l->tail->next = job;
   else
-    head = job;
-  tail = job;
-  waiting++;
-  pthread_cond_signal(&more);
+    l->head = job;
+  l->tail = job;
+  l->waiting++;
+  pthread_cond_signal(&l->more);
 }
 
-smtp_job *smtp_job_start(void (*run)(void *data), void (*destroy)(void *data),
-                         void *data) {
+smtp_job *smtp_job_start(smtp_job_lane where, void (*run)(void *data),
+                         void (*destroy)(void *data), void *data) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
+  lane *l = &lanes[where];
   smtp_job *job;
   bool queued;
   int error = 0;
   pthread_once(&once, prepare);
   if (!(job = newjob(run, destroy, data))) return NULL;
   pthread_mutex_lock(&lock);
-  if (waiting >= idle && threads < SMTP_JOB_THREADS) {
-    error = makethread();
-    if (!error) threads++;
+  if (l->waiting >= l->idle && l->threads < SMTP_JOB_THREADS) {
+    error = makethread(l);
+    if (!error) l->threads++;
   }
-  queued = threads > 0; /* fewer threads than wished will also do */
-  if (queued) enqueue(job);
+  queued = l->threads > 0; /* fewer threads than wished will also do */
+  if (queued) enqueue(l, job);
   pthread_mutex_unlock(&lock);
   if (queued) return job;
   freejob(job);

@@ -18,16 +18,20 @@
 
 #include <stdbool.h>
 
+/* Threads of a lane, at most. */
 #define SMTP_JOB_THREADS 4
 
 typedef struct smtp_job smtp_job;
+
+/* A name server that does not answer must not keep files waiting. */
+typedef enum { SMTP_JOB_LOOKUP, SMTP_JOB_FILE } smtp_job_lane;
 
 /*
 ** Starts run(data) in a helper thread. NULL and errno on failure, and then
 ** data still is the caller's; else it belongs to the job, which calls
 ** destroy(data) once, in the caller's thread or in a helper.
 */
-SMTP_FUNC smtp_job *smtp_job_start(void (*run)(void *data),
+SMTP_FUNC smtp_job *smtp_job_start(smtp_job_lane lane, void (*run)(void *data),
                                    void (*destroy)(void *data), void *data);
 
 /* A job that is done from the start; otherwise as smtp_job_start. */
@@ -40,7 +44,8 @@ SMTP_FUNC int smtp_job_fd(const smtp_job *job);
 SMTP_FUNC bool smtp_job_done(smtp_job *job);
 SMTP_FUNC void *smtp_job_data(smtp_job *job);
 
-/* Lets go of it, done or not; a job that runs is run to its end. */
+/* Lets go of it, done or not. A job that runs is run to its end, one that has
+** not begun never is. */
 SMTP_FUNC void smtp_job_release(smtp_job *job);
 
 #endif

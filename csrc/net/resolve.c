@@ -96,7 +96,7 @@ smtp_job *smtp_resolve_start(smtp_slice host, unsigned port) {
     job = smtp_job_finished(destroy, l);
   } else {
     memcpy(l->host, host.p, host.n); /* the block was cleared: terminated */
-    job = smtp_job_start(run, destroy, l);
+    job = smtp_job_start(SMTP_JOB_LOOKUP, run, destroy, l);
   }
   if (job) return job;
   error = errno;

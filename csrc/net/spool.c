@@ -223,7 +223,7 @@ smtp_job *smtp_spool_commit(smtp_spool *s, smtp_slice target, bool overwrite) {
   free(s->target);
   if (!(s->target = copypath(target))) return NULL;
   s->overwrite = overwrite;
-  job = smtp_job_start(run, destroy, s);
+  job = smtp_job_start(SMTP_JOB_FILE, run, destroy, s);
   return job;
 }
 

@@ -90,7 +90,7 @@ describe("smtp.core jobs", function()
       .. "csrc/net/pin.c csrc/net/poller.c csrc/net/poller_epoll.c csrc/net/poller_kqueue.c "
       .. "csrc/net/poller_poll.c csrc/net/resolve.c csrc/net/socket.c csrc/net/spool.c "
       .. "csrc/net/wake.c"
-    local checks = { "exit-while-blocked", "signals", "many", "release-first", "fork-job",
+    local checks = { "exit-while-blocked", "lanes", "signals", "many", "release-first", "fork-job",
       "fork-poller", "fork-spool", "wake" }
 
     -- As this system has it, and as one with nothing but POSIX would.

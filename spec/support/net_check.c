@@ -63,10 +63,34 @@ static void exitwhileblocked(void) {
   int i;
   REQUIRE(smtp_wake_init(&started) == 0);
   for (i = 0; i < 2 * SMTP_JOB_THREADS; i++)
-    REQUIRE(smtp_job_start(block, nothing, &started));
+    REQUIRE(smtp_job_start(SMTP_JOB_FILE, block, nothing, &started));
   p.fd = started.fd;
   p.events = POLLIN;
   REQUIRE(poll(&p, 1, 20000) == 1);
+  exit(0);
+}
+
+static void forbidden(void *data) {
+  (void)data;
+  abort();
+}
+
+static void runone(void);
+
+/* Look-ups that hang: files go on, and what nobody wants is never begun. */
+static void lanes(void) {
+  smtp_wake started;
+  int i;
+  REQUIRE(smtp_wake_init(&started) == 0);
+  for (i = 0; i < 2 * SMTP_JOB_THREADS; i++)
+    REQUIRE(smtp_job_start(SMTP_JOB_LOOKUP, block, nothing, &started));
+  for (i = 0; i < 50; i++) {
+    smtp_job *job =
+        smtp_job_start(SMTP_JOB_LOOKUP, forbidden, nothing, &started);
+    REQUIRE(job);
+    smtp_job_release(job);
+  }
+  runone();
   exit(0);
 }
 
@@ -76,7 +100,7 @@ static void readmask(void *data) {
 
 static void signals(void) {
   static sigset_t mask, own;
-  smtp_job *job = smtp_job_start(readmask, nothing, &mask);
+  smtp_job *job = smtp_job_start(SMTP_JOB_FILE, readmask, nothing, &mask);
   REQUIRE(job);
   await(job);
   REQUIRE(sigismember(&mask, SIGINT) && sigismember(&mask, SIGALRM) &&
@@ -104,7 +128,7 @@ static void many(void) {
       number *n = calloc(1, sizeof *n);
       REQUIRE(n);
       n->in = i;
-      REQUIRE((jobs[i] = smtp_job_start(square, free, n)));
+      REQUIRE((jobs[i] = smtp_job_start(SMTP_JOB_FILE, square, free, n)));
     }
     for (i = 0; i < WIDTH; i++) {
       await(jobs[i]);
@@ -128,7 +152,7 @@ static void releasefirst(void) {
   for (i = 0; i < 200; i++) {
     struct pollfd p;
     number *n = calloc(1, sizeof *n);
-    smtp_job *job = smtp_job_start(square, tell, n);
+    smtp_job *job = smtp_job_start(SMTP_JOB_FILE, square, tell, n);
     REQUIRE(job);
     smtp_job_release(job);
     p.fd = destroyed.fd;
@@ -144,7 +168,7 @@ static void runone(void) {
   number *n = calloc(1, sizeof *n);
   smtp_job *job;
   n->in = 7;
-  REQUIRE((job = smtp_job_start(square, free, n)));
+  REQUIRE((job = smtp_job_start(SMTP_JOB_FILE, square, free, n)));
   await(job);
   REQUIRE(n->out == 49);
   smtp_job_release(job);
@@ -155,7 +179,7 @@ static void forkjob(void) {
   runone();
   for (i = 0; i < 50; i++) {
     number *n = calloc(1, sizeof *n);
-    smtp_job *job = smtp_job_start(square, free, n);
+    smtp_job *job = smtp_job_start(SMTP_JOB_FILE, square, free, n);
     pid_t child;
     REQUIRE(job);
     REQUIRE((child = fork()) >= 0);
@@ -247,6 +271,7 @@ int main(int argc, char **argv) {
     const char *name;
     void (*run)(void);
   } checks[] = {{"exit-while-blocked", exitwhileblocked},
+                {"lanes", lanes},
                 {"signals", signals},
                 {"many", many},
                 {"release-first", releasefirst},
