@@ -146,7 +146,7 @@ describe("message", function()
     assert.equal("250 2.0.0 took 2000000", peer:content((("x"):rep(998) .. "\r\n"):rep(2000)))
   end)
 
-  it("knows its envelope, its id and a Received field", function()
+  it("C022 knows its envelope, its id and a Received field", function()
     local got = collect("x\r\n", function(m)
       return { m.sender.address, m.recipients[1].address, m.envelope.from, m.envelope.to[1],
         m:received(), m.id, m:return_path() }
@@ -158,6 +158,23 @@ describe("message", function()
       "\tby mx%.example with ESMTP id " .. id .. "\r\n\tfor <charles@example%.com>;\r\n" ..
       "\t%a%a%a, %d+ %a%a%a %d%d%d%d %d%d:%d%d:%d%d %+0000\r\n$", got[5])
     assert.equal("Return-Path: <ada@code.energy>\r\n", got[7])
+  end)
+
+  it("C022 has a Received field that names no recipient of several", function()
+    local field
+    local server <close> = serve.start { on_message = function(_, m)
+      field = m:received()
+      return m:read() ~= nil
+    end }
+    local peer <close> = serve.peer(server)
+    peer:reply()
+    peer:cmd("HELO client.code.energy")
+    peer:cmd("MAIL FROM:<ada@code.energy>")
+    peer:cmd("RCPT TO:<charles@example.com>")
+    peer:cmd("RCPT TO:<secret@example.com>")
+    peer:cmd("DATA")
+    assert.equal(TAKEN, peer:content("x\r\n"))
+    assert.matches("\r\n\tby mx%.example with SMTP id [^\r\n]+;\r\n\t%a%a%a, [^\r\n]+\r\n$", field)
   end)
 
   it("flags 8-bit content", function()

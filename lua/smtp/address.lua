@@ -2,6 +2,7 @@
 --- Mail addresses: `"Ada <ada@code.energy>"`, `"ada@code.energy"`, or a table
 -- `{ address =, name = }`. The grammar of the mailbox itself is the core's.
 local core = require "smtp.core"
+local errors = require "smtp.error"
 
 local M = {}
 
@@ -13,11 +14,13 @@ function M.mailbox(value)
   return value:match("^[^<>\r\n\0]*<([^<>]*)>[ \t]*$") or value
 end
 
---- Parses one address. Gives `{ address, user, domain, name }`, or nil.
+--- Parses one address. Gives `{ address, user, domain, name }`, or nil and an error.
 function M.parse(text)
   if type(text) ~= "string" then error("address.parse: a string is needed", 2) end
   local path = core.path(M.mailbox(text), true)
-  if not path or path.address == "" then return nil end
+  if not path or path.address == "" then
+    return nil, errors.new { kind = "invalid", message = "not a mail address", address = text }
+  end
   local name = text:match("^%s*(.-)%s*<[^<>]*>%s*$")
   local quoted = name and name:match('^"(.*)"$')
   if quoted then name = quoted:gsub("\\(.)", "%1") end

@@ -283,9 +283,14 @@ end
 
 local MANAGED = { DATA = true, BDAT = true, STARTTLS = true, AUTH = true }
 
+local function need_text(method, value)
+  if type(value) ~= "string" then error(method .. ": a string is needed", 3) end
+end
+
 --- Sends a command line and gives its reply, whatever its code.
 function Client:command(line)
   self:_check()
+  need_text("command", line)
   local name, args = line:match("^(%S+) ?(.*)$")
   if not name then name, args = line, "" end
   if MANAGED[name:upper()] then
@@ -298,7 +303,11 @@ end
 
 function Client:noop() self:_check() return self:_ask("command", "NOOP") end
 
-function Client:vrfy(text) self:_check() return self:_ask("command", "VRFY", text) end
+function Client:vrfy(text)
+  self:_check()
+  need_text("vrfy", text)
+  return self:_ask("command", "VRFY", text)
+end
 
 --- RSET: a transaction that was begun is dropped.
 function Client:reset()

@@ -6,8 +6,15 @@ local M = {}
 -- The level of `error` at which the caller of the public function stands.
 local LEVEL = 4
 
+-- A value that is short is shown; a longer one may be anything.
+local function shown(value)
+  local text = type(value) == "string" and ("%q"):format(value) or tostring(value)
+  local plain = type(value) ~= "table" and type(value) ~= "function" and #text <= 40
+  return plain and text or "a " .. type(value)
+end
+
 local function fail(what, key, expected, value)
-  error(("%s: %s must be %s, not %s"):format(what, key, expected, type(value)), LEVEL + 2)
+  error(("%s: %s must be %s, not %s"):format(what, key, expected, shown(value)), LEVEL + 2)
 end
 
 local UNITS = { [""] = 1, K = 1024, M = 1024 ^ 2, G = 1024 ^ 3 }

@@ -9,7 +9,8 @@ local address = {}
 
 --- Parses one address: `"ada@code.energy"` or `"Ada <ada@code.energy>"`.
 ---@param text string
----@return smtp.path? path with `name` if there was one; nil if it is no address
+---@return smtp.path? path with `name` if there was one
+---@return smtp.error? err `kind = "invalid"` if it is no address
 function address.parse(text) end
 
 --- Takes the mailbox out of what is written as sender or recipient, without a look
