@@ -66,6 +66,21 @@ describe("timers", function()
     assert.equal(live, heap:due(6000000))
   end)
 
+  it("do not grow with deadlines that moved ahead", function()
+    local heap, live = timers.new(), {}
+    for i = 1, 10000 do
+      local task = at(heap, 1000000 + i)
+      at(heap, 500000 + i, task)
+      at(heap, 400000, task)
+      heap:drop(task)
+      at(heap, 400000 - i, live)
+    end
+    assert.is_true(heap.n < 200, heap.n)
+    assert.equal(live, heap:due(6000000))
+    assert.is_nil(heap:due(6000000))
+    assert.equal(0, heap.dead)
+  end)
+
   it("keep their order through thousands of random changes", function()
     local seed = 42
     local function random(n)

@@ -9,7 +9,8 @@
 local M = {}
 M.__index = M
 
--- Entries of dead tasks are swept out when there are more of them than live ones.
+-- Dead entries, of tasks that ended or have an earlier one by now, are swept out
+-- when there are more of them than of live ones.
 local SWEEP = 64
 
 function M.new()
@@ -57,13 +58,6 @@ local function pop(h)
   if n > 2 then down(h, 1) end
 end
 
---- Sees to it that `task`, whose deadline was just set, is woken in time.
-function M:arm(task)
-  if not task.entry or task.deadline < task.entry then
-    push(self, task.deadline, task)
-  end
-end
-
 local function sweep(h)
   local times, tasks, kept = {}, {}, 0
   for i = 1, h.n do
@@ -77,12 +71,23 @@ local function sweep(h)
   for i = kept // 2, 1, -1 do down(h, i) end
 end
 
+local function bury(h)
+  h.dead = h.dead + 1
+  if h.dead > SWEEP and h.dead > h.n // 2 then sweep(h) end
+end
+
+--- Sees to it that `task`, whose deadline was just set, is woken in time.
+function M:arm(task)
+  local entry = task.entry
+  if entry and task.deadline >= entry then return end
+  push(self, task.deadline, task)
+  if entry then bury(self) end
+end
+
 --- The task has ended: its entries are dead.
 function M:drop(task)
   task.dead, task.deadline = true, nil
-  if not task.entry then return end
-  self.dead = self.dead + 1
-  if self.dead > SWEEP and self.dead > self.n // 2 then sweep(self) end
+  if task.entry then bury(self) end
 end
 
 --- Gives the next task whose deadline is at or before `now`, or nil.
@@ -90,9 +95,9 @@ function M:due(now)
   while self.n > 0 and self.times[1] <= now do
     local time, task = self.times[1], self.tasks[1]
     pop(self)
-    if task.dead then
+    if task.dead or task.entry ~= time then
       self.dead = self.dead - 1
-    elseif task.entry == time then
+    else
       task.entry = nil
       local deadline = task.deadline
       if deadline and deadline <= now then return task end
