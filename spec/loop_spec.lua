@@ -313,6 +313,60 @@ for _, backend in ipairs { "epoll", "kqueue", "poll" } do
         assert.is_true(loop.now() - since > 0.005)
       end)
 
+      it("lets a pollable go from one to another and back", function()
+        local a <close>, b = pair()
+        local function byte()
+          b:send("x")
+          assert.is_true(loop.wait(a, "r", 5))
+          assert.equal("x", a:recv(10))
+        end
+        byte()
+        loop.spawn(byte)
+        loop.run()
+        byte()
+        loop.forget(a)
+        b:close()
+      end)
+
+      it("lets one read and another write", function()
+        local a <close>, b = pair()
+        local read
+        loop.spawn(function()
+          for _ = 1, 2 do
+            assert.is_true(loop.wait(a, "r", 5))
+            read = a:recv(10)
+            loop.sleep(0.002)
+          end
+        end)
+        loop.step(0)
+        for i = 1, 2 do
+          assert.is_true(loop.wait(a, "w", 5))
+          b:send(tostring(i))
+          assert.is_true(loop.wait(a, "w", 5))
+          loop.sleep(0.01)
+        end
+        loop.run()
+        assert.equal("2", read)
+        loop.forget(a)
+        b:close()
+      end)
+
+      it("lets only one wait for the same", function()
+        local a <close>, b = pair()
+        local got
+        loop.spawn(function() got = loop.wait(a, "r", 5) end)
+        loop.step(0)
+        assert.error_matches(function() loop.wait(a, "rw", 5) end, "another task waits")
+        loop.spawn(function() loop.wait(a, "r", 5) end)
+        local _, why = pcall(loop.run)
+        assert.truthy(tostring(why):find("another task waits", 1, true), why)
+        b:send("x")
+        loop.run()
+        assert.is_true(got)
+        loop.forget(a)
+        b:close()
+      end)
+
       it("makes a task look again", function()
         local a <close>, b = pair()
         local got

@@ -74,11 +74,26 @@ local function unwatch(task)
   task.fd, task.pollable = nil, nil
 end
 
+local function is_taken(watcher, task, fd)
+  return watcher and watcher ~= task and watcher.waiting == fd
+end
+
 local function watch(task, pollable, events)
   unwatch(task)
   local fd, bits = pollable:pollfd(), BITS[events]
-  if bits & READ ~= 0 then readers[fd] = task end
-  if bits & WRITE ~= 0 then writers[fd] = task end
+  if bits & READ ~= 0 and is_taken(readers[fd], task, fd) or
+    bits & WRITE ~= 0 and is_taken(writers[fd], task, fd) then
+    task.deadline = nil
+    error("another task waits for this already: each needs a connection of its own", 0)
+  end
+  if bits & READ ~= 0 then
+    if readers[fd] then unwatch(readers[fd]) end
+    readers[fd] = task
+  end
+  if bits & WRITE ~= 0 then
+    if writers[fd] then unwatch(writers[fd]) end
+    writers[fd] = task
+  end
   task.fd, task.pollable, task.events = fd, pollable, events
   arm(fd, pollable)
 end
@@ -176,8 +191,8 @@ local function dispatch(fd, bits)
   if wanted then return end
   -- One side may have an event that only the other side watches for.
   if reader and reader.waiting == fd or writer and writer.waiting == fd then
-    if not reader or reader.waiting ~= fd then readers[fd] = nil end
-    if not writer or writer.waiting ~= fd then writers[fd] = nil end
+    if reader and reader.waiting ~= fd then unwatch(reader) end
+    if writer and writer.waiting ~= fd then unwatch(writer) end
     arm(fd, owners[fd])
   else
     disarm(fd)

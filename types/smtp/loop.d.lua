@@ -25,7 +25,8 @@ function loop.run() end
 ---@param seconds number
 function loop.sleep(seconds) end
 
---- Waits until a descriptor is ready.
+--- Waits until a descriptor is ready. Raises when another task waits for the same: a
+--- client, say, is for one task at a time.
 ---@param pollable? table|userdata anything with a method `pollfd` that gives a descriptor; nil just waits
 ---@param events? "r"|"w"|"rw"
 ---@param timeout? number seconds; nil: for ever
