@@ -311,4 +311,25 @@ describe("client", function()
     assert.equal("C EHLO me.example", seen[2])
     assert.equal(1, server:stats().messages)
   end)
+
+  it("is for one task at a time", function()
+    local server <close> = assert(smtp.server { listen = "127.0.0.1:0",
+      on_vrfy = function() loop.sleep(0.02) end, on_message = function() return true end })
+    local client <close> = assert(smtp.connect("127.0.0.1:" .. server.port))
+    local reply
+    local function ask() reply = client:vrfy("ada") end
+    loop.spawn(ask)
+    loop.step(0)
+    assert.is_false(client:usable())
+    assert.error_matches(function() client:noop() end, "within another call")
+    while not reply do loop.step() end
+    assert.equal(252, reply.code)
+    assert.equal(250, client:noop().code)
+    local why
+    loop.spawn(function() why = select(2, pcall(ask)) end)
+    loop.step(0)
+    client:close()
+    while not why do loop.step() end
+    assert.truthy(why:find("closed", 1, true), why)
+  end)
 end)

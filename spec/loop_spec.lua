@@ -363,7 +363,11 @@ for _, backend in ipairs { "epoll", "kqueue", "poll" } do
         b:send("x")
         loop.run()
         assert.is_true(got)
-        loop.forget(a)
+        loop.spawn(function() got = loop.wait(a, "r", 5) and "again" end)
+        loop.step(0)
+        loop.forget(a) -- and whoever waits looks again
+        loop.run()
+        assert.equal("again", got)
         b:close()
       end)
 

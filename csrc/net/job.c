@@ -90,7 +90,7 @@ static void *helper(void *arg) {
     bool wanted;
     pthread_mutex_lock(&lock);
     job = takejob(arg);
-    wanted = job->refs > 1;
+    wanted = job->refs > 1 || arg == &lanes[SMTP_JOB_FILE];
     pthread_mutex_unlock(&lock);
     if (wanted) job->run(job->data);
     pthread_mutex_lock(&lock);

@@ -44,8 +44,8 @@ SMTP_FUNC int smtp_job_fd(const smtp_job *job);
 SMTP_FUNC bool smtp_job_done(smtp_job *job);
 SMTP_FUNC void *smtp_job_data(smtp_job *job);
 
-/* Lets go of it, done or not. A job that runs is run to its end, one that has
-** not begun never is. */
+/* Lets go of it, done or not. A job that runs is run to its end; so is one of
+** files that waits, but a look-up that has not begun never is. */
 SMTP_FUNC void smtp_job_release(smtp_job *job);
 
 #endif

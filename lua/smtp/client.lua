@@ -62,6 +62,9 @@ end
 
 function Client:_check()
   if not self._core then error("client is closed", 3) end
+  if self._waiting then -- another task, or one that was ended there: replies would be mixed up
+    error("client is within another call", 3)
+  end
   return self._core
 end
 
@@ -72,7 +75,12 @@ function Client:_wait(events, limit, stage)
   local deadline = self._deadline
   local at = deadline and deadline < limit and deadline or limit
   local left = at - core.now()
-  if left > 0 and loop.wait(self._core, events, left) then return true end
+  if left > 0 then
+    self._waiting = true
+    local ready = loop.wait(self._core, events, left)
+    self._waiting = false
+    if ready then return true end
+  end
   return self:_broken {
     kind = "timeout", stage = stage, outcome = self._outcome,
     message = at == deadline and "the deadline has passed" or "the server did not answer in time",
@@ -391,7 +399,7 @@ end
 
 --- True while commands can be sent.
 function Client:usable()
-  return self._core ~= nil and self._core:usable()
+  return self._core ~= nil and not self._waiting and self._core:usable()
 end
 
 --- Closes without a word; does nothing the second time.

@@ -285,13 +285,22 @@ function M.wait(pollable, events, timeout)
   return value
 end
 
+-- Whoever waits at a handle that goes looks again, and finds it closed.
+local function release(task)
+  if task.waiting == task.fd then
+    task.waiting, task.deadline = nil, nil
+    enqueue(task)
+  end
+  unwatch(task)
+end
+
 --- Lets go of a handle that is about to be closed: call it before the close.
 function M.forget(pollable)
   local fd = pollable:pollfd()
   if owners[fd] ~= pollable then return end
   if armed[fd] then poller:set(fd, 0) end
-  if readers[fd] then unwatch(readers[fd]) end
-  if writers[fd] then unwatch(writers[fd]) end
+  if readers[fd] then release(readers[fd]) end
+  if writers[fd] then release(writers[fd]) end
   armed[fd], owners[fd] = nil, nil
 end
 
