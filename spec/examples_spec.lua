@@ -29,7 +29,7 @@ describe("examples", function()
   -- Starts examples/server.lua; gives it and the place where it listens.
   local function serve(...)
     local server = process.lua({ "examples/server.lua", "--listen", "127.0.0.1:0",
-      "--hostname", "mx.example.com", folder .. "/mail", ... }, { time = 60 })
+      "--hostname", "mx.example.com", folder .. "/mail", ... }, { time = 60, alone = true })
     local place = server:await(function()
       return server:output():match("listening on (127%.0%.0%.1:%d+)\n")
     end)

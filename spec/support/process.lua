@@ -58,7 +58,8 @@ local function slurp(path)
 end
 
 --- Starts a list of words as a command. `options`: `input` (bytes for its
--- standard input), `time` (seconds it may take), `env` (a table). It is ended
+-- standard input), `time` (seconds it may take), `env` (a table), `alone` (a signal
+-- reaches it once, and not its children as well). It is ended
 -- when the variable goes out of scope: local one <close> = process.start { ... }
 function M.start(words, options)
   options = options or {}
@@ -67,11 +68,11 @@ function M.start(words, options)
   local env = { "env" }
   for key, value in pairs(options.env or {}) do env[#env + 1] = key .. "=" .. value end
   local script = ([[%s; export PATH; D=%s
-( timeout -k 2 %d %s %s <"$D/in" >"$D/out" 2>"$D/err" & pid=$!
+( timeout %s -k 2 %d %s %s <"$D/in" >"$D/out" 2>"$D/err" & pid=$!
   echo $pid >"$D/pid.new"; mv "$D/pid.new" "$D/pid"
   wait $pid; echo $? >"$D/status.new"; mv "$D/status.new" "$D/status"
 ) </dev/null >/dev/null 2>&1 &]]):format(
-    PATH, quote(folder), options.time or TIME, command_line(env), command_line(words))
+    PATH, quote(folder), options.alone and "--foreground" or "", options.time or TIME, command_line(env), command_line(words))
   assert(os.execute(script))
   return setmetatable({ folder = folder, name = words[1], time = options.time or TIME }, Process)
 end
