@@ -72,7 +72,8 @@ function M.start(words, options)
   echo $pid >"$D/pid.new"; mv "$D/pid.new" "$D/pid"
   wait $pid; echo $? >"$D/status.new"; mv "$D/status.new" "$D/status"
 ) </dev/null >/dev/null 2>&1 &]]):format(
-    PATH, quote(folder), options.alone and "--foreground" or "", options.time or TIME, command_line(env), command_line(words))
+    PATH, quote(folder), options.alone and "--foreground" or "", options.time or TIME,
+    command_line(env), command_line(words))
   assert(os.execute(script))
   return setmetatable({ folder = folder, name = words[1], time = options.time or TIME }, Process)
 end
