@@ -16,6 +16,10 @@ LUA_INCDIR := $(patsubst -I%,%,$(firstword $(shell for p in lua5.4 lua-5.4 \
   2>/dev/null && break; done)))
 endif
 
+OPENSSL_CFLAGS := $(shell pkg-config --cflags openssl 2>/dev/null)
+OPENSSL_LIBS := $(or $(shell pkg-config --libs openssl 2>/dev/null), \
+  -lssl -lcrypto)
+
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
@@ -29,7 +33,8 @@ export LUA_CPATH = $(B)/?.so;;
 # more in the file that needs it (csrc/net/feature.h).
 C99 = -std=c99 -fPIC -pthread -Wall -Wextra -MMD -MP
 core_FLAGS = $(C99)
-rest_FLAGS = $(C99) -D_POSIX_C_SOURCE=200809L $(addprefix -I,$(LUA_INCDIR))
+rest_FLAGS = $(C99) -D_POSIX_C_SOURCE=200809L $(addprefix -I,$(LUA_INCDIR)) \
+  $(OPENSSL_CFLAGS)
 SHARED = -shared -pthread
 ifeq ($(shell uname -s),Darwin)
 SHARED = -bundle -undefined dynamic_lookup
@@ -47,9 +52,10 @@ all: $(B)/smtp/core.so $(if $(PROBE),$(B)/probe.so)
 
 $(B)/smtp/core.so: $(call object,$(CORE) $(REST))
 $(B)/probe.so: $(call object,$(CORE) $(PROBE))
+$(B)/smtp/core.so: LDLIBS += $(OPENSSL_LIBS)
 $(B)/%.so:
 	@mkdir -p $(@D)
-	$(call say,link)$(CC) $(SHARED) $(LDFLAGS) $^ -o $@
+	$(call say,link)$(CC) $(SHARED) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(call object,$(CORE)): $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)

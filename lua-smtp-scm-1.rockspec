@@ -18,7 +18,9 @@ description = {
 dependencies = {
   "lua >= 5.4, < 5.5",
 }
--- OpenSSL joins as external_dependencies with the first code that calls it.
+external_dependencies = {
+  OPENSSL = { header = "openssl/ssl.h" },
+}
 build = {
   type = "builtin",
   modules = {
@@ -66,7 +68,7 @@ build = {
         "csrc/net/spool.c",
         "csrc/net/wake.c",
       },
-      libraries = { "pthread" },
+      libraries = { "ssl", "crypto", "pthread" },
     },
   },
 }

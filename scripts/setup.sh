@@ -48,6 +48,7 @@ build_() {
   need libc6-dev header stdio.h
   need lua5.4 lua
   need liblua5.4-dev lua_header
+  need libssl-dev header openssl/ssl.h
   lua_header || need pkg-config command_ pkg-config
 }
 test_() {

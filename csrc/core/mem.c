@@ -36,3 +36,8 @@ void *smtp_mem_resize(const smtp_mem *mem, void *p, size_t old, size_t n) {
 void smtp_mem_free(const smtp_mem *mem, void *p, size_t n) {
   if (p != NULL) mem->alloc(mem->ctx, p, n, 0);
 }
+
+void smtp_mem_wipe(void *p, size_t n) {
+  volatile unsigned char *byte = p;
+  while (n-- > 0) *byte++ = 0;
+}

@@ -25,4 +25,7 @@ SMTP_FUNC void *smtp_mem_resize(const smtp_mem *mem, void *p, size_t old,
 /* Frees n bytes at p; p may be NULL. */
 SMTP_FUNC void smtp_mem_free(const smtp_mem *mem, void *p, size_t n);
 
+/* Writes zeros that no compiler leaves out: for what held a secret. */
+SMTP_FUNC void smtp_mem_wipe(void *p, size_t n);
+
 #endif

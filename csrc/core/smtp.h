@@ -42,7 +42,9 @@ enum smtp_error {
   SMTP_EINVALID = -6,  /* a value that may not go on the wire */
   SMTP_ECLOSED = -7,   /* the peer's stream has ended */
   SMTP_EBUSY = -8,     /* not now: replies or writes must come first */
-  SMTP_ESYSTEM = -9    /* csrc/net only: errno has the cause */
+  SMTP_ESYSTEM = -9,   /* csrc/net only: errno has the cause */
+  SMTP_ECRYPTO = -10,  /* a function of crypto.h failed */
+  SMTP_EAUTH = -11     /* the peer did not prove who it is */
 };
 
 /* RFC 5321 section 4.5.3.1; lenient reading takes a longer local part. */
