@@ -92,7 +92,8 @@ SMTP_FUNC smtp_sasl *smtp_sasl_server_new(const smtp_mem *mem,
                                           const smtp_crypto *crypto,
                                           unsigned mechanism,
                                           const smtp_sasl_server *config);
-SMTP_FUNC void smtp_sasl_free(smtp_sasl *s);
+SMTP_FUNC void smtp_sasl_free(smtp_sasl *s); /* s may be NULL */
+SMTP_FUNC unsigned smtp_sasl_mechanism_of(const smtp_sasl *s);
 
 enum smtp_sasl_result {
   SMTP_SASL_CONTINUE, /* the output, which may be empty, is to be sent */
@@ -112,7 +113,8 @@ SMTP_FUNC int smtp_sasl_first(smtp_sasl *s);
 ** A message of the peer: a result as above. Failures end the exchange:
 ** SMTP_ESYNTAX it is not of the mechanism's grammar; SMTP_EAUTH it is, and
 ** proves nothing (smtp_sasl_reason says what was wrong); SMTP_ECRYPTO,
-** SMTP_ENOMEM. A server's LOGIN takes a message before first was called, as an
+** SMTP_ENOMEM. They are given again by what is called later. SMTP_ESTATE, out
+** of order, changes nothing. A server's LOGIN takes a message before first was called, as an
 ** initial response; CRAM-MD5 does not.
 */
 SMTP_FUNC int smtp_sasl_next(smtp_sasl *s, smtp_slice in);
@@ -120,7 +122,8 @@ SMTP_FUNC int smtp_sasl_next(smtp_sasl *s, smtp_slice in);
 SMTP_FUNC smtp_slice smtp_sasl_output(const smtp_sasl *s);
 
 /* Client: what the mechanism asks of the server was shown, so that its success
-** may be believed. For most it always is; SCRAM wants its signature. */
+** may be believed. For most it is, until a failure; SCRAM wants the signature,
+** and success after the refusal of a token is not believed. */
 SMTP_FUNC bool smtp_sasl_complete(const smtp_sasl *s);
 
 /* A sentence about a failure; static. "" if there was none. */
@@ -149,7 +152,8 @@ typedef struct smtp_sasl_keys {
   unsigned iterations;
 } smtp_sasl_keys;
 
-/* Answers LOOKUP; results as smtp_sasl_next. The slices are not kept. */
+/* Answers LOOKUP; results as smtp_sasl_next, and SMTP_EINVALID for stored keys
+** that are not of the mechanism. The slices are not kept. */
 SMTP_FUNC int smtp_sasl_lookup(smtp_sasl *s, const smtp_sasl_keys *keys);
 
 /* Server, after DONE: the verdict was no. CONTINUE: a message goes first, and
