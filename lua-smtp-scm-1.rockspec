@@ -66,6 +66,7 @@ build = {
         "csrc/lua/support.c",
         "csrc/net/address.c",
         "csrc/net/clock.c",
+        "csrc/net/crypto.c",
         "csrc/net/job.c",
         "csrc/net/pin.c",
         "csrc/net/poller.c",
