@@ -60,6 +60,7 @@ build = {
         "csrc/lua/module.c",
         "csrc/lua/poller.c",
         "csrc/lua/push.c",
+        "csrc/lua/sasl.c",
         "csrc/lua/server.c",
         "csrc/lua/socket.c",
         "csrc/lua/spool.c",

@@ -8,6 +8,7 @@
 #include "job.h"
 #include "open.h"
 #include "poller.h"
+#include "sasl.h"
 #include "socket.h"
 #include "spool.h"
 #include "support.h"
@@ -36,6 +37,7 @@ int luaopen_smtp_core(lua_State *L) {
   smtp_open_poller(L);
   smtp_open_job(L);
   smtp_open_spool(L);
+  smtp_open_sasl(L);
   smtp_open_grammar(L);
   smtp_open_server(L);
   smtp_open_client(L);

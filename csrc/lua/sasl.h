@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** sasl.h: the class "smtp.sasl", one exchange of one side, and the functions
+** around it: keys of SCRAM, base64, random bytes, a comparison in constant
+** time.
+*/
+#ifndef SMTP_LUA_SASL_H
+#define SMTP_LUA_SASL_H
+
+#include "../core/sasl.h"
+
+#include <lua.h>
+
+/* Adds the functions to the table on the top. */
+SMTP_FUNC int smtp_open_sasl(lua_State *L);
+
+/* The exchange that is argument arg, borrowed while it is not closed; raises if
+** it is no open one. */
+SMTP_FUNC smtp_sasl *smtp_check_sasl(lua_State *L, int arg);
+
+#endif
