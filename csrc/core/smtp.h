@@ -44,7 +44,8 @@ enum smtp_error {
   SMTP_EBUSY = -8,     /* not now: replies or writes must come first */
   SMTP_ESYSTEM = -9,   /* csrc/net only: errno has the cause */
   SMTP_ECRYPTO = -10,  /* a function of crypto.h failed */
-  SMTP_EAUTH = -11     /* the peer did not prove who it is */
+  SMTP_EAUTH = -11,    /* the peer did not prove who it is */
+  SMTP_ETLS = -12      /* csrc/net only: smtp_tls_error has the cause */
 };
 
 /* RFC 5321 section 4.5.3.1; lenient reading takes a longer local part. */
@@ -55,6 +56,7 @@ enum smtp_error {
 
 /* A command line with its CRLF; a reply line, its lines and its bytes. */
 #define SMTP_LINE_MAX 2048
+#define SMTP_AUTH_LINE_MAX 12288 /* RFC 4954 section 4 */
 #define SMTP_REPLY_LINE_MAX 2048
 #define SMTP_REPLY_LINES_MAX 128
 #define SMTP_REPLY_MAX 65536
