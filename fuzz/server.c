@@ -72,7 +72,7 @@ static void drain(run *r) {
     if (r->habits & PIECES) out.n = cut(r, out.n);
     CHECK(smtp_buf_append_slice(&r->wire, out) == 0);
     smtp_server_sent(r->s, out.n);
-    CHECK(smtp_server_spoke(r->s));
+    CHECK(!smtp_server_wary(r->s));
   }
 }
 

@@ -97,6 +97,12 @@ void smtp_buf_consume(smtp_buf *b, size_t n) {
   if (b->begin == b->end) b->begin = b->end = 0;
 }
 
+void smtp_buf_wipe(smtp_buf *b) {
+  if (b->p == NULL) return;
+  smtp_mem_wipe(b->p, b->begin);
+  smtp_mem_wipe(b->p + b->end, b->size - b->end);
+}
+
 void smtp_buf_truncate(smtp_buf *b, size_t n) {
   if (n >= smtp_buf_length(b)) return;
   b->end = b->begin + n;

@@ -47,6 +47,10 @@ SMTP_FUNC size_t smtp_buf_length(const smtp_buf *b);
 /* Drops n bytes at the front (n at most the length). */
 SMTP_FUNC void smtp_buf_consume(smtp_buf *b, size_t n);
 
+/* Overwrites everything in the storage that is not queued now: what was
+** consumed may have been a secret. */
+SMTP_FUNC void smtp_buf_wipe(smtp_buf *b);
+
 /* Drops bytes at the end, so that n are left (to undo an append). */
 SMTP_FUNC void smtp_buf_truncate(smtp_buf *b, size_t n);
 

@@ -5,55 +5,13 @@
 #include <string.h>
 
 #include "ascii.h"
-#include "buf.h"
-#include "dot.h"
+#include "client_state.h"
 
-/* A flight may grow to this before replies must be read; content is encoded
-** as long as less than half of it waits, since it may double. */
-#define OUT_MAX (512 * 1024)
-#define BODY_MAX (128 * 1024)
-#define IN_MAX (2 * SMTP_REPLY_MAX)
 #define SPACE 4096
 
-/* A command whose reply is due; end is the place of its last byte among all
-** that was ever queued, so that a reply cannot come too early. */
-struct due {
-  smtp_client_step step;
-  uint64_t end;
-};
-
-/* What the session is in, as far as it was submitted. */
-enum phase {
-  PH_GREETING = 1, /* the greeting is due */
-  PH_START = 2,    /* no EHLO was accepted */
-  PH_READY = 4,
-  PH_MAIL = 8,    /* MAIL was submitted */
-  PH_RCPT = 16,   /* and RCPT */
-  PH_DATA = 32,   /* and DATA: its reply is due */
-  PH_BODY = 64,   /* the content is due */
-  PH_FINAL = 128, /* its reply is due */
-  PH_OVER = 256   /* QUIT, a 421, or an early refusal */
-};
-
-struct smtp_client {
-  const smtp_mem *mem;
-  smtp_client_config config;
-  smtp_buf in, out;
-  smtp_reply reply;
-  bool replied; /* reply was given: clear it at the next call */
-  bool eof;
-  bool group_ended; /* a command that ends a group is outstanding */
-  bool esmtp;       /* the last hello was EHLO or LHLO: its reply offers */
-  int error;
-  const char *reason;
-  enum phase phase;
-  smtp_ehlo ehlo;
-  struct due *due; /* a ring of due_size, due_n used from due_first */
-  size_t due_size, due_first, due_n;
-  uint64_t queued, written;
-  size_t accepted; /* RCPTs of this transaction */
-  smtp_dot_encoder dot;
-};
+/* Somebody between us and the server wants them to be read as if they had come
+** through TLS (RFC 3207 section 6). */
+#define BEHIND_STARTTLS "bytes behind the reply to STARTTLS"
 
 smtp_client *smtp_client_new(const smtp_mem *mem,
                              const smtp_client_config *config) {
@@ -71,6 +29,10 @@ smtp_client *smtp_client_new(const smtp_mem *mem,
 void smtp_client_free(smtp_client *c) {
   if (c == NULL) return;
   smtp_buf_clear(&c->in);
+  if (c->phase == PH_AUTH) {
+    smtp_buf_consume(&c->out, smtp_buf_length(&c->out));
+    smtp_buf_wipe(&c->out);
+  }
   smtp_buf_clear(&c->out);
   smtp_reply_clear(&c->reply);
   smtp_mem_free(c->mem, c->due, c->due_size * sizeof *c->due);
@@ -105,6 +67,7 @@ smtp_slice smtp_client_peek(const smtp_client *c) {
 void smtp_client_sent(smtp_client *c, size_t n) {
   smtp_buf_consume(&c->out, n);
   c->written += n;
+  if (c->phase == PH_AUTH) smtp_buf_wipe(&c->out);
 }
 
 /* ---- what is due ----------------------------------------------------- */
@@ -119,7 +82,7 @@ smtp_client_step smtp_client_awaits(const smtp_client *c) {
 }
 
 /* Room for one more, so that adding it cannot fail. */
-static int due_reserve(smtp_client *c) {
+int smtp_client_due_reserve(smtp_client *c) {
   size_t i, size = c->due_size == 0 ? 8 : c->due_size * 2;
   struct due *ring;
   if (c->due_n < c->due_size) return 0;
@@ -134,7 +97,7 @@ static int due_reserve(smtp_client *c) {
   return 0;
 }
 
-static void due_add(smtp_client *c, smtp_client_step step) {
+void smtp_client_due_add(smtp_client *c, smtp_client_step step) {
   struct due *d = &c->due[(c->due_first + c->due_n++) % c->due_size];
   d->step = step;
   d->end = c->queued;
@@ -165,9 +128,18 @@ static const struct command {
     [SMTP_VERB_EXPN] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
     [SMTP_VERB_HELP] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
     [SMTP_VERB_QUIT] = {IDLE, true, SMTP_CLIENT_QUIT, PH_OVER},
-    [SMTP_VERB_STARTTLS] = {0, true, SMTP_CLIENT_COMMAND, 0},
-    [SMTP_VERB_AUTH] = {0, true, SMTP_CLIENT_COMMAND, 0},
+    [SMTP_VERB_STARTTLS] = {PH_READY, true, SMTP_CLIENT_STARTTLS, PH_TLS},
+    [SMTP_VERB_AUTH] = {0, true, SMTP_CLIENT_AUTH, 0}, /* smtp_client_auth */
 };
+
+/* The one place where a session that must be encrypted is held back until it
+** is (security.md, State). */
+static bool allowed(const smtp_client *c, smtp_verb verb) {
+  if (verb == SMTP_VERB_STARTTLS) return !c->secured;
+  return !c->config.tls || c->secured || verb == SMTP_VERB_EHLO ||
+         verb == SMTP_VERB_LHLO || verb == SMTP_VERB_NOOP ||
+         verb == SMTP_VERB_QUIT;
+}
 
 static bool offered(const smtp_client *c, unsigned extension) {
   return (c->ehlo.extensions & extension) != 0;
@@ -181,18 +153,20 @@ int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
   if (c->error != 0) return c->error;
   if ((rule->phases & (unsigned)c->phase) == 0)
     return c->due_n > 0 && c->phase != PH_OVER ? SMTP_EBUSY : SMTP_ESTATE;
+  if (!allowed(c, verb)) return SMTP_ESTATE;
   if (c->due_n > 0 && (c->group_ended || !offered(c, SMTP_EXT_PIPELINING) ||
-                       verb == SMTP_VERB_QUIT))
+                       verb == SMTP_VERB_QUIT || verb == SMTP_VERB_STARTTLS))
     return SMTP_EBUSY;
+  if (verb == SMTP_VERB_STARTTLS && args.n > 0) return SMTP_EINVALID;
   if (name.n > SMTP_LINE_MAX || args.n > SMTP_LINE_MAX - 3 ||
       name.n + args.n + 3 > SMTP_LINE_MAX) /* SP and CRLF */
     return SMTP_EINVALID;
   if (before > OUT_MAX - SMTP_LINE_MAX) return SMTP_EBUSY;
-  r = due_reserve(c);
+  r = smtp_client_due_reserve(c);
   if (r == 0) r = smtp_command_format(&c->out, name, args, false);
   if (r != 0) return r;
   c->queued += smtp_buf_length(&c->out) - before;
-  due_add(c, rule->step);
+  smtp_client_due_add(c, rule->step);
   c->group_ended = rule->ends_group;
   if (rule->step == SMTP_CLIENT_EHLO) c->esmtp = verb != SMTP_VERB_HELO;
   if (rule->after != 0) c->phase = rule->after;
@@ -240,11 +214,11 @@ int smtp_client_finish(smtp_client *c) {
   int r;
   if (c->error != 0) return c->error;
   if (c->phase != PH_BODY) return SMTP_ESTATE;
-  r = due_reserve(c);
+  r = smtp_client_due_reserve(c);
   if (r == 0) r = smtp_dot_finish(&c->dot, &c->out);
   if (r != 0) return r;
   c->queued += smtp_buf_length(&c->out) - before;
-  due_add(c, SMTP_CLIENT_FINAL);
+  smtp_client_due_add(c, SMTP_CLIENT_FINAL);
   c->group_ended = false;
   c->phase = PH_FINAL;
   return 0;
@@ -252,7 +226,7 @@ int smtp_client_finish(smtp_client *c) {
 
 /* ---- replies --------------------------------------------------------- */
 
-static int breach(smtp_client *c, const char *reason) {
+int smtp_client_breach(smtp_client *c, const char *reason) {
   c->reason = reason;
   return c->error = SMTP_EPROTOCOL;
 }
@@ -298,12 +272,18 @@ static int proceed(smtp_client *c, smtp_client_step step) {
     break;
   case SMTP_CLIENT_RCPT: c->accepted += digit == 2; break;
   case SMTP_CLIENT_DATA:
-    if (digit == 2) return breach(c, "a 2xx reply to DATA");
+    if (digit == 2) return smtp_client_breach(c, "a 2xx reply to DATA");
     if (digit == 3) return content_due(c);
     c->phase = PH_RCPT;
     break;
+  case SMTP_CLIENT_STARTTLS:
+    c->paused = digit == 2;
+    if (!c->paused) c->phase = PH_READY;
+    break;
+  case SMTP_CLIENT_AUTH: return smtp_client_auth_reply(c);
   case SMTP_CLIENT_FINAL:
-    if (digit == 3) return breach(c, "a 3xx reply to the end of the content");
+    if (digit == 3)
+      return smtp_client_breach(c, "a 3xx reply to the end of the content");
     if (c->phase == PH_FINAL) c->phase = PH_READY;
     break;
   default: break;
@@ -318,7 +298,7 @@ static int early(smtp_client *c, smtp_client_event *event, bool content,
                  const char *reason) {
   bool refusal = content && c->reply.code >= 400;
   if (!refusal && (c->reply.code != 421 || c->phase == PH_OVER))
-    return breach(c, reason);
+    return smtp_client_breach(c, reason);
   event->step = refusal ? SMTP_CLIENT_FINAL : SMTP_CLIENT_UNASKED;
   c->phase = PH_OVER;
   return 1;
@@ -354,14 +334,18 @@ int smtp_client_next(smtp_client *c, smtp_client_event *event) {
     c->replied = false;
   }
   if (c->error != 0) return c->error;
+  if (c->paused && smtp_buf_length(&c->in) > 0)
+    return smtp_client_breach(c, BEHIND_STARTTLS);
   r = smtp_reply_feed(&c->reply, &c->in);
   if (r == 0) return c->eof ? (c->error = SMTP_ECLOSED) : 0;
-  if (r == SMTP_EPROTOCOL) return breach(c, c->reply.error);
+  if (r == SMTP_EPROTOCOL) return smtp_client_breach(c, c->reply.error);
   if (r < 0) return c->error = r;
   c->replied = true;
   event->reply = &c->reply;
   r = answer(c, event);
   if (r < 0) return c->error = r;
+  if (c->paused && smtp_buf_length(&c->in) > 0)
+    return smtp_client_breach(c, BEHIND_STARTTLS);
   if (offered(c, SMTP_EXT_ENHANCEDSTATUSCODES) &&
       event->step != SMTP_CLIENT_EHLO)
     event->status = smtp_reply_status(&c->reply);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** client.h: the client's side of an SMTP session (RFC 5321, 2920) as a
-** machine: commands in, bytes out; bytes in, replies out.
+** client.h: the client's side of an SMTP session (RFC 5321, 2920, 3207, 4954)
+** as a machine: commands in, bytes out; bytes in, replies out.
 **
 **   submit(command) -> peek() -> sent(n) ... feed(bytes) -> next() -> reply
 **
@@ -9,6 +9,9 @@
 ** flight (PIPELINING), and which reply belongs to which command: a reply to
 ** bytes that were not written yet is a breach. What to say next, and when to
 ** give up, is its caller's business.
+**
+** The 220 to STARTTLS pauses it: the caller makes the handshake, and tells by
+** smtp_client_secured that from now on its bytes come through TLS.
 */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
@@ -21,6 +24,7 @@
 #include "param.h"
 #include "path.h"
 #include "reply.h"
+#include "sasl.h"
 #include "smtp.h"
 
 typedef struct smtp_client smtp_client;
@@ -36,6 +40,8 @@ typedef enum smtp_client_step {
   SMTP_CLIENT_FINAL, /* of the content, or an early refusal of it */
   SMTP_CLIENT_RSET,
   SMTP_CLIENT_QUIT,
+  SMTP_CLIENT_STARTTLS,
+  SMTP_CLIENT_AUTH,   /* a 334 is answered already, more will follow */
   SMTP_CLIENT_COMMAND /* any other */
 } smtp_client_step;
 
@@ -49,6 +55,7 @@ typedef struct smtp_client_event {
 typedef struct smtp_client_config {
   unsigned disable; /* OR of enum smtp_extension: as if not offered */
   bool strict_body; /* bare CR or LF in content is an error, not mended */
+  bool tls; /* without TLS only EHLO, STARTTLS, NOOP and QUIT are legal */
 } smtp_client_config;
 
 /* A new session that waits for the greeting. NULL: no memory. */
@@ -87,6 +94,27 @@ SMTP_FUNC int smtp_client_submit(smtp_client *c, smtp_slice name,
 SMTP_FUNC int smtp_client_submit_path(smtp_client *c, smtp_verb verb,
                                       const smtp_path *path,
                                       const smtp_param *params, size_t n);
+
+/*
+** AUTH with a mechanism that was made for this (RFC 4954); the machine answers
+** every 334 by it. Borrowed until the reply that is no 334. Results as
+** smtp_client_submit; SMTP_EINVALID: a name or secret that it cannot carry.
+*/
+SMTP_FUNC int smtp_client_auth(smtp_client *c, smtp_sasl *sasl);
+
+/* Why the exchange failed on our side, although the reply came: the challenge
+** was wrong, or the server did not prove itself. "" if it did not. Static. */
+SMTP_FUNC const char *smtp_client_auth_reason(const smtp_client *c);
+
+/* STARTTLS was answered by 220: the handshake is due. */
+SMTP_FUNC bool smtp_client_paused(const smtp_client *c);
+
+/*
+** TLS stands, before the greeting or where smtp_client_paused; in the latter
+** case all that the server said before is forgotten, and EHLO is due. 0, or
+** SMTP_ESTATE.
+*/
+SMTP_FUNC int smtp_client_secured(smtp_client *c);
 
 /*
 ** Encodes content after the 3xx of DATA; *taken tells how many of its bytes

@@ -7,6 +7,9 @@
 #include "param.h"
 
 #include "ascii.h"
+#include "xtext.h"
+
+#define AUTH_VALUE_MAX 500
 
 /* ALPHA / DIGIT, and the hyphen anywhere but at the start. */
 static size_t keyword_length(smtp_slice in) {
@@ -98,16 +101,35 @@ static int read_body(smtp_mail_params *out, const smtp_param *param) {
   return 0;
 }
 
+/* At most 500 octets of xtext (RFC 4954 section 5, RFC 3461 section 4). */
+static int read_auth(smtp_mail_params *out, const smtp_param *param) {
+  char room[AUTH_VALUE_MAX];
+  smtp_buf decoded;
+  if (out->has_auth || param->value.n > sizeof room) return SMTP_ESYNTAX;
+  smtp_buf_init(&decoded, NULL, sizeof room);
+  decoded.p = room;
+  decoded.size = sizeof room;
+  out->has_auth = true;
+  out->auth = param->value;
+  if (param->value.n == 0) return SMTP_ESYNTAX;
+  if (param->value.n == 2 && param->value.p[0] == '<' &&
+      param->value.p[1] == '>')
+    return 0;
+  return smtp_xtext_parse(&decoded, param->value);
+}
+
 int smtp_mail_params_parse(smtp_mail_params *out, smtp_slice in) {
   smtp_param param;
   int more, result = 0;
-  *out = (smtp_mail_params){false, 0, SMTP_BODY_UNSET};
+  *out = (smtp_mail_params){false, 0, SMTP_BODY_UNSET, false, {"", 0}};
   while ((more = smtp_param_next(&in, &param)) > 0) {
     int read = 0;
     if (smtp_ascii_equal(param.key, SMTP_LIT("SIZE")))
       read = read_size(out, &param);
     else if (smtp_ascii_equal(param.key, SMTP_LIT("BODY")))
       read = read_body(out, &param);
+    else if (smtp_ascii_equal(param.key, SMTP_LIT("AUTH")))
+      read = read_auth(out, &param);
     else
       result = SMTP_EINVALID;
     if (read != 0) return read;

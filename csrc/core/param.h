@@ -42,6 +42,8 @@ typedef struct smtp_mail_params {
   bool has_size;
   uint64_t size; /* RFC 1870: the declared size of the message in bytes */
   smtp_body body;
+  bool has_auth;
+  smtp_slice auth; /* RFC 4954 section 5: xtext of a mailbox, or "<>" */
 } smtp_mail_params;
 
 /*

@@ -29,9 +29,11 @@ void smtp_server_config_init(smtp_server_config *config) {
                  .errors = 20,
                  .junk = 100,
                  .line = SMTP_LINE_MAX,
+                 .auth_line = SMTP_AUTH_LINE_MAX,
                  .idle_timeout = 300,
                  .command_timeout = 300,
-                 .data_rate = 500}};
+                 .data_rate = 500},
+      .iterations = SMTP_SCRAM_ITERATIONS};
   *config = defaults;
   config->hostname = SMTP_LIT("localhost");
 }
@@ -51,11 +53,15 @@ smtp_server *smtp_server_new(const smtp_mem *mem,
   smtp_buf_init(&s->out, mem, OUT_MAX);
   smtp_buf_init(&s->facts, mem, OUT_MAX);
   smtp_buf_init(&s->mended, mem, 2 * IN_MAX + 4);
+  smtp_buf_init(&s->kept.text, mem, SMTP_REPLY_MAX);
   return s;
 }
 
 void smtp_server_free(smtp_server *s) {
   if (s == NULL) return;
+  smtp_server_auth_end(s);
+  smtp_mem_free(s->mem, s->tls, sizeof *s->tls);
+  smtp_buf_clear(&s->kept.text);
   smtp_buf_clear(&s->in);
   smtp_buf_clear(&s->out);
   smtp_buf_clear(&s->facts);
@@ -90,7 +96,9 @@ void smtp_server_fed(smtp_server *s, size_t n) {
   smtp_buf_commit(&s->in, n);
   if (s->state == ST_BODY && n == s->space && s->space < SPACE_MAX)
     s->space *= 2;
-  if (!s->spoke && s->why == SMTP_S_NONE) {
+  if (s->state == ST_TLS) {
+    s->error = smtp_server_injected(s);
+  } else if (!s->spoke && s->why == SMTP_S_NONE) {
     smtp_buf_truncate(&s->out, 0); /* the greeting was not sent */
     s->asked = SMTP_SERVER_NONE;
     s->error = smtp_server_answer(s, SMTP_S_EARLY);
@@ -126,12 +134,18 @@ smtp_slice smtp_server_peek(const smtp_server *s) {
 void smtp_server_sent(smtp_server *s, size_t n) {
   if (n == 0) return;
   smtp_buf_consume(&s->out, n);
+  if (s->state == ST_TLS) /* a 220 that is partly written stays */
+    s->before_tls = n <= s->before_tls ? s->before_tls - n : SIZE_MAX;
   s->spoke = true;
   s->active = s->now;
 }
 
-bool smtp_server_spoke(const smtp_server *s) {
-  return s->spoke;
+bool smtp_server_wary(const smtp_server *s) {
+  return !s->spoke || s->state == ST_TLS;
+}
+
+bool smtp_server_paused(const smtp_server *s) {
+  return s->state == ST_TLS && smtp_buf_length(&s->out) == 0;
 }
 
 bool smtp_server_held(const smtp_server *s) {
@@ -148,8 +162,8 @@ double smtp_server_deadline(const smtp_server *s) {
   const smtp_server_limits *limits = &s->config->limits;
   double at = s->active + limits->idle_timeout;
   if (smtp_server_held(s)) return s->hold;
-  if (s->asked != SMTP_SERVER_NONE || s->handed >= 0)
-    return -1; /* the handler's own clock */
+  if (s->asked != SMTP_SERVER_NONE || s->handed >= 0 || smtp_server_paused(s))
+    return -1; /* the handler's own clock, or that of the handshake */
   if (s->state == ST_BODY && limits->data_rate > 0) {
     double due =
         s->body_since + SMTP_DATA_GRACE + (double)s->size / limits->data_rate;
@@ -177,6 +191,11 @@ void smtp_server_end(smtp_server *s, smtp_situation why, bool now) {
   if (s->state == ST_CLOSED) return;
   s->ending = why;
   if (!now) return;
+  if (smtp_server_paused(s)) { /* the peer waits for TLS, not for a reply */
+    s->state = ST_CLOSED;
+    s->why = why;
+    return;
+  }
   s->asked = SMTP_SERVER_NONE;
   s->hold = s->now;
   if (smtp_server_answer(s, why) != 0) s->error = SMTP_ENOMEM;
@@ -299,7 +318,33 @@ static int discard(smtp_server *s) {
   smtp_buf_consume(&s->in, i + 1);
   s->discarding = false;
   s->line_since = -1;
-  return smtp_server_answer(s, SMTP_S_LINE_LENGTH);
+  if (s->state != ST_AUTH) return smtp_server_answer(s, SMTP_S_LINE_LENGTH);
+  smtp_server_auth_end(s);
+  return smtp_server_answer(s, SMTP_S_AUTH_LENGTH);
+}
+
+static bool is_auth(smtp_slice line) {
+  smtp_slice word = {line.p, line.n < 4 ? line.n : 4};
+  return smtp_ascii_equal(word, SMTP_LIT("AUTH"));
+}
+
+/* How long the line at hand may be. */
+static size_t line_limit(const smtp_server *s) {
+  const smtp_server_limits *limits = &s->config->limits;
+  bool auth = s->state == ST_AUTH ||
+              (s->config->auth != 0 && is_auth(smtp_buf_data(&s->in)));
+  return auth && limits->auth_line > limits->line ? limits->auth_line
+                                                  : limits->line;
+}
+
+/* What may be told of a line: of AUTH no more than the mechanism. */
+static smtp_slice shown(const smtp_server *s, smtp_slice line) {
+  size_t i = 4;
+  if (s->state == ST_AUTH) return SMTP_LIT("***");
+  if (!is_auth(line) || line.n < 5 || line.p[4] != ' ') return line;
+  while (i < line.n && line.p[i] == ' ') i++;
+  while (i < line.n && line.p[i] != ' ') i++;
+  return (smtp_slice){line.p, i};
 }
 
 /* Reads one command; as smtp_server_next. */
@@ -313,7 +358,7 @@ static int command(smtp_server *s, smtp_server_event *event) {
   whole = smtp_buf_line(&s->in, &line);
   n = whole ? line.n : smtp_buf_length(&s->in) + 1; /* at least */
   if (!whole && n > 1 && s->line_since < 0) s->line_since = s->now;
-  if (n > s->config->limits.line) { /* the same, however it was cut */
+  if (n > line_limit(s)) { /* the same, however it was cut */
     s->discarding = true;
     s->cr = false;
     return discard(s);
@@ -323,7 +368,7 @@ static int command(smtp_server *s, smtp_server_event *event) {
   if (s->config->trace && !s->traced) { /* told first, read at the next turn */
     s->traced = true;
     event->type = SMTP_SERVER_LINE;
-    event->text = line;
+    event->text = shown(s, line);
     return 1;
   }
   s->traced = false;
@@ -331,7 +376,8 @@ static int command(smtp_server *s, smtp_server_event *event) {
   if (line.n < 2 || line.p[line.n - 2] != '\r')
     return smtp_server_answer(s, SMTP_S_BARE_LF);
   line.n -= 2;
-  return smtp_server_line(s, line, event);
+  return s->state == ST_AUTH ? smtp_server_response(s, line, event)
+                             : smtp_server_line(s, line, event);
 }
 
 static int close_event(smtp_server *s, smtp_server_event *event) {
@@ -352,6 +398,16 @@ static int turn(smtp_server *s, smtp_server_event *event) {
     return 1;
   }
   if (s->state == ST_CLOSED || smtp_server_held(s)) return 2;
+  if (s->state == ST_TLS) {
+    if (!smtp_server_paused(s) || s->told_tls) return 2; /* the 220 first */
+    s->told_tls = true;
+    event->type = SMTP_SERVER_STARTTLS;
+    return 1;
+  }
+  if (s->judging) {
+    s->judging = false;
+    return smtp_server_judge(s, event);
+  }
   if (s->reset_due) {
     s->reset_due = false;
     event->type = SMTP_SERVER_RESET;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** server.h: the server's side of an SMTP session (RFC 5321, 2920, 1870, 6152,
-** 2034) as a machine: bytes in, events out; verdicts in, replies out.
+** 2034, 3207, 4954) as a machine: bytes in, events out; verdicts in, replies out.
 **
 **   feed(bytes) -> next() -> event -> decide(verdict) -> peek() -> sent(n)
 **
@@ -10,6 +10,10 @@
 ** deadlines. Replies to a group of pipelined commands pile up and go out in
 ** one write. Content of a message is given in slices of the input, so that
 ** whoever does not ask for the next event makes the peer wait.
+**
+** STARTTLS pauses it: once its 220 is written there is the event, the caller
+** makes the handshake, and tells by smtp_server_secured that from now on its
+** bytes come through TLS.
 */
 #ifndef SMTP_SERVER_H
 #define SMTP_SERVER_H
@@ -19,6 +23,7 @@
 #include "mem.h"
 #include "param.h"
 #include "path.h"
+#include "sasl.h"
 #include "smtp.h"
 #include "status.h"
 
@@ -26,19 +31,23 @@ typedef struct smtp_server smtp_server;
 
 typedef enum smtp_server_event_type {
   SMTP_SERVER_NONE,
-  SMTP_SERVER_CONNECT, /* asks: before the greeting */
-  SMTP_SERVER_HELO,    /* asks: text is the name, esmtp */
-  SMTP_SERVER_MAIL,    /* asks: path, mail */
-  SMTP_SERVER_RCPT,    /* asks: path */
-  SMTP_SERVER_DATA,    /* asks: whether content may come */
-  SMTP_SERVER_MESSAGE, /* asks: the content is at its end */
-  SMTP_SERVER_VRFY,    /* asks: text */
-  SMTP_SERVER_COMMAND, /* asks: an own verb; verb, text */
-  SMTP_SERVER_BODY,    /* content: text */
-  SMTP_SERVER_RESET,   /* fact: the transaction was dropped */
-  SMTP_SERVER_CLOSE,   /* fact: nothing follows; write what is left, close */
-  SMTP_SERVER_LINE,    /* fact, with trace: a command line came; text */
-  SMTP_SERVER_REPLY    /* fact, with trace: a reply was written; text */
+  SMTP_SERVER_CONNECT,  /* asks: before the greeting */
+  SMTP_SERVER_HELO,     /* asks: text is the name, esmtp */
+  SMTP_SERVER_MAIL,     /* asks: path, mail */
+  SMTP_SERVER_RCPT,     /* asks: path */
+  SMTP_SERVER_DATA,     /* asks: whether content may come */
+  SMTP_SERVER_MESSAGE,  /* asks: the content is at its end */
+  SMTP_SERVER_VRFY,     /* asks: text */
+  SMTP_SERVER_AUTH,     /* asks: credentials, verb is the mechanism */
+  SMTP_SERVER_COMMAND,  /* asks: an own verb; verb, text */
+  SMTP_SERVER_LOOKUP,   /* asks for keys, by smtp_server_lookup: credentials
+                          has the user, verb is the mechanism */
+  SMTP_SERVER_STARTTLS, /* pause: the handshake is due */
+  SMTP_SERVER_BODY,     /* content: text */
+  SMTP_SERVER_RESET,    /* fact: the transaction was dropped */
+  SMTP_SERVER_CLOSE,    /* fact: nothing follows; write what is left, close */
+  SMTP_SERVER_LINE,     /* fact, with trace: a command line came; text */
+  SMTP_SERVER_REPLY     /* fact, with trace: a reply was written; text */
 } smtp_server_event_type;
 
 /* Slices and path are borrowed until the next call of feed or next. */
@@ -49,7 +58,8 @@ typedef struct smtp_server_event {
   bool esmtp;
   const smtp_path *path;
   smtp_mail_params mail;
-  smtp_slice params;        /* of MAIL and RCPT, as written */
+  smtp_slice params;                        /* of MAIL and RCPT, as written */
+  const smtp_sasl_credentials *credentials; /* until it is answered */
   smtp_situation situation; /* MESSAGE: why it is refused whatever the verdict
                                says, or NONE; CLOSE: the last reply's reason,
                                NONE when the peer went away */
@@ -84,12 +94,14 @@ typedef struct smtp_server_limits {
                          /* each further one waits a second */
   size_t junk;           /* NOOP RSET VRFY HELP between messages */
   size_t line;           /* bytes of a command line with CRLF */
+  size_t auth_line;      /* the same of AUTH and its exchange */
   double idle_timeout;
   double command_timeout; /* from a line's first byte to its last */
   double data_rate;       /* bytes a second, after SMTP_DATA_GRACE seconds */
 } smtp_server_limits;
 
 #define SMTP_DATA_GRACE 30
+#define SMTP_AUTH_FAILURES 3     /* of a session, then 421 */
 #define SMTP_RECIPIENTS_OVER 200 /* refused ones beyond, then 421 */
 
 typedef struct smtp_server_config {
@@ -101,6 +113,14 @@ typedef struct smtp_server_config {
   bool refuse_eightbit; /* 8-bit content without BODY=8BITMIME: 550 5.6.3 */
   smtp_bare_newline bare_newline;
   smtp_server_limits limits;
+  bool tls;            /* STARTTLS is offered */
+  bool tls_required;   /* without TLS only NOOP, EHLO, STARTTLS and QUIT */
+  unsigned auth;       /* OR of enum smtp_sasl_mechanism; 0: no AUTH */
+  bool auth_cleartext; /* also without TLS */
+  bool auth_required;  /* no mail without it */
+  unsigned iterations; /* of SCRAM for passwords and for unknown users */
+  smtp_slice secret;   /* random: salts come of it */
+  const smtp_crypto *crypto; /* for auth */
 } smtp_server_config;
 
 /* The defaults of every field; hostname is "localhost". */
@@ -147,12 +167,30 @@ SMTP_FUNC int smtp_server_next(smtp_server *s, smtp_server_event *event);
 SMTP_FUNC int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
                                  smtp_slice text);
 
+/* Answers LOOKUP; NULL: nobody could tell, 454 is sent. 0, SMTP_ESTATE,
+** SMTP_ENOMEM. Call next then. */
+SMTP_FUNC int smtp_server_lookup(smtp_server *s, const smtp_sasl_keys *keys);
+
+/*
+** TLS stands: before the greeting, or after STARTTLS; then all that the client
+** said before is forgotten. name is whom a verified certificate of the client
+** is for, or empty. Copied, but of a binding or name that is too long nothing
+** is kept. 0, SMTP_ESTATE.
+*/
+SMTP_FUNC int smtp_server_secured(smtp_server *s,
+                                  const smtp_sasl_binding *binding,
+                                  smtp_slice name);
+
 /* What is to be written, and how much of it was. Empty while held back. */
 SMTP_FUNC smtp_slice smtp_server_peek(const smtp_server *s);
 SMTP_FUNC void smtp_server_sent(smtp_server *s, size_t n);
 
-/* False as long as nothing was sent: what the peer says is too early. */
-SMTP_FUNC bool smtp_server_spoke(const smtp_server *s);
+/* True as long as what the peer says is an attack: until our first bytes are
+** sent, and the 220 to STARTTLS. Look for it before those are written. */
+SMTP_FUNC bool smtp_server_wary(const smtp_server *s);
+
+/* The 220 to STARTTLS was sent: what the peer says is for TLS. */
+SMTP_FUNC bool smtp_server_paused(const smtp_server *s);
 
 /*
 ** True while a peer that errs is slowed down: neither events nor output come

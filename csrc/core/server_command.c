@@ -81,10 +81,13 @@ static int check_mail(smtp_server *s, const smtp_command *c,
   if (why == SMTP_S_NONE)
     why = params_situation(s, smtp_mail_params_parse(&event->mail, params),
                            params);
+  if (why == SMTP_S_NONE && event->mail.has_auth && s->config->auth == 0)
+    why = SMTP_S_UNKNOWN_PARAM;
   if (why == SMTP_S_NONE && event->mail.size > limits->message_size)
     why = SMTP_S_TOO_BIG;
   if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
   s->body = event->mail.body;
+  if (!s->authenticated) event->mail.auth = SMTP_LIT("<>"); /* RFC 4954 5 */
   event->path = &s->path;
   event->params = params;
   return ask(s, event, SMTP_SERVER_MAIL);
@@ -160,6 +163,12 @@ static int check_quit(smtp_server *s, const smtp_command *c,
                             c->args.n > 0 ? SMTP_S_NO_ARGUMENT : SMTP_S_QUIT);
 }
 
+static int check_starttls(smtp_server *s, const smtp_command *c,
+                          smtp_server_event *event) {
+  (void)event;
+  return smtp_server_starttls(s, c);
+}
+
 static int check_own(smtp_server *s, const smtp_command *c,
                      smtp_server_event *event) {
   event->verb = c->name;
@@ -191,9 +200,37 @@ static const struct {
     [SMTP_VERB_EXPN] = {ANY, true, NULL},
     [SMTP_VERB_HELP] = {ANY, true, check_help},
     [SMTP_VERB_QUIT] = {ANY | ST_REFUSED, true, check_quit},
-    [SMTP_VERB_STARTTLS] = {ANY, true, NULL},
-    [SMTP_VERB_AUTH] = {ANY, true, NULL},
+    [SMTP_VERB_STARTTLS] = {ANY, true, check_starttls},
+    [SMTP_VERB_AUTH] = {ST_READY, true, smtp_server_auth},
 };
+
+/* A command before what the server requires (RFC 3207 section 4, RFC 4954
+** section 6), or NONE. */
+static smtp_situation check_policy(const smtp_server *s, smtp_verb verb) {
+  switch (verb) {
+  case SMTP_VERB_EHLO:
+  case SMTP_VERB_NOOP:
+  case SMTP_VERB_STARTTLS:
+  case SMTP_VERB_QUIT: return SMTP_S_NONE;
+  case SMTP_VERB_HELO:
+  case SMTP_VERB_RSET:
+  case SMTP_VERB_HELP:
+  case SMTP_VERB_AUTH: break;
+  default:
+    if (s->config->auth_required && !s->authenticated &&
+        (s->secured || !s->config->tls_required))
+      return SMTP_S_NEEDS_AUTH;
+  }
+  return s->config->tls_required && !s->secured ? SMTP_S_NEEDS_TLS
+                                                : SMTP_S_NONE;
+}
+
+/* Not offered at all: as if there were no such verb. */
+static bool is_absent(const smtp_server *s, smtp_verb verb) {
+  return commands[verb].check == NULL ||
+         (verb == SMTP_VERB_STARTTLS && !s->config->tls) ||
+         (verb == SMTP_VERB_AUTH && s->config->auth == 0);
+}
 
 /* True if the name is one of the own verbs of the configuration. */
 static bool is_own(const smtp_server *s, smtp_slice name) {
@@ -235,10 +272,12 @@ int smtp_server_line(smtp_server *s, smtp_slice line,
     return smtp_server_answer(s, SMTP_S_PIPELINING);
   if (s->state == ST_REFUSED && c.verb != SMTP_VERB_QUIT)
     return smtp_server_answer(s, SMTP_S_SEQUENCE);
-  if ((commands[c.verb].check == NULL || c.verb == SMTP_VERB_HELP) &&
-      is_own(s, c.name))
+  why = check_policy(s, c.verb);
+  if (why != SMTP_S_NONE && !(c.verb == SMTP_VERB_OTHER && !is_own(s, c.name)))
+    return smtp_server_answer(s, why);
+  if ((is_absent(s, c.verb) || c.verb == SMTP_VERB_HELP) && is_own(s, c.name))
     return check_own(s, &c, event);
-  if (commands[c.verb].check == NULL) return other(s, &c, line);
+  if (is_absent(s, c.verb)) return other(s, &c, line);
   if ((commands[c.verb].states & (unsigned)s->state) == 0)
     return smtp_server_answer(s, c.verb == SMTP_VERB_DATA && s->state == ST_MAIL
                                      ? SMTP_S_NO_RECIPIENTS
@@ -282,6 +321,10 @@ void smtp_server_proceed(smtp_server *s, int code) {
     break;
   case SMTP_SERVER_DATA:
     if (good) begin(s);
+    break;
+  case SMTP_SERVER_AUTH:
+    smtp_server_auth_end(s);
+    s->authenticated = good;
     break;
   case SMTP_SERVER_MESSAGE:
     smtp_server_drop(s);

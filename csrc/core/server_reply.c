@@ -4,6 +4,7 @@
 ** one place for every driver. A text of a handler is never trusted: what may
 ** not be sent becomes 451 4.3.0.
 */
+#include "base64.h"
 #include "ehlo.h"
 #include "reply.h"
 #include "server_state.h"
@@ -75,6 +76,7 @@ static const struct {
     [SMTP_SERVER_DATA] = {SMTP_S_DATA, SMTP_S_NO_DATA},
     [SMTP_SERVER_MESSAGE] = {SMTP_S_MESSAGE, SMTP_S_NO_MESSAGE},
     [SMTP_SERVER_VRFY] = {SMTP_S_VRFY, SMTP_S_NO_VRFY},
+    [SMTP_SERVER_AUTH] = {SMTP_S_AUTH, SMTP_S_NO_AUTH},
     [SMTP_SERVER_COMMAND] = {SMTP_S_COMMAND, SMTP_S_NO_COMMAND},
 };
 
@@ -83,25 +85,64 @@ static smtp_situation situation_of(smtp_server_event_type stage,
                                    smtp_verdict verdict) {
   switch (verdict) {
   case SMTP_VERDICT_REFUSE: return stages[stage].no;
-  case SMTP_VERDICT_FAIL: return SMTP_S_FAILED;
+  case SMTP_VERDICT_FAIL: /* RFC 4954 section 6 has a code of its own */
+    return stage == SMTP_SERVER_AUTH ? SMTP_S_NOT_AUTH : SMTP_S_FAILED;
   case SMTP_VERDICT_NOTHING:
     if (stage == SMTP_SERVER_RCPT) return SMTP_S_NO_RCPT;
     if (stage == SMTP_SERVER_MESSAGE) return SMTP_S_NOT_TAKEN;
     if (stage == SMTP_SERVER_COMMAND) return SMTP_S_FAILED;
+    if (stage == SMTP_SERVER_AUTH) return SMTP_S_NO_AUTH;
     break;
   default: break;
   }
   return stages[stage].ok;
 }
 
+/* The strongest first: many clients take the first one that they know. */
+static int put_mechanisms(smtp_buf *out, unsigned mechanisms) {
+  static const unsigned order[] = {SMTP_SASL_SCRAM_SHA_256_PLUS,
+                                   SMTP_SASL_SCRAM_SHA_256,
+                                   SMTP_SASL_SCRAM_SHA_1_PLUS,
+                                   SMTP_SASL_SCRAM_SHA_1,
+                                   SMTP_SASL_EXTERNAL,
+                                   SMTP_SASL_OAUTHBEARER,
+                                   SMTP_SASL_XOAUTH2,
+                                   SMTP_SASL_PLAIN,
+                                   SMTP_SASL_LOGIN,
+                                   SMTP_SASL_CRAM_MD5};
+  size_t i;
+  int r = mechanisms == 0 ? 0 : smtp_buf_append(out, "AUTH", 4);
+  for (i = 0; r == 0 && i < sizeof order / sizeof *order; i++) {
+    if ((mechanisms & order[i]) == 0) continue;
+    r = smtp_buf_append(out, " ", 1);
+    if (r == 0) r = smtp_buf_append_slice(out, smtp_sasl_name(order[i]));
+  }
+  return r;
+}
+
 /* The reply to EHLO: the name and what is offered. */
 static int put_ehlo(smtp_server *s) {
   size_t from = smtp_buf_length(&s->out);
+  smtp_buf auth;
   smtp_ehlo ehlo = {SMTP_EXT_PIPELINING | SMTP_EXT_SIZE | SMTP_EXT_8BITMIME |
                         SMTP_EXT_ENHANCEDSTATUSCODES,
                     s->config->limits.message_size};
-  smtp_slice none = {"", 0};
-  int r = smtp_ehlo_format(&s->out, s->config->hostname, &ehlo, none);
+  int r;
+  if (s->config->tls && !s->secured) ehlo.extensions |= SMTP_EXT_STARTTLS;
+  smtp_buf_init(&auth, s->mem, SMTP_LINE_MAX);
+  r = put_mechanisms(&auth, smtp_server_mechanisms(s));
+  if (r == 0)
+    r = smtp_ehlo_format(&s->out, s->config->hostname, &ehlo,
+                         smtp_buf_data(&auth));
+  smtp_buf_clear(&auth);
+  return r != 0 ? r : note(s, from);
+}
+
+int smtp_server_challenge(smtp_server *s, smtp_slice bytes) {
+  size_t from = smtp_buf_length(&s->out);
+  int r = smtp_buf_append(&s->out, "334 ", 4);
+  if (r == 0) r = smtp_base64_format(&s->out, bytes);
+  if (r == 0) r = smtp_buf_append(&s->out, "\r\n", 2);
   return r != 0 ? r : note(s, from);
 }
 
@@ -138,6 +179,7 @@ static int code_at(smtp_server_event_type stage, int code) {
   if (stage == SMTP_SERVER_CONNECT && code < 300) return 220;
   if (stage == SMTP_SERVER_DATA && code < 400) return 354;
   if (stage == SMTP_SERVER_HELO && code < 400) return 250;
+  if (stage == SMTP_SERVER_AUTH && code < 400) return 235;
   return code;
 }
 
@@ -185,13 +227,42 @@ static int put_situation(smtp_server *s, smtp_server_event_type stage,
   return r != 0 ? r : code;
 }
 
+/* A refusal, as far as it can be told before the reply is made. */
+static bool refuses(smtp_verdict verdict, int code) {
+  return verdict == SMTP_VERDICT_REFUSE || verdict == SMTP_VERDICT_NOTHING ||
+         (verdict == SMTP_VERDICT_REPLY && code >= 500 && code < 560);
+}
+
+/* AUTH: a mechanism may have something to say before the refusal, and the last
+** of several refusals ends the session. Gives the code, or 0: go on. */
+static int judge_auth(smtp_server *s, smtp_verdict verdict, int code,
+                      smtp_slice text) {
+  int r;
+  if (!refuses(verdict, code)) return 0;
+  r = smtp_server_auth_refused(s, verdict, code, text);
+  if (r != 0) return r < 0 ? r : 334;
+  if (++s->auth_failures < SMTP_AUTH_FAILURES) return 0;
+  return put_situation(s, SMTP_SERVER_AUTH, SMTP_S_AUTH_FAILURES);
+}
+
 int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
                        smtp_slice text) {
   smtp_server_event_type stage = s->asked;
   smtp_situation why = s->refusal;
   int r = SMTP_EINVALID;
   if (s->error != 0) return s->error;
-  if (stage == SMTP_SERVER_NONE) return SMTP_ESTATE;
+  if (stage == SMTP_SERVER_NONE || stage == SMTP_SERVER_LOOKUP)
+    return SMTP_ESTATE;
+  if (stage == SMTP_SERVER_AUTH) {
+    int judged = judge_auth(s, verdict, code, text);
+    if (judged < 0) return s->error = judged;
+    if (judged == 334) return judged;
+    if (judged != 0) {
+      s->why = SMTP_S_AUTH_FAILURES;
+      smtp_server_proceed(s, judged);
+      return judged;
+    }
+  }
   if (verdict == SMTP_VERDICT_ACCEPT && text.n > 0) {
     verdict = SMTP_VERDICT_REPLY;
     code = smtp_status_of(stages[stage].ok)->code;
@@ -202,7 +273,7 @@ int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
     r = put_own(s, stage, code, text);
     if (r == 0) r = code_at(stage, code);
     if (r == SMTP_EINVALID || r == SMTP_ETOOBIG)
-      r = put_situation(s, stage, SMTP_S_FAILED);
+      r = put_situation(s, stage, situation_of(stage, SMTP_VERDICT_FAIL));
   } else {
     r = put_situation(s, stage, situation_of(stage, verdict));
   }

@@ -2,7 +2,7 @@
 /*
 ** server_state.h: what the files of the server machine share, and nobody
 ** else: server.c moves bytes and time, server_command.c knows the commands,
-** server_reply.c makes the replies.
+** server_reply.c makes the replies, server_auth.c does STARTTLS and AUTH.
 */
 #ifndef SMTP_SERVER_STATE_H
 #define SMTP_SERVER_STATE_H
@@ -15,15 +15,20 @@
 
 /* Where a session stands; a command names the states in which it is legal. */
 enum state {
-  ST_CONNECT = 1, /* no greeting yet */
-  ST_REFUSED = 2, /* greeted with 554: only QUIT is left */
-  ST_START = 4,   /* greeted, no HELO yet */
-  ST_READY = 8,   /* HELO or EHLO was accepted */
-  ST_MAIL = 16,   /* a transaction is open, no recipient was accepted */
-  ST_RCPT = 32,   /* and one was */
-  ST_BODY = 64,   /* content is coming */
-  ST_CLOSED = 128 /* the last reply is written */
+  ST_CONNECT = 1,  /* no greeting yet */
+  ST_REFUSED = 2,  /* greeted with 554: only QUIT is left */
+  ST_START = 4,    /* greeted, no HELO yet */
+  ST_READY = 8,    /* HELO or EHLO was accepted */
+  ST_MAIL = 16,    /* a transaction is open, no recipient was accepted */
+  ST_RCPT = 32,    /* and one was */
+  ST_BODY = 64,    /* content is coming */
+  ST_CLOSED = 128, /* the last reply is written */
+  ST_TLS = 256,    /* STARTTLS was accepted: the handshake is due */
+  ST_AUTH = 512    /* a response of the client is due */
 };
+
+/* The most that a channel binding or the name in a certificate may have. */
+#define SECURED_MAX 256
 
 struct smtp_server {
   const smtp_mem *mem;
@@ -56,6 +61,24 @@ struct smtp_server {
   smtp_situation refusal;
   uint64_t size;
   bool ended;
+  /* TLS and AUTH */
+  bool secured;       /* bytes come through TLS */
+  bool authenticated; /* AUTH succeeded */
+  size_t before_tls;  /* bytes of out before the 220 to STARTTLS */
+  bool told_tls;      /* STARTTLS was given */
+  bool judging;       /* AUTH is to be given */
+  size_t auth_failures;
+  smtp_sasl *sasl; /* while an exchange is under way */
+  bool refusing;   /* its verdict waits for one more response */
+  struct verdict_kept {
+    smtp_verdict verdict;
+    int code;
+    smtp_buf text;
+  } kept;
+  struct secured {
+    char exporter[SECURED_MAX], endpoint[SECURED_MAX], name[SECURED_MAX];
+    size_t exporter_n, endpoint_n, name_n;
+  } * tls; /* what the handshake left; NULL without TLS */
   /* time */
   double now;
   double active;     /* of the last byte in or out, or verdict */
@@ -75,6 +98,32 @@ SMTP_FUNC void smtp_server_proceed(smtp_server *s, int code);
 
 /* server_command.c: the transaction ends, whatever its state. */
 SMTP_FUNC void smtp_server_drop(smtp_server *s);
+
+/* server_auth.c: the checks of its commands; what the client says within the
+** exchange, as smtp_server_line; the mechanisms that can be had now. */
+SMTP_FUNC int smtp_server_starttls(smtp_server *s, const smtp_command *c);
+SMTP_FUNC int smtp_server_auth(smtp_server *s, const smtp_command *c,
+                               smtp_server_event *event);
+SMTP_FUNC int smtp_server_response(smtp_server *s, smtp_slice line,
+                                   smtp_server_event *event);
+SMTP_FUNC unsigned smtp_server_mechanisms(const smtp_server *s);
+
+/* server_auth.c: asks for the verdict on the credentials. */
+SMTP_FUNC int smtp_server_judge(smtp_server *s, smtp_server_event *event);
+
+/* server_auth.c: bytes of the peer where TLS is due. */
+SMTP_FUNC int smtp_server_injected(smtp_server *s);
+
+/* server_auth.c: the verdict on AUTH is no: 1 if a challenge goes first, and
+** the verdict is kept until it was answered. */
+SMTP_FUNC int smtp_server_auth_refused(smtp_server *s, smtp_verdict verdict,
+                                       int code, smtp_slice text);
+
+/* server_auth.c: the exchange is over; what it held is wiped. */
+SMTP_FUNC void smtp_server_auth_end(smtp_server *s);
+
+/* server_reply.c: a 334 with these bytes. */
+SMTP_FUNC int smtp_server_challenge(smtp_server *s, smtp_slice bytes);
 
 /* server_reply.c: writes the reply of a situation, counts an error of the
 ** peer, and closes where the reply's code is 421 or the situation says so. */

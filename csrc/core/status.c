@@ -78,6 +78,8 @@ static const smtp_default defaults[SMTP_S_COUNT] = {
     [SMTP_S_HELP] = {214, {2, 0, 0}, "See RFC 5321"},
     [SMTP_S_QUIT] = {221, {2, 0, 0}, "Goodbye"},
     [SMTP_S_COMMAND] = {250, {2, 0, 0}, "OK"},
+    [SMTP_S_STARTTLS] = {220, {2, 0, 0}, "Ready to start TLS"},
+    [SMTP_S_AUTH] = {235, {2, 7, 0}, "Authentication succeeded"},
 
     [SMTP_S_NO_CONNECT] = {554, NO_STATUS, "No SMTP service here for you"},
     [SMTP_S_NO_HELO] = {550, NO_STATUS, "Not accepted under this name"},
@@ -87,6 +89,8 @@ static const smtp_default defaults[SMTP_S_COUNT] = {
     [SMTP_S_NO_MESSAGE] = {554, {5, 7, 1}, "Message refused"},
     [SMTP_S_NO_VRFY] = {550, {5, 1, 1}, "No such user here"},
     [SMTP_S_NO_COMMAND] = {502, {5, 5, 1}, "Command refused"},
+    [SMTP_S_NO_AUTH] = {535, {5, 7, 8}, "Authentication credentials invalid"},
+    [SMTP_S_NOT_AUTH] = {454, {4, 7, 0}, "Temporary authentication failure"},
     [SMTP_S_FAILED] = {451, {4, 3, 0}, "Local error, please try again later"},
     [SMTP_S_NOT_TAKEN] = {451,
                           {4, 3, 0},
@@ -108,6 +112,19 @@ static const smtp_default defaults[SMTP_S_COUNT] = {
     [SMTP_S_NUL] = {501, {5, 5, 2}, "NUL in a command"},
     [SMTP_S_NOT_UTF8] = {500, {5, 5, 2}, "Command is not valid UTF-8"},
     [SMTP_S_NEEDS_UTF8] = {553, {5, 6, 7}, "Non-ASCII address needs SMTPUTF8"},
+    [SMTP_S_NEEDS_TLS] = {530,
+                          {5, 7, 0},
+                          "Must issue a STARTTLS command first"},
+    [SMTP_S_NEEDS_AUTH] = {530, {5, 7, 0}, "Authentication required"},
+    [SMTP_S_CLEARTEXT] = {538,
+                          {5, 7, 11},
+                          "Encryption required to authenticate"},
+    [SMTP_S_MECHANISM] = {504,
+                          {5, 5, 4},
+                          "Authentication mechanism not offered"},
+    [SMTP_S_CANCELLED] = {501, {5, 7, 0}, "Authentication cancelled"},
+    [SMTP_S_BASE64] = {501, {5, 5, 2}, "Cannot decode the response"},
+    [SMTP_S_AUTH_LENGTH] = {500, {5, 5, 6}, "Authentication exchange too long"},
     [SMTP_S_BARE_LF] = {500, {5, 5, 2}, "Lines must end with CRLF"},
     [SMTP_S_BARE_NEWLINE] = {550, {5, 5, 2}, "Bare CR, LF or NUL in message"},
     [SMTP_S_EIGHTBIT] = {550, {5, 6, 3}, "8-bit content needs BODY=8BITMIME"},
@@ -122,6 +139,9 @@ static const smtp_default defaults[SMTP_S_COUNT] = {
     [SMTP_S_ALL_RECIPIENTS] = {421, {4, 5, 3}, "Far too many recipients"},
     [SMTP_S_MESSAGES] = {421, {4, 7, 0}, "Too many messages in this session"},
     [SMTP_S_ERRORS] = {421, {4, 7, 0}, "Too many errors"},
+    [SMTP_S_AUTH_FAILURES] = {421,
+                              {4, 7, 0},
+                              "Too many failed authentications"},
     [SMTP_S_JUNK] = {421, {4, 7, 0}, "Too many commands without mail"},
     [SMTP_S_CONNECTIONS] = {421, {4, 7, 0}, "Too many connections"},
     [SMTP_S_TIMEOUT] = {421, {4, 4, 2}, "Timeout, closing connection"},
@@ -153,6 +173,9 @@ static smtp_status stage(smtp_situation ok, unsigned short class_) {
     if (class_ == 2) return (smtp_status){2, 0, 0};
     if (class_ == 4) return (smtp_status){4, 3, 0};
     return (smtp_status){5, 7, 1};
+  case SMTP_S_AUTH:
+    if (class_ == 5) return (smtp_status){5, 7, 8};
+    return (smtp_status){class_, 7, 0};
   case SMTP_S_VRFY:
     if (class_ == 2) return (smtp_status){2, 5, 0};
     if (class_ == 4) return (smtp_status){4, 2, 0};

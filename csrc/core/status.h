@@ -49,6 +49,8 @@ typedef enum smtp_situation {
   SMTP_S_HELP,     /* 214 2.0.0 */
   SMTP_S_QUIT,     /* 221 2.0.0 */
   SMTP_S_COMMAND,  /* 250 2.0.0 an own verb that was accepted */
+  SMTP_S_STARTTLS, /* 220 2.0.0 ready to start TLS */
+  SMTP_S_AUTH,     /* 235 2.7.0 authentication succeeded */
   /* a handler said no */
   SMTP_S_NO_CONNECT, /* 554 no SMTP service here */
   SMTP_S_NO_HELO,    /* 550 */
@@ -58,6 +60,8 @@ typedef enum smtp_situation {
   SMTP_S_NO_MESSAGE, /* 554 5.7.1 */
   SMTP_S_NO_VRFY,    /* 550 5.1.1 */
   SMTP_S_NO_COMMAND, /* 502 5.5.1 */
+  SMTP_S_NO_AUTH,    /* 535 5.7.8 credentials invalid */
+  SMTP_S_NOT_AUTH,   /* 454 4.7.0 nobody could judge the credentials */
   SMTP_S_FAILED,     /* 451 4.3.0 the handler failed or took too long */
   SMTP_S_NOT_TAKEN,  /* 451 4.3.0 nobody took the message */
   /* the peer erred */
@@ -76,6 +80,13 @@ typedef enum smtp_situation {
   SMTP_S_NUL,             /* 501 5.5.2 NUL in a command */
   SMTP_S_NOT_UTF8,        /* 500 5.5.2 */
   SMTP_S_NEEDS_UTF8,      /* 553 5.6.7 */
+  SMTP_S_NEEDS_TLS,       /* 530 5.7.0 must issue STARTTLS first */
+  SMTP_S_NEEDS_AUTH,      /* 530 5.7.0 authentication required */
+  SMTP_S_CLEARTEXT,       /* 538 5.7.11 AUTH needs TLS here */
+  SMTP_S_MECHANISM,       /* 504 5.5.4 authentication mechanism not offered */
+  SMTP_S_CANCELLED,       /* 501 5.7.0 authentication cancelled */
+  SMTP_S_BASE64,          /* 501 5.5.2 not the base64 of a response */
+  SMTP_S_AUTH_LENGTH,     /* 500 5.5.6 authentication exchange too long */
   SMTP_S_BARE_LF,         /* 500 5.5.2 in a command; closes */
   SMTP_S_BARE_NEWLINE,    /* 550 5.5.2 bare CR, LF or NUL in the body */
   SMTP_S_EIGHTBIT,        /* 550 5.6.3 8-bit content under BODY=7BIT */
@@ -90,6 +101,7 @@ typedef enum smtp_situation {
   SMTP_S_ALL_RECIPIENTS, /* 421 4.5.3 far too many; closes */
   SMTP_S_MESSAGES,       /* 421 4.7.0 messages in this session; closes */
   SMTP_S_ERRORS,         /* 421 4.7.0 too many errors; closes */
+  SMTP_S_AUTH_FAILURES,  /* 421 4.7.0 too many failed authentications; closes */
   SMTP_S_JUNK,           /* 421 4.7.0 too many junk commands; closes */
   SMTP_S_CONNECTIONS,    /* 421 4.7.0 too many connections; closes */
   SMTP_S_TIMEOUT,        /* 421 4.4.2 closes */

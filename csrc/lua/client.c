@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** client.c: "smtp.client_session": the core's client machine and, unless it
-** is driven in memory, a socket. client:step() is the inner step of a
+** is driven in memory, a socket, with TLS on it once it is secured. client:step() is the inner step of a
 ** connection: it gives the next reply, or writes and reads and tries again,
 ** or says what to wait for.
 */
@@ -14,8 +14,10 @@
 #include "../net/socket.h"
 #include "open.h"
 #include "push.h"
+#include "sasl.h"
 #include "socket.h"
 #include "support.h"
+#include "tls.h"
 
 #define CLIENT "smtp.client_session"
 #define PARAMS_MAX 16
@@ -76,15 +78,17 @@ static unsigned disable_mask(lua_State *L, int t) {
   return mask;
 }
 
-/* core.client([socket [, disable [, strict_body]]]): takes the socket. */
+/* core.client([socket [, disable [, strict_body [, tls]]]]): takes the socket;
+** tls: without TLS only EHLO, STARTTLS, NOOP and QUIT may be said. */
 static int client_new(lua_State *L) {
-  smtp_client_config config = {0, false};
+  smtp_client_config config = {0, false, false};
   bool socket = !lua_isnoneornil(L, 1);
   client *c;
-  lua_settop(L, 3);
+  lua_settop(L, 4);
   config.disable = disable_mask(L, 2);
   config.strict_body = lua_toboolean(L, 3);
-  c = lua_newuserdatauv(L, sizeof *c, 0);
+  config.tls = lua_toboolean(L, 4);
+  c = lua_newuserdatauv(L, sizeof *c, 1);
   c->machine = NULL;
   smtp_pump_init(&c->pump, &verbs, NULL, -1);
   luaL_setmetatable(L, CLIENT);
@@ -98,8 +102,7 @@ static int client_new(lua_State *L) {
 
 static int client_close(lua_State *L) {
   client *c = luaL_checkudata(L, 1, CLIENT);
-  if (c->pump.fd >= 0) smtp_socket_close(c->pump.fd);
-  c->pump.fd = -1;
+  smtp_pump_close(&c->pump);
   smtp_client_free(c->machine);
   c->machine = NULL;
   return 0;
@@ -121,7 +124,10 @@ static int fail(lua_State *L, client *c, int r) {
     return 4;
   }
   lua_pushnil(L);
-  if (r == SMTP_EPROTOCOL) {
+  if (r == SMTP_ETLS) {
+    lua_pushliteral(L, "tls");
+    lua_pushstring(L, smtp_tls_error(c->pump.tls));
+  } else if (r == SMTP_EPROTOCOL) {
     lua_pushliteral(L, "protocol");
     lua_pushstring(L, smtp_client_reason(c->machine));
   } else if (r == SMTP_ECLOSED) {
@@ -134,9 +140,9 @@ static int fail(lua_State *L, client *c, int r) {
 }
 
 static const char *step_name(smtp_client_step step) {
-  static const char *const names[] = {"unasked", "greeting", "ehlo",  "mail",
-                                      "rcpt",    "data",     "final", "rset",
-                                      "quit",    "command"};
+  static const char *const names[] = {
+      "unasked", "greeting", "ehlo", "mail",     "rcpt", "data",
+      "final",   "rset",     "quit", "starttls", "auth", "command"};
   return names[step];
 }
 
@@ -177,7 +183,9 @@ static int client_step(lua_State *L) {
     int r = smtp_client_next(c->machine, &e);
     int w;
     if (r != 0) return push_next(L, c, r, &e);
+    if (smtp_client_paused(c->machine)) return luaL_error(L, "TLS is due");
     w = smtp_pump_flush(&c->pump);
+    if (w == SMTP_ETLS) return fail(L, c, w);
     if (w == SMTP_ESYSTEM) {
       int saved = errno;
       c->pump.readable = true;
@@ -196,7 +204,7 @@ static int client_step(lua_State *L) {
 static int client_flush(lua_State *L) {
   client *c = check_socket(L);
   int r = smtp_pump_flush(&c->pump);
-  if (r == SMTP_ESYSTEM) return fail(L, c, r);
+  if (r == SMTP_ESYSTEM || r == SMTP_ETLS) return fail(L, c, r);
   lua_pushboolean(L, r == 0);
   return 1;
 }
@@ -292,6 +300,69 @@ static int client_body(lua_State *L) {
   return 1;
 }
 
+/* ---- TLS and AUTH ---------------------------------------------------- */
+
+/* client:secure(engine): TLS begins on the socket; then handshake. */
+static int client_secure(lua_State *L) {
+  client *c = check_socket(L);
+  luaL_argcheck(L, c->pump.tls == NULL, 1, "there is TLS already");
+  smtp_pump_secure(&c->pump, smtp_check_tls_take(L, 2));
+  return 0;
+}
+
+static client *check_tls(lua_State *L) {
+  client *c = check_socket(L);
+  if (c->pump.tls == NULL) luaL_error(L, "client has no TLS");
+  return c;
+}
+
+/* client:handshake(): see smtp_tls_push_handshake. */
+static int client_handshake(lua_State *L) {
+  return smtp_tls_push_handshake(L, &check_tls(L)->pump);
+}
+
+/* client:secured(): the handshake is done. */
+static int client_secured(lua_State *L) {
+  if (smtp_client_secured(check(L)->machine) != 0)
+    return luaL_error(L, "TLS is not due");
+  return 0;
+}
+
+/* client:info() -> what is known of TLS, or nothing without it */
+static int client_info(lua_State *L) {
+  return smtp_tls_push_info(L, check(L)->pump.tls);
+}
+
+/* client:bindings() -> tls-exporter, tls-server-end-point; "" for none */
+static int client_bindings(lua_State *L) {
+  return smtp_tls_push_bindings(L, check(L)->pump.tls);
+}
+
+/* client:tls_session() -> bytes to resume it by, or nothing */
+static int client_tls_session(lua_State *L) {
+  return smtp_tls_push_session(L, check(L)->pump.tls);
+}
+
+/* client:auth(sasl) -> true | nil, "busy" | "state" | "invalid". Replies of
+** the step "auth" come then; all but a 334 end the exchange. */
+static int client_auth(lua_State *L) {
+  client *c = check(L);
+  int r = smtp_client_auth(c->machine, smtp_check_sasl(L, 2));
+  if (r == 0) {
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, 1, 1); /* the machine borrows it */
+  }
+  return push_submitted(L, c, r);
+}
+
+/* client:auth_reason() -> why the exchange failed on our side; "" */
+static int client_auth_reason(lua_State *L) {
+  lua_pushstring(L, smtp_client_auth_reason(check(L)->machine));
+  return 1;
+}
+
+/* ---- in memory, and for who waits ------------------------------------ */
+
 static int client_finish(lua_State *L) {
   client *c = check(L);
   return push_submitted(L, c, smtp_client_finish(c->machine));
@@ -342,7 +413,10 @@ static int client_usable(lua_State *L) {
 
 /* client:pending() -> bytes that wait to be written */
 static int client_pending(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)smtp_client_peek(check(L)->machine).n);
+  client *c = check(L);
+  size_t n = smtp_client_peek(c->machine).n;
+  if (c->pump.tls != NULL) n += smtp_tls_peek(c->pump.tls).n;
+  lua_pushinteger(L, (lua_Integer)n);
   return 1;
 }
 
@@ -353,7 +427,7 @@ static int client_pollfd(lua_State *L) {
 
 static int client_events(lua_State *L) {
   client *c = check(L);
-  lua_pushstring(L, smtp_client_peek(c->machine).n > 0 ? "rw" : "r");
+  lua_pushstring(L, smtp_pump_waits(&c->pump) ? "rw" : "r");
   return 1;
 }
 
@@ -370,6 +444,14 @@ void smtp_open_client(lua_State *L) {
                                      {"submit_path", client_submit_path},
                                      {"body", client_body},
                                      {"finish", client_finish},
+                                     {"secure", client_secure},
+                                     {"handshake", client_handshake},
+                                     {"secured", client_secured},
+                                     {"info", client_info},
+                                     {"bindings", client_bindings},
+                                     {"tls_session", client_tls_session},
+                                     {"auth", client_auth},
+                                     {"auth_reason", client_auth_reason},
                                      {"feed", client_feed},
                                      {"eof", client_eof},
                                      {"peek", client_peek},

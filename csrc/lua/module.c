@@ -12,6 +12,7 @@
 #include "socket.h"
 #include "spool.h"
 #include "support.h"
+#include "tls.h"
 
 #if defined(__GNUC__)
 #define EXPORT __attribute__((visibility("default")))
@@ -39,6 +40,7 @@ int luaopen_smtp_core(lua_State *L) {
   smtp_open_spool(L);
   smtp_open_sasl(L);
   smtp_open_grammar(L);
+  smtp_open_tls(L);
   smtp_open_server(L);
   smtp_open_client(L);
   return 1;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** server.c: two types. "smtp.server_config" holds what all sessions of a
-** listener share; "smtp.session" is one server session: the core's machine
-** and, unless it is driven in memory, a socket.
+** server.c: "smtp.session", one server session: the core's machine and, unless
+** it is driven in memory, a socket, with TLS on it once it is secured.
 **
 ** session:step(now) is the inner step of a connection: it gives the next
 ** event, or writes and reads and tries again, or says what to wait for.
@@ -10,18 +9,19 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "../core/dot.h"
 #include "../core/server.h"
 #include "../net/clock.h"
 #include "../net/pump.h"
 #include "../net/socket.h"
 #include "open.h"
 #include "push.h"
+#include "server_config.h"
+#include "server_event.h"
 #include "socket.h"
 #include "spool.h"
 #include "support.h"
+#include "tls.h"
 
-#define CONFIG "smtp.server_config"
 #define SESSION "smtp.session"
 
 typedef struct session {
@@ -29,79 +29,6 @@ typedef struct session {
   smtp_pump pump;
   smtp_slice content; /* of the last BODY event, until the next step */
 } session;
-
-/* ---- configuration --------------------------------------------------- */
-
-static double number_field(lua_State *L, int t, const char *key, double d) {
-  double v = d;
-  if (lua_getfield(L, t, key) != LUA_TNIL) v = luaL_checknumber(L, -1);
-  lua_pop(L, 1);
-  return v;
-}
-
-static size_t size_field(lua_State *L, int t, const char *key, size_t d) {
-  double v = number_field(L, t, key, (double)d);
-  luaL_argcheck(L, v >= 0 && v < 9e15, 1, key);
-  return (size_t)v;
-}
-
-static bool flag_field(lua_State *L, int t, const char *key) {
-  bool v;
-  lua_getfield(L, t, key);
-  v = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return v;
-}
-
-/* The string stays alive as user value n of the configuration. */
-static void text_field(lua_State *L, int t, const char *key, int n,
-                       smtp_slice *out) {
-  if (lua_getfield(L, t, key) == LUA_TNIL) {
-    lua_pop(L, 1);
-    return;
-  }
-  out->p = luaL_checklstring(L, -1, &out->n);
-  lua_setiuservalue(L, -2, n);
-}
-
-static void limits_fields(lua_State *L, int t, smtp_server_limits *l) {
-  l->message_size = size_field(L, t, "message_size", (size_t)l->message_size);
-  l->header = size_field(L, t, "header", (size_t)l->header);
-  l->hops = size_field(L, t, "hops", l->hops);
-  l->recipients = size_field(L, t, "recipients", l->recipients);
-  l->messages = size_field(L, t, "messages", l->messages);
-  l->errors = size_field(L, t, "errors", l->errors);
-  l->junk = size_field(L, t, "junk", l->junk);
-  l->line = size_field(L, t, "line", l->line);
-  l->idle_timeout = number_field(L, t, "idle_timeout", l->idle_timeout);
-  l->command_timeout =
-      number_field(L, t, "command_timeout", l->command_timeout);
-  l->data_rate = number_field(L, t, "data_rate", l->data_rate);
-}
-
-/* core.server_config(options): the fields of smtp_server_config by name. */
-static int config_new(lua_State *L) {
-  static const char *const modes[] = {"reject", "normalize", "raw", NULL};
-  smtp_server_config *c;
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  c = lua_newuserdatauv(L, sizeof *c, 2);
-  smtp_server_config_init(c);
-  luaL_setmetatable(L, CONFIG);
-  text_field(L, 1, "hostname", 1, &c->hostname);
-  text_field(L, 1, "verbs", 2, &c->verbs);
-  c->strict = flag_field(L, 1, "strict");
-  c->trace = flag_field(L, 1, "trace");
-  c->accept_data = flag_field(L, 1, "accept_data");
-  c->refuse_eightbit = flag_field(L, 1, "refuse_eightbit");
-  lua_getfield(L, 1, "bare_newline");
-  c->bare_newline = (smtp_bare_newline)luaL_checkoption(L, -1, "reject", modes);
-  lua_pop(L, 1);
-  if (lua_getfield(L, 1, "limits") == LUA_TTABLE)
-    limits_fields(L, lua_gettop(L), &c->limits);
-  lua_pop(L, 1);
-  return 1;
-}
 
 /* ---- the machine's verbs for the pump -------------------------------- */
 
@@ -144,7 +71,7 @@ static session *check_socket(lua_State *L) {
 
 /* config:session([socket [, now]]): takes the socket over. */
 static int session_new(lua_State *L) {
-  smtp_server_config *c = luaL_checkudata(L, 1, CONFIG);
+  const smtp_server_config *c = smtp_check_server_config(L, 1);
   bool socket = !lua_isnoneornil(L, 2);
   double now =
       lua_isnoneornil(L, 3) ? smtp_clock_now() : luaL_checknumber(L, 3);
@@ -167,93 +94,15 @@ static int session_new(lua_State *L) {
 
 static int session_close(lua_State *L) {
   session *s = luaL_checkudata(L, 1, SESSION);
-  if (s->pump.fd >= 0) smtp_socket_close(s->pump.fd);
-  s->pump.fd = -1;
+  smtp_pump_close(&s->pump);
   smtp_server_free(s->machine);
   s->machine = NULL;
   return 0;
 }
 
-/* A word for why a session ended, for logs. */
-static const char *reason(smtp_situation why) {
-  switch (why) {
-  case SMTP_S_NONE: return "closed";
-  case SMTP_S_QUIT: return "quit";
-  case SMTP_S_TIMEOUT: return "timeout";
-  case SMTP_S_SHUTDOWN: return "shutdown";
-  case SMTP_S_CONNECTIONS: return "connections";
-  case SMTP_S_FAILED: return "refused";
-  default: return smtp_status_of(why)->text;
-  }
-}
-
-static int push_mail(lua_State *L, const smtp_server_event *e) {
-  static const char *const bodies[] = {NULL, "7BIT", "8BITMIME"};
-  lua_pushliteral(L, "mail");
-  smtp_push_path(L, e->path);
-  if (e->mail.has_size) {
-    lua_pushinteger(L, (lua_Integer)e->mail.size);
-    lua_setfield(L, -2, "size");
-  }
-  if (e->mail.body != SMTP_BODY_UNSET) {
-    lua_pushstring(L, bodies[e->mail.body]);
-    lua_setfield(L, -2, "body");
-  }
-  smtp_push_params(L, e->params);
-  return 2;
-}
-
-static int push_message(lua_State *L, const smtp_server_event *e) {
-  lua_pushliteral(L, "message");
-  lua_pushinteger(L, (lua_Integer)e->size);
-  if (e->situation == SMTP_S_NONE)
-    lua_pushnil(L);
-  else
-    lua_pushstring(L, smtp_status_of(e->situation)->text);
-  lua_pushboolean(L, (e->seen & SMTP_DOT_EIGHTBIT) != 0);
-  return 4;
-}
-
-static int push_text(lua_State *L, const char *name, smtp_slice text) {
-  lua_pushstring(L, name);
-  smtp_push_slice(L, text);
-  return 2;
-}
-
-/* Pushes an event: its name and what it brings. */
 static int push_event(lua_State *L, session *s, const smtp_server_event *e) {
-  switch (e->type) {
-  case SMTP_SERVER_CONNECT: lua_pushliteral(L, "connect"); return 1;
-  case SMTP_SERVER_HELO:
-    push_text(L, "helo", e->text);
-    lua_pushboolean(L, e->esmtp);
-    return 3;
-  case SMTP_SERVER_MAIL: return push_mail(L, e);
-  case SMTP_SERVER_RCPT:
-    lua_pushliteral(L, "rcpt");
-    smtp_push_path(L, e->path);
-    smtp_push_params(L, e->params);
-    return 2;
-  case SMTP_SERVER_DATA: lua_pushliteral(L, "data"); return 1;
-  case SMTP_SERVER_BODY:
-    s->content = e->text;
-    lua_pushliteral(L, "body");
-    lua_pushinteger(L, (lua_Integer)e->text.n);
-    return 2;
-  case SMTP_SERVER_MESSAGE: return push_message(L, e);
-  case SMTP_SERVER_VRFY: return push_text(L, "vrfy", e->text);
-  case SMTP_SERVER_COMMAND:
-    push_text(L, "command", e->verb);
-    smtp_push_slice(L, e->text);
-    return 3;
-  case SMTP_SERVER_RESET: lua_pushliteral(L, "reset"); return 1;
-  case SMTP_SERVER_LINE: return push_text(L, "line", e->text);
-  case SMTP_SERVER_REPLY: return push_text(L, "reply", e->text);
-  default:
-    lua_pushliteral(L, "close");
-    lua_pushstring(L, reason(e->situation));
-    return 2;
-  }
+  if (e->type == SMTP_SERVER_BODY) s->content = e->text;
+  return smtp_push_server_event(L, e);
 }
 
 static int fail(lua_State *L, int r) {
@@ -273,7 +122,8 @@ static int session_next(lua_State *L) {
   return r == 0 ? 0 : push_event(L, s, &e);
 }
 
-/* A socket that failed is a peer that went away, whatever the errno. */
+/* A socket that failed is a peer that went away, whatever the errno; so is a
+** stream of TLS that was cut off. */
 static void lost(session *s) {
   smtp_server_eof(s->machine);
   smtp_server_sent(s->machine, smtp_server_peek(s->machine).n);
@@ -291,8 +141,8 @@ static int wait_for(lua_State *L, session *s, const char *what) {
 /*
 ** session:step(now) -> event ... | "read", "write" or "pause" (for the time
 ** alone) and the deadline: what to wait for, and when to tick if it does not
-** come. The first bytes go out only after a look whether the peer spoke too
-** early.
+** come. The first bytes, and the 220 to STARTTLS, go out only after a look
+** whether the peer spoke too early.
 */
 static int session_step(lua_State *L) {
   session *s = check_socket(L);
@@ -304,16 +154,17 @@ static int session_step(lua_State *L) {
     if (r < 0) return fail(L, r);
     if (r > 0) return push_event(L, s, &e);
     if (smtp_server_held(s->machine)) return wait_for(L, s, "pause");
-    if (smtp_server_peek(s->machine).n > 0 && !smtp_server_spoke(s->machine) &&
-        smtp_pump_receive(&s->pump) > 0)
+    if (smtp_server_peek(s->machine).n > 0 && smtp_server_wary(s->machine) &&
+        smtp_pump_look(&s->pump) > 0)
       continue;
     r = smtp_pump_flush(&s->pump);
+    if (r == 0 && smtp_server_paused(s->machine)) continue;
     if (r == 0)
       r = smtp_pump_receive(&s->pump);
     else if (r == SMTP_EBUSY)
       return wait_for(L, s, "write");
     if (r == SMTP_EBUSY) return wait_for(L, s, "read");
-    if (r == SMTP_ESYSTEM)
+    if (r == SMTP_ESYSTEM || r == SMTP_ETLS)
       lost(s);
     else if (r < 0)
       return fail(L, r);
@@ -339,8 +190,60 @@ static int session_linger(lua_State *L) {
 }
 
 static int session_shutdown(lua_State *L) {
-  smtp_socket_shutdown(check_socket(L)->pump.fd);
+  smtp_pump_shutdown(&check_socket(L)->pump);
   return 0;
+}
+
+/* session:secure(engine): TLS begins on the socket; then handshake. */
+static int session_secure(lua_State *L) {
+  session *s = check_socket(L);
+  luaL_argcheck(L, s->pump.tls == NULL, 1, "there is TLS already");
+  smtp_pump_secure(&s->pump, smtp_check_tls_take(L, 2));
+  return 0;
+}
+
+static session *check_tls(lua_State *L) {
+  session *s = check_socket(L);
+  if (s->pump.tls == NULL) luaL_error(L, "session has no TLS");
+  return s;
+}
+
+/* session:handshake(): see smtp_tls_push_handshake. */
+static int session_handshake(lua_State *L) {
+  return smtp_tls_push_handshake(L, &check_tls(L)->pump);
+}
+
+/* session:choose(context | false | nil): answers "name". */
+static int session_choose(lua_State *L) {
+  return smtp_tls_take_choice(L, check_tls(L)->pump.tls, 2);
+}
+
+/* session:info() -> what is known of TLS, or nothing without it */
+static int session_info(lua_State *L) {
+  return smtp_tls_push_info(L, check(L)->pump.tls);
+}
+
+/* session:secured([name [, exporter, endpoint]]): the handshake is done; name
+** is whom the client's certificate is for. The bindings are given in memory
+** only. */
+static int session_secured(lua_State *L) {
+  session *s = check(L);
+  unsigned char exporter[SMTP_TLS_BINDING], endpoint[SMTP_TLS_BINDING];
+  smtp_sasl_binding binding;
+  smtp_slice name;
+  int r;
+  name.p = luaL_optlstring(L, 2, "", &name.n);
+  binding.exporter.p = luaL_optlstring(L, 3, "", &binding.exporter.n);
+  binding.endpoint.p = luaL_optlstring(L, 4, "", &binding.endpoint.n);
+  if (s->pump.tls != NULL) {
+    binding.exporter = (smtp_slice){(char *)exporter,
+                                    smtp_tls_exporter(s->pump.tls, exporter)};
+    binding.endpoint = (smtp_slice){(char *)endpoint,
+                                    smtp_tls_endpoint(s->pump.tls, endpoint)};
+  }
+  r = smtp_server_secured(s->machine, &binding, name);
+  if (r == SMTP_ESTATE) return luaL_error(L, "TLS is not due");
+  return r < 0 ? fail(L, r) : 0;
 }
 
 /* session:decide(verdict [, code [, text]]) -> the code that is sent */
@@ -359,6 +262,45 @@ static int session_decide(lua_State *L) {
   if (r < 0) return fail(L, r);
   lua_pushinteger(L, r);
   return 1;
+}
+
+/* A field of the table at 2 as a slice that the table holds. */
+static smtp_slice key_field(lua_State *L, const char *name) {
+  smtp_slice s = smtp_option_slice(L, 2, name);
+  return s.p == NULL ? (smtp_slice){"", 0} : s;
+}
+
+/* session:lookup(keys [, stored]): answers "lookup" by a password, a table as
+** core.scram_keys makes, or nil: there is no such user, which takes as long as
+** a password, or as stored keys. */
+static int session_lookup(lua_State *L) {
+  session *s = check(L);
+  smtp_sasl_keys keys = {SMTP_SASL_NOBODY, {"", 0}, {"", 0},
+                         {"", 0},          {"", 0}, 0};
+  int r;
+  if (lua_type(L, 2) == LUA_TSTRING) {
+    keys.kind = SMTP_SASL_PASSWORD;
+    keys.password = smtp_check_slice(L, 2);
+  } else if (lua_istable(L, 2)) {
+    keys.kind = SMTP_SASL_STORED;
+    keys.salt = key_field(L, "salt");
+    keys.stored_key = key_field(L, "stored_key");
+    keys.server_key = key_field(L, "server_key");
+    keys.iterations =
+        (unsigned)smtp_option_integer(L, 2, "iterations", 1, 100000000, 4096);
+  } else if (lua_toboolean(L, 3)) {
+    keys.kind = SMTP_SASL_NOBODY_STORED;
+  }
+  r = smtp_server_lookup(s->machine, &keys);
+  if (r == SMTP_ESTATE) return luaL_error(L, "no lookup is due");
+  return r < 0 ? fail(L, r) : 0;
+}
+
+/* session:lookup_failed(): nobody could tell; 454. */
+static int session_lookup_failed(lua_State *L) {
+  int r = smtp_server_lookup(check(L)->machine, NULL);
+  if (r == SMTP_ESTATE) return luaL_error(L, "no lookup is due");
+  return r < 0 ? fail(L, r) : 0;
 }
 
 /* session:content() -> the bytes of the BODY event at hand */
@@ -447,7 +389,7 @@ static int session_pollfd(lua_State *L) {
 
 static int session_events(lua_State *L) {
   session *s = check(L);
-  lua_pushstring(L, smtp_server_peek(s->machine).n > 0 ? "rw" : "r");
+  lua_pushstring(L, smtp_pump_waits(&s->pump) ? "rw" : "r");
   return 1;
 }
 
@@ -470,6 +412,13 @@ void smtp_open_server(lua_State *L) {
                                      {"flush", session_flush},
                                      {"linger", session_linger},
                                      {"shutdown", session_shutdown},
+                                     {"secure", session_secure},
+                                     {"handshake", session_handshake},
+                                     {"choose", session_choose},
+                                     {"secured", session_secured},
+                                     {"info", session_info},
+                                     {"lookup", session_lookup},
+                                     {"lookup_failed", session_lookup_failed},
                                      {"feed", session_feed},
                                      {"eof", session_eof},
                                      {"peek", session_peek},
@@ -484,8 +433,6 @@ void smtp_open_server(lua_State *L) {
                                      {"timeout", session_timeout},
                                      {"close", session_close},
                                      {NULL, NULL}};
-  smtp_new_class(L, CONFIG, config_methods, NULL);
+  smtp_open_server_config(L, config_methods);
   smtp_new_class(L, SESSION, methods, session_close);
-  lua_pushcfunction(L, config_new);
-  lua_setfield(L, -2, "server_config");
 }

@@ -171,12 +171,24 @@ describe("param of MAIL", function()
   end)
 
   it("that are not known are told, unless something is malformed", function()
-    for _, text in ipairs { " X", " X=1", " SIZE=1 SIZES=1", " AUTH=<>", " X BODY=7BIT", " X X" } do
+    for _, text in ipairs { " X", " X=1", " SIZE=1 SIZES=1", " AUTHS=<>", " X BODY=7BIT", " X X" } do
       refused("EINVALID", text)
     end
     for _, text in ipairs { " X SIZE=-1", " X=1 =", " SIZE=1 X SIZE=1", " X BODY=?", " X\0",
       "X" } do
       refused("ESYNTAX", text)
+    end
+  end)
+end)
+
+describe("param AUTH of MAIL", function()
+  it("C085 is <> or xtext of at most 500 octets, once", function()
+    for _, value in ipairs { "<>", "ada@code.energy", "e+3Dmc2@example.com", ("x"):rep(500) } do
+      assert.are.same({}, probe.mail_params_parse(" AUTH=" .. value), value)
+    end
+    for _, text in ipairs { " AUTH", " AUTH=", " AUTH=a+3d", " AUTH=a+", " AUTH=+00",
+      " AUTH=" .. ("x"):rep(501), " AUTH=<> AUTH=<>", " AUTH=<> auth=a@b" } do
+      assert.are.same({ nil, "ESYNTAX" }, { probe.mail_params_parse(text) }, text)
     end
   end)
 end)

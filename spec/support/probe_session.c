@@ -131,8 +131,9 @@ static void write_all(run *r) {
 /* Answers what asks until there is nothing to do; 0, or a failure. */
 static int serve(run *r) {
   static const char *const names[] = {
-      "none", "connect", "helo", "mail",  "rcpt",  "data", "message",
-      "vrfy", "command", "body", "reset", "close", "line", "reply"};
+      "none",    "connect", "helo",  "mail",    "rcpt",   "data",
+      "message", "vrfy",    "auth",  "command", "lookup", "starttls",
+      "body",    "reset",   "close", "line",    "reply"};
   for (;;) {
     smtp_server_event e;
     double at;
@@ -249,9 +250,9 @@ static int queue(run *r, char kind, smtp_slice rest) {
 }
 
 static int read_replies(run *r) {
-  static const char *const names[] = {"unasked", "greeting", "ehlo",  "mail",
-                                      "rcpt",    "data",     "final", "rset",
-                                      "quit",    "command"};
+  static const char *const names[] = {
+      "unasked", "greeting", "ehlo", "mail",     "rcpt", "data",
+      "final",   "rset",     "quit", "starttls", "auth", "command"};
   for (;;) {
     smtp_client_event e;
     int got = smtp_client_next(r->client, &e);
@@ -299,7 +300,7 @@ static int client_failed(lua_State *L, run *r) {
 
 static int client_session(lua_State *L) {
   int i, result = 0, last = lua_gettop(L);
-  smtp_client_config config = {0, lua_toboolean(L, 1)};
+  smtp_client_config config = {0, lua_toboolean(L, 1), false};
   run *r = run_new(L);
   for (i = 2; i <= last; i++)
     luaL_argcheck(L, *luaL_checkstring(L, i) != '\0', i, "empty");

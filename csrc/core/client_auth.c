@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** client_auth.c: AUTH on the client's side (RFC 4954): the initial response,
+** an answer to each 334, and what a success is worth; and the passage from
+** clear text to TLS (RFC 3207 section 4.2).
+*/
+#include "base64.h"
+#include "client_state.h"
+
+/* A command line with an initial response may not be longer (RFC 4954 section
+** 4): then the server asks for it by an empty challenge. */
+#define INITIAL_MAX 512
+
+/* Room for all of it at once: a buffer that grows leaves copies behind. */
+static int reserve(smtp_client *c, size_t bytes) {
+  char *place;
+  int r = smtp_client_due_reserve(c);
+  return r != 0 ? r : smtp_buf_reserve(&c->out, bytes / 3 * 4 + 64, &place);
+}
+
+/* Queues base64 of bytes and CRLF, after what was put behind `before`. */
+static int finish_line(smtp_client *c, smtp_slice bytes, size_t before) {
+  int r = smtp_base64_format(&c->out, bytes);
+  if (r == 0) r = smtp_buf_append(&c->out, "\r\n", 2);
+  if (r != 0) {
+    smtp_buf_truncate(&c->out, before);
+    return r;
+  }
+  c->queued += smtp_buf_length(&c->out) - before;
+  smtp_client_due_add(c, SMTP_CLIENT_AUTH);
+  return 0;
+}
+
+static int put_auth(smtp_client *c, smtp_slice name, smtp_slice initial) {
+  size_t before = smtp_buf_length(&c->out);
+  smtp_slice none = {"", 0};
+  int r = smtp_buf_append_slice(&c->out, SMTP_LIT("AUTH "));
+  if (r == 0) r = smtp_buf_append_slice(&c->out, name);
+  if (r == 0 && !c->initial) {
+    r = smtp_buf_append(&c->out, " =", initial.n == 0 ? 2 : 1);
+    if (r == 0) return finish_line(c, initial, before);
+  }
+  return r == 0 ? finish_line(c, none, before) : r;
+}
+
+int smtp_client_auth(smtp_client *c, smtp_sasl *sasl) {
+  smtp_slice name, initial;
+  int first, r;
+  if (c->error != 0) return c->error;
+  if (c->due_n > 0 && c->phase != PH_OVER) return SMTP_EBUSY;
+  if (c->phase != PH_READY || (c->config.tls && !c->secured))
+    return SMTP_ESTATE;
+  first = smtp_sasl_first(sasl);
+  if (first < 0) return first;
+  initial = smtp_sasl_output(sasl);
+  name = smtp_sasl_name(smtp_sasl_mechanism_of(sasl));
+  c->initial = first == 0 || initial.n / 3 * 4 + name.n + 16 > INITIAL_MAX;
+  r = reserve(c, initial.n + name.n);
+  if (r == 0) r = put_auth(c, name, initial);
+  if (r != 0) return r;
+  c->initial = c->initial && first == 1;
+  c->sasl = sasl;
+  c->cancelled = false;
+  c->auth_reason = "";
+  c->group_ended = true;
+  c->phase = PH_AUTH;
+  return 0;
+}
+
+const char *smtp_client_auth_reason(const smtp_client *c) {
+  return c->auth_reason == NULL ? "" : c->auth_reason;
+}
+
+/* The exchange is of no use any more: the server must be told. */
+static int cancel(smtp_client *c, const char *reason) {
+  size_t before = smtp_buf_length(&c->out);
+  int r = smtp_client_due_reserve(c);
+  if (r == 0) r = smtp_buf_append(&c->out, "*\r\n", 3);
+  if (r != 0) return r;
+  c->queued += smtp_buf_length(&c->out) - before;
+  smtp_client_due_add(c, SMTP_CLIENT_AUTH);
+  c->cancelled = true;
+  c->auth_reason = reason;
+  return 0;
+}
+
+static int answer(smtp_client *c, smtp_slice bytes) {
+  int r = reserve(c, bytes.n);
+  return r != 0 ? r : finish_line(c, bytes, smtp_buf_length(&c->out));
+}
+
+static int challenged(smtp_client *c) {
+  smtp_buf challenge;
+  int r;
+  if (c->cancelled)
+    return smtp_client_breach(c, "a challenge after AUTH was cancelled");
+  smtp_buf_init(&challenge, c->mem, SMTP_REPLY_MAX);
+  r = smtp_base64_parse(&challenge, smtp_reply_text(&c->reply));
+  if (r == SMTP_ESYNTAX) {
+    r = cancel(c, "the server's challenge is not base64");
+  } else if (r == 0 && c->initial) {
+    c->initial = false;
+    r = smtp_buf_length(&challenge) == 0
+            ? answer(c, smtp_sasl_output(c->sasl))
+            : cancel(c, "the server's first challenge must be empty");
+  } else if (r == 0) {
+    r = smtp_sasl_next(c->sasl, smtp_buf_data(&challenge));
+    if (r == SMTP_SASL_CONTINUE)
+      r = answer(c, smtp_sasl_output(c->sasl));
+    else if (r != SMTP_ENOMEM)
+      r = cancel(c, smtp_sasl_reason(c->sasl));
+  }
+  smtp_buf_clear(&challenge);
+  return r;
+}
+
+int smtp_client_auth_reply(smtp_client *c) {
+  bool success = c->reply.code / 100 == 2, believed = true;
+  if (c->reply.code / 100 == 3) return challenged(c);
+  if (success && c->cancelled) {
+    believed = false;
+  } else if (success && !smtp_sasl_complete(c->sasl)) {
+    believed = false;
+    c->auth_reason = "the server did not prove that it knows the password";
+  }
+  c->sasl = NULL;
+  smtp_buf_wipe(&c->out);
+  c->phase = believed ? PH_READY : PH_OVER;
+  return 0;
+}
+
+/* ---- TLS ------------------------------------------------------------- */
+
+bool smtp_client_paused(const smtp_client *c) {
+  return c->paused;
+}
+
+int smtp_client_secured(smtp_client *c) {
+  smtp_ehlo nothing = {0, 0};
+  if (c->error != 0) return c->error;
+  if (c->secured || (c->phase != PH_GREETING && !c->paused)) return SMTP_ESTATE;
+  c->secured = true;
+  if (!c->paused) return 0;
+  c->paused = false;
+  c->ehlo = nothing;
+  c->phase = PH_START;
+  return 0;
+}
