@@ -81,14 +81,42 @@ describe("target", function()
   end)
 
   it("raises for what is not built yet, so that nobody believes in it", function()
-    for key, value in pairs { auth = {}, dane = true, proxy = "x", dkim = {}, extensions = {},
-      ca = "x", verify = true, cert = "x", key = "x", sni = "x", lmtp = true } do
+    for key, value in pairs { dane = true, proxy = "x", dkim = {}, extensions = {},
+      lmtp = true } do
       assert.error_matches(function() parse { host = "mx", [key] = value } end, "not built yet")
     end
-    for _, url in ipairs { "lmtp://mx", "lmtp+unix:///x", "smtp://ada:secret@mx" } do
+    for _, url in ipairs { "lmtp://mx", "lmtp+unix:///x" } do
       assert.error_matches(function() parse(url) end, "not built yet")
     end
     assert.equal(25, parse({ host = "mx", verify = false, lmtp = false }).port)
+  end)
+
+  it("takes credentials from the URL, percent-decoded, and what the table says wins", function()
+    local target = parse("smtp://ada%40x:s%3Ac%2Fr@mx.example")
+    assert.same({ user = "ada@x", password = "s:c/r" }, target.auth)
+    assert.equal(587, target.port)
+    assert.equal("mx.example:587", target.name)
+    assert.equal(465, parse("smtps://ada:secret@mx").port)
+    target = parse { url = "smtp://ada:secret@mx", auth = { password = "other" } }
+    assert.same({ user = "ada", password = "other" }, target.auth)
+    local token = function() return "t" end
+    target = parse { url = "smtp://ada@mx:25", auth = { token = token } }
+    assert.same({ user = "ada", token = token }, target.auth)
+    assert.equal(25, target.port)
+  end)
+
+  it("says what is missing in auth", function()
+    for _, auth in ipairs { {}, { user = "ada" }, { password = "x" }, { mechanisms = { 5 } },
+      { user = "ada", password = "x", mechanisms = {} } } do
+      local target, err = parse { host = "mx", auth = auth }
+      assert.is_nil(target)
+      assert.equal("invalid", err.kind)
+    end
+    assert.error_matches(function() parse { host = "mx", auth = { pasword = "x" } } end, "pasword")
+    assert.truthy(parse { host = "mx", auth = { mechanisms = { "EXTERNAL" } } })
+    local target, err = parse("smtp://ada@mx")
+    assert.is_nil(target)
+    assert.truthy(tostring(err):find("no password", 1, true))
   end)
 
   it("C033 has the time-outs of the RFC, each of them an option", function()

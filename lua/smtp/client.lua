@@ -1,14 +1,16 @@
 -- SPDX-License-Identifier: MIT
 --- The client: one connection to a server, and what is said on it. The machine
 -- (csrc/core/client.h) keeps commands and replies in step; here is when to wait,
--- for how long, and what a reply means for the user. Transactions are in
--- transaction.lua.
+-- for how long, and what a reply means for the user. TLS is in starttls.lua, AUTH
+-- in auth.lua, transactions are in transaction.lua.
+local auth = require "smtp.auth"
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
 local outgoing = require("smtp.message").outgoing
 local source = require "smtp.source"
+local starttls = require "smtp.starttls"
 local target_of = require "smtp.target"
 local transaction = require "smtp.transaction"
 local transcript = require "smtp.transcript"
@@ -21,6 +23,7 @@ Client.__index = Client
 local PHASE = {
   greeting = "greeting", ehlo = "ehlo", mail = "command", rcpt = "command", rset = "command",
   command = "command", unasked = "command", data = "data", final = "final", quit = "quit",
+  starttls = "command", auth = "command",
 }
 
 -- ---- failures -----------------------------------------------------------
@@ -40,16 +43,18 @@ function Client:_broken(fields)
   return result, err
 end
 
-local HINTS = {
-  greeting = "is that an SMTP port? a port 465 expects TLS from the first byte",
-}
+-- Why a server may say nothing, or nonsense, in place of a greeting.
+local function greeting_hint(target)
+  if target.port == 465 then return "port 465 expects TLS from the first byte: use smtps://" end
+  return "is that an SMTP port? a port 465 expects TLS from the first byte"
+end
 
 -- A failure that the machine told: kind, sentence, errno name.
 function Client:_failed(kind, sentence, errname, stage)
   if kind == "system" then kind = "closed" end
   return self:_broken {
     kind = kind, stage = stage, message = sentence, cause = errname,
-    outcome = self._outcome, hint = HINTS[stage],
+    outcome = self._outcome, hint = stage == "greeting" and greeting_hint(self.target) or nil,
   }
 end
 
@@ -84,6 +89,7 @@ function Client:_wait(events, limit, stage)
   return self:_broken {
     kind = "timeout", stage = stage, outcome = self._outcome,
     message = at == deadline and "the deadline has passed" or "the server did not answer in time",
+    hint = stage == "greeting" and self.target.port == 465 and greeting_hint(self.target) or nil,
   }
 end
 
@@ -222,20 +228,14 @@ function Client:_hello()
     return true
   end
   if reply.code < 500 then return self:_rejected(reply, "ehlo") end
+  if starttls.is_must(self._mode) and not self.tls then -- HELO has no STARTTLS
+    return self:_rejected(reply, "ehlo", { kind = "tls",
+      message = "the server knows no EHLO, and so no STARTTLS" })
+  end
   reply, err = self:_ask("ehlo", "HELO", self.helo)
   if not reply then return nil, err end
   self.esmtp, self.capabilities = false, {}
   return true
-end
-
--- Traffic that leaves the machine is encrypted unless the caller says so.
-local function check_policy(self, loopback)
-  local tls = self.target.tls or (loopback and "opportunistic" or "required")
-  if tls == "none" or (tls == "opportunistic" and loopback) then return true end
-  return self:_broken {
-    kind = "unsupported", stage = "starttls", message = "TLS is not built yet",
-    hint = 'tls = "none" sends in clear text',
-  }
 end
 
 -- Our name for EHLO: an address literal is always right (RFC 5321 4.1.4).
@@ -246,23 +246,32 @@ local function own_name(socket)
   return "[" .. address .. "]"
 end
 
+-- From the greeting to where mail may be sent.
+local function greet(self)
+  local ok, err = self:_greeting()
+  if ok then ok, err = self:_hello() end
+  if ok then ok, err = starttls.upgrade(self, self._mode) end
+  if ok and self.target.auth then ok, err = auth.run(self) end
+  return ok, err
+end
+
 local function start(self, socket)
   self.helo = self.target.helo or own_name(socket)
-  local loopback = socket:loopback()
-  self._core = core.client(socket, self.target.disable)
-  local ok, err = check_policy(self, loopback)
-  if not ok then return nil, err end
+  self._loopback = socket:loopback()
+  self._mode, self._verify = starttls.policy(self.target, self._loopback)
+  self._core = core.client(socket, self.target.disable, false, starttls.is_must(self._mode))
   if not core.is_domain(self.helo) then
     return self:_broken { kind = "invalid", stage = "ehlo", address = self.helo,
       message = "helo must be a domain name or an address literal" }
   end
-  ok, err = self:_greeting()
-  if ok then ok, err = self:_hello() end
+  local ok, err = true, nil
+  if self._mode == "implicit" then ok, err = starttls.implicit(self) end
+  if ok then ok, err = greet(self) end
   if not ok and self._core then self:quit() end
   return ok, err
 end
 
--- Connects to a target that was parsed, and returns after greeting and EHLO.
+-- Connects to a target that was parsed, and returns once mail may be sent.
 local function open(target)
   local self = setmetatable({
     target = target, capabilities = {}, _transcript = transcript.new(target.trace),
@@ -406,6 +415,7 @@ end
 function Client:close()
   local machine = self._core
   if not machine then return end
+  starttls.keep(self)
   self._core = nil
   loop.forget(machine)
   machine:close()

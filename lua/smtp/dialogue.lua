@@ -5,7 +5,10 @@ local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
+local starttls = require "smtp.starttls"
 local target_of = require "smtp.target"
+local tls = require "smtp.tls"
+local tls_stream = require "smtp.tls_stream"
 local transcript = require "smtp.transcript"
 local transport = require "smtp.transport"
 
@@ -115,10 +118,10 @@ function Dialogue:expect(expected)
   return result, err
 end
 
---- Writes any bytes as they are.
-function Dialogue:raw(bytes)
+-- Writes bytes; `shown` is what the transcript says of them.
+local function write(self, bytes, shown)
   local socket, first = check(self), 1
-  self._transcript:sent((bytes:gsub("\r\n$", "")))
+  self._transcript:sent(shown)
   while first <= #bytes do
     local n, why, errname = socket:send(bytes, first)
     if not n then return fail(self, { kind = "closed", message = why, cause = errname }) end
@@ -128,6 +131,12 @@ function Dialogue:raw(bytes)
     end
   end
   return true
+end
+
+--- Writes any bytes as they are.
+function Dialogue:raw(bytes)
+  check(self)
+  return write(self, bytes, (bytes:gsub("\r\n$", "")))
 end
 
 --- Writes a line and reads its reply; `expected` as in `expect`.
@@ -207,12 +216,107 @@ end
 
 Dialogue.__close = Dialogue.close
 
-function Dialogue.starttls()
-  error("starttls is not built yet", 2)
+-- ---- TLS and AUTH ----------------------------------------------------------
+
+local TLS_SPEC = { ca = "string", cert = "string", key = "string", sni = "string",
+  verify = "boolean" }
+
+--- The TLS handshake at once, as on port 465. Gives what is known of it (also in
+-- `tls`), or nil and an error.
+function Dialogue:secure(opts)
+  local socket = check(self)
+  opts = options.check("secure", opts or {}, TLS_SPEC)
+  local function failed(why, word)
+    return fail(self, { kind = "tls", stage = "starttls", message = why,
+      hint = word == "clear" and "the server speaks in clear text" or nil })
+  end
+  local entry, why = tls.client { ca = opts.ca, cert = opts.cert, key = opts.key,
+    verify = opts.verify ~= false }
+  if not entry then return failed(why) end
+  local name = opts.sni or self.target.host or ""
+  if name == "" and opts.verify ~= false then
+    return failed("it is not known for which name the certificate must be: give sni")
+  end
+  loop.forget(socket)
+  local stream = tls_stream.new(socket, entry.context:engine(name))
+  self._socket = stream
+  local ok, word
+  ok, why, word = stream:start(starttls.waiter(stream, self.timeout))
+  if not ok then return failed(why, word) end
+  self._replies = core.replies()
+  self.tls = stream:info()
+  return self.tls
 end
 
-function Dialogue.auth()
-  error("auth is not built yet", 2)
+--- STARTTLS, its reply, and the handshake; then `cmd "EHLO ..."` is up to you.
+function Dialogue:starttls(opts)
+  check(self)
+  options.check("starttls", opts or {}, TLS_SPEC)
+  local reply, err = self:cmd("STARTTLS", 220)
+  if not reply then return nil, err end
+  return self:secure(opts)
+end
+
+local AUTH_SPEC = { authzid = "string", initial = "boolean" }
+
+-- Answers the server's challenges until it gives its last reply.
+local function answer(self, sasl, reply)
+  local err
+  while reply and reply.code == 334 do
+    local challenge = core.unbase64(reply.text)
+    local state, bytes = nil, "the challenge is not base64"
+    if challenge then state, bytes = sasl:next(challenge) end
+    if state ~= "continue" then
+      self:cmd("*")
+      return fail(self, { kind = "auth", stage = "auth",
+        message = state == nil and challenge and sasl:reason() or tostring(bytes) })
+    end
+    reply, err = self:_secret(core.base64(bytes), "***")
+  end
+  return reply, err
+end
+
+-- Writes a line of which the transcript shows another one, and reads a reply.
+function Dialogue:_secret(line, shown)
+  local ok, err = write(self, line .. "\r\n", shown)
+  if not ok then return nil, err end
+  return read_reply(self)
+end
+
+--- AUTH by a mechanism; `secret` is the password or the token. Gives the last
+-- reply if it is 2xx, else nil and an error. `opts.initial = false` sends no
+-- initial response.
+function Dialogue:auth(mechanism, user, secret, opts)
+  local socket = check(self)
+  opts = options.check("auth", opts or {}, AUTH_SPEC)
+  local exporter, endpoint
+  if self.tls then exporter, endpoint = socket:bindings() end
+  local sasl <close> = core.sasl_client(mechanism, { user = user, password = secret,
+    authzid = opts.authzid, host = self.target.host, port = self.target.port,
+    exporter = exporter, endpoint = endpoint })
+  if not sasl then error("auth: unknown mechanism " .. tostring(mechanism), 2) end
+  local first, why = sasl:first()
+  if why then
+    return fail(self, { kind = "invalid", stage = "auth",
+      message = mechanism .. " cannot carry this user or secret" })
+  end
+  local line, reply, err = "AUTH " .. mechanism, nil, nil
+  if first and opts.initial ~= false then
+    reply, err = self:_secret(line .. " " .. (first == "" and "=" or core.base64(first)),
+      line .. " ***")
+  else
+    reply, err = self:cmd(line)
+    if first and reply and reply.code == 334 then
+      reply, err = self:_secret(core.base64(first), "***")
+    end
+  end
+  if reply then reply, err = answer(self, sasl, reply) end
+  if not reply then return nil, err end
+  if reply.code // 100 == 2 and sasl:complete() then return reply end
+  return fail(self, { kind = "auth", stage = "auth", code = reply.code, text = reply.text,
+    lines = reply.lines, enhanced = reply.enhanced,
+    message = reply.code // 100 == 2 and "the server did not prove that it knows the password"
+      or nil })
 end
 
 --- Connects; nothing is read or written. See `smtp.dialogue`.

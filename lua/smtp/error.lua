@@ -52,7 +52,7 @@ end
 --- Makes an error of a reply that refused something at `stage`.
 function M.rejected(reply, stage, fields)
   fields = fields or {}
-  fields.kind, fields.stage = "rejected", stage
+  fields.kind, fields.stage = fields.kind or "rejected", stage
   fields.code, fields.enhanced = reply.code, reply.enhanced
   fields.text, fields.lines = reply.text, reply.lines
   return M.new(fields)

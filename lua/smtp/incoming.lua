@@ -258,13 +258,21 @@ local function literal(address)
   return address:find(":", 1, true) and "[IPv6:" .. address .. "]" or "[" .. address .. "]"
 end
 
+-- The protocol, of the session as it is now (RFC 3848, RFC 6531 section 4.3).
+local function with(message)
+  local session = message.session
+  if not session.esmtp then return "SMTP" end
+  return (message.sender.smtputf8 and "UTF8SMTP" or "ESMTP") .. (session.tls and "S" or "")
+    .. (session.user and "A" or "")
+end
+
 --- The Received field for this message (RFC 5321 section 4.4), CRLF included.
 function Message:received()
   local session = self.session
   local only = #self.recipients == 1 and self.recipients[1].address
   return ("Received: from %s (%s)\r\n\tby %s with %s id %s%s;\r\n\t%s\r\n"):format(
     plain(session.helo or "unknown"), literal(session.peer.address),
-    session.server.hostname, session.esmtp and "ESMTP" or "SMTP", self.id,
+    session.server.hostname, with(self), self.id,
     only and ("\r\n\tfor <%s>"):format(only) or "", date(os.time()))
 end
 

@@ -5,6 +5,8 @@ local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
+local server_auth = require "smtp.server_auth"
+local server_tls = require "smtp.server_tls"
 local session = require "smtp.session"
 
 local Server = { __name = "smtp.server" }
@@ -29,16 +31,18 @@ local LIMITS = {
 }
 
 -- Those that do not live in the core's machine (security.md).
-local DEFAULTS = { connections = 1000, per_ip = 50, handler_timeout = 300 }
+local DEFAULTS = {
+  connections = 1000, per_ip = 50, handler_timeout = 300, handshake_timeout = 30,
+}
 
 local PLACE = {
   host = "string", port = "count", path = "string", fd = "count", backlog = "count",
   tls = "table", proxy = "any", lmtp = "boolean",
 }
 
-local LATER = { "lmtp", "tls", "auth", "on_auth", "proxy", "xclient" }
+local LATER = { "lmtp", "proxy", "xclient" }
 
-local LATER_LIMITS = { auth_line = true, handshake_timeout = true, proxy_timeout = true }
+local LATER_LIMITS = { proxy_timeout = true }
 
 -- Verbs of the protocol, which `on_command` may not take.
 local TAKEN = {
@@ -88,6 +92,16 @@ local function check_commands(given)
   return table.concat(verbs, " "), by_name
 end
 
+-- What a listener's TLS does not say is that of the server.
+local function tls_of(given, place)
+  local own = type(place) == "table" and place.tls
+  if not own or own == given.tls then return given.tls end
+  local all = {}
+  for key, value in pairs(given.tls or {}) do all[key] = value end
+  for key, value in pairs(own) do all[key] = value end
+  return all
+end
+
 local function check_options(given)
   options.check("server", given, SPEC)
   options.check("server", given.limits or {}, LIMITS)
@@ -98,11 +112,13 @@ local function check_options(given)
     if type(place) ~= "string" then
       options.check("server: listen", place, PLACE)
       check_built(place)
+      if place.tls then server_tls.check(tls_of(given, place)) end
       if not (place.fd or place.path or place.host and place.port) then
         error("server: listen needs a host and a port, a path or an fd", 3)
       end
     end
   end
+  if given.tls then server_tls.check(given.tls) end
   local hostname = given.hostname
   if hostname and not core.is_domain(hostname) then
     error("server: hostname must be a domain name or an address literal", 3)
@@ -164,14 +180,44 @@ local function is_local(address)
   return address:match("^127%.") or address == "::1" or address:match("^::ffff:127%.")
 end
 
-local function open_all(self, listen, on_rcpt)
+-- What the sessions of a listener share: its TLS and the machine's configuration.
+local function share(self, given, place)
+  local wanted = tls_of(given, place)
+  local known = self.shared[wanted or false]
+  if known then return known end
+  local tls, why
+  if wanted then
+    tls, why = server_tls.new(wanted)
+    if not tls then
+      return nil, errors.new { kind = "tls", stage = "listen", peer = place_name(place),
+        message = why, temporary = false }
+    end
+  end
+  local auth = self.auth or {}
+  known = { tls = tls, config = core.server_config {
+    hostname = self.hostname, verbs = self.verbs, strict = given.syntax == "strict",
+    trace = given.on_event ~= nil, accept_data = given.on_data == nil,
+    bare_newline = given.bare_newline, refuse_eightbit = given.refuse_eightbit,
+    limits = self.limits, tls = tls ~= nil and not tls.implicit,
+    tls_required = tls ~= nil and tls.required, auth = auth.mechanisms,
+    auth_cleartext = auth.cleartext, auth_required = auth.required, iterations = auth.iterations,
+  } }
+  self.shared[wanted or false] = known
+  return known
+end
+
+local function open_all(self, given)
+  local listen, on_rcpt = given.listen, given.on_rcpt
   for _, place in ipairs(is_place(listen) and { listen } or listen) do
     local parsed, err = parse_place(place)
     if not parsed then return nil, err end
-    local socket
+    local shared, socket
+    shared, err = share(self, given, place)
+    if not shared then return nil, err end
     socket, err = open(parsed)
     if not socket then return nil, err end
     self.listeners[#self.listeners + 1] = socket
+    self.places[#self.listeners] = shared
     local address, port = socket:name()
     if port and on_rcpt == nil and not is_local(address) then
       self:close()
@@ -219,14 +265,14 @@ function Server:_ended(one)
   if self.closing and self.connections == 0 then loop.wake(self.drained) end
 end
 
-local function admit(self, socket)
+local function admit(self, socket, shared)
   local address, port = socket:peer()
   local peer = { address = address or "", port = port }
   if port and not is_local(address) then peer.key = host_key(address) end
   self.connections = self.connections + 1
   self.accepted = self.accepted + 1
   local refusal = over_limit(self, peer) and "connections" or nil
-  local one = session.new(self, socket, peer)
+  local one = session.new(self, shared, socket, peer)
   self.sessions[one] = loop.spawn(session.run, one, refusal)
 end
 
@@ -237,11 +283,11 @@ local function report(self, cause, errname)
 end
 
 -- A short burst is taken at once; then the sessions get their turn.
-local function accept_loop(self, listener)
+local function accept_loop(self, listener, shared)
   while not self.closing do
     local socket, why, errname = listener:accept()
     if socket then
-      admit(self, socket)
+      admit(self, socket, shared)
     elseif socket == false then
       loop.wait(listener, "r")
     else
@@ -252,6 +298,15 @@ local function accept_loop(self, listener)
 end
 
 -- ---- what users call ----------------------------------------------------
+
+-- Any place with TLS is enough for AUTH to make sense.
+local function has_tls(given)
+  if given.tls then return true end
+  for _, place in ipairs(is_place(given.listen) and { given.listen } or given.listen) do
+    if type(place) == "table" and place.tls then return true end
+  end
+  return false
+end
 
 --- Opens the listeners and starts accepting; see `smtp.server`.
 local function new(given)
@@ -265,24 +320,20 @@ local function new(given)
       on_rcpt = type(given.on_rcpt) == "function" and given.on_rcpt or nil,
       on_data = given.on_data, on_message = given.on_message, on_vrfy = given.on_vrfy,
       on_reset = given.on_reset, on_close = given.on_close, on_command = commands,
+      on_auth = given.on_auth,
     },
-    listeners = {}, tasks = {}, sessions = {}, hosts = {},
+    auth = server_auth.check(given.auth, given.on_auth, has_tls(given)), verbs = verbs,
+    listeners = {}, places = {}, shared = {}, tasks = {}, sessions = {}, hosts = {},
     connections = 0, accepted = 0, messages = 0, drained = loop.gate(),
   }, Server)
   if given.on_rcpt == false then self.handlers.on_rcpt = function() return false end end
-  self.config = core.server_config {
-    hostname = self.hostname, verbs = verbs, strict = given.syntax == "strict",
-    trace = given.on_event ~= nil, accept_data = given.on_data == nil,
-    bare_newline = given.bare_newline,
-    refuse_eightbit = given.refuse_eightbit, limits = limits,
-  }
-  local ok, err = open_all(self, given.listen, given.on_rcpt)
+  local ok, err = open_all(self, given)
   if not ok then
     self:close()
     return nil, err
   end
   for i, listener in ipairs(self.listeners) do
-    self.tasks[i] = loop.spawn(accept_loop, self, listener)
+    self.tasks[i] = loop.spawn(accept_loop, self, listener, self.places[i])
   end
   return self
 end
@@ -337,6 +388,19 @@ function Server:shutdown(grace)
   end
   self:close()
   return clean
+end
+
+--- Reads certificates and keys anew, for connections from now on. True; or nil and
+-- an error, and then what was wrong is not used and all goes on as before.
+function Server:reload_tls()
+  local failed
+  for _, shared in pairs(self.shared) do
+    local ok, why = true, nil
+    if shared.tls then ok, why = shared.tls:reload() end
+    if not ok then failed = why end
+  end
+  if not failed then return true end
+  return nil, errors.new { kind = "tls", stage = "listen", message = failed, temporary = false }
 end
 
 --- Counts: connections now, accepted and messages since the start.

@@ -6,6 +6,8 @@
 local core = require "smtp.core"
 local incoming = require "smtp.incoming"
 local loop = require "smtp.loop"
+local server_auth = require "smtp.server_auth"
+local tls = require "smtp.tls"
 
 local Session = { __name = "smtp.session" }
 Session.__index = Session
@@ -119,7 +121,7 @@ end
 -- may not go on the wire.
 local function decide(self, stage, name, code, text)
   local sent = machine_decide(self._core, name, code, text)
-  if text and sent == 451 and code ~= 451 then
+  if text and sent ~= code and (sent == 451 or sent == 454) then
     self:fact("error", { stage = stage, error = "a handler's text cannot be sent" })
   end
   return sent
@@ -222,6 +224,64 @@ end
 
 events.reset = drop
 
+-- ---- TLS and AUTH ----------------------------------------------------------
+
+-- The certificate for the name that a client wants; what fails is told.
+local function choose(self, name)
+  local ok, context, why = pcall(self._tls.choose, self._tls, name)
+  if ok and not why then return context end
+  self:fact("error", { stage = "tls", error = why or context })
+  return nil
+end
+
+-- The handshake; gives whether TLS stands.
+local function secure(self)
+  local machine, limit = self._core, loop.time + self.server.limits.handshake_timeout
+  machine:secure(self._tls.context:engine())
+  local function wait(events)
+    local left = limit - loop.time
+    if left > 0 and loop.wait(machine, events, left) then return true end
+    return nil, "the TLS handshake took too long"
+  end
+  local ok, why = tls.handshake(machine, wait, function(name) return choose(self, name) end)
+  if not ok then
+    self._reason = "tls"
+    self:fact("error", { stage = "tls", error = why })
+    return false
+  end
+  self.tls = machine:info()
+  machine:clock(loop.time)
+  machine:secured(server_auth.name_of(self.tls.certificate))
+  self:fact("tls", { tls = self.tls })
+  return true
+end
+
+-- All that was said in clear text is forgotten (RFC 3207 section 4.2).
+function events.starttls(self)
+  self.helo, self.esmtp, self.user, self.sender, self.recipients = nil, false, nil, nil, nil
+  secure(self)
+end
+
+local function only_verified(_, credentials)
+  return credentials.verified
+end
+
+function events.auth(self, fields)
+  local credentials = server_auth.credentials(fields, self.tls)
+  local handler = self.server.handlers.on_auth or only_verified
+  if step(self, "auth", handler, credentials) >= 300 then return end
+  self.user, self.mechanism = credentials.user, credentials.mechanism
+end
+
+function events.lookup(self, fields)
+  local auth, task = self.server.auth, self._task
+  task.limit = loop.time + self._handler_timeout
+  local ok, keys, why = pcall(auth.lookup, self, fields.user or "", fields.mechanism)
+  task.limit = nil
+  local problem = server_auth.answer(auth, self._core, fields.mechanism, ok, keys, why)
+  if problem then self:fact("error", { stage = "auth", error = problem }) end
+end
+
 -- The last reply goes out, and what the peer still says is read for a while, so
 -- that the system does not answer it with a reset that eats the reply.
 local function linger(self)
@@ -229,7 +289,8 @@ local function linger(self)
   while not machine:flush() do
     if not loop.wait(machine, "w", limit - loop.time) then return end
   end
-  if self._reason == "quit" or self._reason == "closed" or self.server.closed then return end
+  local reason = self._reason
+  if reason == "quit" or reason == "closed" or reason == "tls" or self.server.closed then return end
   machine:shutdown()
   self._lingering = true -- all is said: it may be cut off
   while not machine:linger() do
@@ -266,16 +327,26 @@ end
 function M.run(self, refusal)
   local session <close> = self
   session._task = loop.current()
+  if session._tls and session._tls.implicit then
+    if refusal then -- a handshake for a mere 421 is what a flood would like
+      session._reason = refusal
+      return
+    end
+    local ok, stands = pcall(secure, session)
+    if not ok then session:fact("error", { stage = "session", error = stands }) end
+    if not ok or not stands then return end
+  end
   if refusal then session._core:finish(refusal, true) end
   local ok, cause = pcall(serve, session)
   if not ok then session:fact("error", { stage = "session", error = cause }) end
 end
 
---- Makes the session; it owns the socket from here on.
-function M.new(server, socket, peer)
+--- Makes the session; it owns the socket from here on. `shared` is what it has in
+-- common with the others of its listener.
+function M.new(server, shared, socket, peer)
   return setmetatable({
-    server = server, peer = peer, esmtp = false, messages = 0,
-    _core = server.config:session(socket, loop.time),
+    server = server, peer = peer, esmtp = false, messages = 0, _tls = shared.tls,
+    _core = shared.config:session(socket, loop.time),
     _handler_timeout = server.limits.handler_timeout,
   }, Session)
 end

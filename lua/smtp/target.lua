@@ -2,6 +2,7 @@
 --- Where a client goes and how: a URL, a bare `host:port`, or a table, made into
 -- one table with every field filled in. See types/smtp/target.d.lua.
 -- Internal: users give it as a table or a URL.
+local core = require "smtp.core"
 local errors = require "smtp.error"
 local options = require "smtp.options"
 
@@ -16,6 +17,11 @@ local SPEC = {
   trace = "function", progress = "function", dkim = "any", extensions = "table",
 }
 
+local AUTH_SPEC = {
+  user = "string", password = "string function", token = "string function", authzid = "string",
+  mechanisms = "table", cleartext = "boolean",
+}
+
 local TIMEOUT_SPEC = {
   connect = "seconds", greeting = "seconds", ehlo = "seconds", command = "seconds",
   data = "seconds", block = "seconds", final = "seconds", quit = "seconds",
@@ -28,9 +34,7 @@ local TIMEOUTS = {
 }
 
 -- What belongs to a later release, so that nobody believes it is in force.
-local LATER = {
-  "auth", "dane", "proxy", "dkim", "extensions", "ca", "verify", "cert", "key", "sni",
-}
+local LATER = { "dane", "proxy", "dkim", "extensions" }
 
 local function decode(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
@@ -61,7 +65,11 @@ local function parse_url(url, target)
   if not host then return nil, "it has no host, or a port that is no number" end
   if credentials then
     local user, password = credentials:match("^([^:]*):?(.*)$")
-    target.auth = target.auth or { user = decode(user), password = decode(password) }
+    local auth = {} -- what the table says wins
+    for key, value in pairs(target.auth or {}) do auth[key] = value end
+    auth.user = auth.user or decode(user)
+    auth.password = auth.password or not auth.token and password ~= "" and decode(password) or nil
+    target.auth = auth
   end
   target.host, target.port = host, port or target.port
   target.lmtp = scheme == "lmtp" or target.lmtp
@@ -91,11 +99,38 @@ local function place_name(host, port)
   return host .. ":" .. port
 end
 
+-- Says what is missing in `auth`, or nil.
+local function auth_problem(auth)
+  local external = false
+  for _, name in ipairs(auth.mechanisms or {}) do
+    if type(name) ~= "string" then return "mechanisms are names" end
+    external = external or name:upper() == "EXTERNAL"
+  end
+  if auth.mechanisms and #auth.mechanisms == 0 then return "mechanisms is empty" end
+  if external then return nil end
+  if not auth.user and not auth.token then return "there is no user" end
+  if not auth.password and not auth.token then return "there is no password and no token" end
+end
+
+local function invalid(message, hint)
+  return nil, errors.new { kind = "invalid", message = message, hint = hint, outcome = "not_sent" }
+end
+
+-- Names on the wire and in certificates are A-labels (RFC 5890).
+local function to_ascii(host)
+  if not host:find("[\x80-\xff]") then return host end
+  local ascii, why = core.idna(host)
+  if ascii then return ascii end
+  return invalid(("the host name %q cannot be written as A-labels"):format(host),
+    why == "invalid" and "write it in lower case, or as xn--..." or nil)
+end
+
 --- Makes the full target of what the user gave; raises on misuse. A URL often
 -- comes from outside, so a bad one is nil and an error, without its password.
 function M.parse(what, given)
   if type(given) == "string" then given = { url = given } end
   options.check(what, given, SPEC)
+  if given.auth then options.check(what .. ": auth", given.auth, AUTH_SPEC) end
   if type(given.timeout) == "table" then options.check(what, given.timeout, TIMEOUT_SPEC) end
   local target = {}
   for key, value in pairs(given) do target[key] = value end
@@ -105,10 +140,7 @@ function M.parse(what, given)
     if ok and port ~= given.port and (port < 1 or port > 65535) then
       ok, why = nil, "the port must be 1 to 65535"
     end
-    if not ok then
-      return nil, errors.new { kind = "invalid", message = "bad target URL: " .. why,
-        outcome = "not_sent" }
-    end
+    if not ok then return invalid("bad target URL: " .. why) end
   end
   if not target.host and not target.path then
     error(what .. ": the target needs a url, a host or a path", 3)
@@ -120,6 +152,15 @@ function M.parse(what, given)
   target.port = target.port or not target.path and default_port(target) or nil
   if target.port and (target.port < 1 or target.port > 65535) then
     error(what .. ": port must be 1 to 65535", 3)
+  end
+  if target.auth then
+    local problem = auth_problem(target.auth)
+    if problem then return invalid("auth: " .. problem) end
+  end
+  if target.host then
+    local err
+    target.host, err = to_ascii(target.host)
+    if not target.host then return nil, err end
   end
   target.timeout = timeouts(given.timeout)
   target.name = target.path or place_name(target.host, target.port)

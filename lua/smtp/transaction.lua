@@ -322,7 +322,8 @@ function Transaction:receipt(reply)
   return {
     code = reply.code, enhanced = reply.enhanced, text = reply.text, lines = reply.lines,
     accepted = self.accepted, rejected = self.rejected,
-    used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = false },
+    used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = false,
+      tls = client.tls and client.tls.version, auth = client._auth },
   }
 end
 

@@ -10,7 +10,8 @@
 ---@field greeting smtp.reply
 ---@field esmtp boolean EHLO was accepted; false: HELO was
 ---@field helo string our name, as it was sent
----@field capabilities smtp.capabilities
+---@field capabilities smtp.capabilities of the last EHLO: after STARTTLS that is another one
+---@field tls? smtp.tls_info nil in clear text
 local client = {}
 
 --- The same as `smtp.connect`.
@@ -116,7 +117,29 @@ function client:transcript() end
 ---@field lines string[]
 ---@field accepted string[] the mailboxes it was accepted for
 ---@field rejected smtp.rejection[] those it was not, in order
----@field used { pipelining: boolean, chunking: boolean }
+---@field used { pipelining: boolean, chunking: boolean, tls?: string, auth?: string } tls is `"TLSv1.3"`, auth the mechanism
+
+--- What is known of a TLS connection.
+---@class smtp.tls_info
+---@field version string `"TLSv1.3"` or `"TLSv1.2"`
+---@field cipher string
+---@field verified boolean the peer's certificate is trusted and, for a client, is for the host
+---@field distrust? string why it is not
+---@field resumed boolean an earlier session was resumed
+---@field alpn? string `"smtp"` if both said so
+---@field sni? string server: the name that the client wants
+---@field certificate? smtp.tls_certificate of the peer
+
+--- A certificate. What it says was chosen by whoever made it.
+---@class smtp.tls_certificate
+---@field subject string as RFC 2253 writes it
+---@field issuer string
+---@field names string[] host names in subjectAltName
+---@field addresses string[] IP addresses there
+---@field emails string[] mail addresses there
+---@field fingerprint string SHA-256, in hex
+---@field verified boolean
+---@field expires_in integer seconds; negative: it has expired
 
 --- A recipient that was refused.
 ---@class smtp.rejection

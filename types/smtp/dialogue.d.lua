@@ -6,6 +6,7 @@
 --- for. Methods of a closed dialogue raise, but for `close`, `abort` and `transcript`.
 
 ---@class smtp.dialogue
+---@field tls? smtp.tls_info what is known of TLS, once there is some
 local dialogue = {}
 
 ---@package
@@ -71,10 +72,34 @@ function dialogue:abort() end
 --- Closes without a word; does nothing the second time. `<close>` does the same.
 function dialogue:close() end
 
---- Raises: not built yet.
-function dialogue:starttls() end
+--- Sends STARTTLS, expects 220 and makes the handshake; EHLO is up to you then. RFC 3207.
+---@param options? smtp.dialogue_tls
+---@return smtp.tls_info? tls
+---@return smtp.error? err `kind = "tls"`, or `"rejected"` if the reply was not 220
+function dialogue:starttls(options) end
 
---- Raises: not built yet.
-function dialogue:auth() end
+--- Makes the handshake at once, as port 465 wants it. RFC 8314.
+---@param options? smtp.dialogue_tls
+---@return smtp.tls_info? tls
+---@return smtp.error? err
+function dialogue:secure(options) end
+
+--- As in a target; `sni` default: the host.
+---@class smtp.dialogue_tls
+---@field verify? boolean default true
+---@field ca? string
+---@field cert? string
+---@field key? string
+---@field sni? string
+
+--- AUTH by one mechanism, whatever the server offers; the transcript shows `***` for
+--- what is secret. RFC 4954.
+---@param mechanism string such as `"PLAIN"` or `"SCRAM-SHA-256"`; an unknown one raises
+---@param user? string
+---@param secret? string the password, or the token
+---@param options? { authzid?: string, initial?: boolean } `initial = false` waits for a challenge where others send an initial response
+---@return smtp.reply? reply if it is 2xx
+---@return smtp.error? err `kind = "auth"`
+function dialogue:auth(mechanism, user, secret, options) end
 
 return dialogue

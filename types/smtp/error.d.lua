@@ -18,7 +18,7 @@
 ---@field hint? string what to do about it
 ---@field address? string the mailbox it is about
 ---@field peer? string `host:port`, or the path of a socket or file
----@field cause? any the system's name for it (`"ECONNREFUSED"`), or what a function of yours raised
+---@field cause? any the system's name for it (`"ECONNREFUSED"`), what a function of yours raised, or the JSON by which a token was refused
 ---@field transcript? string the last 40 lines of the dialogue
 local error = {}
 
@@ -36,6 +36,8 @@ function error.rejected(reply, stage, fields) end
 ---@alias smtp.error_kind
 ---| "dns" # the host has no address, or the look-up failed
 ---| "connect" # no address of the host took the connection
+---| "tls" # the handshake or the certificate failed, or the server has no STARTTLS that must be
+---| "auth" # AUTH was refused, is not offered, or the server did not prove itself
 ---| "timeout" # a step took longer than `timeout`, or the call longer than `deadline`
 ---| "closed" # the connection ended where it should not
 ---| "protocol" # the server broke the protocol, or a command is not possible now
@@ -52,6 +54,7 @@ function error.rejected(reply, stage, fields) end
 ---| "greeting"
 ---| "ehlo"
 ---| "starttls"
+---| "auth"
 ---| "mail"
 ---| "rcpt"
 ---| "data" # the reply to DATA

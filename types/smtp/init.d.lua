@@ -81,6 +81,21 @@ function smtp.server(options) end
 ---@return smtp.error? err
 function smtp.dialogue(target, options) end
 
+--- What a server keeps of a password for SCRAM, in place of the password itself (RFC
+--- 5802 section 3): give it back from `auth.lookup`. It is made slowly on purpose.
+---@param password string
+---@param options? { mechanism?: "SCRAM-SHA-256"|"SCRAM-SHA-1", iterations?: integer, salt?: string } defaults: SCRAM-SHA-256, 4096, 16 random bytes
+---@return smtp.scram_keys keys
+function smtp.scram_keys(password, options) end
+
+--- Salt and keys are bytes.
+---@class smtp.scram_keys
+---@field mechanism "SCRAM-SHA-256"|"SCRAM-SHA-1" also good for its -PLUS form
+---@field iterations integer
+---@field salt string
+---@field stored_key string
+---@field server_key string
+
 --- Waits; other tasks run meanwhile. The same as `smtp.loop.sleep`.
 ---@param seconds number
 function smtp.sleep(seconds) end

@@ -5,8 +5,8 @@
 --- of the loop, and each decision in it is a function of yours, which may wait
 --- (`smtp.sleep`, a client call) while other sessions go on.
 ---
---- It offers PIPELINING, SIZE, 8BITMIME and ENHANCEDSTATUSCODES, and answers grammar,
---- order of commands, limits and deadlines by itself.
+--- It offers PIPELINING, SIZE, 8BITMIME and ENHANCEDSTATUSCODES, STARTTLS and AUTH where
+--- it is told to, and answers grammar, order of commands, limits and deadlines by itself.
 
 ---@class smtp.server
 ---@field address string of the first listener
@@ -31,12 +31,17 @@ function server:close() end
 ---@return boolean clean false if sessions had to be cut off
 function server:shutdown(grace) end
 
+--- Reads certificates and keys anew, for connections from now on. On an error all goes
+--- on with what there was.
+---@return true? ok
+---@return smtp.error? err
+function server:reload_tls() end
+
 ---@return { connections: integer, accepted: integer, messages: integer } counts connections now; connections accepted and messages taken since the start
 function server:stats() end
 
 --- An unknown key raises; an address that is none or cannot be bound is an error with
---- `stage = "listen"`. `lmtp`, `tls`, `auth`, `on_auth`, `proxy` and `xclient` raise
---- that they are not built yet. A step without a handler is accepted.
+--- `stage = "listen"`. `lmtp`, `proxy` and `xclient` raise that they are not built yet. A step without a handler is accepted.
 ---@class smtp.server_options
 ---@field listen string|smtp.place|(string|smtp.place)[] `"127.0.0.1:2525"`, `"[::1]:2525"`, `"*:25"` (every IPv4 address), `"unix:/path"`; port 0 is any that is free
 ---@field hostname? string our name in the greeting, in HELO's reply and in Received; default `"localhost"`
@@ -44,6 +49,9 @@ function server:stats() end
 ---@field on_rcpt? true|false|fun(session: smtp.session, recipient: smtp.recipient): smtp.verdict, any returning nothing **refuses**. A listener off this machine needs it, and `true` says in words that every recipient is accepted
 ---@field on_connect? fun(session: smtp.session): smtp.verdict, any before the greeting. A 4xx is sent as 421 and closes; a 5xx as 554, and then 503 until QUIT
 ---@field on_helo? fun(session: smtp.session, name: string): smtp.verdict, any HELO or EHLO, which `session.esmtp` tells
+---@field tls? smtp.server_tls
+---@field auth? smtp.server_auth
+---@field on_auth? fun(session: smtp.session, credentials: smtp.credentials): smtp.verdict, any returning nothing **refuses** (535 5.7.8); `nil, err` is 454 4.7.0; three refusals are 421. Without `auth.lookup` it judges PLAIN and LOGIN
 ---@field on_mail? fun(session: smtp.session, sender: smtp.sender): smtp.verdict, any
 ---@field on_data? fun(session: smtp.session): smtp.verdict, any before the content; `session.recipients` is complete
 ---@field on_vrfy? fun(session: smtp.session, text: string): smtp.verdict, any default: 252
@@ -63,6 +71,42 @@ function server:stats() end
 ---@field path? string of a Unix socket
 ---@field fd? integer a socket that listens already, such as an inherited one
 ---@field backlog? integer
+---@field tls? smtp.server_tls what it does not say is that of the server's `tls`: `{ implicit = true }` is port 465
+
+--- TLS 1.2 or later, with forward secrecy. PEM is the path of a file, or the text.
+---@class smtp.server_tls
+---@field cert string PEM: the certificate, then its chain
+---@field key? string PEM; default: it is in `cert`
+---@field sni? table<string, table>|fun(name: string): table|false|nil `{ cert =, key = }` for a name that the client wants (`"*.example.com"` stands for one label); false refuses; nil is the certificate above. A function may wait
+---@field client? "optional"|"required" a certificate of the client: see `session.tls.certificate`
+---@field ca? string PEM or a folder: whose client certificates are verified
+---@field implicit? boolean TLS from the first byte; default false: STARTTLS is offered
+---@field required? boolean before TLS all but EHLO, NOOP, STARTTLS and QUIT are answered 530 (RFC 3207 section 4; not for a public port 25)
+---@field min_version? "1.2"|"1.3" default 1.2
+
+--- AUTH (RFC 4954). Offered under TLS only, unless `cleartext`; before that it is 538.
+---@class smtp.server_auth
+---@field lookup? fun(session: smtp.session, user: string, mechanism: string): string|smtp.scram_keys|nil, any gives the password, or the stored keys for SCRAM; nil: no such user, which the client cannot tell from a wrong password; `nil, err`: 454. It is all that SCRAM and CRAM-MD5 need; with `on_auth` that has the last word
+---@field mechanisms? string[] default: SCRAM-SHA-256 and SCRAM-SHA-1, both also with -PLUS, if there is a `lookup`; PLAIN and LOGIN if there is `on_auth`. CRAM-MD5 (`lookup` must give the password), XOAUTH2, OAUTHBEARER and EXTERNAL (`on_auth`) only when they are named
+---@field cleartext? boolean also without TLS
+---@field required? boolean no mail without it: 530
+---@field iterations? integer of SCRAM, where `lookup` gives a password, and for unknown users: those of your stored keys; default 4096
+
+--- What came with AUTH. `tostring` shows no secret.
+---@class smtp.credentials
+---@field mechanism string
+---@field user? string
+---@field authzid? string on whose behalf
+---@field password? string PLAIN and LOGIN
+---@field token? string XOAUTH2 and OAUTHBEARER
+---@field verified boolean the mechanism has proved the user: SCRAM, CRAM-MD5 and EXTERNAL, which have no password here
+---@field certificate? smtp.tls_certificate of the client
+local credentials = {}
+
+--- Compares the password with yours, in constant time; false if either is missing.
+---@param password? string
+---@return boolean
+function credentials:check(password) end
 
 --- What a handler returns, at every step:
 ---
@@ -89,6 +133,8 @@ function server:stats() end
 ---@field errors? integer of a session; default 20, then 421. After the first quarter each one waits a second
 ---@field junk? integer NOOP, RSET, VRFY and HELP between two messages; default 100, then 421
 ---@field line? integer a command with its CRLF; default 2048, beyond it 500 5.5.6
+---@field auth_line? integer the same for AUTH and its exchange; default 12288 (RFC 4954 section 4)
+---@field handshake_timeout? number seconds for the TLS handshake; default 30, then it closes
 ---@field header? integer|string the header block of a message; default 256 KiB, beyond it 552
 ---@field hops? integer this many Received fields are a loop; default 100: 554 5.4.6
 ---@field idle_timeout? number seconds without a byte; default 300, then 421 4.4.2
@@ -98,17 +144,18 @@ function server:stats() end
 
 --- A fact. Text is as it was on the wire: escape controls before you print it.
 ---@class smtp.event
----@field type "connect"|"command"|"reply"|"message"|"error"|"close"
+---@field type "connect"|"tls"|"command"|"reply"|"message"|"error"|"close"
 ---@field session? smtp.session nil for a failed accept
 ---@field peer? smtp.peer connect
----@field text? string command: the line with its CRLF; reply: the bytes of all that was said since; message: the text of the verdict
+---@field tls? smtp.tls_info tls
+---@field text? string command: the line with its CRLF, of AUTH no more than the mechanism; reply: the bytes of all that was said since; message: the text of the verdict
 ---@field id? string message
 ---@field code? integer message: what was answered; nil if the client went away
 ---@field size? integer message: bytes that the handler read
 ---@field refused? string message: the rule it broke, whatever the handler said
 ---@field sender? smtp.sender message
 ---@field recipients? smtp.recipient[] message
----@field stage? string error: `"accept"`, or the step
+---@field stage? string error: `"accept"`, `"tls"`, or the step
 ---@field error? any error: what was raised or returned as `err`
 ---@field cause? string error at `"accept"`: the system's name for it
 ---@field reason? string close: as in `smtp.summary`

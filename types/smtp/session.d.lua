@@ -9,6 +9,9 @@
 ---@field peer smtp.peer
 ---@field helo? string the name in the HELO or EHLO that was accepted; within `on_helo`, the one that is asked about
 ---@field esmtp boolean it was EHLO
+---@field tls? smtp.tls_info nil in clear text
+---@field user? string whom AUTH proved; forgotten at STARTTLS
+---@field mechanism? string by which it did
 ---@field sender? smtp.sender of the transaction
 ---@field recipients? smtp.recipient[] of the transaction: those accepted so far
 ---@field messages integer messages of this session so far
@@ -22,6 +25,7 @@
 ---@class smtp.sender : smtp.path
 ---@field size? integer what SIZE declared (RFC 1870)
 ---@field body? "7BIT"|"8BITMIME" what BODY declared (RFC 6152)
+---@field auth? string what AUTH= declared (RFC 4954 section 5); `""`, that is `<>`, unless the client is authenticated
 ---@field params table<string, string|true> every parameter as it was written, by key in upper case
 
 --- What RCPT named (RFC 5321 section 4.1.1.3).
@@ -29,7 +33,7 @@
 ---@field params table<string, string|true> empty: RCPT has no parameter that is in force yet
 
 ---@class smtp.summary
----@field reason string `"quit"`, `"closed"` (by the client), `"timeout"`, `"shutdown"`, `"connections"`, `"refused"`, `"cancelled"`, or the last reply's text
+---@field reason string `"quit"`, `"closed"` (by the client), `"timeout"`, `"shutdown"`, `"connections"`, `"tls"` (no handshake), `"refused"`, `"cancelled"`, or the last reply's text
 ---@field messages integer messages of the session
 
 return {}

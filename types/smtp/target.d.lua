@@ -3,27 +3,34 @@
 ---
 --- Where a client or a dialogue goes: a URL, a bare `host` or `host:port`, or a table.
 ---
---- - `smtp://host:port`: port 25 if none is given.
+--- - `smtp://user:password@host:port`: port 25 if none is given, 587 with a user.
+--- - `smtps://host`: TLS from the first byte, port 465 (RFC 8314).
 --- - `smtp+unix:///path`: a Unix socket.
---- - `smtps://host`: TLS from the first byte, port 465. TLS is not built yet: the
----   call fails before a byte is sent.
 ---
---- An IPv6 address stands in brackets. In a path `%xx` is decoded. A host may have
+--- An IPv6 address stands in brackets. In user, password and path `%xx` is decoded. A
+--- host name with other letters than those of ASCII goes out as A-labels (RFC 5890). A host may have
 --- many addresses: IPv6 and IPv4 take turns, each 250 ms after the last, until one
 --- answers (RFC 8305).
 ---
 --- **Traffic that leaves the machine must be encrypted unless you say `tls = "none"`.**
 --- Whether a server is on this machine is judged by the address that was reached.
 
---- An unknown key raises; a URL that is none is `kind = "invalid"`. `auth`, `ca`,
---- `verify`, `cert`, `key`, `sni`, `dane`, `proxy`, `dkim`, `extensions` and `lmtp`, and
---- credentials or `lmtp:` in a URL, raise that they are not built yet.
+--- An unknown key raises; a URL that is none is `kind = "invalid"`. `dane`, `proxy`,
+--- `dkim`, `extensions` and `lmtp` raise that they are not built yet.
+---
+--- Certificates and keys are PEM: the path of a file, or the text itself.
 ---@class smtp.target
 ---@field url? string as above; or give `host` or `path`
 ---@field host? string a name or an address
----@field port? integer default 25; 465 with `tls = "implicit"`
+---@field port? integer default 25; 587 with `auth`; 465 with `tls = "implicit"`
 ---@field path? string of a Unix socket
----@field tls? "implicit"|"required"|"opportunistic"|"none" default: `"implicit"` for smtps; else `"opportunistic"` to this machine, `"required"` to others. Until TLS is built `"none"` is what works elsewhere; the others fail with `kind = "unsupported"`
+---@field tls? "implicit"|"required"|"opportunistic"|"none" default: `"implicit"` for smtps; else `"opportunistic"` to this machine, `"required"` to others. `"required"` is STARTTLS or an error, whatever the server says; `"opportunistic"` takes STARTTLS if it is offered (RFC 3207)
+---@field verify? boolean the certificate must be of a chain that is trusted, and for this host (RFC 9525: subjectAltName only); default true, false when opportunistic. `client.tls.verified` tells in any case
+---@field ca? string whom to trust: PEM, or a folder of hashed names; default the system's
+---@field cert? string our own certificate and its chain
+---@field key? string its key; default: it is in `cert`
+---@field sni? string the name to ask for and to find in the certificate; default the host
+---@field auth? smtp.target_auth
 ---@field helo? string our name in EHLO; default: our address as a literal, which is always right (RFC 5321 section 4.1.4)
 ---@field timeout? number|smtp.timeouts a number is for every step but QUIT
 ---@field deadline? number seconds: for the whole of `smtp.send`, or for `smtp.connect` until it returns
@@ -32,10 +39,20 @@
 ---@field trace? fun(side: "C"|"S", line: string) each line that is sent or received, without CRLF, as it is; it may hold controls from the server
 ---@field progress? fun(sent: integer, size?: integer) as in `smtp.send_options`
 
+--- Who to be (RFC 4954). AUTH comes after TLS; if the server does not offer what is
+--- asked for, that is an error (`kind = "auth"`).
+---@class smtp.target_auth
+---@field user? string
+---@field password? string|fun(again: boolean): string? a function is called for each connection, and once more (`again`) after a 5xx
+---@field token? string|fun(again: boolean): string? an OAuth token, for OAUTHBEARER (RFC 7628) and XOAUTH2
+---@field authzid? string on whose behalf
+---@field mechanisms? string[] in the order in which they are tried. Default: SCRAM-SHA-256-PLUS, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-1 (RFC 5802, RFC 7677), PLAIN, LOGIN; with a token OAUTHBEARER, XOAUTH2. CRAM-MD5 and EXTERNAL only when they are named
+---@field cleartext? boolean PLAIN, LOGIN and tokens also without TLS, or under a certificate that was not verified, off this machine
+
 --- How long each step may take, in seconds (RFC 5321 section 4.5.3.2). Beyond it:
 --- `kind = "timeout"`, with its stage.
 ---@class smtp.timeouts
----@field connect? number name look-up and connection; default 30
+---@field connect? number name look-up and connection, and the TLS handshake; default 30 each
 ---@field greeting? number default 300
 ---@field ehlo? number default 300
 ---@field command? number MAIL, RCPT and all the rest; default 300

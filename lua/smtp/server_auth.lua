@@ -1,0 +1,128 @@
+-- SPDX-License-Identifier: MIT
+--- AUTH of a server: which mechanisms its options can judge, the credentials that
+-- `on_auth` gets, and the look-up of keys.
+-- Internal.
+local core = require "smtp.core"
+local options = require "smtp.options"
+
+local M = {}
+
+local SPEC = {
+  mechanisms = "table", cleartext = "boolean", required = "boolean", lookup = "function",
+  iterations = "count",
+}
+
+-- What is needed to judge each: `on_auth`, or `lookup`.
+local NEEDS = {
+  PLAIN = "on_auth", LOGIN = "on_auth", XOAUTH2 = "on_auth", OAUTHBEARER = "on_auth",
+  EXTERNAL = "on_auth", ["CRAM-MD5"] = "lookup", ["SCRAM-SHA-1"] = "lookup",
+  ["SCRAM-SHA-1-PLUS"] = "lookup", ["SCRAM-SHA-256"] = "lookup",
+  ["SCRAM-SHA-256-PLUS"] = "lookup",
+}
+
+-- Those that are offered unless `mechanisms` says otherwise.
+local USUAL = {
+  "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN", "LOGIN",
+}
+
+local function usual(have)
+  local list = {}
+  for _, name in ipairs(USUAL) do
+    if have[NEEDS[name]] then list[#list + 1] = name end
+  end
+  return list
+end
+
+local function named(names, have)
+  local list = {}
+  for i, name in ipairs(names) do
+    name = type(name) == "string" and name:upper() or name
+    local need = NEEDS[name]
+    if not need then error(("server: unknown mechanism %s"):format(tostring(name)), 5) end
+    if not have[need] then
+      error(("server: %s needs %s"):format(name, need == "lookup" and "auth.lookup" or need), 5)
+    end
+    list[i] = name
+  end
+  return list
+end
+
+--- Checks `auth` and `on_auth`; gives `{ mechanisms, cleartext, required, lookup,
+-- iterations }`, or nil if there is to be no AUTH. Raises on misuse.
+function M.check(given, on_auth, has_tls)
+  if not given and not on_auth then return nil end
+  given = options.check("server: auth", given or {}, SPEC)
+  local have = { on_auth = on_auth ~= nil, lookup = given.lookup ~= nil }
+  if not (have.on_auth or have.lookup) then
+    error("server: auth needs on_auth, or auth.lookup", 4)
+  end
+  if not has_tls and not given.cleartext then
+    error("server: auth needs tls, or auth.cleartext = true", 4)
+  end
+  local list = given.mechanisms and named(given.mechanisms, have) or usual(have)
+  if #list == 0 then error("server: auth.mechanisms is empty", 4) end
+  return { mechanisms = list, cleartext = given.cleartext, required = given.required,
+    lookup = given.lookup, iterations = given.iterations }
+end
+
+-- ---- credentials ---------------------------------------------------------
+
+local Credentials = { __name = "smtp.credentials" }
+Credentials.__index = Credentials
+
+--- Compares the password that came with `password`, in constant time; false if
+-- either is missing.
+function Credentials:check(password)
+  if type(password) ~= "string" or not self.password then return false end
+  return core.equal(self.password, password)
+end
+
+-- Secrets must not appear where somebody prints what a handler got.
+function Credentials:__tostring()
+  return ("smtp.credentials: %s %s"):format(self.mechanism, self.user or "")
+end
+
+--- Makes the table of the machine into what `on_auth` gets.
+function M.credentials(fields, tls)
+  fields.certificate = tls and tls.certificate
+  return setmetatable(fields, Credentials)
+end
+
+--- The name that a verified certificate is for, or nil: an address, a host name,
+-- or the common name.
+function M.name_of(certificate)
+  if not certificate or not certificate.verified then return nil end
+  return certificate.emails[1] or certificate.names[1]
+    or certificate.subject and certificate.subject:match("CN=([^,+]+)")
+end
+
+-- ---- keys ------------------------------------------------------------------
+
+-- Whether a look-up's answer is for this mechanism.
+local function fits(keys, mechanism)
+  if type(keys) == "string" then return true end
+  return type(keys) == "table" and mechanism ~= "CRAM-MD5" and type(keys.salt) == "string"
+    and type(keys.stored_key) == "string" and type(keys.server_key) == "string"
+    and (keys.mechanism == nil or keys.mechanism:upper() == mechanism:gsub("%-PLUS$", ""))
+end
+
+--- Gives the machine what the look-up gave, or that nobody could tell (`ok` is
+-- false). `auth.stored` remembers what users' keys are here, since those of an
+-- unknown user must take as long. Gives what is wrong with the answer, if it is.
+function M.answer(auth, machine, mechanism, ok, keys, why)
+  if not ok or keys == nil and why ~= nil then
+    machine:lookup_failed()
+    return ok and why or keys
+  end
+  if keys == nil or keys == false then
+    machine:lookup(nil, auth.stored)
+  elseif fits(keys, mechanism) then
+    auth.stored = type(keys) == "table"
+    machine:lookup(keys)
+  else
+    machine:lookup_failed()
+    return ("auth.lookup gave nothing that %s can use"):format(mechanism)
+  end
+end
+
+return M

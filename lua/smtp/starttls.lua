@@ -1,0 +1,118 @@
+-- SPDX-License-Identifier: MIT
+--- How a client comes to TLS: the policy of its target, the first handshake of
+-- an implicit one, and STARTTLS (RFC 3207, RFC 8314).
+-- Internal.
+local core = require "smtp.core"
+local errors = require "smtp.error"
+local loop = require "smtp.loop"
+local tls = require "smtp.tls"
+
+local M = {}
+
+local CLEAR = "the server speaks in clear text first: use smtp:// and STARTTLS, as on port 587"
+local UNTRUSTED = 'ca = "file.pem" names whom to trust, verify = false trusts anybody'
+local NOT_OFFERED = 'tls = "none" sends in clear text; port 465 wants smtps://'
+
+--- What the target asks for, now that it is known where the server is: the mode,
+-- and whether its certificate must be verified.
+function M.policy(target, loopback)
+  local mode = target.tls or (loopback and "opportunistic" or "required")
+  local verify = target.verify
+  if verify == nil then verify = mode ~= "opportunistic" end
+  return mode, verify
+end
+
+--- True where the session must not go on without TLS.
+function M.is_must(mode)
+  return mode == "required" or mode == "implicit"
+end
+
+local function failed(client, stage, why, word)
+  if errors.is(why) then return nil, why end -- a time-out
+  local hint = word == "clear" and stage == "connect" and CLEAR
+    or word == "certificate" and UNTRUSTED or nil
+  if word == "certificate" and client._tls_name ~= "" then
+    why = why .. ", for " .. client._tls_name
+  end
+  return client:_broken { kind = "tls", stage = stage, message = why, hint = hint }
+end
+
+-- The name that the certificate must be for.
+local function name_of(target)
+  return target.sni or target.host or ""
+end
+
+local function handshake(client, stage)
+  local target = client.target
+  local entry, why = tls.client { ca = target.ca, cert = target.cert, key = target.key,
+    verify = client._verify }
+  if not entry then
+    return client:_broken { kind = "tls", stage = stage, message = why }
+  end
+  client._tls_name = name_of(target)
+  if client._verify and client._tls_name == "" then
+    return client:_broken { kind = "tls", stage = stage,
+      message = "it is not known for which name the certificate must be", hint = "give sni" }
+  end
+  local machine, limit = client._core, core.now() + target.timeout.connect
+  local resumed = entry.sessions[target.name .. "\0" .. client._tls_name]
+  machine:secure(entry.context:engine(client._tls_name, resumed))
+  local word
+  local ok
+  ok, why, word = tls.handshake(machine, function(events)
+    return client:_wait(events, limit, stage)
+  end)
+  if not ok then return failed(client, stage, why, word) end
+  machine:secured()
+  client._tls_entry = entry
+  client.tls = machine:info()
+  return true
+end
+
+--- TLS from the first byte.
+function M.implicit(client)
+  return handshake(client, "connect")
+end
+
+-- A server without STARTTLS, or one that refused it.
+local function plain(client, mode, reply)
+  if not M.is_must(mode) then return true end
+  if reply then
+    return client:_rejected(reply, "starttls", { kind = "tls", hint = NOT_OFFERED })
+  end
+  return client:_error { kind = "tls", stage = "starttls", hint = NOT_OFFERED,
+    message = "the server does not offer STARTTLS" }
+end
+
+--- STARTTLS where it is wished and offered, and EHLO anew.
+function M.upgrade(client, mode)
+  if client.tls or mode == "none" then return true end
+  if not client.capabilities.STARTTLS then return plain(client, mode) end
+  local reply, err = client:_exchange("starttls", "STARTTLS")
+  if not reply then return nil, err end
+  if reply.code // 100 ~= 2 then return plain(client, mode, reply) end
+  client.capabilities, client.esmtp = {}, false
+  local ok
+  ok, err = handshake(client, "starttls")
+  if not ok then return nil, err end
+  return client:_hello()
+end
+
+--- Keeps the session for the next connection to the same place.
+function M.keep(client)
+  if client._tls_entry then
+    tls.keep(client._tls_entry, client.target.name .. "\0" .. client._tls_name, client._core)
+  end
+end
+
+--- Waits for a machine without a client (a dialogue): true, or nil and why.
+function M.waiter(pollable, seconds)
+  local limit = core.now() + seconds
+  return function(events)
+    local left = limit - core.now()
+    if left > 0 and loop.wait(pollable, events, left) then return true end
+    return nil, "the TLS handshake took too long"
+  end
+end
+
+return M
