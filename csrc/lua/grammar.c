@@ -10,6 +10,7 @@
 #include "../core/buf.h"
 #include "../core/ehlo.h"
 #include "../core/path.h"
+#include "../core/punycode.h"
 #include "../core/reply.h"
 #include "open.h"
 #include "push.h"
@@ -129,14 +130,32 @@ static int replies_next(lua_State *L) {
   return 2;
 }
 
+/* core.idna(domain) -> A-labels | nil, "syntax" | nil, "invalid": see
+** smtp_punycode_domain */
+static int idna(lua_State *L) {
+  smtp_slice domain = smtp_check_slice(L, 1);
+  char room[SMTP_PUNYCODE_MAX];
+  smtp_buf out;
+  int r;
+  smtp_buf_init(&out, NULL, sizeof room);
+  out.p = room;
+  out.size = sizeof room;
+  r = smtp_punycode_domain(&out, domain);
+  if (r == 0) {
+    smtp_push_slice(L, smtp_buf_data(&out));
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, r == SMTP_EINVALID ? "invalid" : "syntax");
+  return 2;
+}
+
 void smtp_open_grammar(lua_State *L) {
-  static const luaL_Reg functions[] = {{"path", path},
-                                       {"is_mailbox", is_mailbox},
-                                       {"is_domain", is_domain},
-                                       {"ehlo_line", ehlo_line},
-                                       {"eightbit", eightbit},
-                                       {"replies", replies_new},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"path", path},           {"is_mailbox", is_mailbox},
+      {"is_domain", is_domain}, {"ehlo_line", ehlo_line},
+      {"eightbit", eightbit},   {"idna", idna},
+      {"replies", replies_new}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"feed", replies_feed}, {"next", replies_next}, {NULL, NULL}};
   smtp_new_class(L, REPLIES, methods, replies_free);
