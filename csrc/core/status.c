@@ -173,15 +173,22 @@ static smtp_status stage(smtp_situation ok, unsigned short class_) {
     if (class_ == 2) return (smtp_status){2, 0, 0};
     if (class_ == 4) return (smtp_status){4, 3, 0};
     return (smtp_status){5, 7, 1};
-  case SMTP_S_AUTH:
-    if (class_ == 5) return (smtp_status){5, 7, 8};
-    return (smtp_status){class_, 7, 0};
   case SMTP_S_VRFY:
     if (class_ == 2) return (smtp_status){2, 5, 0};
     if (class_ == 4) return (smtp_status){4, 2, 0};
     return (smtp_status){5, 1, 0};
   default: /* RFC 3463: only the class of the status is known */
     return (smtp_status){class_, 0, 0};
+  }
+}
+
+/* RFC 4954 section 6. */
+static smtp_status auth_status(unsigned short class_, int code) {
+  switch (code) {
+  case 534: return (smtp_status){5, 7, 9};
+  case 535: return (smtp_status){5, 7, 8};
+  case 538: return (smtp_status){5, 7, 11};
+  default: return (smtp_status){class_, 7, 0};
   }
 }
 
@@ -192,6 +199,7 @@ smtp_status smtp_status_for(smtp_situation ok, int code) {
   if (ok == SMTP_S_GREETING || ok == SMTP_S_HELO ||
       !(positive || class_ == 4 || class_ == 5))
     return (smtp_status)NO_STATUS;
+  if (ok == SMTP_S_AUTH) return auth_status(class_, code);
   /* x0z is about syntax (RFC 5321 section 4.2.1), x3z about authentication
   ** (RFC 4954 section 6), at whatever stage. */
   if (!positive && code / 10 % 10 == 0) return (smtp_status){class_, 5, 0};

@@ -17,8 +17,9 @@
 -- each time. What the machine detects by bytes that came together is exempt:
 -- options.cut = false.
 --
--- options: config (of core.server_config), verdicts, cut, step (the distance of
--- the cuts, for long ones). A verdict is "accept" or { "reply", 550, "text" },
+-- options: config (of core.server_config), verdicts, keys (of a user: what a
+-- look-up gives), tls (arguments of `secured` after STARTTLS, which happens at
+-- once), cut, step (the distance of the cuts, for long ones). A verdict is "accept" or { "reply", 550, "text" },
 -- or a function of the event that gives the arguments of decide; verdicts.rcpt
 -- is one, or a list of them in which the last one stays.
 local core = require "smtp.core"
@@ -39,10 +40,12 @@ end
 --- A session that answers with options.verdicts: feed, output, log.
 function M.session(options)
   options = options or {}
-  local self = setmetatable({ log = {}, verdicts = options.verdicts or {}, asked = {} }, Player)
+  local self = setmetatable({ log = {}, verdicts = options.verdicts or {}, asked = {},
+    keys = options.keys or {}, tls = options.tls }, Player)
   self.config = configure(options.config)
   self.core = self.config:session(nil, 0)
   self.now = 0
+  if options.implicit then self.core:secured(table.unpack(options.implicit)) end
   self:turn()
   return self
 end
@@ -60,7 +63,7 @@ local function verdict(self, name, ...)
 end
 
 local ASKS = { connect = true, helo = true, mail = true, rcpt = true, data = true,
-  message = true, vrfy = true, command = true }
+  message = true, vrfy = true, auth = true, command = true }
 
 -- One entry for content, however it is cut.
 local function note(self, name, ...)
@@ -89,6 +92,8 @@ function Player:turn()
     if not name then return self end
     note(self, table.unpack(event, 1, event.n))
     if name == "close" then self.closed = event[2] end
+    if name == "starttls" and self.tls then self.core:secured(table.unpack(self.tls)) end
+    if name == "lookup" then self.core:lookup(self.keys[event[2].user]) end
     if ASKS[name] then self.core:decide(verdict(self, table.unpack(event, 1, event.n))) end
   end
 end
@@ -102,6 +107,7 @@ end
 function Player:output()
   local bytes = self.core:peek()
   self.core:sent(#bytes)
+  self:turn() -- some things are done only once all is written
   return bytes
 end
 
