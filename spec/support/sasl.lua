@@ -1,0 +1,71 @@
+-- SPDX-License-Identifier: MIT
+-- Two sides of a SASL exchange, joined in memory.
+local core = require "smtp.core"
+
+local M = {}
+
+-- Runs client against server; keys answer a look-up (false: nobody, with the
+-- work of stored keys). Gives { server's result, its error's kind, reason }
+-- and the messages in order. alter(i, message) may change the i-th.
+function M.run(client, server, keys, alter)
+  local messages = {}
+  local function pass(message)
+    messages[#messages + 1] = message
+    return alter and alter(#messages, message) or message
+  end
+  local function judge(...)
+    local what = ...
+    if what ~= "lookup" then return ... end
+    if keys == false then return server:lookup(nil, true) end
+    return server:lookup(keys)
+  end
+  local function step(from_client)
+    return judge(server:next(pass(from_client)))
+  end
+
+  local message, kind, reason = client:first()
+  if kind then return { nil, kind, reason }, messages end
+  local what, out, why
+  if message then
+    what, out, why = step(message)
+  else
+    what, out = "continue", server:first()
+  end
+  while what == "continue" do
+    local answered, answer, text = client:next(pass(out))
+    if not answered then return { nil, "client " .. answer, text }, messages end
+    what, out, why = step(answer)
+  end
+  return { what, out, why }, messages
+end
+
+-- client and server of a mechanism, both with options.
+function M.pair(mechanism, client, server)
+  return assert(core.sasl_client(mechanism, client)), assert(core.sasl_server(mechanism, server))
+end
+
+-- text without its last bytes, for each number of them.
+function M.truncations(text)
+  local n = -1
+  return function()
+    n = n + 1
+    if n < #text then return text:sub(1, n) end
+  end
+end
+
+-- text with one byte changed, for each byte and some changes.
+function M.flips(text)
+  local list = {}
+  for i = 1, #text do
+    for _, bit in ipairs { 1, 2, 32, 128 } do
+      list[#list + 1] = text:sub(1, i - 1) .. string.char(text:byte(i) ~ bit) .. text:sub(i + 1)
+    end
+  end
+  local at = 0
+  return function()
+    at = at + 1
+    return list[at]
+  end
+end
+
+return M
