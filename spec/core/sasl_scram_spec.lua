@@ -18,7 +18,9 @@ local vectors = {
 }
 
 local function first_of(v) return "n,,n=user,r=" .. v.client end
-local function challenge_of(v) return "r=" .. v.client .. v.server .. ",s=" .. v.salt .. ",i=4096" end
+local function challenge_of(v)
+  return "r=" .. v.client .. v.server .. ",s=" .. v.salt .. ",i=4096"
+end
 local function final_of(v) return "c=biws,r=" .. v.client .. v.server .. ",p=" .. v.proof end
 
 local SECRET = "the secret of this server"
@@ -343,8 +345,10 @@ for mechanism in pairs(vectors) do
 
     it("C092 fails when the bindings differ", function()
       for _, pair in ipairs { { { exporter = "one" }, { exporter = "two" } },
-        { { exporter = "one" }, { exporter = "one!" } }, { { endpoint = "one" }, { exporter = "one" } },
-        { { endpoint = "one" }, { endpoint = "two", exporter = "one" } }, { { exporter = "one" }, {} } } do
+        { { exporter = "one" }, { exporter = "one!" } },
+        { { endpoint = "one" }, { exporter = "one" } },
+        { { endpoint = "one" }, { endpoint = "two", exporter = "one" } },
+        { { exporter = "one" }, {} } } do
         local client = new_client(plus, pair[1])
         local outcome = sasl.run(client, new_server(plus, pair[2]), "pencil")
         assert.same({ nil, "auth" }, { outcome[1], outcome[2] })
@@ -358,7 +362,8 @@ for mechanism in pairs(vectors) do
       for _, flag in ipairs { "n", "y" } do
         assert.equal("auth", select(2, new_server(plus, bound):next(flag .. ",,n=user,r=x")))
       end
-      for _, name in ipairs { "tls-unique", "tls-unknown", "TLS-EXPORTER", "tls-server-end-point" } do
+      for _, name in ipairs { "tls-unique", "tls-unknown", "TLS-EXPORTER",
+        "tls-server-end-point" } do
         assert.equal("auth", select(2,
           new_server(plus, bound):next("p=" .. name .. ",,n=user,r=x")))
       end
