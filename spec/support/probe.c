@@ -5,6 +5,9 @@
 **   probe.fail_at([n])  the n-th allocation from now and all later ones fail;
 **                       without n none does
 **   probe.live()        bytes that were allocated and not freed
+**   probe.watch([text]) from now on counts blocks that are freed with text in
+**                       them, for a secret that was not wiped
+**   probe.unwiped()     that count
 ** The allocator moves a block at each resize, so that a pointer kept too long
 ** is found, and believes the size that its caller tells, so that a wrong one
 ** shows in probe.live().
@@ -27,7 +30,22 @@ LUAMOD_API int luaopen_probe(lua_State *L);
 static struct {
   lua_Integer left; /* allocations that succeed before one fails; < 0: all */
   size_t live;
-} state = {-1, 0};
+  char secret[32]; /* what probe.watch was given, n bytes; 0: nothing */
+  size_t n;
+  lua_Integer unwiped;
+} state = {-1, 0, "", 0, 0};
+
+/* Counts the block if what is watched for is in it. */
+static void look(const char *p, size_t size) {
+  size_t i;
+  if (state.n == 0 || size < state.n) return;
+  for (i = 0; i <= size - state.n; i++) {
+    if (memcmp(p + i, state.secret, state.n) == 0) {
+      state.unwiped++;
+      return;
+    }
+  }
+}
 
 static void *probe_alloc(void *ctx, void *p, size_t old, size_t n) {
   void *fresh = NULL;
@@ -40,7 +58,10 @@ static void *probe_alloc(void *ctx, void *p, size_t old, size_t n) {
     if (p != NULL) memcpy(fresh, p, old < n ? old : n);
   }
   state.live += n;
-  if (p != NULL) state.live -= old;
+  if (p != NULL) {
+    state.live -= old;
+    look(p, old);
+  }
   free(p);
   return fresh;
 }
@@ -61,6 +82,21 @@ static int fail_at(lua_State *L) {
 
 static int live(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)state.live);
+  return 1;
+}
+
+static int watch(lua_State *L) {
+  size_t n;
+  const char *text = luaL_optlstring(L, 1, "", &n);
+  luaL_argcheck(L, n <= sizeof(state.secret), 1, "too long");
+  memcpy(state.secret, text, n);
+  state.n = n;
+  state.unwiped = 0;
+  return 0;
+}
+
+static int unwiped(lua_State *L) {
+  lua_pushinteger(L, state.unwiped);
   return 1;
 }
 
@@ -103,9 +139,9 @@ smtp_slice probe_input(lua_State *L, int arg) {
 /* ---- results and buffers ---- */
 
 int probe_error(lua_State *L, int result) {
-  static const char *const names[] = {"ENOMEM",    "ETOOBIG", "ESYNTAX",
-                                      "EPROTOCOL", "ESTATE",  "EINVALID",
-                                      "ECLOSED",   "EBUSY",   "ESYSTEM"};
+  static const char *const names[] = {
+      "ENOMEM",  "ETOOBIG", "ESYNTAX", "EPROTOCOL", "ESTATE", "EINVALID",
+      "ECLOSED", "EBUSY",   "ESYSTEM", "ECRYPTO",   "EAUTH"};
   int i = -1 - result;
   if (i < 0 || i >= (int)(sizeof(names) / sizeof(names[0])))
     return luaL_error(L, "%d is not an error", result);
@@ -130,8 +166,11 @@ smtp_buf *probe_buf(lua_State *L, size_t cap) {
   return b;
 }
 
-static const luaL_Reg common[] = {
-    {"fail_at", fail_at}, {"live", live}, {NULL, NULL}};
+static const luaL_Reg common[] = {{"fail_at", fail_at},
+                                  {"live", live},
+                                  {"watch", watch},
+                                  {"unwiped", unwiped},
+                                  {NULL, NULL}};
 
 int luaopen_probe(lua_State *L) {
   lua_newtable(L);
@@ -139,5 +178,6 @@ int luaopen_probe(lua_State *L) {
   luaL_setfuncs(L, probe_text, 0);
   luaL_setfuncs(L, probe_grammar, 0);
   luaL_setfuncs(L, probe_session, 0);
+  luaL_setfuncs(L, probe_sasl, 0);
   return 1;
 }

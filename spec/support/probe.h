@@ -42,5 +42,6 @@ smtp_buf *probe_buf(lua_State *L, size_t cap);
 extern const luaL_Reg probe_text[];    /* ascii buf base64 xtext path param */
 extern const luaL_Reg probe_grammar[]; /* ehlo status reply command dot */
 extern const luaL_Reg probe_session[]; /* client server */
+extern const luaL_Reg probe_sasl[];    /* sasl */
 
 #endif
