@@ -34,12 +34,10 @@ local function exchange(mechanism, alter, refused)
     if message == nil then return nil, problem end
     local what, out
     if not message then
-      what = "continue"
       out, problem = probe.sasl_first(server)
       if not out then return nil, problem end
-      what, out = probe.sasl_next(client, pass(out))
-      if not what then return nil, out end
-      message = out
+      what, message = probe.sasl_next(client, pass(out))
+      if not what then return nil, message end
     end
     local told
     repeat

@@ -221,6 +221,11 @@ for mechanism in pairs(vectors) do
         local what, got = server:next(text)
         assert.same({ nil, kind }, { what, got }, text)
       end
+      for _, nonce in ipairs { v.client, v.server, v.client .. v.server .. "x" } do
+        local server = vector_server(mechanism)
+        server:next("c=biws,r=" .. nonce .. ",p=" .. v.proof)
+        assert.matches("nonce", server:reason())
+      end
     end)
 
     it("C091 reads the first message strictly", function()
@@ -293,6 +298,17 @@ for mechanism in pairs(vectors) do
         assert.same({ nil, "auth", "the user or the password is wrong" }, outcome)
       end
       assert.same({ "done" }, (sasl.run(new_client(mechanism), new_server(mechanism), stored)))
+    end)
+
+    it("C091 does not let in who knows the made-up password", function()
+      -- HMAC-SHA-256 of the name under SECRET
+      local made_up = "48344ad6d1f49f43a586db8d6b48986a"
+        .. "f6978a3dbe1a22ecfa124ad89fa1c62f"
+      local password = made_up:gsub("..", function(x) return string.char(tonumber(x, 16)) end)
+      local client = new_client(mechanism, { user = "nobody0", password = password })
+      local outcome, messages = sasl.run(client, new_server(mechanism), nil)
+      assert.same({ nil, "auth", "the user or the password is wrong" }, outcome)
+      assert.equal(b64(password:sub(1, 16)), messages[2]:match(",s=([^,]+)"))
     end)
 
     it("C091 does not take keys of another mechanism", function()

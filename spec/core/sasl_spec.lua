@@ -206,6 +206,15 @@ describe("CRAM-MD5", function()
     end
   end)
 
+  it("does not let in who knows the password that stands for nobody's", function()
+    local client = client_of("CRAM-MD5", { user = "tim", password = "0123456789abcdef" })
+    client:first()
+    local server = new_server()
+    local _, answer = client:next(challenge)
+    assert.equal("lookup", server:next(answer))
+    assert.equal("auth", select(2, server:lookup(nil)))
+  end)
+
   it("verifies nothing that was cut or changed", function()
     for _, each in ipairs { sasl.truncations, sasl.flips } do
       for text in each(response) do
