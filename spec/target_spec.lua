@@ -92,30 +92,30 @@ describe("target", function()
   end)
 
   it("takes credentials from the URL, percent-decoded, and what the table says wins", function()
-    local target = parse("smtp://ada%40x:s%3Ac%2Fr@mx.example")
-    assert.same({ user = "ada@x", password = "s:c/r" }, target.auth)
-    assert.equal(587, target.port)
-    assert.equal("mx.example:587", target.name)
+    local one = parse("smtp://ada%40x:s%3Ac%2Fr@mx.example")
+    assert.same({ user = "ada@x", password = "s:c/r" }, one.auth)
+    assert.equal(587, one.port)
+    assert.equal("mx.example:587", one.name)
     assert.equal(465, parse("smtps://ada:secret@mx").port)
-    target = parse { url = "smtp://ada:secret@mx", auth = { password = "other" } }
-    assert.same({ user = "ada", password = "other" }, target.auth)
+    one = parse { url = "smtp://ada:secret@mx", auth = { password = "other" } }
+    assert.same({ user = "ada", password = "other" }, one.auth)
     local token = function() return "t" end
-    target = parse { url = "smtp://ada@mx:25", auth = { token = token } }
-    assert.same({ user = "ada", token = token }, target.auth)
-    assert.equal(25, target.port)
+    one = parse { url = "smtp://ada@mx:25", auth = { token = token } }
+    assert.same({ user = "ada", token = token }, one.auth)
+    assert.equal(25, one.port)
   end)
 
   it("says what is missing in auth", function()
     for _, auth in ipairs { {}, { user = "ada" }, { password = "x" }, { mechanisms = { 5 } },
       { user = "ada", password = "x", mechanisms = {} } } do
-      local target, err = parse { host = "mx", auth = auth }
-      assert.is_nil(target)
+      local one, err = parse { host = "mx", auth = auth }
+      assert.is_nil(one)
       assert.equal("invalid", err.kind)
     end
     assert.error_matches(function() parse { host = "mx", auth = { pasword = "x" } } end, "pasword")
     assert.truthy(parse { host = "mx", auth = { mechanisms = { "EXTERNAL" } } })
-    local target, err = parse("smtp://ada@mx")
-    assert.is_nil(target)
+    local one, err = parse("smtp://ada@mx")
+    assert.is_nil(one)
     assert.truthy(tostring(err):find("no password", 1, true))
   end)
 

@@ -300,7 +300,8 @@ function Dialogue:auth(mechanism, user, secret, opts)
     return fail(self, { kind = "invalid", stage = "auth",
       message = mechanism .. " cannot carry this user or secret" })
   end
-  local line, reply, err = "AUTH " .. mechanism, nil, nil
+  local line = "AUTH " .. mechanism
+  local reply, err
   if first and opts.initial ~= false then
     reply, err = self:_secret(line .. " " .. (first == "" and "=" or core.base64(first)),
       line .. " ***")

@@ -238,9 +238,9 @@ end
 local function secure(self)
   local machine, limit = self._core, loop.time + self.server.limits.handshake_timeout
   machine:secure(self._tls.context:engine())
-  local function wait(events)
+  local function wait(wanted)
     local left = limit - loop.time
-    if left > 0 and loop.wait(machine, events, left) then return true end
+    if left > 0 and loop.wait(machine, wanted, left) then return true end
     return nil, "the TLS handshake took too long"
   end
   local ok, why = tls.handshake(machine, wait, function(name) return choose(self, name) end)

@@ -86,7 +86,7 @@ function Stream:info() return self.engine:info() end
 function Stream:bindings() return self.engine:bindings() end
 function Stream:pollfd() return self.socket:pollfd() end
 function Stream:events() return self.engine:peek() ~= "" and "rw" or "r" end
-function Stream:timeout() return nil end
+function Stream.timeout() return nil end
 
 --- close_notify, and the end of our stream.
 function Stream:shutdown()

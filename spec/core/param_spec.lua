@@ -171,7 +171,8 @@ describe("param of MAIL", function()
   end)
 
   it("that are not known are told, unless something is malformed", function()
-    for _, text in ipairs { " X", " X=1", " SIZE=1 SIZES=1", " AUTHS=<>", " X BODY=7BIT", " X X" } do
+    for _, text in ipairs { " X", " X=1", " SIZE=1 SIZES=1", " AUTHS=<>", " X BODY=7BIT",
+      " X X" } do
       refused("EINVALID", text)
     end
     for _, text in ipairs { " X SIZE=-1", " X=1 =", " SIZE=1 X SIZE=1", " X BODY=?", " X\0",

@@ -226,7 +226,8 @@ describe("AUTH of the server machine", function()
   it("C101 is 530 where it is required, for all but the commands that lead to it", function()
     local MUST = "S: 530 5.7.0 Authentication required\n"
     play(ehlo("PLAIN") .. "C: MAIL FROM:<a@b>\n" .. MUST .. "C: VRFY ada\n" .. MUST
-      .. "C: NOOP\nS: 250 2.0.0 OK\nC: RSET\nS: 250 2.0.0 Reset\nC: AUTH PLAIN " .. ADA .. "\n" .. OK
+      .. "C: NOOP\nS: 250 2.0.0 OK\nC: RSET\nS: 250 2.0.0 Reset\n"
+      .. "C: AUTH PLAIN " .. ADA .. "\n" .. OK
       .. "C: MAIL FROM:<a@b>\nS: 250 2.1.0 Sender OK\n",
       { config = config({ "PLAIN" }, { auth_required = true }) })
   end)

@@ -8,7 +8,9 @@ local GREETING, HELO = support.GREETING, support.HELO
 local function offers(...)
   local lines = { "mx.example", "PIPELINING", "SIZE 36700160", "8BITMIME", ... }
   local out = { "C: EHLO client.code.energy" }
-  for i, line in ipairs(lines) do out[#out + 1] = "S: 250" .. (i < #lines and "-" or " ") .. line end
+  for i, line in ipairs(lines) do
+    out[#out + 1] = "S: 250" .. (i < #lines and "-" or " ") .. line
+  end
   return table.concat(out, "\n") .. "\n"
 end
 
@@ -121,11 +123,11 @@ describe("STARTTLS of the server machine", function()
     player:cmd("EHLO client.code.energy")
     player.core:feed("RSET\r\nSTARTTLS\r\n")
     assert.is_nil(player.core:next())
-    player.core:sent(5) -- of the reply to RSET
+    player.core:sent(4) -- of the reply to RSET
     player.core:feed("x")
     player:turn()
     assert.equal("2.0.0 Reset\r\n554 5.5.0 Please wait for replies\r\n",
-      player:output():sub(1))
+      player:output())
   end)
 
   it("never follows a 220 that is partly written by anything", function()
@@ -168,7 +170,6 @@ describe("STARTTLS of the server machine", function()
     for _, line in ipairs { "HELO x", "MAIL FROM:<a@b>", "RCPT TO:<a@b>", "DATA", "RSET", "VRFY a",
       "HELP", "AUTH PLAIN AGFkYQBzZWNyZXQ=", "BDAT 1 LAST", "EXPN a" } do
       assert.equal(MUST .. "\r\n", player:cmd(line), line)
-      player:at(player.core:deadline() or 0)
     end
     assert.matches("^250 ", player:cmd("NOOP"))
     assert.matches("^250%-", player:cmd("EHLO x"))

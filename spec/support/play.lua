@@ -19,7 +19,8 @@
 --
 -- options: config (of core.server_config), verdicts, keys (of a user: what a
 -- look-up gives), tls (arguments of `secured` after STARTTLS, which happens at
--- once), cut, step (the distance of the cuts, for long ones). A verdict is "accept" or { "reply", 550, "text" },
+-- once), cut, step (the distance of the cuts, for long ones).
+-- A verdict is "accept" or { "reply", 550, "text" },
 -- or a function of the event that gives the arguments of decide; verdicts.rcpt
 -- is one, or a list of them in which the last one stays.
 local core = require "smtp.core"
