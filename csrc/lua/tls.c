@@ -402,6 +402,11 @@ static int engine_bindings(lua_State *L) {
   return smtp_tls_push_bindings(L, check(L));
 }
 
+/* engine:session() -> bytes to resume it by, or nothing */
+static int engine_session(lua_State *L) {
+  return smtp_tls_push_session(L, check(L));
+}
+
 void smtp_open_tls(lua_State *L) {
   static const luaL_Reg context_methods[] = {
       {"engine", context_engine}, {"close", context_close}, {NULL, NULL}};
@@ -416,6 +421,7 @@ void smtp_open_tls(lua_State *L) {
                                      {"shutdown", engine_shutdown},
                                      {"info", engine_info},
                                      {"bindings", engine_bindings},
+                                     {"session", engine_session},
                                      {"close", engine_close},
                                      {NULL, NULL}};
   smtp_tls_prepare();

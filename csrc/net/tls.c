@@ -249,14 +249,8 @@ void smtp_tls_sent(smtp_tls *t, size_t n) {
 
 /* ---- handshake and data ---------------------------------------------- */
 
-/* What a call of SSL ended in; keeps the sentence about a failure. */
-static int outcome(smtp_tls *t, int r, const char *what) {
-  switch (SSL_get_error(t->ssl, r)) {
-  case SSL_ERROR_WANT_READ:
-  case SSL_ERROR_WANT_WRITE: return SMTP_EBUSY;
-  case SSL_ERROR_ZERO_RETURN: return t->failed = SMTP_ECLOSED;
-  default: break;
-  }
+/* The stream is of no use any more: keeps the sentence about it. */
+static int broken(smtp_tls *t, const char *what) {
   if (t->eof && smtp_buf_length(&t->in) == 0)
     snprintf(t->error, sizeof t->error, "%s: the peer ended the stream", what);
   else if (t->clear)
@@ -273,10 +267,21 @@ static int outcome(smtp_tls *t, int r, const char *what) {
   return t->failed = SMTP_ETLS;
 }
 
+/* What a call of SSL ended in. */
+static int outcome(smtp_tls *t, int r, const char *what) {
+  switch (SSL_get_error(t->ssl, r)) {
+  case SSL_ERROR_WANT_READ:
+  case SSL_ERROR_WANT_WRITE: return SMTP_EBUSY;
+  case SSL_ERROR_ZERO_RETURN: return t->failed = SMTP_ECLOSED;
+  default: return broken(t, what);
+  }
+}
+
 int smtp_tls_handshake(smtp_tls *t) {
   int r;
   if (t->failed != 0) return SMTP_ETLS;
   ERR_clear_error();
+  if (t->clear) return broken(t, "TLS handshake"); /* it may never say more */
   r = SSL_do_handshake(t->ssl);
   if (r == 1) return SMTP_TLS_DONE;
   if (SSL_get_error(t->ssl, r) == SSL_ERROR_WANT_CLIENT_HELLO_CB)

@@ -12,6 +12,7 @@
 -- one connection; a list of scripts serves one after the other.
 local core = require "smtp.core"
 local loop = require "smtp.loop"
+local tls_stream = require "smtp.tls_stream"
 
 local M = {}
 
@@ -59,6 +60,21 @@ function Connection:leave(how)
   self.gone = true
   loop.forget(self.socket)
   self.socket[how](self.socket)
+end
+
+--- The server's handshake with a context; what was said in clear text before is
+-- left to be read by it. Gives whether it stands; `peer.tls_error` is why not.
+function Connection:tls(context)
+  local engine = context:engine()
+  engine:feed(self.buffer)
+  self.buffer = ""
+  loop.forget(self.socket)
+  local stream = tls_stream.new(self.socket, engine)
+  self.socket = stream
+  local ok, why = stream:start(function(events) return loop.wait(stream, events, 5), "time" end)
+  self.peer.tls_error = why
+  self.peer.tls = ok and stream:info()
+  return ok
 end
 
 --- Reads content up to and with the final dot.
@@ -183,6 +199,17 @@ function M.script(...)
     end
   end
   return all
+end
+
+--- A step: the handshake with an identity of smtp.authority; a failure ends the
+-- script, and is no error of it.
+function M.tls(identity, options)
+  local all = { server = true, cert = identity.cert, key = identity.key }
+  for key, value in pairs(options or {}) do all[key] = value end
+  local context = assert(core.tls_context(all))
+  return function(connection)
+    if not connection:tls(context) then return false end
+  end
 end
 
 --- Greeting and EHLO, offering these keywords.

@@ -3,6 +3,7 @@
 local core = require "smtp.core"
 local loop = require "smtp.loop"
 local smtp = require "smtp"
+local tls_stream = require "smtp.tls_stream"
 
 local M = {}
 
@@ -74,6 +75,34 @@ end
 function Peer:cmd(line)
   self:send(line .. "\r\n")
   return self:reply()
+end
+
+--- The client's handshake; `options` of core.tls_context and `name`. Gives itself,
+-- or nil and why not.
+function Peer:tls(options)
+  local all = {}
+  for key, value in pairs(options or {}) do all[key] = value end
+  all.name = nil
+  local context = assert(core.tls_context(all))
+  loop.forget(self.socket)
+  self.plain = self.socket
+  self.socket = tls_stream.new(self.socket, context:engine(options and options.name))
+  self.socket.engine:feed(self.held)
+  self.held = ""
+  local ok, why = self.socket:start(function(events)
+    return loop.wait(self.socket, events, PATIENCE), "time"
+  end)
+  if not ok then return nil, why end
+  return self
+end
+
+--- Greeting, EHLO, STARTTLS, handshake, EHLO: the last reply.
+function Peer:starttls(options)
+  assert(self:reply():match("^220"))
+  assert(self:cmd("EHLO client.code.energy"):match("STARTTLS"))
+  assert(self:cmd("STARTTLS"):match("^220"))
+  assert(self:tls(options))
+  return self:cmd("EHLO client.code.energy")
 end
 
 --- Everything up to the end of the stream.
