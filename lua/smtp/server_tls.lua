@@ -50,7 +50,8 @@ end
 -- (its own); or nil and why a certificate could not be used.
 function ServerTls:choose(name)
   local identity = look_up(self.given.sni, name:lower())
-  if type(identity) ~= "table" then return identity == false and false or nil end
+  if identity == false then return false end
+  if type(identity) ~= "table" then return nil end
   local id = tostring(identity.cert) .. "\0" .. tostring(identity.key)
   local context, why = self.named[id], nil
   if not context then

@@ -101,7 +101,8 @@ function Peer:starttls(options)
   assert(self:reply():match("^220"))
   assert(self:cmd("EHLO client.code.energy"):match("STARTTLS"))
   assert(self:cmd("STARTTLS"):match("^220"))
-  assert(self:tls(options))
+  local ok, why = self:tls(options)
+  assert(ok, why)
   return self:cmd("EHLO client.code.energy")
 end
 
