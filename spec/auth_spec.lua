@@ -1,0 +1,420 @@
+-- AUTH from end to end: our client and our server, every mechanism; what the client
+-- tells nobody, and what a hostile server may try.
+local smtp = require "smtp"
+local authority = require "smtp.authority"
+local core = require "smtp.core"
+local peer = require "spec.support.peer"
+local serve = require "spec.support.serve"
+
+local ca = assert(authority.new())
+local identity = assert(ca:issue { names = { "localhost" }, addresses = { "127.0.0.1" } })
+
+local ALL = { "PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256",
+  "SCRAM-SHA-256-PLUS", "XOAUTH2", "OAUTHBEARER", "EXTERNAL" }
+
+local SECRET = 'se,=cr"et\u{e9}'
+
+-- A server with TLS that knows ada.
+local function start(options)
+  local all = {
+    tls = { cert = identity.cert, key = identity.key, ca = ca.certificate, client = "optional" },
+    auth = { mechanisms = ALL, lookup = function(_, user)
+      if user == "ada" then return SECRET end
+    end },
+    on_auth = function(_, credentials)
+      return credentials.verified or credentials.user == "ada"
+        and (credentials.token == "token" or credentials:check(SECRET))
+    end,
+  }
+  for key, value in pairs(options or {}) do all[key] = value or nil end
+  return serve.start(all)
+end
+
+local function connect(server, auth, options)
+  local all = { host = "localhost", port = server.port, tls = "required", ca = ca.certificate,
+    auth = auth, timeout = 10 }
+  for key, value in pairs(options or {}) do all[key] = value end
+  return smtp.connect(all)
+end
+
+local function refused(server, auth, options)
+  local client, err = connect(server, auth, options)
+  assert.is_nil(client)
+  assert.same({ "auth", "auth", "not_sent" }, { err.kind, err.stage, err.outcome }, tostring(err))
+  return err
+end
+
+local function is_token(name) return name == "XOAUTH2" or name == "OAUTHBEARER" end
+
+local function auth_for(name, secret)
+  local auth = { user = "ada", mechanisms = { name } }
+  auth[is_token(name) and "token" or "password"] = secret
+  return auth
+end
+
+describe("AUTH, client and server", function()
+  for _, name in ipairs(ALL) do
+    if name ~= "EXTERNAL" then
+      it("works by " .. name .. ", and refuses what is wrong", function()
+        local users = {}
+        local server <close> = start { on_helo = function(session)
+          users[#users + 1] = session.user or false
+        end }
+        local secret = is_token(name) and "token" or SECRET
+        local client = assert(connect(server, auth_for(name, secret)))
+        local receipt = assert(client:send { envelope = { from = "a@b", to = "c@d" }, raw = "x" })
+        assert.equal(name, receipt.used.auth)
+        assert.equal("TLSv1.3", receipt.used.tls)
+        client:quit()
+        local err = refused(server, auth_for(name, "wrong"))
+        assert.same({ 535, "5.7.8", false }, { err.code, err.enhanced, err.temporary })
+        err = refused(server, { user = "eve", password = SECRET, token = "wrong",
+          mechanisms = { name } })
+        assert.equal(535, err.code)
+      end)
+    end
+  end
+
+  it("works by EXTERNAL, with a certificate that is verified (C090)", function()
+    local seen
+    local server <close> = start { on_auth = function(_, credentials)
+      seen = credentials
+      return credentials.verified and credentials.user == "ada@code.energy"
+    end }
+    local mine = assert(ca:issue { emails = { "ada@code.energy" } })
+    local client = assert(connect(server, { mechanisms = { "EXTERNAL" }, authzid = "charles" },
+      { cert = mine.cert, key = mine.key }))
+    assert.same({ "EXTERNAL", "ada@code.energy", "charles", true },
+      { seen.mechanism, seen.user, seen.authzid, seen.verified })
+    assert.is_true(seen.certificate.verified)
+    client:quit()
+    local stranger = authority.self_signed { emails = { "ada@code.energy" } }
+    local err = refused(server, { mechanisms = { "EXTERNAL" } },
+      { cert = stranger.cert, key = stranger.key })
+    assert.matches("none of what was asked for", tostring(err))
+  end)
+
+  it("takes the strongest that both can, and -PLUS under TLS", function()
+    for offered, used in pairs {
+      [{ "PLAIN", "LOGIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS" }] =
+        "SCRAM-SHA-256-PLUS",
+      [{ "LOGIN", "PLAIN", "SCRAM-SHA-1" }] = "SCRAM-SHA-1", [{ "LOGIN", "PLAIN" }] = "PLAIN",
+      [{ "LOGIN", "CRAM-MD5" }] = "LOGIN",
+    } do
+      local lookup = function() return SECRET end
+      local server <close> = start { auth = { mechanisms = offered, lookup = lookup } }
+      local client <close> = assert(connect(server, { user = "ada", password = SECRET }))
+      local receipt = assert(client:send { envelope = { from = "a@b", to = "c@d" }, raw = "x" })
+      assert.equal(used, receipt.used.auth)
+    end
+    -- CRAM-MD5 and EXTERNAL are used only when they are named.
+    local server <close> = start { auth = { mechanisms = { "CRAM-MD5" },
+      lookup = function() return SECRET end } }
+    refused(server, { user = "ada", password = SECRET })
+  end)
+
+  it("lets lookup alone judge SCRAM, by password or by stored keys", function()
+    local keys = smtp.scram_keys(SECRET, { iterations = 5000 })
+    for _, value in ipairs { SECRET, keys } do
+      local server <close> = start { on_auth = false, auth = { lookup = function(_, user, name)
+        assert(name:find("^SCRAM%-SHA%-256"))
+        if user == "ada" then return value end
+      end } }
+      local client = assert(connect(server, { user = "ada", password = SECRET }))
+      assert.same({ ["SCRAM-SHA-256-PLUS"] = true, ["SCRAM-SHA-256"] = true,
+        ["SCRAM-SHA-1-PLUS"] = true, ["SCRAM-SHA-1"] = true }, client.capabilities.AUTH)
+      client:quit()
+      assert.equal(535, refused(server, { user = "ada", password = "x" }).code)
+      assert.equal(535, refused(server, { user = "eve", password = "x" }).code)
+    end
+  end)
+
+  it("answers 454 where lookup or on_auth fails, and tells on_event alone", function()
+    local events = {}
+    for _, handler in ipairs { function() error("database down") end,
+      function() return nil, "database down" end, function() return { salt = 5 } end } do
+      local server <close> = start { on_event = serve.record(events),
+        auth = { mechanisms = { "SCRAM-SHA-256", "PLAIN" }, lookup = handler }, on_auth = handler }
+      for _, name in ipairs { "SCRAM-SHA-256", "PLAIN" } do
+        local err = refused(server, auth_for(name, "x"))
+        assert.same({ 454, "4.7.0", true }, { err.code, err.enhanced, err.temporary })
+        assert.is_nil(tostring(err):find("database"))
+      end
+    end
+    assert.equal(6, #serve.of_type(events, "error"))
+  end)
+
+  it("waits for handlers, and gives up on one that takes too long", function()
+    local server <close> = start {
+      limits = { handler_timeout = 0.05 },
+      auth = { mechanisms = { "SCRAM-SHA-256", "PLAIN" }, lookup = function()
+        smtp.sleep(5)
+      end },
+      on_auth = function() smtp.sleep(0.01) return true end,
+    }
+    assert(connect(server, auth_for("PLAIN", "x"))):quit()
+    assert.equal(454, refused(server, auth_for("SCRAM-SHA-256", "x")).code)
+  end)
+
+  it("ends a session after three failures", function()
+    local server <close> = start()
+    local one <close> = serve.peer(server)
+    one:starttls { ca = ca.certificate, verify = true, name = "localhost" }
+    local bad = "AUTH PLAIN " .. core.base64("\0ada\0wrong")
+    assert.matches("^535", one:cmd(bad))
+    assert.matches("^535", one:cmd(bad))
+    assert.matches("^421 4.7.0", one:cmd(bad))
+    assert.equal("", one:rest())
+  end)
+
+  it("shows no secret in any transcript, event or error", function()
+    local secrets = { SECRET, "wrong-secret", core.base64("wrong-secret"),
+      core.base64("\0ada\0wrong-secret"), core.base64(SECRET), core.base64("\0ada\0" .. SECRET) }
+    local events, lines = {}, {}
+    local server <close> = start { on_event = serve.record(events) }
+    for _, name in ipairs(ALL) do
+      if name ~= "EXTERNAL" then
+        for _, secret in ipairs { "wrong-secret", is_token(name) and "token" or SECRET } do
+          local client, err = connect(server, auth_for(name, secret), {
+            trace = function(_, line) lines[#lines + 1] = line end })
+          lines[#lines + 1] = client and client:transcript() or err.transcript .. tostring(err)
+          if client then client:quit() end
+        end
+      end
+    end
+    for _, event in ipairs(events) do
+      lines[#lines + 1] = tostring(event.text) .. tostring(event.error)
+    end
+    local all = table.concat(lines, "\n")
+    assert.truthy(all:find("AUTH PLAIN ***", 1, true))
+    for _, secret in ipairs(secrets) do assert.is_nil(all:find(secret, 1, true), secret) end
+  end)
+
+  it("makes credentials that print without their secret", function()
+    local text
+    local server <close> = start { on_auth = function(_, credentials)
+      text = tostring(credentials)
+      assert.is_false(credentials:check(nil))
+      assert.is_false(credentials:check(SECRET .. "x"))
+      return true
+    end }
+    assert(connect(server, auth_for("PLAIN", SECRET))):quit()
+    assert.equal("smtp.credentials: PLAIN ada", text)
+  end)
+
+  it("asks a token function once more after a refusal", function()
+    local server <close> = start()
+    local asked = {}
+    local client = assert(connect(server, { user = "ada", token = function(again)
+      asked[#asked + 1] = again
+      return again and "token" or "old"
+    end }))
+    assert.same({ false, true }, asked)
+    client:quit()
+    asked = {}
+    local err = refused(server, { user = "ada", token = function(again)
+      asked[#asked + 1] = again
+      return "old"
+    end })
+    assert.same({ false, true }, asked)
+    assert.equal('{"status":"invalid_token"}', err.cause) -- C093
+    err = refused(server, { user = "ada", token = function() return nil, "no login" end })
+    assert.matches("no login", tostring(err))
+  end)
+
+  it("refuses values that a mechanism cannot carry, before a byte of them", function()
+    local server <close> = start()
+    for _, name in ipairs { "PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2",
+      "OAUTHBEARER" } do
+      local auth = auth_for(name, "a\0b")
+      local err = refused(server, auth)
+      assert.matches("cannot carry", tostring(err), name)
+    end
+  end)
+end)
+
+describe("client's AUTH", function()
+  local function fails(script, auth, pattern, options)
+    local server <close> = peer.start(script)
+    local all = { host = "127.0.0.1", port = server.port, auth = auth,
+      timeout = { command = 5, quit = 0.1 } }
+    for key, value in pairs(options or {}) do all[key] = value end
+    local client, err = smtp.connect(all)
+    assert.is_nil(client)
+    assert.equal("auth", err.kind, tostring(err))
+    assert.matches(pattern, tostring(err))
+    return err, table.concat(server.segments)
+  end
+
+  local ADA = { user = "ada", password = "TheSecret" }
+
+  it("is an error where the server does not offer it, or nothing that fits", function()
+    fails(peer.script(peer.hello("SIZE"), "EOF"), ADA, "does not offer AUTH")
+    fails(peer.script(peer.hello("AUTH GSSAPI NTLM"), "EOF"), ADA, "offers AUTH GSSAPI NTLM")
+    fails(peer.script(peer.hello("AUTH"), "EOF"), ADA, "none of what was asked for")
+  end)
+
+  it("C088 understands AUTH= of old servers", function()
+    local server <close> = peer.start(peer.script(peer.hello("AUTH=PLAIN LOGIN"), "C AUTH PLAIN",
+      "S 235 fine", "C QUIT", "S 221 bye"))
+    assert(smtp.connect { url = server.url, auth = ADA }):quit()
+    assert.is_nil(server:done())
+  end)
+
+  it("C086 accepts a bare 334", function()
+    for _, challenge in ipairs { "334", "334 " } do
+      local server <close> = peer.start(peer.script(peer.hello("AUTH LOGIN"), "C AUTH LOGIN",
+        "S " .. challenge, "C " .. core.base64("ada"), "S " .. challenge,
+        "C " .. core.base64("TheSecret"), "S 235 fine", "C QUIT", "S 221 bye"))
+      assert(smtp.connect { url = server.url, auth = ADA }):quit()
+      assert.is_nil(server:done())
+    end
+  end)
+
+  it("sends what is long for an initial response after an empty challenge", function()
+    local token = ("t"):rep(3000)
+    local server <close> = peer.start(peer.script(peer.hello("AUTH XOAUTH2"), "C AUTH XOAUTH2",
+      "S 334 ", "C " .. core.base64("user=ada\1auth=Bearer " .. token .. "\1\1"), "S 235 fine",
+      "C QUIT", "S 221 bye"))
+    assert(smtp.connect { url = server.url, auth = { user = "ada", token = token } }):quit()
+    assert.is_nil(server:done())
+    assert.matches("^AUTH XOAUTH2$", server.lines[2])
+  end)
+
+  it("cancels by * what is not base64, or not to be answered", function()
+    for _, challenge in ipairs { "a=b=", "?", "YWJj ZGVm", "Zm9v\r\n334 x" } do
+      local server <close> = peer.start(peer.script(peer.hello("AUTH LOGIN"), "C AUTH LOGIN",
+        "S 334 " .. challenge, "C *", "S 501 cancelled", "C QUIT", "S 221 bye"))
+      local client, err = smtp.connect { url = server.url, auth = ADA }
+      assert.is_nil(client)
+      if not challenge:find("\r") then
+        assert.is_nil(server:done())
+        assert.matches("not base64", tostring(err))
+      end
+    end
+    -- PLAIN has nothing more to say.
+    fails(peer.script(peer.hello("AUTH PLAIN"), "C AUTH PLAIN", "S 334 YQ==", "C *", "S 235 ok",
+      "EOF"), ADA, "PLAIN has none")
+  end)
+
+  it("C091 believes no SCRAM server that does not prove itself", function()
+    local SCRAM = { user = "ada", password = "TheSecret", mechanisms = { "SCRAM-SHA-256" } }
+    local function server_first(connection, change)
+      local line = connection:line()
+      local first = core.unbase64(line:match("^AUTH SCRAM%-SHA%-256 (%S+)$"))
+      local nonce = first:match("r=([^,]+)")
+      connection:say("334 " .. core.base64(change(nonce)) .. "\r\n")
+    end
+    local function script(change, ...)
+      return peer.script(peer.hello("AUTH SCRAM-SHA-256"), function(connection)
+        server_first(connection, change)
+      end, ...)
+    end
+    local salt = core.base64("salt")
+    local function fine(nonce) return ("r=%sX,s=%s,i=4096"):format(nonce, salt) end
+    -- A success without the signature, at once or after the proof.
+    local err = fails(peer.script(peer.hello("AUTH SCRAM-SHA-256"), "C AUTH", "S 235 welcome",
+      "EOF"), SCRAM, "did not prove")
+    assert.equal(235, err.code)
+    fails(script(fine, "C ", "S 235 welcome", "EOF"), SCRAM, "did not prove")
+    fails(script(fine, "C ", "S 334 " .. core.base64("v=" .. core.base64(("x"):rep(32))), "C *",
+      "S 235 welcome", "EOF"), SCRAM, ".")
+    -- Iterations and nonces.
+    for _, iterations in ipairs { "1", "4095", "600001", "2147483648", "0", "-1", "x" } do
+      local _, seen = fails(script(function(nonce)
+        return ("r=%sX,s=%s,i=%s"):format(nonce, salt, iterations)
+      end, "C *", "S 501 cancelled", "EOF"), SCRAM, ".")
+      assert.is_nil(seen:find("TheSecret", 1, true))
+      assert.is_nil(seen:find(core.base64("c="):sub(1, 2) .. "p=", 1, true))
+    end
+    for _, change in ipairs {
+      function() return "r=other,s=" .. salt .. ",i=4096" end,
+      function(nonce) return ("r=%s,s=%s,i=4096"):format(nonce, salt) end,
+      function(nonce) return ("r=X%s,s=%s,i=4096"):format(nonce, salt) end,
+      function(nonce) return ("m=x,r=%sX,s=%s,i=4096"):format(nonce, salt) end,
+      function() return "e=unknown-user" end, function() return "" end,
+    } do
+      fails(script(change, "C *", "S 501 cancelled", "EOF"), SCRAM, ".")
+    end
+  end)
+
+  it("C092 says y where it could bind and the offer lacks -PLUS; n without TLS", function()
+    local function first_message(offer, tls)
+      local context = assert(core.tls_context { server = true, cert = identity.cert,
+        key = identity.key })
+      local message
+      local server <close> = peer.start(peer.script(function(connection)
+        if tls then connection:tls(context) end
+      end, peer.hello("AUTH " .. offer), function(connection)
+        message = core.unbase64(connection:line():match("^AUTH %S+ (%S+)$"))
+        connection:say("535 no\r\n")
+      end, "C QUIT", "S 221 bye"))
+      smtp.connect { host = "localhost", port = server.port, tls = tls and "implicit" or "none",
+        ca = ca.certificate,
+        auth = { user = "ada", password = "x", mechanisms = { "SCRAM-SHA-256" } } }
+      return message
+    end
+    assert.matches("^y,,n=ada,r=", first_message("SCRAM-SHA-256", true))
+    assert.matches("^n,,n=ada,r=", first_message("SCRAM-SHA-256 SCRAM-SHA-256-PLUS", true))
+    assert.matches("^n,,n=ada,r=", first_message("SCRAM-SHA-256", false))
+  end)
+
+  it("shows a bare secret to nobody but a verified server", function()
+    local stranger = authority.self_signed()
+    local function script(name)
+      return peer.script(peer.tls(stranger), peer.hello("AUTH " .. name), "EOF")
+    end
+    -- To this machine it may go.
+    local server <close> = peer.start(peer.script(peer.tls(stranger), peer.hello("AUTH PLAIN"),
+      "C AUTH PLAIN", "S 235 ok", "C QUIT", "S 221 bye"))
+    assert(smtp.connect { host = "127.0.0.1", port = server.port, tls = "implicit",
+      verify = false, auth = ADA }):quit()
+    -- The policy itself, as for a host off this machine.
+    local auth = require "smtp.auth"
+    local function run(name, fields)
+      local one <close> = peer.start(script(name))
+      local client = assert(smtp.connect { host = "127.0.0.1", port = one.port, tls = "implicit",
+        verify = false })
+      client._loopback, client.target.auth = false, fields
+      local ok, err = auth.run(client)
+      client:close()
+      return ok, err, table.concat(one.segments)
+    end
+    for _, name in ipairs { "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER" } do
+      local ok, err = run(name, { user = "ada", password = "TheSecret", token = "TheSecret",
+        mechanisms = { name } })
+      assert.is_nil(ok)
+      assert.equal("auth", err.kind)
+      assert.matches(name .. " needs TLS with a verified certificate", tostring(err))
+      assert.matches("cleartext", err.hint)
+    end
+  end)
+
+  it("tries the next mechanism where one is too weak or not there after all", function()
+    for _, reply in ipairs { "504 5.5.4 not here", "534 5.7.9 too weak" } do
+      local server <close> = peer.start(peer.script(peer.hello("AUTH PLAIN LOGIN"), "C AUTH PLAIN",
+        "S " .. reply, "C AUTH LOGIN", "S 334 ", "C ", "S 334 ", "C ", "S 235 ok", "C QUIT",
+        "S 221 bye"))
+      assert(smtp.connect { url = server.url, auth = ADA }):quit()
+      assert.is_nil(server:done())
+    end
+    local server <close> = peer.start(peer.script(peer.hello("AUTH PLAIN LOGIN"), "C AUTH PLAIN",
+      "S 535 5.7.8 wrong", "C QUIT", "S 221 bye"))
+    local client, err = smtp.connect { url = server.url, auth = ADA }
+    assert.is_nil(client)
+    assert.equal(535, err.code)
+    assert.is_nil(server:done())
+  end)
+
+  it("ends with a 421, a breach, a closed connection", function()
+    local server <close> = peer.start(peer.script(peer.hello("AUTH PLAIN"), "C AUTH", "S 421 bye",
+      "EOF"))
+    local client, err = smtp.connect { url = server.url, auth = ADA }
+    assert.is_nil(client)
+    assert.equal(421, err.code)
+    local other <close> = peer.start(peer.script(peer.hello("AUTH PLAIN"), "C AUTH", "CLOSE"))
+    client, err = smtp.connect { url = other.url, auth = ADA }
+    assert.is_nil(client)
+    assert.same({ "closed", "auth" }, { err.kind, err.stage })
+  end)
+end)
