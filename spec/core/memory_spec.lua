@@ -129,6 +129,23 @@ describe("memory of a server session", function()
     assert.match("\r\n552 5.3.4 .*\r\n552 5.3.4 [^\n]*\r\n$", wire)
   end)
 
+  it("is given back in AUTH and STARTTLS", function()
+    local _, wire, log = server("at", "n", "EHLO c\r\n", "AUTH PLAIN AGFkYQBzZWNyZXQ=\r\n",
+      "STARTTLS\r\n", "EHLO c\r\n", "AUTH PLAIN\r\n", "AGFkYQBzZWNyZXQ=\r\n",
+      "MAIL FROM:<a@b> AUTH=a+3Db@c\r\n", "QUIT\r\n")
+    local _, times = wire:gsub("235 2.7.0", "")
+    assert.equal(2, times)
+    assert.match("starttls", log)
+    for _, line in ipairs { "AUTH PLAIN x\r\n", "AUTH CRAM-MD5\r\nx", "AUTH SCRAM-SHA-256-PLUS\r\n",
+      "STARTTLS\r\nx", "AUTH PLAIN " .. ("A"):rep(13000) .. "\r\n" } do
+      server("a", "n", "EHLO c\r\n", line)
+    end
+    _, wire = server("a", "nnr", "EHLO c\r\n",
+      "AUTH OAUTHBEARER bixhPWFkYSwBYXV0aD1CZWFyZXIgdAEB\r\n", "AQ==\r\n", "AUTH CRAM-MD5\r\n",
+      "YWRhIDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw\r\n", "AUTH PLAIN =\r\n")
+    assert.match("\r\n334 ", wire)
+  end)
+
   it("is given back when the peer talks early, pipelines or is no mailer", function()
     server("t", "r", "QUIT\r\n")
     local _, wire = server("", "n", "EHLO c\r\nNOOP\r\n")
@@ -191,6 +208,17 @@ describe("memory of a client session", function()
       "<250 ", "<done\r", "<\n", "!")
     assert.equal("closed", outcome)
     assert.match("x\ndone\n$", log)
+  end)
+
+  it("is given back in AUTH and STARTTLS", function()
+    local _, wire = session(false, "STARTTLS\r\n250-AUTH PLAIN LOGIN", "APLAIN", "*",
+      "<535 5.7.8 no\r\n", ">STARTTLS", "*", "<220 go\r\n", "<x")
+    assert.match("AUTH PLAIN AGFkYQBzZWNyZXQ=\r\nSTARTTLS\r\n$", wire)
+    _, wire = session(false, "AUTH LOGIN", "ALOGIN", "*", "<334 \r\n", "*", "<334 \r\n", "*",
+      "<235 ok\r\n", ">QUIT", "*")
+    assert.match("AUTH LOGIN\r\nYWRh\r\nc2VjcmV0\r\nQUIT\r\n$", wire)
+    _, wire = session(false, "AUTH PLAIN", "APLAIN", "*", "<334 ?\r\n", "*", "<501 ok\r\n")
+    assert.match("%*\r\n$", wire)
   end)
 
   it("is given back after what it refuses, and after a breach", function()

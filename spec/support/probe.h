@@ -12,6 +12,7 @@
 #include <lua.h>
 
 #include "../../csrc/core/buf.h"
+#include "../../csrc/core/crypto.h"
 #include "../../csrc/core/mem.h"
 #include "../../csrc/core/smtp.h"
 
@@ -28,6 +29,9 @@ smtp_slice probe_input(lua_State *L, int arg);
 ** what is live for probe.live(), in bytes.
 */
 const smtp_mem *probe_mem(void);
+
+/* What stands for cryptography: the same in each run, and none at all. */
+const smtp_crypto *probe_crypto(void);
 
 /* probe.fail_at: the n-th allocation from now fails; 0: none does. */
 void probe_fail_at(lua_Integer n);

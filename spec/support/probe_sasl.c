@@ -95,6 +95,10 @@ static int broken_random(unsigned char *out, size_t n) {
 static const smtp_crypto crypto = {broken_digest, broken_hmac, broken_pbkdf2,
                                    broken_random, fake_equal};
 
+const smtp_crypto *probe_crypto(void) {
+  return &crypto;
+}
+
 /* sasl_crypto_fail_at([n]): as fail_at, of the functions above. */
 static int crypto_fail_at(lua_State *L) {
   left = luaL_optinteger(L, 1, -1);

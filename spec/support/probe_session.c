@@ -27,6 +27,7 @@
 typedef struct run {
   smtp_server *server;
   smtp_client *client;
+  smtp_sasl *sasl;    /* of the client */
   smtp_buf wire, log; /* of memory that does not fail */
   const char *verdicts;
   size_t verdicts_n, asked;
@@ -37,6 +38,8 @@ typedef struct run {
 static void run_clear(run *r) {
   smtp_server_free(r->server);
   smtp_client_free(r->client);
+  smtp_sasl_free(r->sasl);
+  r->sasl = NULL;
   r->server = NULL;
   r->client = NULL;
 }
@@ -89,6 +92,13 @@ static void configure(smtp_server_config *c, const char *flags) {
   c->trace = strchr(flags, 't') != NULL;
   c->verbs = SMTP_LIT("XADA");
   if (strchr(flags, 'n')) c->bare_newline = SMTP_BARE_NORMALIZE;
+  if (strchr(flags, 'a')) {
+    c->auth = SMTP_SASL_PLAIN | SMTP_SASL_CRAM_MD5 | SMTP_SASL_OAUTHBEARER |
+              SMTP_SASL_SCRAM_SHA_256_PLUS;
+    c->auth_cleartext = c->tls = true;
+    c->crypto = probe_crypto();
+    c->secret = SMTP_LIT("a secret");
+  }
   if (strchr(flags, 'r')) c->bare_newline = SMTP_BARE_RAW;
   if (strchr(flags, 'x') == NULL) return;
   c->limits.line = 64;
@@ -128,6 +138,18 @@ static void write_all(run *r) {
     smtp_client_sent(r->client, out.n);
 }
 
+/* The user's password is that of any; TLS stands at once. */
+static int answer(run *r, const smtp_server_event *e) {
+  smtp_sasl_keys keys = {
+      SMTP_SASL_PASSWORD, SMTP_LIT("secret"), {"", 0}, {"", 0}, {"", 0}, 0};
+  smtp_sasl_binding binding = {SMTP_LIT("exporter"), SMTP_LIT("endpoint")};
+  if (e->type == SMTP_SERVER_LOOKUP)
+    return smtp_server_lookup(r->server, &keys);
+  if (e->type == SMTP_SERVER_STARTTLS)
+    return smtp_server_secured(r->server, &binding, SMTP_LIT("ada"));
+  return smtp_server_asks(e->type) ? decide(r) : 0;
+}
+
 /* Answers what asks until there is nothing to do; 0, or a failure. */
 static int serve(run *r) {
   static const char *const names[] = {
@@ -141,12 +163,12 @@ static int serve(run *r) {
     if (got < 0) return got;
     if (got > 0) {
       note(r, names[e.type], e.text);
-      if (!smtp_server_asks(e.type)) continue;
-      got = decide(r);
+      got = answer(r, &e);
       if (got < 0) return got;
       continue;
     }
     write_all(r);
+    if (smtp_server_paused(r->server)) continue;
     at = smtp_server_deadline(r->server);
     if (at <= r->now || at > r->now + 1) return 0;
     r->now = at; /* an error makes the peer wait */
@@ -238,6 +260,18 @@ static int body(run *r, smtp_slice content) {
   return 0;
 }
 
+/* AUTH by the mechanism that is named. */
+static int auth(run *r, smtp_slice name) {
+  smtp_sasl_client config;
+  memset(&config, 0, sizeof config);
+  config.user = SMTP_LIT("ada");
+  config.password = SMTP_LIT("secret");
+  smtp_sasl_free(r->sasl); /* one that failed stays so */
+  r->sasl = smtp_sasl_client_new(probe_mem(), probe_crypto(),
+                                 smtp_sasl_mechanism(name), &config);
+  return r->sasl == NULL ? SMTP_ENOMEM : smtp_client_auth(r->client, r->sasl);
+}
+
 /* What queues something: its failure leaves the session as it was. */
 static int queue(run *r, char kind, smtp_slice rest) {
   switch (kind) {
@@ -245,6 +279,7 @@ static int queue(run *r, char kind, smtp_slice rest) {
   case 'M': return submit_path(r, SMTP_VERB_MAIL, rest);
   case 'R': return submit_path(r, SMTP_VERB_RCPT, rest);
   case 'B': return body(r, rest);
+  case 'A': return auth(r, rest);
   default: return smtp_client_finish(r->client);
   }
 }
