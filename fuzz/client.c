@@ -122,7 +122,7 @@ static void submit(run *r, input *in) {
              {{"NO OP", 5}, {"", 0}, SMTP_CLIENT_COMMAND},
              {{"NOOP", 4}, {"\xc3\xa9", 2}, SMTP_CLIENT_COMMAND},
              {{"BDAT", 4}, {"3", 1}, SMTP_CLIENT_FINAL},
-             {{"STARTTLS", 8}, {"", 0}, SMTP_CLIENT_COMMAND}};
+             {{"STARTTLS", 8}, {"", 0}, SMTP_CLIENT_STARTTLS}};
   unsigned i = take(in) % (sizeof all / sizeof *all);
   size_t before = waiting(r);
   int result = smtp_client_submit(r->c, all[i].name, all[i].args);
@@ -248,6 +248,10 @@ static void replies(run *r) {
     CHECK(e.status.class_ == 0 || e.status.class_ == e.reply->code / 100);
     note(r, (uint64_t)e.step, smtp_reply_text(e.reply));
     note(r, (uint64_t)e.reply->code, (smtp_slice){"", 0});
+    if (smtp_client_paused(r->c)) { /* the handshake is made at once */
+      CHECK(e.step == SMTP_CLIENT_STARTTLS && e.reply->code < 300);
+      CHECK(smtp_client_secured(r->c) == 0);
+    }
   }
 }
 
@@ -338,6 +342,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   input in = {data, size};
   if (size == 0 || size > DUE_MAX) return 0;
   config.strict_body = data[0] & 1;
+  config.tls = data[0] & 8;
   config.disable = data[0] & 2 ? SMTP_EXT_PIPELINING : 0;
   if (data[0] & 4) config.disable |= SMTP_EXT_ENHANCEDSTATUSCODES;
   take(&in);

@@ -37,7 +37,7 @@ typedef struct run {
   double now;
   size_t asked, events, said;
   enum place place;
-  bool reset_due;
+  bool reset_due, secured;
   bool refused; /* a message broke a rule: cuts may tell another one */
   smtp_situation why;
   smtp_buf log;     /* what happened, without the borders of BODY */
@@ -72,7 +72,7 @@ static void drain(run *r) {
     if (r->habits & PIECES) out.n = cut(r, out.n);
     CHECK(smtp_buf_append_slice(&r->wire, out) == 0);
     smtp_server_sent(r->s, out.n);
-    CHECK(!smtp_server_wary(r->s));
+    CHECK(!smtp_server_wary(r->s) || r->config->tls);
   }
 }
 
@@ -89,7 +89,7 @@ static int decide(run *r) {
   size_t n = before.n;
   int code = smtp_server_decide(r->s, verdict, codes[v / 6 % 16],
                                 texts[(v / 6 + v / 96) % 8]);
-  CHECK((code >= 200 && code < 300) || code == 354 ||
+  CHECK((code >= 200 && code < 300) || code == 354 || code == 334 ||
         (code >= 400 && code < 560));
   after = smtp_server_peek(r->s);
   CHECK(after.n > n || after.n == 0); /* held back */
@@ -175,6 +175,16 @@ static void check_event(run *r, const smtp_server_event *e) {
     CHECK(open && e->text.n > 0);
     note(r, "V", e->text);
     break;
+  case SMTP_SERVER_AUTH:
+    CHECK(p == READY && e->verb.n > 0 && !e->credentials->verified);
+    note(r, "A", e->credentials->user);
+    note(r, "P", e->credentials->password);
+    note(r, "T", e->credentials->token);
+    break;
+  case SMTP_SERVER_STARTTLS:
+    CHECK(p == START || p == READY);
+    CHECK(smtp_server_peek(r->s).n == 0 && !r->secured);
+    break;
   case SMTP_SERVER_COMMAND:
     CHECK(open && e->verb.n > 0);
     note(r, "C", e->verb);
@@ -186,7 +196,9 @@ static void check_event(run *r, const smtp_server_event *e) {
     break;
   case SMTP_SERVER_LINE:
     CHECK(r->config->trace && (open || p == REFUSED));
-    CHECK(e->text.n > 0 && e->text.p[e->text.n - 1] == '\n');
+    CHECK(e->text.n > 0);
+    CHECK(r->config->auth || (e->text.p[0] | 32) == 'a' ||
+          e->text.p[e->text.n - 1] == '\n'); /* of AUTH no more is told */
     note(r, "L", e->text);
     break;
   case SMTP_SERVER_REPLY:
@@ -202,6 +214,7 @@ static void check_event(run *r, const smtp_server_event *e) {
 
 /* Where the session stands after the event, or its verdict. */
 static void move(run *r, const smtp_server_event *e, bool good) {
+  static const smtp_sasl_binding nothing = {{"", 0}, {"", 0}};
   bool within = r->place == MAIL || r->place == RCPT;
   switch (e->type) {
   case SMTP_SERVER_CONNECT: r->place = good ? START : REFUSED; break;
@@ -217,6 +230,11 @@ static void move(run *r, const smtp_server_event *e, bool good) {
   case SMTP_SERVER_RESET:
     r->place = READY;
     r->reset_due = false;
+    break;
+  case SMTP_SERVER_STARTTLS:
+    CHECK(smtp_server_secured(r->s, &nothing, (smtp_slice){"", 0}) == 0);
+    r->secured = true;
+    r->place = START;
     break;
   case SMTP_SERVER_CLOSE: r->place = OVER; break;
   default: break;
@@ -250,7 +268,7 @@ static void work(run *r) {
     CHECK(got == 0);
     if (r->said == 0 && r->habits & EARLY) return;
     drain(r);
-  } while (end_hold(r));
+  } while (end_hold(r) || smtp_server_paused(r->s));
 }
 
 static void say(run *r, const char *p, size_t n) {
@@ -395,6 +413,10 @@ static void configure(smtp_server_config *c, unsigned flags) {
   c->refuse_eightbit = flags & 4;
   c->bare_newline = (smtp_bare_newline)((flags >> 3 & 3) % 3);
   if (flags & 32) c->limits = small;
+  if (flags & 128) {
+    c->tls = c->auth_cleartext = true;
+    c->auth = SMTP_SASL_PLAIN | SMTP_SASL_LOGIN | SMTP_SASL_OAUTHBEARER;
+  }
   if (flags & 64) c->verbs = SMTP_LIT("XADA HELP ETRN");
 }
 

@@ -141,7 +141,8 @@ describe("client with STARTTLS", function()
 
   it("never reads clear text again, close_notify or not", function()
     for _, ending in ipairs { "notify", "cut" } do
-      local server <close> = peer.start(peer.script(peer.hello("STARTTLS"), "C STARTTLS", "S 220 go",
+      local server <close> = peer.start(peer.script(peer.hello("STARTTLS"), "C STARTTLS",
+        "S 220 go",
         peer.tls(good), "C EHLO", "S 250 mx", "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY",
         function(connection)
           local stream = connection.socket

@@ -218,3 +218,118 @@ describe("dialogue", function()
     assert.equal("timeout", err.kind)
   end)
 end)
+-- ---- TLS and AUTH ------------------------------------------------------------
+
+local authority = require "smtp.authority"
+local core = require "smtp.core"
+
+local ca = assert(authority.new())
+local identity = assert(ca:issue { names = { "localhost" } })
+
+-- A server with TLS, and a dialogue with it behind EHLO.
+local function secured(options)
+  local all = { listen = "127.0.0.1:0", hostname = "mx.example",
+    tls = { cert = identity.cert, key = identity.key },
+    auth = { mechanisms = { "PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS",
+      "OAUTHBEARER" }, lookup = function() return "secret" end },
+    on_auth = function(_, c) return c.verified or c.token == "t" or c:check("secret") end,
+    on_message = function(_, m) m:read() return true end }
+  for key, value in pairs(options or {}) do all[key] = value end
+  return assert(smtp.server(all))
+end
+
+describe("dialogue under TLS", function()
+  it("starts it by STARTTLS, when it is told to", function()
+    local server <close> = secured()
+    local d <close> = assert(smtp.dialogue("localhost:" .. server.port, { timeout = 5 }))
+    assert(d:expect(220))
+    assert(d:cmd("EHLO x", 250))
+    assert.is_nil(d.tls)
+    local info = assert(d:starttls { ca = ca.certificate })
+    assert.same({ "TLSv1.3", true }, { info.version, info.verified })
+    assert.equal(info, d.tls)
+    assert(d:cmd("EHLO x", "AUTH SCRAM%-SHA%-256%-PLUS"))
+    local replies = assert(d:pipeline { { "MAIL FROM:<a@b>", 250 }, { "RCPT TO:<c@d>", 250 },
+      { "DATA", 354 } })
+    assert.equal(3, #replies)
+    assert(d:raw((("y"):rep(70) .. "\r\n"):rep(5000)))
+    assert(d:raw(".\r\n"))
+    assert(d:expect(250))
+    assert(d:cmd("QUIT", 221))
+    assert.is_true(d:closed())
+    assert.equal(1, server:stats().messages)
+  end)
+
+  it("verifies unless it is told not to", function()
+    local server <close> = secured()
+    for options, pattern in pairs { [{}] = "local issuer", [{ ca = ca.certificate,
+      sni = "mx.example" }] = "hostname mismatch", [{ ca = "/nowhere" }] = "/nowhere" } do
+      local d <close> = assert(smtp.dialogue("localhost:" .. server.port, { timeout = 5 }))
+      d:expect(220)
+      d:cmd("EHLO x")
+      local info, err = d:starttls(options)
+      assert.is_nil(info)
+      assert.same({ "tls", "starttls" }, { err.kind, err.stage })
+      assert.matches(pattern, tostring(err))
+    end
+    local d <close> = assert(smtp.dialogue("127.0.0.1:" .. server.port, { timeout = 5 }))
+    d:expect(220)
+    d:cmd("EHLO x")
+    assert.is_false(assert(d:starttls { verify = false }).verified)
+    assert(d:cmd("NOOP", 250))
+  end)
+
+  it("tells a refusal, and a server that speaks on in clear text", function()
+    local d <close> = dialogue { "S 220 mx", "C STARTTLS", "S 454 later", "EOF" }
+    d:expect(220)
+    local info, err = d:starttls { verify = false }
+    assert.is_nil(info)
+    assert.same({ "rejected", 454 }, { err.kind, err.code })
+    local other <close> = dialogue { "S 220 mx", "C STARTTLS", "S 220 go", "S 250 ok", "EOF" }
+    other:expect(220)
+    info, err = other:starttls { verify = false }
+    assert.is_nil(info)
+    assert.equal(err.kind == "tls" and "the server speaks in clear text" or nil, err.hint)
+    assert.truthy(err.kind == "tls" or err.kind == "protocol") -- as it came, at once or later
+  end)
+
+  it("begins with it on a port that wants that", function()
+    local server <close> = secured { tls = { cert = identity.cert, key = identity.key,
+      implicit = true } }
+    local d <close> = assert(smtp.dialogue("localhost:" .. server.port, { timeout = 5 }))
+    assert(d:secure { ca = ca.certificate })
+    assert(d:expect(220))
+    assert(d:cmd("EHLO x", 250))
+    d:abort()
+  end)
+
+  it("authenticates by each mechanism, and shows no secret", function()
+    local server <close> = secured()
+    for _, name in ipairs { "PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS",
+      "OAUTHBEARER" } do
+      local d <close> = assert(smtp.dialogue("localhost:" .. server.port, { timeout = 5 }))
+      d:expect(220)
+      d:cmd("EHLO x")
+      assert(d:starttls { ca = ca.certificate })
+      d:cmd("EHLO x")
+      local secret = name == "OAUTHBEARER" and "t" or "secret"
+      local reply, err = d:auth(name, "ada", "wrong")
+      assert.is_nil(reply)
+      assert.same({ "auth", 535 }, { err.kind, err.code })
+      assert.equal(235, assert(d:auth(name, "ada", secret, { initial = name == "PLAIN" })).code)
+      for _, text in ipairs { "wrong", "secret", core.base64("\0ada\0secret"),
+        core.base64("\0ada\0wrong"), core.base64("wrong") } do
+        assert.is_nil(d:transcript():find(text, 1, true), name)
+      end
+      assert.truthy(d:transcript():find("AUTH " .. name, 1, true))
+    end
+  end)
+
+  it("believes no server that does not prove itself", function()
+    local d <close> = dialogue { "S 220 mx", "C AUTH SCRAM-SHA-256", "S 235 welcome", "EOF" }
+    d:expect(220)
+    local reply, err = d:auth("SCRAM-SHA-256", "ada", "secret")
+    assert.is_nil(reply)
+    assert.matches("did not prove", tostring(err))
+  end)
+end)

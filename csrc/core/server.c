@@ -398,6 +398,11 @@ static int turn(smtp_server *s, smtp_server_event *event) {
     return 1;
   }
   if (s->state == ST_CLOSED || smtp_server_held(s)) return 2;
+  if (s->reset_due) {
+    s->reset_due = false;
+    event->type = SMTP_SERVER_RESET;
+    return 1;
+  }
   if (s->state == ST_TLS) {
     if (!smtp_server_paused(s) || s->told_tls) return 2; /* the 220 first */
     s->told_tls = true;
@@ -407,11 +412,6 @@ static int turn(smtp_server *s, smtp_server_event *event) {
   if (s->judging) {
     s->judging = false;
     return smtp_server_judge(s, event);
-  }
-  if (s->reset_due) {
-    s->reset_due = false;
-    event->type = SMTP_SERVER_RESET;
-    return 1;
   }
   r = s->state == ST_BODY ? body(s, event) : command(s, event);
   if (r != 0 || s->state == ST_CLOSED) return r;

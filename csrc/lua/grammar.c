@@ -130,6 +130,13 @@ static int replies_next(lua_State *L) {
   return 2;
 }
 
+/* replies:pending() -> bytes that wait behind the last reply */
+static int replies_pending(lua_State *L) {
+  replies *r = luaL_checkudata(L, 1, REPLIES);
+  lua_pushinteger(L, (lua_Integer)smtp_buf_length(&r->in));
+  return 1;
+}
+
 /* core.idna(domain) -> A-labels | nil, "syntax" | nil, "invalid": see
 ** smtp_punycode_domain */
 static int idna(lua_State *L) {
@@ -156,8 +163,10 @@ void smtp_open_grammar(lua_State *L) {
       {"is_domain", is_domain}, {"ehlo_line", ehlo_line},
       {"eightbit", eightbit},   {"idna", idna},
       {"replies", replies_new}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"feed", replies_feed}, {"next", replies_next}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"feed", replies_feed},
+                                     {"next", replies_next},
+                                     {"pending", replies_pending},
+                                     {NULL, NULL}};
   smtp_new_class(L, REPLIES, methods, replies_free);
   luaL_setfuncs(L, functions, 0);
 }

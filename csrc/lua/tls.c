@@ -410,20 +410,14 @@ static int engine_session(lua_State *L) {
 void smtp_open_tls(lua_State *L) {
   static const luaL_Reg context_methods[] = {
       {"engine", context_engine}, {"close", context_close}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"feed", engine_feed},
-                                     {"eof", engine_eof},
-                                     {"peek", engine_peek},
-                                     {"sent", engine_sent},
-                                     {"handshake", engine_handshake},
-                                     {"choose", engine_choose},
-                                     {"read", engine_read},
-                                     {"write", engine_write},
-                                     {"shutdown", engine_shutdown},
-                                     {"info", engine_info},
-                                     {"bindings", engine_bindings},
-                                     {"session", engine_session},
-                                     {"close", engine_close},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"feed", engine_feed},           {"eof", engine_eof},
+      {"peek", engine_peek},           {"sent", engine_sent},
+      {"handshake", engine_handshake}, {"choose", engine_choose},
+      {"read", engine_read},           {"write", engine_write},
+      {"shutdown", engine_shutdown},   {"info", engine_info},
+      {"bindings", engine_bindings},   {"session", engine_session},
+      {"close", engine_close},         {NULL, NULL}};
   smtp_tls_prepare();
   smtp_new_class(L, CONTEXT, context_methods, context_close);
   smtp_new_class(L, ENGINE, methods, engine_close);

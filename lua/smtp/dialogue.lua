@@ -230,6 +230,10 @@ function Dialogue:secure(opts)
     return fail(self, { kind = "tls", stage = "starttls", message = why,
       hint = word == "clear" and "the server speaks in clear text" or nil })
   end
+  if self._replies:pending() > 0 then
+    return fail(self, { kind = "protocol", stage = "starttls",
+      message = "bytes in clear text where TLS should begin" })
+  end
   local entry, why = tls.client { ca = opts.ca, cert = opts.cert, key = opts.key,
     verify = opts.verify ~= false }
   if not entry then return failed(why) end
