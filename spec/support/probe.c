@@ -4,6 +4,8 @@
 ** functions that all specs share.
 **   probe.fail_at([n])  the n-th allocation from now and all later ones fail;
 **                       without n none does
+**   probe.fork()        0 in the child, else its process id
+**   probe.wait(id)      its exit status; -1: it crashed
 **   probe.live()        bytes that were allocated and not freed
 **   probe.watch([text]) from now on counts blocks that are freed with text in
 **                       them, for a secret that was not wiped
@@ -21,9 +23,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 LUAMOD_API int luaopen_probe(lua_State *L);
+
+/* ---- processes ---- */
+
+static int fork_child(lua_State *L) {
+  lua_pushinteger(L, fork());
+  return 1;
+}
+
+static int wait_child(lua_State *L) {
+  int status = -1;
+  waitpid((pid_t)luaL_checkinteger(L, 1), &status, 0);
+  lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+  return 1;
+}
 
 /* ---- allocation ---- */
 
@@ -166,10 +183,9 @@ smtp_buf *probe_buf(lua_State *L, size_t cap) {
   return b;
 }
 
-static const luaL_Reg common[] = {{"fail_at", fail_at},
-                                  {"live", live},
-                                  {"watch", watch},
-                                  {"unwiped", unwiped},
+static const luaL_Reg common[] = {{"fork", fork_child}, {"wait", wait_child},
+                                  {"fail_at", fail_at}, {"live", live},
+                                  {"watch", watch},     {"unwiped", unwiped},
                                   {NULL, NULL}};
 
 int luaopen_probe(lua_State *L) {
