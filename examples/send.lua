@@ -3,12 +3,14 @@
 local smtp = require "smtp"
 
 local USAGE = [[
-usage: lua send.lua [--clear] TARGET FROM TO... < message
+usage: lua send.lua [option...] TARGET FROM TO... < message
 
-  TARGET   host, host:port, smtp://host:port or smtp+unix:///path
-  FROM     the sender's address, or "" for none
-  TO       one or more recipients
-  --clear  send in clear text to another machine
+  TARGET     host, host:port, smtp://user:password@host, smtps://user:password@host
+             or smtp+unix:///path
+  FROM       the sender's address, or "" for none
+  TO         one or more recipients
+  --ca FILE  trust this authority, and not the system's
+  --clear    send in clear text to another machine
 
   printf 'Subject: The engine\n\nIt works.\n' |
     lua send.lua localhost:2525 ada@code.energy charles@example.com
@@ -22,22 +24,28 @@ local function usage(complaint)
 end
 
 local options, words = {}, {}
-for _, word in ipairs(arg) do
+local i = 1
+while arg[i] do
+  local word = arg[i]
   if word == "--help" then
     io.write(USAGE)
     os.exit(0)
   elseif word == "--clear" then
-    options.clear = true
+    options.tls = "none"
+  elseif word == "--ca" then
+    i = i + 1
+    options.ca = arg[i] or usage("--ca needs a file")
   elseif word:find("^%-%-") then
     usage("unknown option " .. word)
   else
     words[#words + 1] = word
   end
+  i = i + 1
 end
 if #words < 3 then usage("a target, a sender and a recipient are needed") end
 
 -- The file is read as it is sent, so it may be larger than memory.
-local receipt, err = smtp.send({ url = words[1], tls = options.clear and "none" or nil },
+local receipt, err = smtp.send({ url = words[1], tls = options.tls, ca = options.ca },
   { envelope = { from = words[2], to = { table.unpack(words, 3) } }, raw = io.stdin })
 if not receipt and err.kind == "invalid" then usage(tostring(err)) end
 

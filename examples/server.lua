@@ -8,6 +8,8 @@ usage: lua server.lua [option...] MAILDIR
 
   --listen HOST:PORT  default 127.0.0.1:2525; port 0 is any that is free
   --hostname NAME     our own name; default localhost
+  --cert FILE         offer STARTTLS with this certificate (PEM, its chain behind it)
+  --key FILE          and this key; default: it is in the certificate's file
   --helo NAME         accept only clients that say this name
   --from WHO          accept only this sender
   --to WHO            accept only this recipient
@@ -23,7 +25,8 @@ local function usage(complaint)
   os.exit(2)
 end
 
-local options = { ["--listen"] = "127.0.0.1:2525", ["--hostname"] = "localhost" }
+local options = { ["--listen"] = "127.0.0.1:2525", ["--hostname"] = "localhost",
+  ["--cert"] = false, ["--key"] = false }
 local lists = { ["--helo"] = {}, ["--from"] = {}, ["--to"] = {} }
 local maildir
 local i = 1
@@ -32,9 +35,9 @@ while arg[i] do
   if word == "--help" then
     io.write(USAGE)
     os.exit(0)
-  elseif options[word] or lists[word] then
+  elseif options[word] ~= nil or lists[word] then
     if not value then usage(word .. " needs a value") end
-    if options[word] then options[word] = value else table.insert(lists[word], value:lower()) end
+    if lists[word] then table.insert(lists[word], value:lower()) else options[word] = value end
     i = i + 1
   elseif word:find("^%-%-") then
     usage("unknown option " .. word)
@@ -65,6 +68,7 @@ end
 local server, err = smtp.server {
   listen = options["--listen"],
   hostname = options["--hostname"],
+  tls = options["--cert"] and { cert = options["--cert"], key = options["--key"] or nil } or nil,
   on_helo = function(_, name)
     if not listed(lists["--helo"], name) then return 550, "I do not know you" end
   end,

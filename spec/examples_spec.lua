@@ -94,6 +94,21 @@ describe("examples", function()
       end)
     end)
 
+    it("speak TLS where the server has a certificate", function()
+      local ca = assert(require("smtp.authority").new())
+      local identity = assert(ca:issue())
+      net.dump(folder .. "/cert.pem", identity.cert)
+      net.dump(folder .. "/key.pem", identity.key)
+      net.dump(folder .. "/ca.pem", ca.certificate)
+      local server <close>, place = serve("--cert", folder .. "/cert.pem", "--key",
+        folder .. "/key.pem")
+      local status, _, err = run("send", { "--ca", folder .. "/ca.pem", place, "ada@code.energy",
+        "charles@example.com" }, MESSAGE)
+      assert.equal(0, status, err)
+      assert.truthy(stored():find("with ESMTPS id", 1, true))
+      assert.truthy(server)
+    end)
+
     it("tell which recipient was refused", function()
       local server <close>, place = serve("--to", "charles@example.com")
       local status, out, err = run("send",
