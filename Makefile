@@ -143,6 +143,14 @@ valgrind:
 	@$(MAKE) --no-print-directory all
 	@scripts/valgrind.sh
 
+# Threads: the helpers' own, and those of what is called from them.
+tsan:
+	@scripts/setup.sh build test check
+	@$(MAKE) --no-print-directory all B=build/tsan CC=gcc CFLAGS="-O1 -g \
+	  -fno-omit-frame-pointer" CPPFLAGS=-fsanitize=thread \
+	  LDFLAGS=-fsanitize=thread
+	@scripts/tsan.sh
+
 clean:
 	rm -rf build
 
@@ -153,10 +161,11 @@ help:
 	@echo "make check      $(CHECKS)"
 	@echo "make interop    the specs against other programs, installed first"
 	@echo "make valgrind   the specs under memcheck, without #slow"
+	@echo "make tsan       what has threads, under ThreadSanitizer"
 	@echo "make bench      the benchmarks"
 	@echo "make docs       docs/reference.md from types/smtp/*.d.lua"
 	@echo "make rockspec   the rockspec's list of C files, anew"
 	@echo "make clean      removes build/"
 
 .PHONY: all fuzzers demo test interop bench check lint layers exports rock \
-  rockspec docs docs-check sanitize fuzz valgrind clean help
+  rockspec docs docs-check sanitize fuzz valgrind tsan clean help

@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The specs of sockets, jobs and TLS on build/tsan, under ThreadSanitizer, by an
+# interpreter that is linked with it. OpenSSL and Lua are not instrumented: what
+# is looked at is our own code, on every thread that it has.
+set -eu
+cd "$(dirname "$0")/.."
+libs=$(pkg-config --libs lua5.4 2>/dev/null || echo -llua5.4)
+# shellcheck disable=SC2086
+gcc -std=c99 -O1 -g -fsanitize=thread ${LUA_INCDIR:+-I$LUA_INCDIR} \
+  spec/support/interpreter.c $libs -o build/tsan/lua
+export LUA_CPATH="build/tsan/?.so;;"
+export TSAN_OPTIONS="log_path=build/tsan/log"
+rm -f build/tsan/log.*
+code=0
+# shellcheck disable=SC2086
+timeout -k 10 "${TEST_TIMEOUT:-900}" "$PWD/build/tsan/lua" scripts/busted.lua \
+  --ignore-lua --run=tsan --exclude-tags=slow \
+  ${*:-spec/net/tls_spec.lua spec/net/resolve_spec.lua spec/net/spool_spec.lua \
+  spec/client_tls_spec.lua spec/server_tls_spec.lua spec/auth_spec.lua \
+  spec/server_message_spec.lua} || code=$?
+cat build/tsan/log.* 2>/dev/null && code=66
+[ $code -ne 0 ] || echo "tsan: clean"
+exit $code
