@@ -18,8 +18,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A record is at most 16 KiB and some; what is read at once, what may wait. */
-#define SPACE 32768
+/* What is read at once: little while commands come, more in content; what may
+** wait. A record is at most 16 KiB and some. */
+#define SPACE_MIN 4096
+#define SPACE_MAX 65536
 #define WIRE_MAX (1024 * 1024)
 #define WAITING_MAX (64 * 1024)
 #define RECORD 16384
@@ -29,6 +31,7 @@
 struct smtp_tls {
   SSL *ssl;
   smtp_buf in, out; /* of the wire */
+  size_t space;
   pid_t maker;
   bool eof;
   bool begun;  /* a byte of the peer was seen */
@@ -176,6 +179,7 @@ smtp_tls *smtp_tls_new(SSL_CTX *ctx, smtp_slice name, smtp_slice session) {
   if (t == NULL) return NULL;
   smtp_buf_init(&t->in, mem, WIRE_MAX);
   smtp_buf_init(&t->out, mem, WIRE_MAX);
+  t->space = SPACE_MIN;
   t->maker = getpid();
   ERR_clear_error();
   t->ssl = SSL_new(ctx);
@@ -217,8 +221,8 @@ static void look(smtp_tls *t, const char *p) {
 }
 
 int smtp_tls_space(smtp_tls *t, char **place, size_t *room) {
-  int r = smtp_buf_reserve(&t->in, SPACE, place);
-  if (r == 0) *room = SPACE;
+  int r = smtp_buf_reserve(&t->in, t->space, place);
+  if (r == 0) *room = t->space;
   return r;
 }
 
@@ -226,6 +230,7 @@ void smtp_tls_fed(smtp_tls *t, size_t n) {
   size_t before = smtp_buf_length(&t->in);
   if (n == 0) return;
   smtp_buf_commit(&t->in, n);
+  if (n == t->space && t->space < SPACE_MAX) t->space *= 2;
   look(t, smtp_buf_data(&t->in).p + before);
 }
 
