@@ -3,6 +3,7 @@
 local smtp = require "smtp"
 local authority = require "smtp.authority"
 local core = require "smtp.core"
+local net = require "spec.support.net"
 local peer = require "spec.support.peer"
 local serve = require "spec.support.serve"
 
@@ -154,6 +155,18 @@ describe("AUTH, client and server", function()
     }
     assert(connect(server, auth_for("PLAIN", "x"))):quit()
     assert.equal(454, refused(server, auth_for("SCRAM-SHA-256", "x")).code)
+  end)
+
+  it("C102 hands a submission on as it came, behind what the handler puts there", function()
+    local folder = net.folder()
+    local server <close> = start { on_message = function(_, message)
+      return message:save(folder .. "/mail", { prepend = "X-First: 1\r\n" })
+    end }
+    local raw = "dkim-signature: v=1; b=abc\r\nsubject:odd\r\n\tfold\r\n\r\n.dot\r\n  \r\n\r\n"
+    local client <close> = assert(connect(server, auth_for("PLAIN", SECRET)))
+    assert(client:send { envelope = { from = "a@b", to = "c@d" }, raw = raw })
+    assert.equal("X-First: 1\r\n" .. raw, net.slurp(folder .. "/mail"))
+    net.remove(folder)
   end)
 
   it("ends a session after three failures", function()

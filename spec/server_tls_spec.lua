@@ -118,7 +118,7 @@ describe("server with STARTTLS", function()
     assert.equal("250 2.1.5 Recipient OK", peer:reply())
   end)
 
-  it("C104 C102 has no TLS 1.1, and closes on one that wants it", function()
+  it("C104 has no TLS 1.1, and closes on one that wants it", function()
     local server <close> = start()
     local peer <close> = serve.peer(server)
     peer:reply()
@@ -161,7 +161,7 @@ describe("server with STARTTLS", function()
     assert.equal("250 2.1.0 Sender OK", peer:cmd("MAIL FROM:<a@b>"))
   end)
 
-  it("forgets who it was (C069, C141, C142, C143)", function()
+  it("forgets who it was (C069, C079, C141, C142, C143)", function()
     local with = {}
     local server <close> = start {
       auth = { cleartext = true }, on_auth = function(_, c) return c:check("secret") end,
