@@ -204,7 +204,8 @@ describe("client's verification", function()
     refused(ca:issue { names = { "mx.example" } }, "IP address mismatch, for 127.0.0.1")
     refused(ca:issue { names = { "mx.example" } }, "hostname mismatch, for localhost",
       { host = "localhost" })
-    refused(ca:issue { common_name = "localhost" }, "hostname mismatch", { host = "localhost" })
+    refused(ca:issue { common_name = "localhost", names = { "x.example" } }, "hostname mismatch",
+      { host = "localhost" })
     refused(ca:issue { names = { "l*host" } }, "hostname mismatch", { host = "localhost" })
     refused(ca:issue { names = { "localhost\0.evil.example" } }, "certificate",
       { host = "localhost" })

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** grammar.c: the core's grammar for Lua: paths, EHLO lines, and "smtp.replies",
-** a reader of replies for a dialogue that keeps no session.
+** grammar.c: the core's grammar for Lua: paths, domains, EHLO lines, and
+** "smtp.replies", a reader of replies for a dialogue that keeps no session.
 */
 #include <lauxlib.h>
 #include <lua.h>
+#include <string.h>
 
 #include "../core/ascii.h"
 #include "../core/buf.h"
@@ -53,6 +54,29 @@ static int is_domain(lua_State *L) {
   smtp_slice text;
   text.p = luaL_checklstring(L, 1, &text.n);
   lua_pushboolean(L, smtp_path_check_domain(text, SMTP_PATH_STRICT) == 0);
+  return 1;
+}
+
+/* core.idna(domain) -> its name in ASCII | nil, "syntax" or "invalid" */
+static int idna(lua_State *L) {
+  smtp_slice domain = smtp_check_slice(L, 1);
+  char name[SMTP_NAME_MAX];
+  size_t n = 0;
+  smtp_buf out;
+  smtp_buf_init(&out, smtp_mem_libc(), sizeof name);
+  int result = smtp_punycode_domain(&out, domain);
+  if (result == 0) {
+    n = smtp_buf_length(&out);
+    memcpy(name, smtp_buf_data(&out).p, n);
+  }
+  smtp_buf_clear(&out); /* what follows may raise */
+  if (result == SMTP_ENOMEM) return luaL_error(L, "not enough memory");
+  if (result != 0) {
+    lua_pushnil(L);
+    lua_pushstring(L, result == SMTP_ESYNTAX ? "syntax" : "invalid");
+    return 2;
+  }
+  lua_pushlstring(L, name, n);
   return 1;
 }
 
@@ -135,26 +159,6 @@ static int replies_pending(lua_State *L) {
   replies *r = luaL_checkudata(L, 1, REPLIES);
   lua_pushinteger(L, (lua_Integer)smtp_buf_length(&r->in));
   return 1;
-}
-
-/* core.idna(domain) -> A-labels | nil, "syntax" | nil, "invalid": see
-** smtp_punycode_domain */
-static int idna(lua_State *L) {
-  smtp_slice domain = smtp_check_slice(L, 1);
-  char room[SMTP_PUNYCODE_MAX];
-  smtp_buf out;
-  int r;
-  smtp_buf_init(&out, NULL, sizeof room);
-  out.p = room;
-  out.size = sizeof room;
-  r = smtp_punycode_domain(&out, domain);
-  if (r == 0) {
-    smtp_push_slice(L, smtp_buf_data(&out));
-    return 1;
-  }
-  lua_pushnil(L);
-  lua_pushstring(L, r == SMTP_EINVALID ? "invalid" : "syntax");
-  return 2;
 }
 
 void smtp_open_grammar(lua_State *L) {

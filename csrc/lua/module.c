@@ -5,6 +5,7 @@
 #include <lua.h>
 #include <sys/stat.h>
 
+#include "certificate.h"
 #include "job.h"
 #include "open.h"
 #include "poller.h"

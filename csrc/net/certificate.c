@@ -1,206 +1,345 @@
 /* SPDX-License-Identifier: MIT */
-/* certificate.c: see certificate.h for what this promises. */
+/*
+** certificate.c: RFC 5280 section 4 by OpenSSL's constructors, not by its
+** configuration language, which can hold no NUL and would let a comma in a
+** name add another one.
+*/
 #include "feature.h"
 
 #include "certificate.h"
 
+#include "../core/ascii.h"
+#include "address.h"
+
+#include <limits.h>
 #include <openssl/bn.h>
-#include <openssl/ec.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <string.h>
-#include <time.h>
 
-/* An address as text has at most this, with its end. */
-#define ADDRESS_SIZE 64
+#define COMMON_NAME_MAX 64 /* ub-common-name */
+#define KEY_ID_SIZE 20
+#define SERIAL_BITS 127 /* with the sign at most 16 octets */
 
-/* Whoever signs: a key and a certificate, or the new ones themselves. */
-typedef struct issuer {
-  X509 *x509;
+/* Bits of keyUsage. */
+#define DIGITAL_SIGNATURE 0
+#define KEY_CERT_SIGN 5
+#define CRL_SIGN 6
+
+/* What is made on the way; all is freed at the end. */
+typedef struct work {
+  const smtp_certificate_request *request;
+  const char *why;
+  X509 *certificate;
   EVP_PKEY *key;
-} issuer;
+  X509 *issuer; /* NULL: signed by itself */
+  EVP_PKEY *issuer_key;
+} work;
 
-static void issuer_clear(issuer *i) {
-  X509_free(i->x509);
-  EVP_PKEY_free(i->key);
+void smtp_certificate_request_init(smtp_certificate_request *r) {
+  memset(r, 0, sizeof *r);
+  r->not_before = -SMTP_CERTIFICATE_DAY;
+  r->not_after = 30 * SMTP_CERTIFICATE_DAY;
 }
 
-static BIO *reader(smtp_slice pem) {
-  return BIO_new_mem_buf(pem.p, (int)pem.n);
+static int refuse(work *w, const char *why) {
+  w->why = why;
+  return SMTP_EINVALID;
 }
 
-static int issuer_read(issuer *i, const smtp_certificate_request *r) {
-  BIO *in;
-  i->x509 = NULL;
-  i->key = NULL;
-  if (r->issuer.n == 0) return 0;
-  in = reader(r->issuer);
-  if (in != NULL) i->x509 = PEM_read_bio_X509(in, NULL, NULL, NULL);
-  BIO_free(in);
-  in = reader(r->issuer_key);
-  if (in != NULL) i->key = PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
-  BIO_free(in);
-  return i->x509 == NULL || i->key == NULL ? SMTP_EINVALID : 0;
+/* An OpenSSL call's 1 is well; all else is said by its error queue. */
+static int checked(bool well) {
+  return well ? 0 : SMTP_ECRYPTO;
 }
 
-/* ---- subjectAltName -------------------------------------------------- */
+/* ---- the issuer ---- */
 
-/* A name that takes over its value; both are freed if that fails. */
-static int push(GENERAL_NAMES *all, int type, ASN1_STRING *value) {
-  GENERAL_NAME *one = value == NULL ? NULL : GENERAL_NAME_new();
-  if (one == NULL) {
-    ASN1_STRING_free(value);
+/* Instead of asking at the terminal. */
+static int nopassword(char *to, int size, int writing, void *data) {
+  (void)to;
+  (void)size;
+  (void)writing;
+  (void)data;
+  return -1;
+}
+
+static int readissuer(work *w) {
+  smtp_slice certificate = w->request->issuer, key = w->request->issuer_key;
+  BIO *from = NULL;
+  if (!certificate.p && !key.p) return 0;
+  if (!certificate.p || !key.p)
+    return refuse(w, "an issuer is a certificate and its key");
+  if (certificate.n > INT_MAX || key.n > INT_MAX)
+    return refuse(w, "the issuer is too long");
+  if (!(from = BIO_new_mem_buf(certificate.p, (int)certificate.n)))
     return SMTP_ECRYPTO;
+  w->issuer = PEM_read_bio_X509(from, NULL, nopassword, NULL);
+  BIO_free(from);
+  if (!w->issuer) return refuse(w, "the issuer is no certificate in PEM");
+  if (!(from = BIO_new_mem_buf(key.p, (int)key.n))) return SMTP_ECRYPTO;
+  w->issuer_key = PEM_read_bio_PrivateKey(from, NULL, nopassword, NULL);
+  BIO_free(from);
+  if (!w->issuer_key) return refuse(w, "the issuer's key is no key in PEM");
+  if (X509_check_private_key(w->issuer, w->issuer_key) != 1)
+    return refuse(w, "the issuer's key is not that of its certificate");
+  return 0;
+}
+
+/* ---- the fields ---- */
+
+static int setserial(work *w) {
+  BIGNUM *serial = BN_new();
+  bool well =
+      serial &&
+      BN_rand(serial, SERIAL_BITS, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) == 1 &&
+      BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(w->certificate));
+  BN_free(serial);
+  return checked(well);
+}
+
+static bool settime(ASN1_TIME *time, int64_t seconds) {
+  return X509_time_adj_ex(time, (int)(seconds / SMTP_CERTIFICATE_DAY),
+                          (long)(seconds % SMTP_CERTIFICATE_DAY), NULL) != NULL;
+}
+
+static int settimes(work *w) {
+  int64_t from = w->request->not_before, to = w->request->not_after;
+  if (from < -SMTP_CERTIFICATE_TIME_MAX || to > SMTP_CERTIFICATE_TIME_MAX)
+    return refuse(w, "a time is more than a hundred years away");
+  if (from > to) return refuse(w, "not_after is before not_before");
+  return checked(settime(X509_getm_notBefore(w->certificate), from) &&
+                 settime(X509_getm_notAfter(w->certificate), to));
+}
+
+static size_t characters(smtp_slice text) {
+  size_t count = 0;
+  for (size_t i = 0; i < text.n; i++)
+    if (((unsigned char)text.p[i] & 0xc0) != 0x80) count++;
+  return count;
+}
+
+static int setnames(work *w) {
+  smtp_slice name = w->request->common_name;
+  X509_NAME *subject = X509_get_subject_name(w->certificate);
+  if (name.p) {
+    if (name.n == 0 || !smtp_utf8_valid(name) ||
+        characters(name) > COMMON_NAME_MAX)
+      return refuse(w, "a common name is 1 to 64 characters of UTF-8");
+    if (X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
+                                   (const unsigned char *)name.p, (int)name.n,
+                                   -1, 0) != 1)
+      return SMTP_ECRYPTO;
   }
-  GENERAL_NAME_set0_value(one, type, value);
-  if (sk_GENERAL_NAME_push(all, one) > 0) return 0;
-  GENERAL_NAME_free(one);
+  if (w->issuer) subject = X509_get_subject_name(w->issuer);
+  return checked(X509_set_issuer_name(w->certificate, subject) == 1);
+}
+
+static int makekey(work *w) {
+  w->key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+  return checked(w->key && X509_set_pubkey(w->certificate, w->key) == 1);
+}
+
+/* ---- the extensions ---- */
+
+static bool extend(X509 *x, int nid, void *value, bool critical) {
+  return X509_add1_ext_i2d(x, nid, value, critical, X509V3_ADD_DEFAULT) == 1;
+}
+
+static int addconstraints(work *w) {
+  BASIC_CONSTRAINTS *constraints = BASIC_CONSTRAINTS_new();
+  bool well = false;
+  if (constraints) {
+    constraints->ca = w->request->ca ? 0xff : 0; /* DER's TRUE */
+    well = extend(w->certificate, NID_basic_constraints, constraints, true);
+  }
+  BASIC_CONSTRAINTS_free(constraints);
+  return checked(well);
+}
+
+static int addusage(work *w) {
+  ASN1_BIT_STRING *usage = ASN1_BIT_STRING_new();
+  bool well;
+  if (w->request->ca)
+    well = usage && ASN1_BIT_STRING_set_bit(usage, KEY_CERT_SIGN, 1) == 1 &&
+           ASN1_BIT_STRING_set_bit(usage, CRL_SIGN, 1) == 1;
+  else
+    well = usage && ASN1_BIT_STRING_set_bit(usage, DIGITAL_SIGNATURE, 1) == 1;
+  well = well && extend(w->certificate, NID_key_usage, usage, true);
+  ASN1_BIT_STRING_free(usage);
+  return checked(well);
+}
+
+/* These objects are OpenSSL's own: freeing them with the list does nothing. */
+static bool pushpurpose(EXTENDED_KEY_USAGE *list, int nid) {
+  ASN1_OBJECT *purpose = OBJ_nid2obj(nid);
+  return purpose && sk_ASN1_OBJECT_push(list, purpose) > 0;
+}
+
+static int addpurpose(work *w) {
+  unsigned purpose = w->request->purpose;
+  EXTENDED_KEY_USAGE *list;
+  bool well;
+  if (!purpose && w->request->ca) return 0; /* it would bind what it issues */
+  if (!purpose) purpose = SMTP_CERTIFICATE_SERVER | SMTP_CERTIFICATE_CLIENT;
+  list = sk_ASN1_OBJECT_new_null();
+  well = list != NULL;
+  if (purpose & SMTP_CERTIFICATE_SERVER)
+    well = well && pushpurpose(list, NID_server_auth);
+  if (purpose & SMTP_CERTIFICATE_CLIENT)
+    well = well && pushpurpose(list, NID_client_auth);
+  well = well && extend(w->certificate, NID_ext_key_usage, list, false);
+  sk_ASN1_OBJECT_pop_free(list, ASN1_OBJECT_free);
+  return checked(well);
+}
+
+/*
+** The key's identifiers: RFC 7093 section 2, method 1. An issuer that has none
+** of its own gives none.
+*/
+static int addkeyids(work *w) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned n = 0;
+  const ASN1_OCTET_STRING *issuer = NULL;
+  ASN1_OCTET_STRING *own = ASN1_OCTET_STRING_new();
+  AUTHORITY_KEYID *authority = AUTHORITY_KEYID_new();
+  bool well =
+      own && authority &&
+      X509_pubkey_digest(w->certificate, EVP_sha256(), digest, &n) == 1 &&
+      n >= KEY_ID_SIZE &&
+      ASN1_OCTET_STRING_set(own, digest, KEY_ID_SIZE) == 1 &&
+      extend(w->certificate, NID_subject_key_identifier, own, false);
+  if (well) issuer = w->issuer ? X509_get0_subject_key_id(w->issuer) : own;
+  if (issuer) {
+    authority->keyid = ASN1_OCTET_STRING_dup(issuer);
+    well =
+        authority->keyid &&
+        extend(w->certificate, NID_authority_key_identifier, authority, false);
+  }
+  AUTHORITY_KEYID_free(authority);
+  ASN1_OCTET_STRING_free(own);
+  return checked(well);
+}
+
+/* ---- the names it is for ---- */
+
+/* Adds bytes as they are, as a name of a kind (GEN_...) and an ASN.1 type. */
+static int pushname(GENERAL_NAMES *list, int kind, int type, const void *p,
+                    size_t n) {
+  GENERAL_NAME *name = GENERAL_NAME_new();
+  ASN1_STRING *value = ASN1_STRING_type_new(type);
+  if (name && value && ASN1_STRING_set(value, p, (int)n) == 1) {
+    GENERAL_NAME_set0_value(name, kind, value);
+    value = NULL; /* the name's */
+    if (sk_GENERAL_NAME_push(list, name) > 0) return 0;
+  }
+  ASN1_STRING_free(value);
+  GENERAL_NAME_free(name);
   return SMTP_ECRYPTO;
 }
 
-/* The bytes as they are: ASN1_STRING_set does not stop at NUL. */
-static int push_text(GENERAL_NAMES *all, int type, smtp_slice text) {
-  ASN1_STRING *s = ASN1_IA5STRING_new();
-  if (s != NULL && ASN1_STRING_set(s, text.p, (int)text.n) != 1) {
-    ASN1_STRING_free(s);
-    s = NULL;
+static int pushtexts(work *w, GENERAL_NAMES *list, int kind,
+                     const smtp_slice *texts, size_t n) {
+  int result = 0;
+  for (size_t i = 0; result == 0 && i < n; i++) {
+    if (texts[i].n > INT_MAX / 2) return refuse(w, "a name is too long");
+    result = pushname(list, kind, V_ASN1_IA5STRING, texts[i].p, texts[i].n);
   }
-  return push(all, type, s);
+  return result;
 }
 
-static int push_address(GENERAL_NAMES *all, smtp_slice text) {
-  char address[ADDRESS_SIZE];
-  ASN1_OCTET_STRING *value;
-  if (text.n >= sizeof address) return SMTP_EINVALID;
-  memcpy(address, text.p, text.n);
-  address[text.n] = '\0';
-  value = a2i_IPADDRESS(address);
-  return value == NULL ? SMTP_EINVALID : push(all, GEN_IPADD, value);
+static int pushaddress(work *w, GENERAL_NAMES *list, smtp_slice text) {
+  smtp_address a;
+  if (memchr(text.p, '%', text.n) || smtp_address_parse(&a, text, 0) != 0)
+    return refuse(w, "an address is not one of IPv4 or IPv6");
+  if (a.u.any.sa_family == AF_INET)
+    return pushname(list, GEN_IPADD, V_ASN1_OCTET_STRING, &a.u.in.sin_addr,
+                    sizeof a.u.in.sin_addr);
+  return pushname(list, GEN_IPADD, V_ASN1_OCTET_STRING, &a.u.in6.sin6_addr,
+                  sizeof a.u.in6.sin6_addr);
 }
 
-static int add_names(X509 *x, const smtp_certificate_request *r) {
-  GENERAL_NAMES *all = GENERAL_NAMES_new();
-  int e = all == NULL ? SMTP_ECRYPTO : 0;
-  size_t i;
-  for (i = 0; e == 0 && i < r->names.n; i++)
-    e = push_text(all, GEN_DNS, r->names.list[i]);
-  for (i = 0; e == 0 && i < r->emails.n; i++)
-    e = push_text(all, GEN_EMAIL, r->emails.list[i]);
-  for (i = 0; e == 0 && i < r->addresses.n; i++)
-    e = push_address(all, r->addresses.list[i]);
-  if (e == 0 && sk_GENERAL_NAME_num(all) > 0 &&
-      X509_add1_ext_i2d(x, NID_subject_alt_name, all, 0, 0) != 1)
-    e = SMTP_ECRYPTO;
-  GENERAL_NAMES_free(all);
-  return e;
+static int addnames(work *w) {
+  const smtp_certificate_request *r = w->request;
+  GENERAL_NAMES *list = sk_GENERAL_NAME_new_null();
+  int result = checked(list != NULL);
+  if (result == 0) result = pushtexts(w, list, GEN_DNS, r->names, r->names_n);
+  for (size_t i = 0; result == 0 && i < r->addresses_n; i++)
+    result = pushaddress(w, list, r->addresses[i]);
+  if (result == 0)
+    result = pushtexts(w, list, GEN_EMAIL, r->emails, r->emails_n);
+  /* section 4.2.1.6: critical where there is no subject */
+  if (result == 0 && sk_GENERAL_NAME_num(list) > 0)
+    result = checked(extend(w->certificate, NID_subject_alt_name, list,
+                            r->common_name.p == NULL));
+  sk_GENERAL_NAME_pop_free(list, GENERAL_NAME_free);
+  return result;
 }
 
-/* ---- the other extensions -------------------------------------------- */
+/* ---- the whole ---- */
 
-static int add(X509 *x, X509V3_CTX *ctx, int nid, const char *value) {
-  X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, ctx, nid, value);
-  int ok = e != NULL && X509_add_ext(x, e, -1) == 1;
-  X509_EXTENSION_free(e);
-  return ok ? 0 : SMTP_ECRYPTO;
+static int sign(work *w) {
+  EVP_PKEY *key = w->issuer ? w->issuer_key : w->key;
+  return checked(X509_sign(w->certificate, key, EVP_sha256()) > 0);
 }
 
-static int add_extensions(X509 *x, X509 *signer,
-                          const smtp_certificate_request *r) {
-  static const char *const purposes[] = {"serverAuth,clientAuth", "serverAuth",
-                                         "clientAuth"};
-  X509V3_CTX ctx;
-  int e;
-  X509V3_set_ctx(&ctx, signer, x, NULL, NULL, 0);
-  e = add(x, &ctx, NID_basic_constraints,
-          r->ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-  if (e == 0)
-    e = add(x, &ctx, NID_key_usage,
-            r->ca ? "critical,keyCertSign,cRLSign"
-                  : "critical,digitalSignature");
-  if (e == 0 && !r->ca)
-    e = add(x, &ctx, NID_ext_key_usage, purposes[r->purpose]);
-  if (e == 0) e = add(x, &ctx, NID_subject_key_identifier, "hash");
-  if (e == 0) e = add(x, &ctx, NID_authority_key_identifier, "keyid");
-  return e == 0 ? add_names(x, r) : e;
-}
-
-/* ---- the certificate ------------------------------------------------- */
-
-static int set_serial(X509 *x) {
-  BIGNUM *n = BN_new();
-  int ok = n != NULL && BN_rand(n, 127, 0, BN_RAND_BOTTOM_ANY) == 1 &&
-           BN_to_ASN1_INTEGER(n, X509_get_serialNumber(x)) != NULL;
-  BN_free(n);
-  return ok;
-}
-
-static int set_name(X509 *x, smtp_slice name) {
-  return name.n == 0 ||
-         X509_NAME_add_entry_by_txt(
-             X509_get_subject_name(x), "CN", MBSTRING_UTF8,
-             (const unsigned char *)name.p, (int)name.n, -1, 0) == 1;
-}
-
-static int set_time(ASN1_TIME *t, long long seconds) {
-  long long days = seconds / 86400;
-  return X509_time_adj_ex(t, (int)days, (long)(seconds - days * 86400), NULL) !=
-         NULL;
-}
-
-static int fill(X509 *x, EVP_PKEY *key, const issuer *by,
-                const smtp_certificate_request *r) {
-  X509 *signer = by->x509 == NULL ? x : by->x509;
-  EVP_PKEY *with = by->key == NULL ? key : by->key;
-  int e;
-  if (X509_set_version(x, X509_VERSION_3) != 1 || !set_serial(x) ||
-      !set_time(X509_getm_notBefore(x), r->not_before) ||
-      !set_time(X509_getm_notAfter(x), r->not_after) ||
-      !set_name(x, r->common_name) || X509_set_pubkey(x, key) != 1 ||
-      X509_set_issuer_name(x, X509_get_subject_name(signer)) != 1)
-    return SMTP_ECRYPTO;
-  e = add_extensions(x, signer, r);
-  if (e == 0 && X509_sign(x, with, EVP_sha256()) <= 0) e = SMTP_ECRYPTO;
-  return e;
-}
-
-static int append(smtp_buf *out, BIO *from) {
-  char *p;
+static int append(smtp_buf *to, BIO *from) {
+  char *p = NULL;
   long n = BIO_get_mem_data(from, &p);
-  return n > 0 ? smtp_buf_append(out, p, (size_t)n) : SMTP_ECRYPTO;
+  return n > 0 ? smtp_buf_append(to, p, (size_t)n) : SMTP_ECRYPTO;
 }
 
-static int write_out(X509 *x, EVP_PKEY *key, smtp_buf *certificate,
-                     smtp_buf *key_out) {
-  BIO *a = BIO_new(BIO_s_mem()), *b = BIO_new(BIO_s_mem());
-  int e = SMTP_ECRYPTO;
-  if (a != NULL && b != NULL && PEM_write_bio_X509(a, x) == 1 &&
-      PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL) == 1) {
-    e = append(certificate, a);
-    if (e == 0) e = append(key_out, b);
+static int writeboth(work *w, smtp_buf *certificate, smtp_buf *key) {
+  size_t before = smtp_buf_length(certificate);
+  BIO *first = BIO_new(BIO_s_mem()), *second = BIO_new(BIO_s_mem());
+  int result = checked(first && second &&
+                       PEM_write_bio_X509(first, w->certificate) == 1 &&
+                       PEM_write_bio_PKCS8PrivateKey(second, w->key, NULL, NULL,
+                                                     0, NULL, NULL) == 1);
+  if (result == 0) result = append(certificate, first);
+  if (result == 0) {
+    result = append(key, second);
+    if (result != 0) smtp_buf_truncate(certificate, before);
   }
-  BIO_free(a);
-  BIO_free(b);
-  return e;
+  BIO_free(first);
+  BIO_free(second);
+  return result;
+}
+
+static const char *sentence(int result) {
+  const char *reason = NULL;
+  if (result == SMTP_ENOMEM) return "not enough memory";
+  if (result == SMTP_ETOOBIG) return "the certificate is too long";
+  if (result == SMTP_ECRYPTO)
+    reason = ERR_reason_error_string(ERR_peek_error());
+  return reason ? reason : "OpenSSL failed";
 }
 
 int smtp_certificate_make(const smtp_certificate_request *r,
-                          smtp_buf *certificate, smtp_buf *key_out) {
-  issuer by;
-  EVP_PKEY *key = NULL;
-  X509 *x = NULL;
-  int e;
+                          smtp_buf *certificate, smtp_buf *key,
+                          const char **why) {
+  static int (*const steps[])(work *) = {
+      readissuer, setserial,  settimes,  setnames, makekey, addconstraints,
+      addusage,   addpurpose, addkeyids, addnames, sign};
+  work w = {r, NULL, NULL, NULL, NULL, NULL};
+  int result;
+  /* its clean-up at exit would meet threads that still use it */
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
   ERR_clear_error();
-  e = issuer_read(&by, r);
-  if (e == 0) {
-    key = EVP_EC_gen("P-256");
-    x = X509_new();
-    e = key == NULL || x == NULL ? SMTP_ECRYPTO : fill(x, key, &by, r);
-  }
-  if (e == 0) e = write_out(x, key, certificate, key_out);
-  X509_free(x);
-  EVP_PKEY_free(key);
-  issuer_clear(&by);
-  ERR_clear_error();
-  return e;
+  w.certificate = X509_new();
+  result = checked(w.certificate &&
+                   X509_set_version(w.certificate, X509_VERSION_3) == 1);
+  for (size_t i = 0; result == 0 && i < sizeof steps / sizeof *steps; i++)
+    result = steps[i](&w);
+  if (result == 0) result = writeboth(&w, certificate, key);
+  if (result != 0) *why = w.why ? w.why : sentence(result);
+  X509_free(w.certificate);
+  EVP_PKEY_free(w.key);
+  X509_free(w.issuer);
+  EVP_PKEY_free(w.issuer_key);
+  ERR_clear_error(); /* nobody else shall find what was ours */
+  return result;
 }

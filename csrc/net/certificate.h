@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** certificate.h: X.509 certificates on P-256, made in process in less than a
-** millisecond: for tests and for the mock server, whose certificates are never
-** shipped. What they say may be wrong on purpose.
+** certificate.h: X.509 certificates made on the spot, for tests and for a test
+** server: a fresh key on P-256, signed by itself or by an issuer that was made
+** before. It also makes certificates that a client must refuse: expired ones,
+** ones for nobody, names with NUL inside (RFC 5280; RFC 6125 for the names).
 */
 #ifndef SMTP_NET_CERTIFICATE_H
 #define SMTP_NET_CERTIFICATE_H
@@ -12,32 +13,42 @@
 
 #include <stdbool.h>
 
-typedef enum smtp_certificate_purpose {
-  SMTP_CERTIFICATE_BOTH,
-  SMTP_CERTIFICATE_SERVER,
-  SMTP_CERTIFICATE_CLIENT
-} smtp_certificate_purpose;
+/* The purposes of an end entity, as bits. */
+#define SMTP_CERTIFICATE_SERVER 1u
+#define SMTP_CERTIFICATE_CLIENT 2u
 
-/* A list of names; any byte may be in them, NUL too. */
-typedef struct smtp_certificate_names {
-  const smtp_slice *list;
-  size_t n;
-} smtp_certificate_names;
+#define SMTP_CERTIFICATE_DAY 86400
+/* Times lie within this many seconds of now: a hundred years. */
+#define SMTP_CERTIFICATE_TIME_MAX ((int64_t)36525 * SMTP_CERTIFICATE_DAY)
 
+/* All slices and lists are borrowed for the time of the call. */
 typedef struct smtp_certificate_request {
-  smtp_slice common_name;                          /* may be empty */
-  smtp_certificate_names names, addresses, emails; /* subjectAltName */
-  bool ca;
-  smtp_certificate_purpose purpose;
-  smtp_slice issuer, issuer_key;   /* PEM; empty: it signs itself */
-  long long not_before, not_after; /* seconds from now */
+  smtp_slice common_name;      /* UTF-8, 64 characters; p is NULL: no subject */
+  const smtp_slice *names;     /* dNSName: any bytes, written as they are */
+  const smtp_slice *addresses; /* iPAddress, from the text of IPv4 or IPv6 */
+  const smtp_slice *emails;    /* rfc822Name: any bytes */
+  size_t names_n;
+  size_t addresses_n;
+  size_t emails_n;
+  bool ca;               /* it may issue, and is for nothing else */
+  unsigned purpose;      /* 0: both, and in a CA no limit to what it issues */
+  smtp_slice issuer;     /* PEM, its first certificate; p NULL: self-signed */
+  smtp_slice issuer_key; /* PEM, not encrypted */
+  int64_t not_before;    /* seconds from now, negative for the past */
+  int64_t not_after;
 } smtp_certificate_request;
 
+/* Nothing but the times: valid since yesterday and for 30 days. */
+SMTP_FUNC void smtp_certificate_request_init(smtp_certificate_request *r);
+
 /*
-** Appends certificate and private key, both PEM. SMTP_EINVALID: an address or
-** the issuer is none; SMTP_ECRYPTO; SMTP_ENOMEM, SMTP_ETOOBIG of a buffer.
+** Appends the certificate and its private key (PKCS#8), both in PEM. What is
+** wrong is a static sentence in *why: SMTP_EINVALID for the request (an issuer
+** need not be a CA, so that such a chain can be tested), SMTP_ECRYPTO for
+** OpenSSL, or an error of smtp_buf_append. The buffers are then as they were.
 */
-SMTP_FUNC int smtp_certificate_make(const smtp_certificate_request *request,
-                                    smtp_buf *certificate, smtp_buf *key);
+SMTP_FUNC int smtp_certificate_make(const smtp_certificate_request *r,
+                                    smtp_buf *certificate, smtp_buf *key,
+                                    const char **why);
 
 #endif

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- A certificate authority of a test's own: certificates and keys that are made
--- when they are needed, and of which none needs to be stored. What is wrong with
--- them can be asked for.
+--- A certificate authority for tests: fresh keys and certificates, made in memory in
+-- less than a millisecond each, good ones and those that a peer must refuse.
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local options = require "smtp.options"
@@ -11,64 +10,87 @@ local M = {}
 local Authority = { __name = "smtp.authority" }
 Authority.__index = Authority
 
-local SPEC = {
-  common_name = "string", names = "table", addresses = "table", emails = "table",
-  not_before = "number", not_after = "number", purpose = { "both", "server", "client" },
+local AUTHORITY = { name = "string", not_before = "number", not_after = "number" }
+
+local CERTIFICATE = {
+  names = "table",
+  addresses = "table",
+  emails = "table",
+  common_name = "string",
+  not_before = "number",
+  not_after = "number",
+  purpose = { "server", "client", "both" },
 }
 
-local function make(what, given, extra)
-  given = options.check(what, given or {}, SPEC)
-  local all = {}
-  for key, value in pairs(given) do all[key] = value end
-  for key, value in pairs(extra) do
-    if all[key] == nil then all[key] = value end
-  end
-  local certificate, key = core.certificate(all)
+local HERE = { names = { "localhost" }, addresses = { "127.0.0.1", "::1" } }
+
+-- Like core.certificate, but its failure is an error object.
+local function make(request)
+  local certificate, key, kind = core.certificate(request)
   if certificate then return certificate, key end
-  return nil, errors.new { kind = "invalid", message = what .. ": " .. key }
+  return nil, errors.new {
+    kind = kind == "EINVALID" and "invalid" or "system",
+    message = "no certificate: " .. key,
+    cause = kind,
+    temporary = false,
+  }
 end
 
---- A new authority that signs itself.
+-- Both helpers stand between options.check and the public function, as it wants.
+local function authority(what, given, parent)
+  given = options.check(what, given or {}, AUTHORITY)
+  local certificate, key = make {
+    common_name = given.name or (parent and "Intermediate" or "Root") .. " of a test",
+    ca = true,
+    issuer = parent and parent.certificate,
+    issuer_key = parent and parent.key,
+    not_before = given.not_before,
+    not_after = given.not_after,
+  }
+  if not certificate then return nil, key end
+  return setmetatable({
+    certificate = certificate,
+    key = key,
+    chain = parent and certificate .. parent.chain or "",
+  }, Authority)
+end
+
+local function leaf(what, given, parent)
+  local request = {}
+  for name, value in pairs(options.check(what, given or {}, CERTIFICATE)) do
+    request[name] = value
+  end
+  if not (request.names or request.addresses or request.emails) then
+    request.names, request.addresses = HERE.names, HERE.addresses
+  end
+  if parent then request.issuer, request.issuer_key = parent.certificate, parent.key end
+  local certificate, key = make(request)
+  if not certificate then return nil, key end
+  return { cert = certificate .. (parent and parent.chain or ""), key = key }
+end
+
+--- Makes an authority that signs itself.
 function M.new(given)
-  local certificate, key = make("authority", given, { common_name = "Test authority", ca = true })
-  if not certificate then return nil, key end
-  return setmetatable({ certificate = certificate, key = key, chain = "" }, Authority)
+  local made, err = authority("authority.new", given)
+  return made, err
 end
 
--- Names that fit a server on this machine, unless something else is asked for.
-local function usual(given)
-  local named = given and (given.names or given.addresses or given.emails or given.common_name)
-  if named then return {} end
-  return { names = { "localhost" }, addresses = { "127.0.0.1", "::1" } }
-end
-
-local function signed(self, extra)
-  extra.issuer, extra.issuer_key = self.certificate, self.key
-  return extra
-end
-
---- Signs a certificate: `{ cert, key }`, the chain in `cert`, as `tls` of a server
--- and a target take it.
-function Authority:issue(given)
-  local certificate, key = make("issue", given, signed(self, usual(given)))
-  if not certificate then return nil, key end
-  return { cert = certificate .. self.chain, key = key }
-end
-
---- An authority under this one: what it issues has its certificate in the chain.
-function Authority:intermediate(given)
-  local certificate, key = make("intermediate", given,
-    signed(self, { common_name = "Test intermediate", ca = true }))
-  if not certificate then return nil, key end
-  return setmetatable({ certificate = certificate, key = key, chain = certificate .. self.chain },
-    Authority)
-end
-
---- A certificate that nobody signed but itself: `{ cert, key }`.
+--- Makes a certificate that signs itself, and its key.
 function M.self_signed(given)
-  local certificate, key = make("self_signed", given, usual(given))
-  if not certificate then return nil, key end
-  return { cert = certificate, key = key }
+  local made, err = leaf("authority.self_signed", given)
+  return made, err
+end
+
+--- Makes a certificate of this authority, and its key.
+function Authority:issue(given)
+  local made, err = leaf("issue", given, self)
+  return made, err
+end
+
+--- Makes an authority below this one.
+function Authority:intermediate(given)
+  local made, err = authority("intermediate", given, self)
+  return made, err
 end
 
 return M

@@ -43,7 +43,7 @@ int probe_error(lua_State *L, int result);
 smtp_buf *probe_buf(lua_State *L, size_t cap);
 
 /* The groups, each in its own file. */
-extern const luaL_Reg probe_text[];    /* ascii buf base64 xtext path param */
+extern const luaL_Reg probe_text[];    /* what probe_text.c names */
 extern const luaL_Reg probe_grammar[]; /* ehlo status reply command dot */
 extern const luaL_Reg probe_session[]; /* client server */
 extern const luaL_Reg probe_sasl[];    /* sasl */

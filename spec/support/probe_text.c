@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** probe_text.c: the group of ascii, buf, base64, xtext, path and param. Each
-** Lua function calls the core's function of its name on a guarded copy of its
-** argument; a failure is nil and the name of the error.
+** probe_text.c: the group of ascii, buf, base64, xtext, punycode, path and
+** param. Each Lua function calls the core's function of its name on a guarded
+** copy of its argument; a failure is nil and the name of the error.
 */
 #include "../../csrc/core/ascii.h"
 #include "../../csrc/core/base64.h"
 #include "../../csrc/core/param.h"
 #include "../../csrc/core/path.h"
+#include "../../csrc/core/punycode.h"
 #include "../../csrc/core/xtext.h"
 #include "probe.h"
 
@@ -159,7 +160,7 @@ static int buf_state(lua_State *L) {
   return 4;
 }
 
-/* ---- base64, xtext ---- */
+/* ---- base64, xtext, punycode ---- */
 
 /* codec(text [, cap [, before]]): appends to a buffer that holds before. */
 static int codec(lua_State *L, int (*function)(smtp_buf *, smtp_slice)) {
@@ -185,6 +186,10 @@ static int xtext_format(lua_State *L) {
 
 static int xtext_parse(lua_State *L) {
   return codec(L, smtp_xtext_parse);
+}
+
+static int punycode_domain(lua_State *L) {
+  return codec(L, smtp_punycode_domain);
 }
 
 /* ---- path ---- */
@@ -331,6 +336,7 @@ const luaL_Reg probe_text[] = {{"ascii_is", ascii_is},
                                {"base64_parse", base64_parse},
                                {"xtext_format", xtext_format},
                                {"xtext_parse", xtext_parse},
+                               {"punycode_domain", punycode_domain},
                                {"path_parse", path_parse},
                                {"path_format", path_format},
                                {"path_format_mailbox", path_format_mailbox},

@@ -1,58 +1,70 @@
 -- SPDX-License-Identifier: MIT
 ---@meta smtp.authority
 ---
---- `local authority = require "smtp.authority"`: certificates for tests, made in
---- process in less than a millisecond each (P-256), so that none is ever stored.
+--- Certificates for tests (`smtp.authority`): an authority of your own, and of it as
+--- many certificates as a test wants, good ones and those that a peer must refuse. All
+--- are made in memory with fresh keys on P-256, in less than a millisecond each, and
+--- signed with SHA-256 (RFC 5280). Nothing is meant to outlive the test.
 ---
 --- ```lua
+--- local authority = require "smtp.authority"
 --- local ca = assert(authority.new())
---- local server = assert(smtp.server { listen = "127.0.0.1:0", tls = ca:issue(), ... })
---- local client = assert(smtp.connect { host = "localhost", port = server.port,
----   tls = "required", ca = ca.certificate })
+--- local good = assert(ca:issue { names = { "mx.example.com" } })
+--- local expired = assert(ca:issue { not_before = -7200, not_after = -3600 })
 --- ```
 
 ---@class smtp.authority
----@field certificate string PEM: what `ca` of a target takes
+---@field certificate string PEM: what a client has to trust
 ---@field key string PEM
----@field chain string PEM: what stands behind each certificate that it issues
+---@field chain string PEM, added behind what it issues: empty, but of an intermediate its own certificate and those up to the root, without that
 local authority = {}
 
---- A new authority that signs itself.
----@param options? smtp.certificate_options
----@return smtp.authority? authority
----@return smtp.error? err
+--- Makes an authority that signs itself.
+---@param options? smtp.authority_options
+---@return smtp.authority? ca
+---@return smtp.error? err `kind = "invalid"` for what no certificate can hold, `"system"` if OpenSSL fails
 function authority.new(options) end
 
---- A certificate and its key, as `tls` of a server and a target take them.
----@param options? smtp.certificate_options default: for localhost, 127.0.0.1 and ::1
----@return smtp.identity? identity
----@return smtp.error? err
-function authority:issue(options) end
-
---- An authority below this one: its certificate stands in the chain of what it issues.
+--- Makes a certificate that signs itself. It is for this machine unless the options say
+--- otherwise.
 ---@param options? smtp.certificate_options
----@return smtp.authority? authority
----@return smtp.error? err
-function authority:intermediate(options) end
-
---- A certificate that only itself has signed.
----@param options? smtp.certificate_options
----@return smtp.identity? identity
----@return smtp.error? err
+---@return smtp.certificate? certificate
+---@return smtp.error? err as of `authority.new`
 function authority.self_signed(options) end
 
----@class smtp.identity
----@field cert string PEM, the chain behind it
----@field key string PEM
+--- Makes a certificate of this authority. It is for this machine unless the options say
+--- otherwise.
+---@param options? smtp.certificate_options
+---@return smtp.certificate? certificate
+---@return smtp.error? err as of `authority.new`
+function authority:issue(options) end
 
---- An unknown key raises.
+--- Makes an authority below this one. What it issues has its `chain` behind it, so that
+--- a client which trusts the root can verify it.
+---@param options? smtp.authority_options
+---@return smtp.authority? ca
+---@return smtp.error? err as of `authority.new`
+function authority:intermediate(options) end
+
+---@class smtp.authority_options
+---@field name? string its common name, of 1 to 64 characters
+---@field not_before? integer seconds from now, by default -86400
+---@field not_after? integer seconds from now, by default 30 days; both within a hundred years
+
+--- A certificate without `names`, `addresses` and `emails` is for `"localhost"`,
+--- `"127.0.0.1"` and `"::1"`. Give `names = {}` for one that is for nobody.
 ---@class smtp.certificate_options
----@field common_name? string
----@field names? string[] host names in subjectAltName; any byte may be in them
----@field addresses? string[] IP addresses there
----@field emails? string[] mail addresses there
----@field not_before? integer seconds from now; default a day ago
----@field not_after? integer seconds from now; default in 30 days; negative: it has expired
----@field purpose? "both"|"server"|"client" default both
+---@field names? string[] DNS names, `"*.example.com"` too; written as they are, a NUL inside included
+---@field addresses? string[] of IPv4 or IPv6
+---@field emails? string[] mailboxes, for certificates of clients
+---@field common_name? string of the subject, which is empty without; 1 to 64 characters
+---@field not_before? integer seconds from now, by default -86400
+---@field not_after? integer seconds from now, by default 30 days; both within a hundred years
+---@field purpose? "server"|"client"|"both" its extended key usage, by default `"both"`
+
+--- A certificate and its key, for the fields of the same names in options for TLS.
+---@class smtp.certificate
+---@field cert string PEM: the certificate, and behind it those of intermediate authorities
+---@field key string PEM, not encrypted
 
 return authority
