@@ -66,10 +66,20 @@ check_() {
 valgrind_() {
   need valgrind command_ valgrind
 }
+perl_module() { perl -e "use $1" >/dev/null 2>&1; }
+sasl_plugin() { # Postfix's client finds the plugin that it would load
+  ls /usr/lib/*/sasl2/"$1" /usr/lib/sasl2/"$1" 2>/dev/null | grep -q .
+}
 interop_() {
-  for program in swaks curl python3 msmtp postfix; do
+  for program in swaks curl python3 msmtp postfix gsasl openssl; do
     need $program command_ $program
   done
+  need dovecot-core command_ dovecot
+  need libsasl2-modules sasl_plugin libscram.so
+  need testssl.sh command_ testssl
+  need libnet-ssleay-perl perl_module Net::SSLeay
+  need libauthen-sasl-perl perl_module Authen::SASL
+  need libdigest-hmac-perl perl_module Digest::HMAC_MD5
   need python3-aiosmtpd python_module aiosmtpd
   need lua-socket lua 'require "socket"'
 }

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --- A Postfix of its own in a temporary folder: it listens at a free port of
 -- 127.0.0.1, takes mail for ada, bob and charles at example.com, and delivers it
--- to Maildirs that are read here. It needs root, as Postfix does.
+-- to Maildirs that are read here. With a certificate it also takes mail under TLS
+-- from users that a Dovecot knows. It needs root, as Postfix does.
+local dovecot = require "spec.support.dovecot"
 local loop = require "smtp.loop"
 local net = require "spec.support.net"
 local process = require "spec.support.process"
@@ -61,6 +63,33 @@ anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 ]]
 
+-- With a certificate: what main.cf and master.cf say besides. The ports are those of
+-- STARTTLS and of TLS at once, and of both only users may send.
+local SECURE = [[
+smtpd_tls_cert_file = %s/etc/cert
+smtpd_tls_key_file = %s/etc/key
+smtpd_tls_received_header = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = private/auth
+smtpd_sasl_authenticated_header = yes
+smtpd_error_sleep_time = 0
+]]
+
+local USERS = [[
+127.0.0.1:%d inet n - n - - smtpd
+  -o smtpd_tls_security_level=encrypt -o smtpd_sasl_auth_enable=yes
+  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
+127.0.0.1:%d inet n - n - - smtpd
+  -o smtpd_tls_wrappermode=yes -o smtpd_sasl_auth_enable=yes
+  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
+tlsmgr unix - - n 1000? 1 tlsmgr
+]]
+
+-- How it sends to others.
+local SENDER = [[
+smtp unix - - n - - smtp
+]]
+
 --- Why there can be none here, or nil.
 function M.missing()
   local missing = process.missing("postfix")
@@ -83,23 +112,44 @@ local function begin(self)
   local etc = self.folder .. "/etc"
   local status, out, err = process.run { "postfix", "-c", etc, "check" }
   if status ~= 0 then error(out .. err, 0) end
+  if self.submission then
+    self.dovecot = dovecot.start(self.folder .. "/queue/private/auth", "postfix", self.users)
+  end
   status, out, err = process.run { "postconf", "-c", etc, "-h", "daemon_directory" }
   if status ~= 0 then error(out .. err, 0) end
   self.process = process.start({ out:match("^%S+") .. "/master", "-c", etc, "-d" },
-    { time = 120 })
+    { time = 300 })
   self.process:listening { host = "127.0.0.1", port = self.port }
 end
 
---- Starts it, and waits until it answers. `options`: lines for its main.cf.
+-- The configuration, of which a part is there only where it is asked for.
+local function configure(self, options)
+  local folder = self.folder
+  local main = { MAIN:format(folder, folder, folder, folder, folder, NOBODY, NOBODY) }
+  local master = { MASTER:format(self.port), options.sends and SENDER or "" }
+  if options.identity then
+    self.users = options.users
+    self.submission, self.smtps = net.closed_port(), net.closed_port()
+    net.dump(folder .. "/etc/cert", options.identity.cert)
+    net.dump(folder .. "/etc/key", options.identity.key)
+    main[#main + 1] = SECURE:format(folder, folder)
+    master[#master + 1] = USERS:format(self.submission, self.smtps)
+  end
+  main[#main + 1] = options.main or ""
+  net.dump(folder .. "/etc/main.cf", table.concat(main))
+  net.dump(folder .. "/etc/master.cf", table.concat(master))
+end
+
+--- Starts it, and waits until it answers. `options`: `main` (lines for its main.cf),
+-- `sends` (it has a client), `identity` (`{ cert, key }`: it also listens at the ports
+-- `submission` and `smtps`, for `users`, a table of their passwords).
 function M.start(options)
   local folder, port = net.folder(), net.closed_port()
   run("chmod 755 %s; cd %s; mkdir etc queue data mail; chown postfix data; chown %d mail",
     folder, folder, NOBODY)
-  net.dump(folder .. "/etc/main.cf", MAIN:format(folder, folder, folder, folder, folder, NOBODY,
-    NOBODY) .. (options or ""))
-  net.dump(folder .. "/etc/master.cf", MASTER:format(port))
   local self = setmetatable({ folder = folder, port = port,
     url = "smtp://127.0.0.1:" .. port }, Postfix)
+  configure(self, options or {})
   local ok, why = pcall(begin, self)
   if not ok then
     why = why .. self:log()
@@ -157,6 +207,7 @@ function Postfix:close()
   if self.closed then return end
   self.closed = true
   if self.process then self.process:close() end
+  if self.dovecot then self.dovecot:close() end
   for _ = 1, 50 do -- a daemon that is just ending may still write there
     net.remove(self.folder)
     local there <close> = io.open(self.folder)
