@@ -6,8 +6,8 @@ local smtp = require "smtp"
 local M = {}
 
 --- Opens the server with the options of `smtp.server`: gives it, and the list to
--- which each message is added as `{ from, to, content, helo, body }`. What the
--- dialogue was is in `mails.commands`.
+-- which each message is added as `{ from, to, content, helo, body, user, tls,
+-- received }`. What the dialogue was is in `mails.commands`.
 function M.open(options)
   local mails = { commands = {} }
   local all = {
@@ -19,6 +19,7 @@ function M.open(options)
       mails[#mails + 1] = {
         from = message.sender.address, to = to, content = content,
         helo = session.helo, body = message.sender.body,
+        user = session.user, tls = session.tls, received = message:received(),
       }
       return true
     end,
