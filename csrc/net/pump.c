@@ -140,6 +140,7 @@ static int receive_tls(smtp_pump *p) {
       return 1;
     }
     if (n != SMTP_EBUSY) return (int)n;
+    flush_wire(p); /* what TLS itself answers, such as no_renegotiation */
     r = receive_wire(p);
     if (r < 0) return r;
   }
