@@ -60,6 +60,7 @@ error unix - - n - - error
 retry unix - - n - - error
 virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
+tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
 ]]
 
@@ -82,11 +83,18 @@ local USERS = [[
 127.0.0.1:%d inet n - n - - smtpd
   -o smtpd_tls_wrappermode=yes -o smtpd_sasl_auth_enable=yes
   -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
-tlsmgr unix - - n 1000? 1 tlsmgr
 ]]
 
--- How it sends to others.
+-- It sends all that is for relay.example to one place.
 local SENDER = [[
+relay_domains = relay.example
+relay_transport = smtp:[localhost]:%d
+smtp_host_lookup = native
+smtp_dns_support_level = disabled
+smtp_sasl_type = cyrus
+]]
+
+local CLIENT = [[
 smtp unix - - n - - smtp
 ]]
 
@@ -126,7 +134,11 @@ end
 local function configure(self, options)
   local folder = self.folder
   local main = { MAIN:format(folder, folder, folder, folder, folder, NOBODY, NOBODY) }
-  local master = { MASTER:format(self.port), options.sends and SENDER or "" }
+  local master = { MASTER:format(self.port) }
+  if options.relay then
+    main[#main + 1] = SENDER:format(options.relay)
+    master[#master + 1] = CLIENT
+  end
   if options.identity then
     self.users = options.users
     self.submission, self.smtps = net.closed_port(), net.closed_port()
@@ -141,8 +153,9 @@ local function configure(self, options)
 end
 
 --- Starts it, and waits until it answers. `options`: `main` (lines for its main.cf),
--- `sends` (it has a client), `identity` (`{ cert, key }`: it also listens at the ports
--- `submission` and `smtps`, for `users`, a table of their passwords).
+-- `relay` (the port of this machine that mail for relay.example goes to), `identity`
+-- (`{ cert, key }`: it also listens at the ports `submission` and `smtps`, for `users`,
+-- a table of their passwords).
 function M.start(options)
   local folder, port = net.folder(), net.closed_port()
   run("chmod 755 %s; cd %s; mkdir etc queue data mail; chown postfix data; chown %d mail",
