@@ -74,7 +74,7 @@ describe("swaks as a client of the server with TLS", function()
       assert.equal(0, status, out .. err)
       local tls = place.mails[1].tls
       assert.is_true(tls.verified)
-      assert.same({ "CN=ada", "CN=Test authority", "ada@example.com", true },
+      assert.same({ "CN=ada", "CN=Root of a test", "ada@example.com", true },
         { tls.certificate.subject, tls.certificate.issuer, tls.certificate.emails[1],
           tls.certificate.verified })
       local _, printed = process.run { "openssl", "x509", "-in", own.cert, "-noout",
