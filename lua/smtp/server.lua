@@ -137,9 +137,14 @@ local function listen_error(kind, place, why, errname)
     cause = errname, temporary = false }
 end
 
+local ANY = "0.0.0.0" -- "*"; the look-up of names would take that for this machine
+
 -- "host:port", "[::1]:25", "*:25", "unix:/path" or a table of one place.
 local function parse_place(place)
-  if type(place) == "table" then return place end
+  if type(place) == "table" then
+    if place.host ~= "*" then return place end
+    return { host = ANY, port = place.port, backlog = place.backlog }
+  end
   local path = place:match("^unix:(/.+)$")
   if path then return { path = path } end
   local host, port = place:match("^%[(.+)%]:(%d+)$")
@@ -148,7 +153,7 @@ local function parse_place(place)
   if not host or port > 65535 then
     return listen_error("invalid", place, "an address to listen at is host:port or unix:/path")
   end
-  if host == "*" or host == "" then host = "0.0.0.0" end
+  if host == "*" or host == "" then host = ANY end
   return { host = host, port = port }
 end
 

@@ -66,7 +66,7 @@ function server:stats() end
 
 --- A place to listen, where a string does not say enough.
 ---@class smtp.place
----@field host? string with `port`
+---@field host? string with `port`; `"*"` is every IPv4 address
 ---@field port? integer
 ---@field path? string of a Unix socket
 ---@field fd? integer a socket that listens already, such as an inherited one
