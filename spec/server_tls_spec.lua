@@ -167,7 +167,8 @@ describe("server with STARTTLS", function()
       auth = { cleartext = true }, on_auth = function(_, c) return c:check("secret") end,
       on_message = function(session, message)
         message:read()
-        with[#with + 1] = message:received():match("with (%S+)") .. " " .. tostring(session.user)
+        with[#with + 1] = ("%s %s %s"):format(message:received():match("with (%S+)"),
+          session.user, session.mechanism)
         return true
       end,
     }
@@ -199,8 +200,8 @@ describe("server with STARTTLS", function()
     mail(peer)
     assert.matches("^235", peer:cmd("AUTH PLAIN " .. ada))
     mail(peer)
-    assert.same({ "SMTP nil", "ESMTP nil", "ESMTP nil", "ESMTPA ada", "SMTP ada", "SMTP nil",
-      "ESMTPS nil", "ESMTPSA ada" }, with)
+    assert.same({ "SMTP nil nil", "ESMTP nil nil", "ESMTP nil nil", "ESMTPA ada PLAIN",
+      "SMTP ada PLAIN", "SMTP nil nil", "ESMTPS nil nil", "ESMTPSA ada PLAIN" }, with)
   end)
 end)
 

@@ -258,7 +258,8 @@ end
 
 -- All that was said in clear text is forgotten (RFC 3207 section 4.2).
 function events.starttls(self)
-  self.helo, self.esmtp, self.user, self.sender, self.recipients = nil, false, nil, nil, nil
+  self.helo, self.esmtp, self.user, self.mechanism = nil, false, nil, nil
+  self.sender, self.recipients = nil, nil
   secure(self)
 end
 
