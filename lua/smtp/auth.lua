@@ -53,8 +53,9 @@ local function offers(client)
   local names = {}
   for name in pairs(client.capabilities.AUTH or {}) do names[#names + 1] = name end
   table.sort(names)
-  return #names > 0 and "the server offers AUTH " .. table.concat(names, " ")
-    or "the server does not offer AUTH"
+  return #names == 0 and "the server does not offer AUTH"
+    or ("the server offers AUTH %s, and none of what was asked for"):format(
+      table.concat(names, " "))
 end
 
 local function none_fits(client, bare)
@@ -68,14 +69,15 @@ local function none_fits(client, bare)
   if not client.capabilities.AUTH and not client.tls then
     hint = "many servers offer it only under TLS"
   end
-  return error_of(client, { message = offers(client) .. ", and none of what was asked for",
-    hint = hint })
+  return error_of(client, { message = offers(client), hint = hint })
 end
 
 -- A secret may be a function, which is asked again after a refusal.
 local function secret_of(value, again)
-  if type(value) == "function" then return value(again) end
-  return value
+  if type(value) ~= "function" then return value, "there is no secret" end
+  local secret, why = value(again)
+  if type(secret) == "string" then return secret end
+  return nil, why or "the function for the secret gave no string"
 end
 
 local function make(client, name, bound, again)
@@ -88,7 +90,7 @@ local function make(client, name, bound, again)
   local source = auth.password
   if TAKES_TOKEN[name] then source = auth.token or auth.password end
   local secret, why = secret_of(source, again)
-  if secret == nil and name ~= "EXTERNAL" then return nil, why or "there is no secret" end
+  if secret == nil and name ~= "EXTERNAL" then return nil, why end
   return core.sasl_client(name, {
     user = auth.user, password = secret, authzid = auth.authzid,
     host = target.host, port = target.port, exporter = exporter, endpoint = endpoint,
@@ -116,7 +118,8 @@ end
 local function refused(client, reply, sasl)
   local why, problem = client._core:auth_reason(), sasl:problem()
   local result, err = client:_rejected(reply, "auth", {
-    kind = "auth", message = why ~= "" and why or nil, cause = problem,
+    kind = "auth", message = why ~= "" and why or nil,
+    cause = problem ~= "" and problem or nil,
   })
   if reply.code < 300 or not client._core:usable() then client:close() end
   return result, err
