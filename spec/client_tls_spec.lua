@@ -183,7 +183,8 @@ describe("client with implicit TLS", function()
     client, err = smtp.connect { host = "127.0.0.1", port = server.port, tls = "none",
       timeout = { greeting = 0.1 } }
     assert.is_nil(client)
-    assert.equal("greeting", err.stage)
+    assert.same({ "timeout", "greeting" }, { err.kind, err.stage })
+    assert.matches("expects TLS from the first byte", err.hint)
   end)
 end)
 
@@ -209,6 +210,12 @@ describe("client's verification", function()
     refused(ca:issue { names = { "l*host" } }, "hostname mismatch", { host = "localhost" })
     refused(ca:issue { names = { "localhost\0.evil.example" } }, "certificate",
       { host = "localhost" })
+    for identity, advice in pairs { [ca:issue()] = "sni = ", [authority.self_signed()] = "ca = ",
+      [ca:issue { names = { "mx.example" }, not_after = -1 }] = "clock" } do
+      local err = fails(script(identity), "tls", "connect", "for mx.example",
+        { tls = "implicit", sni = "mx.example" })
+      assert.matches(advice, err.hint)
+    end
     refused(ca:issue { addresses = { "127.0.0.1" }, not_after = -1 }, "expired")
     refused(ca:issue { addresses = { "127.0.0.1" }, not_before = 9999 }, "not yet valid")
     refused(authority.self_signed(), "self%-signed")

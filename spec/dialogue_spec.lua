@@ -271,6 +271,7 @@ describe("dialogue under TLS", function()
       assert.is_nil(info)
       assert.same({ "tls", "starttls" }, { err.kind, err.stage })
       assert.matches(pattern, tostring(err))
+      assert.equal(options.ca ~= "/nowhere", err.hint ~= nil)
     end
     local d <close> = assert(smtp.dialogue("127.0.0.1:" .. server.port, { timeout = 5 }))
     d:expect(220)
@@ -291,6 +292,13 @@ describe("dialogue under TLS", function()
     assert.is_nil(info)
     assert.equal(err.kind == "tls" and "the server speaks in clear text" or nil, err.hint)
     assert.truthy(err.kind == "tls" or err.kind == "protocol") -- as it came, at once or later
+  end)
+
+  it("waits for a handshake no longer than for a reply", function()
+    local d <close> = dialogue({ "STOP" }, { timeout = 0.05 })
+    local info, err = d:secure { verify = false }
+    assert.is_nil(info)
+    assert.same({ "timeout", "starttls" }, { err.kind, err.stage })
   end)
 
   it("begins with it on a port that wants that", function()

@@ -116,10 +116,8 @@ static int push_failure(lua_State *L, const smtp_tls *tls) {
   lua_pushstring(L, smtp_tls_error(tls));
   if (smtp_tls_is_clear(tls))
     lua_pushliteral(L, "clear");
-  else if (smtp_tls_distrust(tls) != NULL)
-    lua_pushliteral(L, "certificate");
   else
-    lua_pushnil(L);
+    lua_pushstring(L, smtp_tls_distrust_word(tls)); /* NULL: nil */
   return 3;
 }
 
@@ -341,7 +339,7 @@ static int engine_sent(lua_State *L) {
 }
 
 /* engine:handshake() -> true | false (bytes are needed) | "name", name | nil,
-** sentence [, "clear" | "certificate"] */
+** sentence [, "clear" | smtp_tls_distrust_word] */
 static int engine_handshake(lua_State *L) {
   smtp_tls *tls = check(L);
   int r = smtp_tls_handshake(tls);

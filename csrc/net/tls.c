@@ -362,6 +362,17 @@ const char *smtp_tls_distrust(const smtp_tls *t) {
   return result == X509_V_OK ? NULL : X509_verify_cert_error_string(result);
 }
 
+const char *smtp_tls_distrust_word(const smtp_tls *t) {
+  switch (SSL_get_verify_result(t->ssl)) {
+  case X509_V_OK: return NULL;
+  case X509_V_ERR_HOSTNAME_MISMATCH:
+  case X509_V_ERR_IP_ADDRESS_MISMATCH: return "name";
+  case X509_V_ERR_CERT_NOT_YET_VALID:
+  case X509_V_ERR_CERT_HAS_EXPIRED: return "date";
+  default: return "certificate";
+  }
+}
+
 size_t smtp_tls_exporter(const smtp_tls *t,
                          unsigned char out[SMTP_TLS_BINDING]) {
   static const char label[] = "EXPORTER-Channel-Binding";

@@ -82,6 +82,10 @@ SMTP_FUNC bool smtp_tls_is_clear(const smtp_tls *t);
 ** none. Static. */
 SMTP_FUNC const char *smtp_tls_distrust(const smtp_tls *t);
 
+/* The same as a word, for who gives advice: "name" (it is for another one),
+** "date" (not yet, or no more), "certificate" (all else); NULL. Static. */
+SMTP_FUNC const char *smtp_tls_distrust_word(const smtp_tls *t);
+
 SMTP_FUNC SSL *smtp_tls_ssl(const smtp_tls *t);
 
 /* Channel bindings (RFC 9266; RFC 5929 section 4): the bytes written, 0 if

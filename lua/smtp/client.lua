@@ -44,8 +44,11 @@ function Client:_broken(fields)
 end
 
 -- Why a server may say nothing, or nonsense, in place of a greeting.
-local function greeting_hint(target)
-  if target.port == 465 then return "port 465 expects TLS from the first byte: use smtps://" end
+local function greeting_hint(self)
+  if self.tls then return "is that an SMTP port?" end
+  if self.target.port == 465 then
+    return "port 465 expects TLS from the first byte: use smtps://"
+  end
   return "is that an SMTP port? a port 465 expects TLS from the first byte"
 end
 
@@ -54,7 +57,7 @@ function Client:_failed(kind, sentence, errname, stage)
   if kind == "system" then kind = "closed" end
   return self:_broken {
     kind = kind, stage = stage, message = sentence, cause = errname,
-    outcome = self._outcome, hint = stage == "greeting" and greeting_hint(self.target) or nil,
+    outcome = self._outcome, hint = stage == "greeting" and greeting_hint(self) or nil,
   }
 end
 
@@ -89,7 +92,7 @@ function Client:_wait(events, limit, stage)
   return self:_broken {
     kind = "timeout", stage = stage, outcome = self._outcome,
     message = at == deadline and "the deadline has passed" or "the server did not answer in time",
-    hint = stage == "greeting" and self.target.port == 465 and greeting_hint(self.target) or nil,
+    hint = stage == "greeting" and greeting_hint(self) or nil,
   }
 end
 

@@ -226,9 +226,12 @@ local TLS_SPEC = { ca = "string", cert = "string", key = "string", sni = "string
 function Dialogue:secure(opts)
   local socket = check(self)
   opts = options.check("secure", opts or {}, TLS_SPEC)
+  local name = opts.sni or self.target.host or ""
   local function failed(why, word)
-    return fail(self, { kind = "tls", stage = "starttls", message = why,
-      hint = word == "clear" and "the server speaks in clear text" or nil })
+    local hint
+    why, hint = starttls.explain(why, word, name)
+    return fail(self, { kind = word == "timeout" and word or "tls", stage = "starttls",
+      message = why, hint = hint })
   end
   if self._replies:pending() > 0 then
     return fail(self, { kind = "protocol", stage = "starttls",
@@ -237,7 +240,6 @@ function Dialogue:secure(opts)
   local entry, why = tls.client { ca = opts.ca, cert = opts.cert, key = opts.key,
     verify = opts.verify ~= false }
   if not entry then return failed(why) end
-  local name = opts.sni or self.target.host or ""
   if name == "" and opts.verify ~= false then
     return failed("it is not known for which name the certificate must be: give sni")
   end
@@ -245,7 +247,7 @@ function Dialogue:secure(opts)
   local stream = tls_stream.new(socket, entry.context:engine(name))
   self._socket = stream
   local ok, word
-  ok, why, word = stream:start(starttls.waiter(stream, self.timeout))
+  ok, why, word = stream:start(tls.waiter(stream, self.timeout))
   if not ok then return failed(why, word) end
   self._replies = core.replies()
   self.tls = stream:info()

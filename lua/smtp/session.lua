@@ -236,14 +236,10 @@ end
 
 -- The handshake; gives whether TLS stands.
 local function secure(self)
-  local machine, limit = self._core, loop.time + self.server.limits.handshake_timeout
+  local machine = self._core
   machine:secure(self._tls.context:engine())
-  local function wait(wanted)
-    local left = limit - loop.time
-    if left > 0 and loop.wait(machine, wanted, left) then return true end
-    return nil, "the TLS handshake took too long"
-  end
-  local ok, why = tls.handshake(machine, wait, function(name) return choose(self, name) end)
+  local ok, why = tls.handshake(machine, tls.waiter(machine, self.server.limits.handshake_timeout),
+    function(name) return choose(self, name) end)
   if not ok then
     self._reason = "tls"
     self:fact("error", { stage = "tls", error = why })

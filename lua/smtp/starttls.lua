@@ -4,13 +4,17 @@
 -- Internal.
 local core = require "smtp.core"
 local errors = require "smtp.error"
-local loop = require "smtp.loop"
 local tls = require "smtp.tls"
 
 local M = {}
 
 local CLEAR = "the server speaks in clear text first: use smtp:// and STARTTLS, as on port 587"
-local UNTRUSTED = 'ca = "file.pem" names whom to trust, verify = false trusts anybody'
+local HINTS = { -- by the word that the engine gives
+  clear = "the server speaks in clear text",
+  certificate = 'ca = "file.pem" names whom to trust, verify = false trusts anybody',
+  name = 'sni = "mx.example" asks for that name, verify = false trusts anybody',
+  date = "is the clock right? verify = false trusts anybody",
+}
 local NOT_OFFERED = 'tls = "none" sends in clear text; port 465 wants smtps://'
 
 --- What the target asks for, now that it is known where the server is: the mode,
@@ -27,13 +31,19 @@ function M.is_must(mode)
   return mode == "required" or mode == "implicit"
 end
 
+--- What a handshake failed of: the sentence and the hint, of what `tls.handshake`
+-- gave and the name that was looked for.
+function M.explain(why, word, name)
+  local hint = HINTS[word or ""]
+  if hint and word ~= "clear" and name ~= "" then why = why .. ", for " .. name end
+  return why, hint
+end
+
 local function failed(client, stage, why, word)
   if errors.is(why) then return nil, why end -- a time-out
-  local hint = word == "clear" and stage == "connect" and CLEAR
-    or word == "certificate" and UNTRUSTED or nil
-  if word == "certificate" and client._tls_name ~= "" then
-    why = why .. ", for " .. client._tls_name
-  end
+  local hint
+  why, hint = M.explain(why, word, client._tls_name)
+  if word == "clear" and stage == "connect" then hint = CLEAR end
   return client:_broken { kind = "tls", stage = stage, message = why, hint = hint }
 end
 
@@ -102,16 +112,6 @@ end
 function M.keep(client)
   if client._tls_entry then
     tls.keep(client._tls_entry, client.target.name .. "\0" .. client._tls_name, client._core)
-  end
-end
-
---- Waits for a machine without a client (a dialogue): true, or nil and why.
-function M.waiter(pollable, seconds)
-  local limit = core.now() + seconds
-  return function(events)
-    local left = limit - core.now()
-    if left > 0 and loop.wait(pollable, events, left) then return true end
-    return nil, "the TLS handshake took too long"
   end
 end
 

@@ -3,6 +3,7 @@
 -- reads files, the sessions that later connections resume, and the handshake.
 -- Internal.
 local core = require "smtp.core"
+local loop = require "smtp.loop"
 
 local M = {}
 
@@ -44,8 +45,8 @@ function M.keep(entry, name, machine)
 end
 
 --- Makes the handshake of whatever has `handshake` and `choose`. `wait(events)`
--- waits, and gives nil and why if it should not go on; `choose(name)` is for a
--- server. Gives true; or nil, a sentence and a word, as csrc/lua/tls.h says.
+-- waits, and gives nil, why and a word if it should not go on; `choose(name)` is
+-- for a server. Gives true; or nil, a sentence and a word, as csrc/lua/tls.h says.
 function M.handshake(machine, wait, choose)
   while true do
     local state, a, b = machine:handshake()
@@ -54,9 +55,19 @@ function M.handshake(machine, wait, choose)
     if state == "name" then
       machine:choose(choose(a))
     else
-      local ok, why = wait(a)
-      if not ok then return nil, why end
+      local ok, why, word = wait(a)
+      if not ok then return nil, why, word end
     end
+  end
+end
+
+--- A `wait` for `handshake` that gives up after so many seconds: "timeout".
+function M.waiter(pollable, seconds)
+  local limit = core.now() + seconds
+  return function(events)
+    local left = limit - core.now()
+    if left > 0 and loop.wait(pollable, events, left) then return true end
+    return nil, "the TLS handshake took too long", "timeout"
   end
 end
 

@@ -75,7 +75,7 @@ function dialogue:close() end
 --- Sends STARTTLS, expects 220 and makes the handshake; EHLO is up to you then. RFC 3207.
 ---@param options? smtp.dialogue_tls
 ---@return smtp.tls_info? tls
----@return smtp.error? err `kind = "tls"`, or `"rejected"` if the reply was not 220
+---@return smtp.error? err `kind = "tls"`, `"timeout"`, or `"rejected"` if the reply was not 220
 function dialogue:starttls(options) end
 
 --- Makes the handshake at once, as port 465 wants it. RFC 8314.
