@@ -260,13 +260,15 @@ describe("certificates of a server", function()
 
   it("are chosen by name, from a table", function()
     local server <close> = start({}, { implicit = true,
-      sni = { ["other.example"] = other, ["*.wild.example"] = wild } })
+      sni = { ["other.example"] = other, ["*.wild.example"] = wild, ["no.wild.example"] = false } })
     assert.equal("mx.example", names(server, "mx.example"))
     assert.equal("other.example", names(server, "other.example"))
     assert.equal("other.example", names(server, "OTHER.example"))
     assert.equal("*.wild.example", names(server, "a.wild.example"))
     local _, why = names(server, "a.b.wild.example")
     assert.matches("hostname mismatch", why)
+    _, why = names(server, "no.wild.example")
+    assert.matches("unrecognized name", why)
   end)
 
   it("are chosen by a function, which may wait, fail or refuse", function()
@@ -315,6 +317,23 @@ describe("certificates of a server", function()
     net.remove(folder)
   end)
 
+  it("of a table of names are read anew too, all of them or none", function()
+    local folder = net.folder()
+    local path = folder .. "/both.pem"
+    net.dump(path, other.cert .. other.key)
+    local server <close> = serve.start { tls = tls_options { implicit = true,
+      sni = { ["other.example"] = { cert = path } } } }
+    net.dump(path, "junk")
+    local ok, err = server:reload_tls()
+    assert.is_nil(ok)
+    assert.matches("sni other.example: .*both.pem", tostring(err))
+    assert.equal("other.example", names(server, "other.example"))
+    net.dump(path, wild.cert .. wild.key)
+    assert.is_true(server:reload_tls())
+    assert.is_nil(names(server, "other.example"))
+    net.remove(folder)
+  end)
+
   it("that cannot be used are an error of smtp.server", function()
     local server, err = smtp.server { listen = "127.0.0.1:0", on_message = function() end,
       tls = { cert = "/nowhere/cert.pem" } }
@@ -325,6 +344,9 @@ describe("certificates of a server", function()
       [{ tls = {} }] = "needs a cert", [{ tls = { crt = "x" } }] = "crt",
       [{ tls = tls_options { client = "required" } }] = "needs ca",
       [{ tls = tls_options { min_version = "1.1" } }] = "min_version",
+      [{ tls = tls_options { sni = { "mx.example" } } }] = "sni needs names",
+      [{ tls = tls_options { sni = { x = {} } } }] = "sni x needs a cert",
+      [{ tls = tls_options { sni = { x = { crt = "x" } } } }] = "crt",
       [{ auth = {} }] = "needs on_auth", [{ on_auth = print }] = "needs tls",
       [{ auth = { mechanisms = { "PLAIN" }, lookup = print, cleartext = true } }] = "needs on_auth",
       [{ auth = { mechanisms = { "CRAM-MD5" }, cleartext = true }, on_auth = print }] = "lookup",

@@ -398,14 +398,18 @@ end
 --- Reads certificates and keys anew, for connections from now on. True; or nil and
 -- an error, and then what was wrong is not used and all goes on as before.
 function Server:reload_tls()
-  local failed
+  local all = {}
   for _, shared in pairs(self.shared) do
-    local ok, why = true, nil
-    if shared.tls then ok, why = shared.tls:reload() end
-    if not ok then failed = why end
+    if shared.tls then
+      local read, why = shared.tls:read()
+      if not read then
+        return nil, errors.new { kind = "tls", stage = "listen", message = why, temporary = false }
+      end
+      all[shared.tls] = read
+    end
   end
-  if not failed then return true end
-  return nil, errors.new { kind = "tls", stage = "listen", message = failed, temporary = false }
+  for tls, read in pairs(all) do tls:use(read) end
+  return true
 end
 
 --- Counts: connections now, accepted and messages since the start.

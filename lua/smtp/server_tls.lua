@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- TLS of a listener: its certificate, those of other names, and whose client
--- certificates are taken. Files are read when it is made and at `reload`.
+-- certificates are taken. Files are read when it is made and when certificates are
+-- read anew; those that a function gives for a name, when it is first given.
 -- Internal.
 local core = require "smtp.core"
 local options = require "smtp.options"
@@ -16,10 +17,23 @@ local SPEC = {
   min_version = { "1.2", "1.3" },
 }
 
+local function check_names(sni)
+  for name, identity in pairs(sni) do
+    if type(name) ~= "string" or identity and type(identity) ~= "table" then
+      error("server: tls.sni needs names, and for each { cert =, key = } or false", 5)
+    end
+    if identity then
+      options.check("server: tls.sni", identity, { cert = "string", key = "string" })
+      if not identity.cert then error(("server: tls.sni %s needs a cert"):format(name), 5) end
+    end
+  end
+end
+
 --- Checks `tls` of a server or a listener; raises on misuse.
 function M.check(given)
   options.check("server: tls", given, SPEC)
   if not given.cert then error("server: tls needs a cert", 4) end
+  if type(given.sni) == "table" then check_names(given.sni) end
   if given.client and not given.ca then
     error("server: tls.client needs ca: whose certificates are taken", 4)
   end
@@ -32,18 +46,36 @@ local function context_of(given, identity)
   }
 end
 
---- Reads the files anew: true; or nil and a sentence, and then nothing changed.
-function ServerTls:reload()
+local function id_of(identity)
+  return tostring(identity.cert) .. "\0" .. tostring(identity.key)
+end
+
+--- Reads the files: what `use` takes; or nil and a sentence.
+function ServerTls:read()
   local context, why = context_of(self.given, self.given)
-  if not context then return nil, why end
-  self.context, self.named = context, {}
-  return true
+  local named, sni = {}, self.given.sni
+  for name, identity in pairs(type(sni) == "table" and sni or {}) do
+    if not context then break end
+    if identity then
+      local one, problem = context_of(self.given, identity)
+      if not one then return nil, ("sni %s: %s"):format(name, problem) end
+      named[id_of(identity)] = one
+    end
+  end
+  return context and { context = context, named = named }, why
+end
+
+--- For connections from now on.
+function ServerTls:use(read)
+  self.context, self.named = read.context, read.named
 end
 
 -- The certificate of a table of names: the name itself, or "*" for its first label.
 local function look_up(sni, name)
   if type(sni) == "function" then return sni(name) end
-  return sni[name] or sni["*" .. (name:match("%..*$") or "")]
+  local identity = sni[name]
+  if identity == nil then identity = sni["*" .. (name:match("%..*$") or "")] end
+  return identity
 end
 
 --- What `choose` of an engine wants for a name: a context, false (refuse), or nil
@@ -52,7 +84,7 @@ function ServerTls:choose(name)
   local identity = look_up(self.given.sni, name:lower())
   if identity == false then return false end
   if type(identity) ~= "table" then return nil end
-  local id = tostring(identity.cert) .. "\0" .. tostring(identity.key)
+  local id = id_of(identity)
   local context, why = self.named[id], nil
   if not context then
     context, why = context_of(self.given, identity)
@@ -66,8 +98,9 @@ function M.new(given)
   local self = setmetatable({
     given = given, implicit = given.implicit or false, required = given.required or false,
   }, ServerTls)
-  local ok, why = self:reload()
-  if not ok then return nil, why end
+  local read, why = self:read()
+  if not read then return nil, why end
+  self:use(read)
   return self
 end
 

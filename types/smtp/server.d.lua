@@ -31,8 +31,8 @@ function server:close() end
 ---@return boolean clean false if sessions had to be cut off
 function server:shutdown(grace) end
 
---- Reads certificates and keys anew, for connections from now on. On an error all goes
---- on with what there was.
+--- Reads certificates and keys anew, those of a table `sni` too, for connections from
+--- now on. On an error all goes on with what there was.
 ---@return true? ok
 ---@return smtp.error? err
 function server:reload_tls() end
@@ -77,7 +77,7 @@ function server:stats() end
 ---@class smtp.server_tls
 ---@field cert string PEM: the certificate, then its chain
 ---@field key? string PEM; default: it is in `cert`
----@field sni? table<string, table>|fun(name: string): table|false|nil `{ cert =, key = }` for a name that the client wants (`"*.example.com"` stands for one label); false refuses; nil is the certificate above. A function may wait
+---@field sni? table<string, table|false>|fun(name: string): table|false|nil `{ cert =, key = }` for a name that the client wants (`"*.example.com"` stands for one label); false refuses; nil is the certificate above. Names are in lower case. A function may wait
 ---@field client? "optional"|"required" a certificate of the client: see `session.tls.certificate`
 ---@field ca? string PEM or a folder: whose client certificates are verified
 ---@field implicit? boolean TLS from the first byte; default false: STARTTLS is offered
