@@ -13,8 +13,8 @@ local function shown(value)
   return plain and text or "a " .. type(value)
 end
 
-local function fail(what, key, expected, value)
-  error(("%s: %s must be %s, not %s"):format(what, key, expected, shown(value)), LEVEL + 2)
+local function fail(what, key, expected, value, level)
+  error(("%s: %s must be %s, not %s"):format(what, key, expected, shown(value)), level + 2)
 end
 
 local UNITS = { [""] = 1, K = 1024, M = 1024 ^ 2, G = 1024 ^ 3 }
@@ -45,12 +45,12 @@ local CHECKS = {
   count = { "a whole number", function(v) return math.type(v) == "integer" and v >= 0 end },
 }
 
-local function check_value(what, key, rule, value)
+local function check_value(what, key, rule, value, level)
   if type(rule) == "table" then -- a list of words
     for _, word in ipairs(rule) do
       if value == word then return end
     end
-    fail(what, key, '"' .. table.concat(rule, '" or "') .. '"', value)
+    fail(what, key, '"' .. table.concat(rule, '" or "') .. '"', value, level)
   end
   local named = {}
   for name in rule:gmatch("%S+") do
@@ -58,21 +58,23 @@ local function check_value(what, key, rule, value)
     if check[2](value) then return end
     named[#named + 1] = check[1]
   end
-  fail(what, key, table.concat(named, " or "), value)
+  fail(what, key, table.concat(named, " or "), value, level)
 end
 
 --- Checks the keys and values of `given` against `spec`: key -> names of checks
--- parted by spaces, or a list of words. Gives `given`.
-function M.check(what, given, spec)
+-- parted by spaces, or a list of words. `deeper`: so many calls more are between
+-- it and the user. Gives `given`.
+function M.check(what, given, spec, deeper)
+  local level = LEVEL + (deeper or 0)
   if type(given) ~= "table" then
-    error(("%s must be a table, not %s"):format(what, type(given)), LEVEL)
+    error(("%s must be a table, not %s"):format(what, type(given)), level)
   end
   for key, value in pairs(given) do
     local rule = spec[key]
     if rule == nil then
-      error(("%s: unknown option %q"):format(what, tostring(key)), LEVEL)
+      error(("%s: unknown option %q"):format(what, tostring(key)), level)
     end
-    check_value(what, key, rule, value)
+    check_value(what, key, rule, value, level)
   end
   return given
 end

@@ -23,7 +23,7 @@ local function check_names(sni)
       error("server: tls.sni needs names, and for each { cert =, key = } or false", 5)
     end
     if identity then
-      options.check("server: tls.sni", identity, { cert = "string", key = "string" })
+      options.check("server: tls.sni", identity, { cert = "string", key = "string" }, 2)
       if not identity.cert then error(("server: tls.sni %s needs a cert"):format(name), 5) end
     end
   end
@@ -31,7 +31,7 @@ end
 
 --- Checks `tls` of a server or a listener; raises on misuse.
 function M.check(given)
-  options.check("server: tls", given, SPEC)
+  options.check("server: tls", given, SPEC, 1)
   if not given.cert then error("server: tls needs a cert", 4) end
   if type(given.sni) == "table" then check_names(given.sni) end
   if given.client and not given.ca then
