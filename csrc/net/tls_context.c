@@ -94,29 +94,47 @@ static bool use_chain(SSL_CTX *ctx, BIO *in) {
   return ok && end_of_pem();
 }
 
-static bool use_key(SSL_CTX *ctx, BIO *in) {
-  EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, no_password, NULL);
-  bool ok = key != NULL && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+/* A failure: OpenSSL's reason, or what was looked for in PEM and is not there,
+** of which OpenSSL says "no start line" or "unsupported". */
+static bool unusable(smtp_slice pem, const char *what, const char *missing,
+                     char why[SMTP_TLS_TEXT]) {
+  char path[PATH_SIZE];
+  what = name_of(pem, what, path);
+  if (missing == NULL)
+    smtp_tls_explain(why, what);
+  else
+    snprintf(why, SMTP_TLS_TEXT, "%.400s: there is no %s in it", what, missing);
+  ERR_clear_error();
+  return false;
+}
+
+static bool use_key(SSL_CTX *ctx, smtp_slice pem, char why[SMTP_TLS_TEXT]) {
+  BIO *in = open_pem(pem);
+  EVP_PKEY *key =
+      in == NULL ? NULL : PEM_read_bio_PrivateKey(in, NULL, no_password, NULL);
+  bool ok = key != NULL && SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
+            SSL_CTX_check_private_key(ctx) == 1;
+  bool missing = in != NULL && key == NULL;
   EVP_PKEY_free(key);
-  return ok;
+  BIO_free(in);
+  return ok || unusable(pem, "the private key",
+                        missing ? "private key without a password" : NULL, why);
+}
+
+static bool use_certificate(SSL_CTX *ctx, smtp_slice pem,
+                            char why[SMTP_TLS_TEXT]) {
+  BIO *in = open_pem(pem);
+  bool ok = in != NULL && use_chain(ctx, in);
+  bool missing = !ok && in != NULL && end_of_pem();
+  BIO_free(in);
+  return ok ||
+         unusable(pem, "the certificate", missing ? "certificate" : NULL, why);
 }
 
 static bool use_identity(SSL_CTX *ctx, const smtp_tls_config *c,
                          char why[SMTP_TLS_TEXT]) {
-  char path[PATH_SIZE];
-  smtp_slice key = c->key.n > 0 ? c->key : c->cert;
-  BIO *in = open_pem(c->cert);
-  bool ok = in != NULL && use_chain(ctx, in);
-  BIO_free(in);
-  if (!ok) {
-    smtp_tls_explain(why, name_of(c->cert, "the certificate", path));
-    return false;
-  }
-  in = open_pem(key);
-  ok = in != NULL && use_key(ctx, in) && SSL_CTX_check_private_key(ctx) == 1;
-  BIO_free(in);
-  if (!ok) smtp_tls_explain(why, name_of(key, "the private key", path));
-  return ok;
+  return use_certificate(ctx, c->cert, why) &&
+         use_key(ctx, c->key.n > 0 ? c->key : c->cert, why);
 }
 
 /* ---- whom to trust --------------------------------------------------- */
@@ -161,10 +179,9 @@ static bool trust(SSL_CTX *ctx, const smtp_tls_config *c,
     ok = SSL_CTX_load_verify_dir(ctx, path) == 1;
   else
     ok = trust_text(ctx, c->ca);
-  if (!ok) {
-    smtp_tls_explain(why, name_of(c->ca, "the trusted certificates", path));
-    return false;
-  }
+  if (!ok)
+    return unusable(c->ca, "the trusted certificates",
+                    end_of_pem() ? "certificate" : NULL, why);
   if (c->server) name_authorities(ctx);
   return true;
 }

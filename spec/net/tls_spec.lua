@@ -357,7 +357,9 @@ describe("contexts", function()
       for _, pattern in ipairs { ... } do assert.matches(pattern, why) end
     end
     fails({ server = true, cert = "/nowhere/cert.pem" }, "/nowhere/cert.pem", "[Nn]o such file")
-    fails({ server = true, cert = identity.cert }, "private key", ".")
+    fails({ server = true, cert = identity.cert }, "private key", "no private key")
+    fails({ server = true, cert = identity.key }, "certificate", "no certificate")
+    fails({ ca = identity.key }, "trusted certificates", "no certificate")
     fails({ server = true, cert = identity.cert, key = ca.key }, "private key", "mismatch")
     fails({ server = true, cert = "-----BEGIN junk", key = ca.key }, "the certificate", ".")
     fails({ ca = "/nowhere/ca.pem" }, "/nowhere/ca.pem", "[Nn]o such file")
