@@ -131,6 +131,19 @@ describe("AUTH, client and server", function()
     end
   end)
 
+  it("answers 454 where stored keys are of no use, and tells on_event", function()
+    for key, value in pairs { iterations = 0, salt = false, stored_key = "short", server_key = 7,
+      mechanism = "SCRAM-SHA-1" } do
+      local keys, events = smtp.scram_keys(SECRET), {}
+      keys[key] = value
+      local server <close> = start { on_event = serve.record(events),
+        auth = { mechanisms = { "SCRAM-SHA-256" }, lookup = function() return keys end } }
+      local err = refused(server, { user = "ada", password = SECRET })
+      assert.same({ 454, "4.7.0" }, { err.code, err.enhanced }, key)
+      assert.matches("SCRAM%-SHA%-256 can use", serve.of_type(events, "error")[1].error)
+    end
+  end)
+
   it("answers 454 where lookup or on_auth fails, and tells on_event alone", function()
     local events = {}
     for _, handler in ipairs { function() error("database down") end,

@@ -98,12 +98,24 @@ end
 
 -- ---- keys ------------------------------------------------------------------
 
--- Whether a look-up's answer is for this mechanism.
+-- Bytes of a key.
+local SIZES = { ["SCRAM-SHA-1"] = 20, ["SCRAM-SHA-256"] = 32 }
+
+local MOST_ITERATIONS = 100000000 -- what the machine takes
+
+-- Whether a look-up's answer is for this mechanism. It may have been in a file or a
+-- database, so nothing of it is believed.
 local function fits(keys, mechanism)
   if type(keys) == "string" then return true end
-  return type(keys) == "table" and mechanism ~= "CRAM-MD5" and type(keys.salt) == "string"
-    and type(keys.stored_key) == "string" and type(keys.server_key) == "string"
-    and (keys.mechanism == nil or keys.mechanism:upper() == mechanism:gsub("%-PLUS$", ""))
+  local plain = mechanism:gsub("%-PLUS$", "")
+  local size = SIZES[plain]
+  if type(keys) ~= "table" or not size or type(keys.salt) ~= "string" then return false end
+  for _, key in ipairs { "stored_key", "server_key" } do
+    if type(keys[key]) ~= "string" or #keys[key] ~= size then return false end
+  end
+  local iterations = math.tointeger(tonumber(keys.iterations or 1))
+  return iterations ~= nil and iterations >= 1 and iterations <= MOST_ITERATIONS
+    and (keys.mechanism == nil or tostring(keys.mechanism):upper() == plain)
 end
 
 --- Gives the machine what the look-up gave, or that nobody could tell (`ok` is
