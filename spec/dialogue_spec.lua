@@ -278,6 +278,11 @@ describe("dialogue under TLS", function()
     d:cmd("EHLO x")
     assert.is_false(assert(d:starttls { verify = false }).verified)
     assert(d:cmd("NOOP", 250))
+    local other <close> = assert(smtp.dialogue({ host = "localhost", port = server.port,
+      ca = ca.certificate }, { timeout = 5 })) -- the target says whom to trust
+    other:expect(220)
+    other:cmd("EHLO x")
+    assert.is_true(assert(other:starttls()).verified)
   end)
 
   it("tells a refusal, and a server that speaks on in clear text", function()

@@ -221,11 +221,21 @@ Dialogue.__close = Dialogue.close
 local TLS_SPEC = { ca = "string", cert = "string", key = "string", sni = "string",
   verify = "boolean" }
 
+-- What is not said here is as the target has it.
+local function tls_options(self, given)
+  local all = {}
+  for key in pairs(TLS_SPEC) do
+    all[key] = given[key]
+    if all[key] == nil then all[key] = self.target[key] end
+  end
+  return all
+end
+
 --- The TLS handshake at once, as on port 465. Gives what is known of it (also in
 -- `tls`), or nil and an error.
 function Dialogue:secure(opts)
   local socket = check(self)
-  opts = options.check("secure", opts or {}, TLS_SPEC)
+  opts = tls_options(self, options.check("secure", opts or {}, TLS_SPEC))
   local name = opts.sni or self.target.host or ""
   local function failed(why, word)
     local hint

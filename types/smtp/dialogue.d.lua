@@ -84,7 +84,7 @@ function dialogue:starttls(options) end
 ---@return smtp.error? err
 function dialogue:secure(options) end
 
---- As in a target; `sni` default: the host.
+--- As in a target; the default of each is what the target of the dialogue says.
 ---@class smtp.dialogue_tls
 ---@field verify? boolean default true
 ---@field ca? string
