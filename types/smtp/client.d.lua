@@ -91,7 +91,7 @@ function client:close() end
 ---@return boolean
 function client:usable() end
 
---- The last 40 lines, `C:` or `S:` in front, controls escaped.
+--- The last 32 commands and replies, `C:` or `S:` in front, controls escaped.
 ---@return string
 function client:transcript() end
 

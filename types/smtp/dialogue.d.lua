@@ -59,7 +59,7 @@ function dialogue:pause(seconds) end
 ---@return smtp.error? err
 function dialogue:closed() end
 
---- The last 40 lines, `C:` or `S:` in front, controls escaped.
+--- The last 32 commands and replies, `C:` or `S:` in front, controls escaped.
 ---@return string
 function dialogue:transcript() end
 

@@ -6,7 +6,7 @@
 
 ---@class smtp.error
 ---@field kind smtp.error_kind
----@field stage smtp.error_stage where it happened
+---@field stage? smtp.error_stage where it happened; nil before there was a connection, such as for a bad URL
 ---@field outcome? "not_sent"|"unknown" of a message: `"unknown"` when the connection died after its last byte and before its reply; it may have been accepted, so a second try may send it twice
 ---@field temporary boolean the same may go well later: a 4xx, a time-out, a connection that failed
 ---@field code? integer the reply, if there was one; so are the next three
@@ -19,7 +19,7 @@
 ---@field address? string the mailbox it is about
 ---@field peer? string `host:port`, or the path of a socket or file
 ---@field cause? any the system's name for it (`"ECONNREFUSED"`), what a function of yours raised, or the JSON by which a token was refused
----@field transcript? string the last 40 lines of the dialogue
+---@field transcript? string the last 32 commands and replies
 local error = {}
 
 --- Tells whether a value is an error of this library: `require "smtp.error".is(value)`.

@@ -86,7 +86,7 @@ function server:stats() end
 
 --- AUTH (RFC 4954). Offered under TLS only, unless `cleartext`; before that it is 538.
 ---@class smtp.server_auth
----@field lookup? fun(session: smtp.session, user: string, mechanism: string): string|smtp.scram_keys|nil, any gives the password, or the stored keys for SCRAM; nil: no such user, which the client cannot tell from a wrong password; `nil, err`: 454. It is all that SCRAM and CRAM-MD5 need; with `on_auth` that has the last word
+---@field lookup? fun(session: smtp.session, user: string, mechanism: string): string|smtp.scram_keys|nil, any gives the password, or the stored keys for SCRAM, which are for the hash they were made with: name the `mechanisms` of it, since any other is 454; nil: no such user, which the client cannot tell from a wrong password; `nil, err`: 454. It is all that SCRAM and CRAM-MD5 need; with `on_auth` that has the last word
 ---@field mechanisms? string[] default: SCRAM-SHA-256 and SCRAM-SHA-1, both also with -PLUS, if there is a `lookup`; PLAIN and LOGIN if there is `on_auth`. CRAM-MD5 (`lookup` must give the password), XOAUTH2, OAUTHBEARER and EXTERNAL (`on_auth`) only when they are named
 ---@field cleartext? boolean also without TLS
 ---@field required? boolean no mail without it: 530
@@ -95,7 +95,7 @@ function server:stats() end
 --- What came with AUTH. `tostring` shows no secret.
 ---@class smtp.credentials
 ---@field mechanism string
----@field user? string
+---@field user? string of EXTERNAL: the first mail address of the certificate, else its first host name, else its common name
 ---@field authzid? string on whose behalf
 ---@field password? string PLAIN and LOGIN
 ---@field token? string XOAUTH2 and OAUTHBEARER
@@ -104,6 +104,7 @@ function server:stats() end
 local credentials = {}
 
 --- Compares the password with yours, in constant time; false if either is missing.
+--- It knows no stored keys of SCRAM.
 ---@param password? string
 ---@return boolean
 function credentials:check(password) end
@@ -112,10 +113,10 @@ function credentials:check(password) end
 ---
 --- | | the client sees |
 --- |---|---|
---- | nothing | a refusal from `on_rcpt` and `on_message` (but see there), else acceptance |
+--- | nothing | a refusal from `on_rcpt`, `on_auth` and `on_message` (but see there), else acceptance |
 --- | `true`, or `"queued as 42"` | the default 2xx, or that text |
---- | `false`, or an explicit `nil` | the permanent refusal of the step (550 or 554) |
---- | `nil, err` | `451 4.3.0`; the cause goes to `on_event` only |
+--- | `false`, or an explicit `nil` | the permanent refusal of the step (535, 550 or 554) |
+--- | `nil, err` | `451 4.3.0`, from `on_auth` `454 4.7.0`; the cause goes to `on_event` only |
 --- | `452, "4.2.2 mailbox full"` | exactly that; without an enhanced code it gets one |
 --- | `421, "..."` | exactly that, and the connection closes |
 --- | it raises, or exceeds `handler_timeout` | `451 4.3.0`; the text never reaches the wire |
@@ -148,7 +149,7 @@ function credentials:check(password) end
 ---@field session? smtp.session nil for a failed accept
 ---@field peer? smtp.peer connect
 ---@field tls? smtp.tls_info tls
----@field text? string command: the line with its CRLF, of AUTH no more than the mechanism; reply: the bytes of all that was said since; message: the text of the verdict
+---@field text? string command: the line with its CRLF, of AUTH no more than the mechanism, and `***` for what answers its challenges; reply: the bytes of all that was said since; message: the text of the verdict
 ---@field id? string message
 ---@field code? integer message: what was answered; nil if the client went away
 ---@field size? integer message: bytes that the handler read
