@@ -133,7 +133,7 @@ static const struct command {
 };
 
 /* The one place where a session that must be encrypted is held back until it
-** is (security.md, State). */
+** is. */
 static bool allowed(const smtp_client *c, smtp_verb verb) {
   if (verb == SMTP_VERB_STARTTLS) return !c->secured;
   return !c->config.tls || c->secured || verb == SMTP_VERB_EHLO ||
@@ -354,10 +354,6 @@ int smtp_client_next(smtp_client *c, smtp_client_event *event) {
 
 const char *smtp_client_reason(const smtp_client *c) {
   return c->reason == NULL ? "" : c->reason;
-}
-
-const smtp_ehlo *smtp_client_ehlo(const smtp_client *c) {
-  return &c->ehlo;
 }
 
 bool smtp_client_usable(const smtp_client *c) {

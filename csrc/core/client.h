@@ -127,9 +127,6 @@ SMTP_FUNC int smtp_client_body(smtp_client *c, smtp_slice content,
 /* The content is complete: appends the final dot. */
 SMTP_FUNC int smtp_client_finish(smtp_client *c);
 
-/* What the last EHLO offered, less what is disabled. */
-SMTP_FUNC const smtp_ehlo *smtp_client_ehlo(const smtp_client *c);
-
 SMTP_FUNC size_t smtp_client_outstanding(const smtp_client *c);
 
 /* What the next reply will answer; UNASKED if nothing is outstanding. */

@@ -47,7 +47,7 @@ enum smtp_sasl_mechanism {
 SMTP_FUNC unsigned smtp_sasl_mechanism(smtp_slice name);
 SMTP_FUNC smtp_slice smtp_sasl_name(unsigned mechanism);
 
-/* Iteration counts that a client believes (security.md); a server's default. */
+/* Iteration counts that a client believes; a server's default. */
 #define SMTP_SCRAM_ITERATIONS_MIN 4096
 #define SMTP_SCRAM_ITERATIONS_MAX 600000
 #define SMTP_SCRAM_ITERATIONS 4096

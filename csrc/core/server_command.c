@@ -246,7 +246,7 @@ static bool is_own(const smtp_server *s, smtp_slice name) {
   return false;
 }
 
-/* What every line must be, before its verb is looked at (security.md). */
+/* What every line must be, before its verb is looked at. */
 static smtp_situation check_bytes(smtp_slice line) {
   size_t i;
   for (i = 0; i < line.n; i++)

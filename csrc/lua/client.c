@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** client.c: "smtp.client_session": the core's client machine and, unless it
-** is driven in memory, a socket, with TLS on it once it is secured. client:step() is the inner step of a
-** connection: it gives the next reply, or writes and reads and tries again,
-** or says what to wait for.
+** client.c: "smtp.client_session": the core's client machine and, unless it is
+** driven in memory, a socket, with TLS on it once it is secured. client:step()
+** is the inner step of a connection: it gives the next reply, or writes and
+** reads and tries again, or says what to wait for.
 */
 #include <errno.h>
 #include <lauxlib.h>
@@ -210,8 +210,7 @@ static int client_flush(lua_State *L) {
 }
 
 /* true | nil, "busy" | "state" | "invalid" */
-static int push_submitted(lua_State *L, client *c, int r) {
-  (void)c;
+static int push_submitted(lua_State *L, int r) {
   if (r == 0) {
     lua_pushboolean(L, 1);
     return 1;
@@ -234,7 +233,7 @@ static int client_submit(lua_State *L) {
   smtp_slice name, args;
   name.p = luaL_checklstring(L, 2, &name.n);
   args.p = luaL_optlstring(L, 3, "", &args.n);
-  return push_submitted(L, c, smtp_client_submit(c->machine, name, args));
+  return push_submitted(L, smtp_client_submit(c->machine, name, args));
 }
 
 /* Reads { key, value, key, value ... }; true is a key without a value. A number
@@ -278,9 +277,9 @@ static int client_submit_path(lua_State *L) {
   if (smtp_path_parse(&path, text, SMTP_PATH_BARE | SMTP_PATH_STRICT | flag[i],
                       &used) != 0 ||
       used != text.n)
-    return push_submitted(L, c, SMTP_EINVALID);
+    return push_submitted(L, SMTP_EINVALID);
   return push_submitted(
-      L, c, smtp_client_submit_path(c->machine, verb[i], &path, params, n));
+      L, smtp_client_submit_path(c->machine, verb[i], &path, params, n));
 }
 
 /* client:body(bytes [, first]) -> how many were taken | nil, "invalid" |
@@ -295,7 +294,7 @@ static int client_body(lua_State *L) {
   luaL_argcheck(L, first <= all.n, 3, "beyond the end");
   r = smtp_client_body(c->machine, (smtp_slice){all.p + first, all.n - first},
                        &taken);
-  if (r != 0) return push_submitted(L, c, r);
+  if (r != 0) return push_submitted(L, r);
   lua_pushinteger(L, (lua_Integer)taken);
   return 1;
 }
@@ -352,7 +351,7 @@ static int client_auth(lua_State *L) {
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, 1, 1); /* the machine borrows it */
   }
-  return push_submitted(L, c, r);
+  return push_submitted(L, r);
 }
 
 /* client:auth_reason() -> why the exchange failed on our side; "" */
@@ -365,14 +364,14 @@ static int client_auth_reason(lua_State *L) {
 
 static int client_finish(lua_State *L) {
   client *c = check(L);
-  return push_submitted(L, c, smtp_client_finish(c->machine));
+  return push_submitted(L, smtp_client_finish(c->machine));
 }
 
 static int client_feed(lua_State *L) {
   client *c = check(L);
   size_t n;
   const char *p = luaL_checklstring(L, 2, &n);
-  return push_submitted(L, c, smtp_client_feed(c->machine, p, n));
+  return push_submitted(L, smtp_client_feed(c->machine, p, n));
 }
 
 static int client_eof(lua_State *L) {

@@ -36,10 +36,6 @@ static handle *checkhandle(lua_State *L, int arg) {
   return h;
 }
 
-int smtp_check_socket(lua_State *L, int arg) {
-  return checkhandle(L, arg)->fd;
-}
-
 int smtp_check_socket_take(lua_State *L, int arg) {
   handle *h = checkhandle(L, arg);
   int fd = h->fd;

@@ -12,10 +12,8 @@
 /* Adds listen and connect to the table on the top. */
 SMTP_FUNC int smtp_open_socket(lua_State *L);
 
-/* The descriptor of an open socket, which keeps it. Raises otherwise. */
-SMTP_FUNC int smtp_check_socket(lua_State *L, int arg);
-
-/* The same, but now it is the caller's, and the socket is closed. */
+/* The descriptor of an open socket: it is the caller's now, and the socket is
+** closed. Raises otherwise. */
 SMTP_FUNC int smtp_check_socket_take(lua_State *L, int arg);
 
 #endif

@@ -30,7 +30,7 @@ local LIMITS = {
   handler_timeout = "seconds",
 }
 
--- Those that do not live in the core's machine (security.md).
+-- Those that do not live in the core's machine.
 local DEFAULTS = {
   connections = 1000, per_ip = 50, handler_timeout = 300, handshake_timeout = 30,
 }

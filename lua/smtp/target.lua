@@ -27,7 +27,7 @@ local TIMEOUT_SPEC = {
   data = "seconds", block = "seconds", final = "seconds", quit = "seconds",
 }
 
--- security.md, the last row of its limits (RFC 5321 section 4.5.3.2).
+-- RFC 5321 section 4.5.3.2.
 local TIMEOUTS = {
   connect = 30, greeting = 300, ehlo = 300, command = 300, data = 120, block = 180,
   final = 600, quit = 2,
