@@ -85,7 +85,8 @@ SMTP_FUNC void smtp_client_sent(smtp_client *c, size_t n);
 /*
 ** Queues a command. SMTP_EBUSY: replies must be read (or bytes written)
 ** first, then submit again; SMTP_ESTATE: not legal now; SMTP_EINVALID: bytes
-** that may not be in a command, or a line over SMTP_LINE_MAX. After a failure nothing was queued.
+** that may not be in a command, or a line over SMTP_LINE_MAX. After a failure
+** nothing was queued.
 */
 SMTP_FUNC int smtp_client_submit(smtp_client *c, smtp_slice name,
                                  smtp_slice args);

@@ -114,8 +114,8 @@ SMTP_FUNC int smtp_sasl_first(smtp_sasl *s);
 ** SMTP_ESYNTAX it is not of the mechanism's grammar; SMTP_EAUTH it is, and
 ** proves nothing (smtp_sasl_reason says what was wrong); SMTP_ECRYPTO,
 ** SMTP_ENOMEM. They are given again by what is called later. SMTP_ESTATE, out
-** of order, changes nothing. A server's LOGIN takes a message before first was called, as an
-** initial response; CRAM-MD5 does not.
+** of order, changes nothing. A server's LOGIN takes a message before first
+** was called, as an initial response; CRAM-MD5 does not.
 */
 SMTP_FUNC int smtp_sasl_next(smtp_sasl *s, smtp_slice in);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** server.h: the server's side of an SMTP session (RFC 5321, 2920, 1870, 6152,
-** 2034, 3207, 4954) as a machine: bytes in, events out; verdicts in, replies out.
+** 2034, 3207, 4954) as a machine: bytes in, events out; verdicts in, replies
+** out.
 **
 **   feed(bytes) -> next() -> event -> decide(verdict) -> peek() -> sent(n)
 **

@@ -237,7 +237,8 @@ static int client_submit(lua_State *L) {
 }
 
 /* Reads { key, value, key, value ... }; true is a key without a value. A number
-** is refused: its text would belong to nobody, while strings are the table's. */
+** is refused: its text would belong to nobody, while strings are the
+** table's. */
 static size_t check_params(lua_State *L, int t, smtp_param *params) {
   size_t n = 0;
   lua_Integer i, last;

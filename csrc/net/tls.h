@@ -66,7 +66,7 @@ SMTP_FUNC void smtp_tls_choose(smtp_tls *t, SSL_CTX *ctx, bool refuse);
 */
 SMTP_FUNC ssize_t smtp_tls_read(smtp_tls *t, char *p, size_t n);
 
-/* How many of n bytes were taken: 0 if peek must be written first. SMTP_ETLS. */
+/* How many of n bytes were taken, 0: write what peek has first; SMTP_ETLS. */
 SMTP_FUNC ssize_t smtp_tls_write(smtp_tls *t, const char *p, size_t n);
 
 /* Says close_notify, once; nothing in a process that did not make t. */
