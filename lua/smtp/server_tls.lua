@@ -22,6 +22,7 @@ local function check_names(sni)
     if type(name) ~= "string" or identity and type(identity) ~= "table" then
       error("server: tls.sni needs names, and for each { cert =, key = } or false", 5)
     end
+    if name ~= name:lower() then error("server: tls.sni needs names in lower case", 5) end
     if identity then
       options.check("server: tls.sni", identity, { cert = "string", key = "string" }, 2)
       if not identity.cert then error(("server: tls.sni %s needs a cert"):format(name), 5) end

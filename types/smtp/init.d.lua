@@ -84,7 +84,7 @@ function smtp.dialogue(target, options) end
 --- What a server keeps of a password for SCRAM, in place of the password itself (RFC
 --- 5802 section 3): give it back from `auth.lookup`. It is made slowly on purpose.
 ---@param password string
----@param options? { mechanism?: "SCRAM-SHA-256"|"SCRAM-SHA-1", iterations?: integer, salt?: string } defaults: SCRAM-SHA-256, 4096, 16 random bytes
+---@param options? { mechanism?: "SCRAM-SHA-256"|"SCRAM-SHA-1", iterations?: integer, salt?: string } defaults: SCRAM-SHA-256, 4096, 16 random bytes; a client may refuse fewer than 4096 iterations (ours does: RFC 7677 section 4) or very many (ours: above 600000)
 ---@return smtp.scram_keys keys
 function smtp.scram_keys(password, options) end
 
