@@ -3,7 +3,7 @@
 local process = require "spec.support.process"
 local secure = require "spec.support.secure"
 
-local missing = process.missing("swaks", "perl")
+local missing = process.missing("swaks", "openssl")
 
 -- Exit codes of swaks, and what it needs for some.
 local AUTH_FAILED, TLS_FAILED = 28, 29
@@ -74,9 +74,11 @@ describe("swaks as a client of the server with TLS", function()
       assert.equal(0, status, out .. err)
       local tls = place.mails[1].tls
       assert.is_true(tls.verified)
-      assert.same({ "CN=ada", "CN=Root of a test", "ada@example.com", true },
-        { tls.certificate.subject, tls.certificate.issuer, tls.certificate.emails[1],
-          tls.certificate.verified })
+      assert.same({ "CN=ada", "ada@example.com", true }, { tls.certificate.subject,
+        tls.certificate.emails[1], tls.certificate.verified })
+      local _, issuer = process.run { "openssl", "x509", "-in", own.cert, "-noout", "-issuer",
+        "-nameopt", "RFC2253" }
+      assert.equal("issuer=" .. tls.certificate.issuer .. "\n", issuer)
       local _, printed = process.run { "openssl", "x509", "-in", own.cert, "-noout",
         "-fingerprint", "-sha256" }
       assert.equal(printed:match("=(%S+)"):gsub(":", ""):lower(),
