@@ -68,7 +68,10 @@ valgrind_() {
 }
 perl_module() { perl -e "use $1" >/dev/null 2>&1; }
 sasl_plugin() { # Postfix's client finds the plugin that it would load
-  ls /usr/lib/*/sasl2/"$1" /usr/lib/sasl2/"$1" 2>/dev/null | grep -q .
+  for file in /usr/lib/*/sasl2/"$1" /usr/lib/sasl2/"$1"; do
+    [ ! -f "$file" ] || return 0
+  done
+  return 1
 }
 interop_() {
   for program in swaks curl python3 msmtp postfix gsasl openssl; do
