@@ -10,6 +10,7 @@ local function crlf(text) return (text:gsub("\n", "\r\n")) end
 -- does. check(n, reference, outcome, wire, log) judges each that failed.
 local function each_failure(session, check)
   probe.fail_at()
+  collectgarbage() -- what other specs left
   local before = probe.live()
   local reference = table.pack(session())
   assert.equal(0, reference[4])
