@@ -319,6 +319,8 @@ static int discard(smtp_server *s) {
   s->discarding = false;
   s->line_since = -1;
   if (s->state != ST_AUTH) return smtp_server_answer(s, SMTP_S_LINE_LENGTH);
+  if (s->refusing) /* whatever it says: the verdict stands, and counts */
+    return smtp_server_response(s, SMTP_LIT(""), NULL);
   smtp_server_auth_end(s);
   return smtp_server_answer(s, SMTP_S_AUTH_LENGTH);
 }
@@ -337,14 +339,41 @@ static size_t line_limit(const smtp_server *s) {
                                                   : limits->line;
 }
 
-/* What may be told of a line: of AUTH no more than the mechanism. */
+/* What separates words for whoever is careless, or wants a secret to be logged. */
+static bool is_blank(char c) {
+  return (unsigned char)c <= ' ';
+}
+
+/* A mechanism that there is, or the name of another one (RFC 4422 section 3.1);
+** in its place a careless client may have put the response. */
+static bool is_mechanism(smtp_slice word) {
+  size_t i;
+  if (smtp_sasl_mechanism(word) != 0) return true;
+  for (i = 0; i < word.n; i++) {
+    char c = word.p[i];
+    if (!(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '-' &&
+        c != '_')
+      return false;
+  }
+  return word.n > 0 && word.n <= 20;
+}
+
+/* What may be told of a line: of AUTH, however it is written, no more than the
+** mechanism. */
 static smtp_slice shown(const smtp_server *s, smtp_slice line) {
-  size_t i = 4;
+  size_t verb = 0, from, to;
   if (s->state == ST_AUTH) return SMTP_LIT("***");
-  if (!is_auth(line) || line.n < 5 || line.p[4] != ' ') return line;
-  while (i < line.n && line.p[i] == ' ') i++;
-  while (i < line.n && line.p[i] != ' ') i++;
-  return (smtp_slice){line.p, i};
+  while (verb < line.n && is_blank(line.p[verb])) verb++;
+  if (!is_auth((smtp_slice){line.p + verb, line.n - verb})) return line;
+  from = verb + 4;
+  while (from < line.n && is_blank(line.p[from])) from++;
+  to = from;
+  while (to < line.n && !is_blank(line.p[to])) to++;
+  if (from == verb + 4 || !is_mechanism((smtp_slice){line.p + from, to - from}))
+    to = verb + 4;
+  else if (line.n - to <= 2) /* nothing behind it but the end of the line */
+    return line;
+  return (smtp_slice){line.p, to};
 }
 
 /* Reads one command; as smtp_server_next. */

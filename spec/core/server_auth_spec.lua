@@ -217,6 +217,32 @@ describe("AUTH of the server machine", function()
       lines("C: AUTH   NOVEL " .. ADA .. "\nS: 504 ...\n", "PLAIN"))
   end)
 
+  it("tells no response of an AUTH that is written oddly", function()
+    for line, told in pairs {
+      ["AUTH\tPLAIN\t"] = "AUTH\tPLAIN", ["AUTH PLAIN\t"] = "AUTH PLAIN",
+      [" AUTH PLAIN "] = " AUTH PLAIN", ["AUTH "] = "AUTH",
+      ["AUTH\0PLAIN "] = "AUTH\0PLAIN", ["AUTHPLAIN "] = "AUTH",
+    } do
+      local session = core.server_config(config({ "PLAIN" }, { trace = true })):session()
+      assert.equal("connect", (session:next()))
+      session:decide("accept")
+      session:sent(#session:peek())
+      session:feed(line .. ADA .. "\r\n")
+      local event, text
+      repeat event, text = session:next() until event ~= "reply"
+      assert.same({ "line", told }, { event, text })
+    end
+  end)
+
+  it("counts a refused token, whatever answers the challenge", function()
+    local token = b64("user=ada\1auth=Bearer tok\1\1")
+    local once = "C: AUTH XOAUTH2 " .. token .. "\nS: 334 ...\nC: " .. ("A"):rep(600) .. "\n"
+    play(ehlo("XOAUTH2") .. once .. NO .. once .. NO .. once
+      .. "S: 421 4.7.0 Too many failed authentications\nS: (closed)\n",
+      { config = config({ "XOAUTH2" }, { limits = { line = 512, auth_line = 512 } }),
+        verdicts = { auth = "refuse" } })
+  end)
+
   it("takes no command within an exchange", function()
     play(ehlo("PLAIN") .. "C: AUTH PLAIN\nS: 334 \nC: RSET\n" .. BAD .. "C: AUTH PLAIN\nS: 334 \n"
       .. "C: QUIT\n" .. BAD .. "C: QUIT\nS: 221 2.0.0 Goodbye\nS: (closed)\n",
