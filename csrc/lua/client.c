@@ -22,6 +22,9 @@
 #define CLIENT "smtp.client_session"
 #define PARAMS_MAX 16
 
+/* How often a step reads without a reply. */
+#define STEP_READS 64
+
 typedef struct client {
   smtp_client *machine; /* NULL: closed */
   smtp_pump pump;
@@ -178,11 +181,14 @@ static int wait_for(lua_State *L, const char *what) {
 */
 static int client_step(lua_State *L) {
   client *c = check_socket(L);
+  int reads = 0;
   for (;;) {
     smtp_client_event e;
     int r = smtp_client_next(c->machine, &e);
     int w;
     if (r != 0) return push_next(L, c, r, &e);
+    /* More than a reply can be: the caller looks at the time, and at others. */
+    if (++reads > STEP_READS) return wait_for(L, "rw");
     if (smtp_client_paused(c->machine)) return luaL_error(L, "TLS is due");
     w = smtp_pump_flush(&c->pump);
     if (w == SMTP_ETLS) return fail(L, c, w);

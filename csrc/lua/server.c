@@ -129,6 +129,9 @@ static void lost(session *s) {
   smtp_server_sent(s->machine, smtp_server_peek(s->machine).n);
 }
 
+/* How often a step reads without an event: others wait for their turn. */
+#define STEP_READS 32
+
 /* Pushes what to wait for and, if there is one, until when. */
 static int wait_for(lua_State *L, session *s, const char *what) {
   double at = smtp_server_deadline(s->machine);
@@ -146,14 +149,21 @@ static int wait_for(lua_State *L, session *s, const char *what) {
 */
 static int session_step(lua_State *L) {
   session *s = check_socket(L);
+  double now = luaL_checknumber(L, 2);
+  int reads = 0;
   s->content.n = 0;
-  smtp_server_clock(s->machine, luaL_checknumber(L, 2));
+  smtp_server_clock(s->machine, now);
   for (;;) {
     smtp_server_event e;
     int r = smtp_server_next(s->machine, &e);
     if (r < 0) return fail(L, r);
     if (r > 0) return push_event(L, s, &e);
     if (smtp_server_held(s->machine)) return wait_for(L, s, "pause");
+    if (++reads > STEP_READS) {
+      lua_pushliteral(L, "pause");
+      lua_pushnumber(L, now);
+      return 2;
+    }
     if (smtp_server_peek(s->machine).n > 0 && smtp_server_wary(s->machine) &&
         smtp_pump_look(&s->pump) > 0)
       continue;

@@ -5,6 +5,9 @@
 #include "pump.h"
 #include "socket.h"
 
+/* How often the wire is read for the sake of one record with content in it. */
+#define WIRE_TURNS 4
+
 void smtp_pump_init(smtp_pump *p, const smtp_machine *verbs, void *m, int fd) {
   p->verbs = verbs;
   p->m = m;
@@ -45,6 +48,7 @@ static int flush_tls(smtp_pump *p) {
     if (n > 0 && (size_t)n == out.n) continue; /* more fits beside it */
     r = flush_wire(p);
     if (r != 0 || out.n == 0) return r;
+    if (n == 0) return SMTP_EBUSY; /* TLS has to hear something first */
   }
 }
 
@@ -124,6 +128,7 @@ static int receive_wire(smtp_pump *p) {
 }
 
 static int receive_tls(smtp_pump *p) {
+  int turns = 0;
   for (;;) {
     char *place;
     size_t room;
@@ -141,6 +146,7 @@ static int receive_tls(smtp_pump *p) {
     }
     if (n != SMTP_EBUSY) return (int)n;
     flush_wire(p); /* what TLS itself answers, such as no_renegotiation */
+    if (++turns > WIRE_TURNS) return 1; /* records without content: no end */
     r = receive_wire(p);
     if (r < 0) return r;
   }
