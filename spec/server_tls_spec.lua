@@ -6,6 +6,7 @@ local core = require "smtp.core"
 local loop = require "smtp.loop"
 local net = require "spec.support.net"
 local serve = require "spec.support.serve"
+local server_auth = require "smtp.server_auth"
 
 local ca = assert(authority.new())
 local good = assert(ca:issue { names = { "mx.example" } })
@@ -244,6 +245,50 @@ describe("server with implicit TLS", function()
     local peer <close> = serve.peer(server)
     assert.equal("", peer:rest())
     serve.idle(server)
+  end)
+end)
+
+describe("the name of a certificate", function()
+  it("is a common name, never the text of another attribute", function()
+    local function name(subject)
+      return server_auth.name_of { verified = true, emails = {}, names = {}, subject = subject }
+    end
+    assert.equal("user", name("OU=CN=admin,CN=user"))
+    assert.equal("user", name("OU=x\\,CN=admin,CN=user,O=CN=eve"))
+    assert.equal("user", name("OU=x\\+CN=admin+CN=user"))
+    assert.equal("a,b\\c", name("CN=a\\,b\\\\c,O=x"))
+    assert.equal("\u{e9}", name("CN=\\C3\\A9"))
+    assert.is_nil(name("OU=CN=admin"))
+  end)
+end)
+
+describe("patience of a server", function()
+  it("ends a function for names that waits longer than a handshake may", function()
+    local events = {}
+    local server <close> = start({ limits = { handshake_timeout = 0.1 },
+      on_event = serve.record(events) }, { implicit = true, sni = function() smtp.sleep(5) end })
+    local peer <close> = serve.peer(server)
+    local since = core.now()
+    assert.is_nil((peer:tls(TRUST)))
+    assert.is_true(core.now() - since < 2)
+    serve.idle(server)
+  end)
+
+  it("is for all: a line without end has its turns", function()
+    local client, socket, _ <close> = net.pair()
+    local session <close> = core.server_config({}):session(socket)
+    assert.equal("connect", (session:step(core.now())))
+    session:decide("accept")
+    assert.equal("read", (session:step(core.now())))
+    local sent, bytes = 0, ("A"):rep(65536)
+    while sent < 524288 do -- of which a step reads less
+      local n = assert(client:send(bytes))
+      if n == 0 then break end
+      sent = sent + n
+    end
+    assert.is_true(sent > 200000)
+    local now = core.now()
+    assert.same({ "pause", now }, { session:step(now) })
   end)
 end)
 

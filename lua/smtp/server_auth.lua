@@ -88,12 +88,25 @@ function M.credentials(fields, tls)
   return setmetatable(fields, Credentials)
 end
 
+-- The last common name of a subject in the form of RFC 2253, in which "=" stands
+-- for itself in a value: a name counts where a part begins, and nowhere else.
+local function common_name(subject)
+  local parts = subject:gsub("\\([,+\"\\<>;#= ])", function(c)
+    return ("\\%02X"):format(c:byte())
+  end)
+  for key, value in parts:gmatch("([^=,+]+)=([^,+]*)") do
+    if key == "CN" then
+      return (value:gsub("\\(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+    end
+  end
+end
+
 --- The name that a verified certificate is for, or nil: an address, a host name,
 -- or the common name.
 function M.name_of(certificate)
   if not certificate or not certificate.verified then return nil end
   return certificate.emails[1] or certificate.names[1]
-    or certificate.subject and certificate.subject:match("CN=([^,+]+)")
+    or certificate.subject and common_name(certificate.subject)
 end
 
 -- ---- keys ------------------------------------------------------------------

@@ -226,9 +226,17 @@ events.reset = drop
 
 -- ---- TLS and AUTH ----------------------------------------------------------
 
--- The certificate for the name that a client wants; what fails is told.
-local function choose(self, name)
+-- The certificate for the name that a client wants, within the time of the
+-- handshake; what fails is told.
+local function choose(self, name, limit)
+  local task = self._task
+  task.limit = limit
   local ok, context, why = pcall(self._tls.choose, self._tls, name)
+  task.limit = nil
+  if not ok and context == loop.EXPIRED then
+    self:fact("error", { stage = "tls", error = "sni took too long" })
+    return false
+  end
   if ok and not why then return context end
   self:fact("error", { stage = "tls", error = why or context })
   return nil
@@ -238,8 +246,10 @@ end
 local function secure(self)
   local machine = self._core
   machine:secure(self._tls.context:engine())
-  local ok, why = tls.handshake(machine, tls.waiter(machine, self.server.limits.handshake_timeout),
-    function(name) return choose(self, name) end)
+  local seconds = self.server.limits.handshake_timeout
+  local limit = loop.time + seconds
+  local ok, why = tls.handshake(machine, tls.waiter(machine, seconds),
+    function(name) return choose(self, name, limit) end)
   if not ok then
     self._reason = "tls"
     self:fact("error", { stage = "tls", error = why })
