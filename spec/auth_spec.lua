@@ -262,7 +262,31 @@ describe("AUTH, client and server", function()
   end)
 end)
 
+describe("auth.lookup", function()
+  it("that gives what no keys are is told, and answered with 454", function()
+    local keys = core.scram_keys("secret")
+    for field, value in pairs { mechanism = 5, iterations = 0, salt = 7 } do
+      local bad, events = {}, {}
+      for key, one in pairs(keys) do bad[key] = one end
+      bad[field] = value
+      local server <close> = start { on_event = serve.record(events),
+        auth = { mechanisms = { "SCRAM-SHA-256" }, lookup = function() return bad end } }
+      local err = refused(server, auth_for("SCRAM-SHA-256", "secret"))
+      assert.equal(454, err.code, field)
+    end
+  end)
+end)
+
 describe("client's AUTH", function()
+  it("leaves nothing open when a function for the secret raises", function()
+    local server <close> = start()
+    for _, secret in ipairs { function() error("no vault") end, function() return 5 end } do
+      local ok, client, err = pcall(connect, server, { user = "ada", password = secret })
+      assert.is_true(not ok and client:find("no vault") ~= nil or err.kind == "auth")
+      serve.idle(server)
+    end
+  end)
+
   local function fails(script, auth, pattern, options)
     local server <close> = peer.start(script)
     local all = { host = "127.0.0.1", port = server.port, auth = auth,

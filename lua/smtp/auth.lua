@@ -91,6 +91,9 @@ local function make(client, name, bound, again)
   if TAKES_TOKEN[name] then source = auth.token or auth.password end
   local secret, why = secret_of(source, again)
   if secret == nil and name ~= "EXTERNAL" then return nil, why end
+  if secret ~= nil and type(secret) ~= "string" then
+    return nil, "the secret is a " .. type(secret)
+  end
   return core.sasl_client(name, {
     user = auth.user, password = secret, authzid = auth.authzid,
     host = target.host, port = target.port, exporter = exporter, endpoint = endpoint,

@@ -282,9 +282,14 @@ local function open(target)
   self._deadline = target.deadline and core.now() + target.deadline
   local socket, err = transport.open(target, self._deadline)
   if not socket then return nil, err end
-  local ok
-  ok, err = start(self, socket)
+  -- A function of the caller's may raise (a token, a trace): nothing stays open.
+  local returned, ok
+  returned, ok, err = pcall(start, self, socket)
   self._deadline = nil
+  if not returned then
+    self:close()
+    error(ok, 0)
+  end
   if not ok then
     self:close()
     return nil, err
