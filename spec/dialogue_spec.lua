@@ -338,6 +338,17 @@ describe("dialogue under TLS", function()
     end
   end)
 
+  it("shows no secret of an AUTH that was written by hand", function()
+    local server <close> = assert(smtp.server { listen = "127.0.0.1:0",
+      on_message = function() end })
+    local d <close> = assert(smtp.dialogue("127.0.0.1:" .. server.port, { timeout = 5 }))
+    d:expect(220)
+    d:cmd("AUTH PLAIN AGFkYQBzZWNyZXQ=")
+    d:raw("auth\tplain AGFkYQBzZWNyZXQ=\r\n")
+    assert.falsy(d:transcript():find("AGFk"))
+    assert.matches("AUTH PLAIN %*%*%*", d:transcript())
+  end)
+
   it("believes no server that does not prove itself", function()
     local d <close> = dialogue { "S 220 mx", "C AUTH SCRAM-SHA-256", "S 235 welcome", "EOF" }
     d:expect(220)

@@ -133,10 +133,15 @@ local function write(self, bytes, shown)
   return true
 end
 
+-- Of AUTH a transcript tells no more than the mechanism.
+local function masked(line)
+  return (line:gsub("^(%s*[Aa][Uu][Tt][Hh]%s+%S+%s+).+$", "%1***"))
+end
+
 --- Writes any bytes as they are.
 function Dialogue:raw(bytes)
   check(self)
-  return write(self, bytes, (bytes:gsub("\r\n$", "")))
+  return write(self, bytes, masked((bytes:gsub("\r\n$", ""))))
 end
 
 --- Writes a line and reads its reply; `expected` as in `expect`.
