@@ -76,6 +76,7 @@ local function handshake(client, stage)
   machine:secured()
   client._tls_entry = entry
   client.tls = machine:info()
+  if client._tls_name == "" then client.tls.verified = false end -- of whom?
   return true
 end
 
