@@ -27,6 +27,7 @@
 
 typedef struct client {
   smtp_client *machine; /* NULL: closed */
+  smtp_sasl *sasl;      /* of the last AUTH, which the machine borrows */
   smtp_pump pump;
 } client;
 
@@ -91,8 +92,9 @@ static int client_new(lua_State *L) {
   config.disable = disable_mask(L, 2);
   config.strict_body = lua_toboolean(L, 3);
   config.tls = lua_toboolean(L, 4);
-  c = lua_newuserdatauv(L, sizeof *c, 1);
+  c = lua_newuserdatauv(L, sizeof *c, 0);
   c->machine = NULL;
+  c->sasl = NULL;
   smtp_pump_init(&c->pump, &verbs, NULL, -1);
   luaL_setmetatable(L, CLIENT);
   if (socket) c->pump.fd = smtp_check_socket_take(L, 1);
@@ -107,6 +109,8 @@ static int client_close(lua_State *L) {
   client *c = luaL_checkudata(L, 1, CLIENT);
   smtp_pump_close(&c->pump);
   smtp_client_free(c->machine);
+  smtp_sasl_free(c->sasl);
+  c->sasl = NULL;
   c->machine = NULL;
   return 0;
 }
@@ -349,16 +353,31 @@ static int client_tls_session(lua_State *L) {
   return smtp_tls_push_session(L, check(L)->pump.tls);
 }
 
-/* client:auth(sasl) -> true | nil, "busy" | "state" | "invalid". Replies of
-** the step "auth" come then; all but a 334 end the exchange. */
+/* client:auth(sasl) -> true | nil, "busy" | "state" | "invalid". The exchange is
+** the client's from now on. Replies of the step "auth" come then; all but a 334
+** end it. */
 static int client_auth(lua_State *L) {
   client *c = check(L);
-  int r = smtp_client_auth(c->machine, smtp_check_sasl(L, 2));
-  if (r == 0) {
-    lua_pushvalue(L, 2);
-    lua_setiuservalue(L, 1, 1); /* the machine borrows it */
+  smtp_sasl *sasl = smtp_check_sasl_take(L, 2);
+  int r = smtp_client_auth(c->machine, sasl);
+  if (r != 0) {
+    smtp_sasl_free(sasl);
+    return push_submitted(L, r);
   }
-  return push_submitted(L, r);
+  smtp_sasl_free(c->sasl); /* of an exchange that is over */
+  c->sasl = sasl;
+  return push_submitted(L, 0);
+}
+
+/* client:auth_problem() -> the JSON by which a token was refused, or nothing */
+static int client_auth_problem(lua_State *L) {
+  client *c = check(L);
+  smtp_slice problem;
+  if (c->sasl == NULL) return 0;
+  problem = smtp_sasl_problem(c->sasl);
+  if (problem.n == 0) return 0;
+  smtp_push_slice(L, problem);
+  return 1;
 }
 
 /* client:auth_reason() -> why the exchange failed on our side; "" */
@@ -458,6 +477,7 @@ void smtp_open_client(lua_State *L) {
                                      {"tls_session", client_tls_session},
                                      {"auth", client_auth},
                                      {"auth_reason", client_auth_reason},
+                                     {"auth_problem", client_auth_problem},
                                      {"feed", client_feed},
                                      {"eof", client_eof},
                                      {"peek", client_peek},

@@ -25,10 +25,12 @@ typedef struct handle {
   smtp_sasl *sasl; /* NULL when closed */
 } handle;
 
-smtp_sasl *smtp_check_sasl(lua_State *L, int arg) {
+smtp_sasl *smtp_check_sasl_take(lua_State *L, int arg) {
   handle *h = luaL_checkudata(L, arg, CLASS);
-  if (!h->sasl) luaL_argerror(L, arg, "the exchange is closed");
-  return h->sasl;
+  smtp_sasl *sasl = h->sasl;
+  if (!sasl) luaL_argerror(L, arg, "the exchange is closed");
+  h->sasl = NULL;
+  return sasl;
 }
 
 static smtp_sasl *checksasl(lua_State *L) {

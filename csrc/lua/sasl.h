@@ -14,8 +14,8 @@
 /* Adds the functions to the table on the top. */
 SMTP_FUNC int smtp_open_sasl(lua_State *L);
 
-/* The exchange that is argument arg, borrowed while it is not closed; raises if
-** it is no open one. */
-SMTP_FUNC smtp_sasl *smtp_check_sasl(lua_State *L, int arg);
+/* The exchange that is argument arg, which is the caller's from now on; raises
+** if it is no open one. */
+SMTP_FUNC smtp_sasl *smtp_check_sasl_take(lua_State *L, int arg);
 
 #endif

@@ -118,11 +118,11 @@ local function exchange(client, name, sasl)
   end
 end
 
-local function refused(client, reply, sasl)
-  local why, problem = client._core:auth_reason(), sasl:problem()
+local function refused(client, reply)
+  local why, problem = client._core:auth_reason(), client._core:auth_problem()
   local result, err = client:_rejected(reply, "auth", {
     kind = "auth", message = why ~= "" and why or nil,
-    cause = problem ~= "" and problem or nil,
+    cause = problem,
   })
   if reply.code < 300 or not client._core:usable() then client:close() end
   return result, err
@@ -140,7 +140,7 @@ local function try(client, name, bound, again)
     client._auth = name
     return true
   end
-  return refused(client, reply, sasl)
+  return refused(client, reply)
 end
 
 --- Authenticates as the target says; true, or nil and an error.

@@ -11,6 +11,9 @@ ServerTls.__index = ServerTls
 
 local M = {}
 
+-- Certificates that a function of `sni` gave are kept, so many; then anew.
+local CONTEXTS = 1000
+
 local SPEC = {
   cert = "string", key = "string", ca = "string", client = { "optional", "required" },
   sni = "function table", implicit = "boolean", required = "boolean",
@@ -68,7 +71,7 @@ end
 
 --- For connections from now on.
 function ServerTls:use(read)
-  self.context, self.named = read.context, read.named
+  self.context, self.named, self.kept = read.context, read.named, 0
 end
 
 -- The certificate of a table of names: the name itself, or "*" for its first label.
@@ -89,6 +92,8 @@ function ServerTls:choose(name)
   local context, why = self.named[id], nil
   if not context then
     context, why = context_of(self.given, identity)
+    self.kept = self.kept + 1
+    if self.kept > CONTEXTS then self.named, self.kept = {}, 1 end
     self.named[id] = context
   end
   return context, why

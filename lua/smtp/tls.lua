@@ -27,6 +27,9 @@ function M.client(options)
     tostring(options.verify) }, "\0")
   local entry = contexts[id]
   if entry and core.now() - entry.since < LIFE then return entry end
+  for other, one in pairs(contexts) do -- what is old goes, with the keys in it
+    if core.now() - one.since >= LIFE then contexts[other] = nil end
+  end
   local why
   entry, why = make(options)
   contexts[id] = entry

@@ -96,7 +96,7 @@ function server:stats() end
 ---@class smtp.credentials
 ---@field mechanism string
 ---@field user? string of EXTERNAL: the first mail address of the certificate, else its first host name, else its common name
----@field authzid? string on whose behalf
+---@field authzid? string on whose behalf: refuse one that the user may not act for (RFC 4616 section 2)
 ---@field password? string PLAIN and LOGIN
 ---@field token? string XOAUTH2 and OAUTHBEARER
 ---@field verified boolean the mechanism has proved the user: SCRAM, CRAM-MD5 and EXTERNAL, which have no password here
