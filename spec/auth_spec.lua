@@ -217,6 +217,27 @@ describe("AUTH, client and server", function()
     for _, secret in ipairs(secrets) do assert.is_nil(all:find(secret, 1, true), secret) end
   end)
 
+  it("checks a password against its text or its stored keys, by every mechanism", function()
+    for _, kept in ipairs { SECRET, smtp.scram_keys(SECRET),
+      smtp.scram_keys(SECRET, { mechanism = "SCRAM-SHA-1", iterations = 5000 }) } do
+      local known = { ada = kept }
+      local server <close> = start {
+        auth = { mechanisms = { "PLAIN", "LOGIN", "SCRAM-SHA-256" },
+          lookup = function(_, user) return user == "ada" and SECRET or nil end },
+        on_auth = function(_, who) return who:check(known[who.user]) end }
+      for _, name in ipairs { "PLAIN", "LOGIN", "SCRAM-SHA-256" } do
+        assert(connect(server, auth_for(name, SECRET))):quit()
+        assert.equal(535, refused(server, auth_for(name, "wrong")).code)
+        assert.equal(535, refused(server, { user = "eve", password = SECRET,
+          mechanisms = { name } }).code)
+      end
+    end
+    local server <close> = start { on_auth = function(_, who)
+      return who:check { salt = 5, stored_key = {} } or who:check(5) or who:check(true)
+    end }
+    assert.equal(535, refused(server, auth_for("PLAIN", SECRET)).code)
+  end)
+
   it("makes credentials that print without their secret", function()
     local text
     local server <close> = start { on_auth = function(_, credentials)

@@ -70,11 +70,22 @@ end
 local Credentials = { __name = "smtp.credentials" }
 Credentials.__index = Credentials
 
---- Compares the password that came with `password`, in constant time; false if
--- either is missing.
+-- The password against what is kept of it: the same salt makes the same keys.
+local function check_keys(password, keys)
+  local ok, made = pcall(core.scram_keys, password,
+    { mechanism = keys.mechanism, iterations = keys.iterations, salt = keys.salt })
+  return ok and type(keys.stored_key) == "string" and core.equal(made.stored_key, keys.stored_key)
+end
+
+--- Whether the client has shown that it knows `password`, which may also be what
+-- `smtp.scram_keys` made of it; in constant time, and false if there is none. What
+-- SCRAM or CRAM-MD5 has verified was compared with what `lookup` gave.
 function Credentials:check(password)
-  if type(password) ~= "string" or not self.password then return false end
-  return core.equal(self.password, password)
+  if password == nil or password == false then return false end
+  if self.verified then return self.mechanism ~= "EXTERNAL" end
+  if not self.password then return false end
+  if type(password) == "table" then return check_keys(self.password, password) end
+  return type(password) == "string" and core.equal(self.password, password)
 end
 
 -- Secrets must not appear where somebody prints what a handler got.

@@ -103,9 +103,10 @@ function server:stats() end
 ---@field certificate? smtp.tls_certificate of the client
 local credentials = {}
 
---- Compares the password with yours, in constant time; false if either is missing.
---- It knows no stored keys of SCRAM.
----@param password? string
+--- Whether the client has shown that it knows the password: PLAIN and LOGIN by what
+--- they brought, in constant time; SCRAM and CRAM-MD5, which have verified it by what
+--- `lookup` gave, always. False if `password` is nil, for a token and for EXTERNAL.
+---@param password? string|smtp.scram_keys yours, or what is kept of it
 ---@return boolean
 function credentials:check(password) end
 
