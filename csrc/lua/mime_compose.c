@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** mime_compose.c: what the composer needs of C: header fields, the bodies in
+** their encodings, and "smtp.base64_encoder" for what streams.
+*/
+#include <lauxlib.h>
+#include <lua.h>
+#include <string.h>
+
+#include "../mime/encode.h"
+#include "../mime/words.h"
+#include "open.h"
+#include "push.h"
+#include "support.h"
+
+#define ENCODER "smtp.base64_encoder"
+#define BUFFER "smtp.mime_buffer"
+#define FIELD_MAX (1024 * 1024)
+
+/* ---- memory that Lua frees ------------------------------------------- */
+
+static int buffer_free(lua_State *L) {
+  smtp_buf_clear(luaL_checkudata(L, 1, BUFFER));
+  return 0;
+}
+
+static smtp_buf *push_buffer(lua_State *L, size_t cap) {
+  smtp_buf *b = smtp_new_object(L, BUFFER, sizeof *b);
+  smtp_buf_init(b, smtp_mem_libc(), cap);
+  return b;
+}
+
+/* The buffer's bytes as a string, and nothing is left of it. */
+static int push_bytes(lua_State *L, smtp_buf *b) {
+  smtp_push_slice(L, smtp_buf_data(b));
+  smtp_buf_clear(b);
+  return 1;
+}
+
+/* ---- header fields --------------------------------------------------- */
+
+/* One piece: its kind at index i of the array at 2, and its values behind it;
+** the index of the next one in *i. */
+static int put_piece(lua_State *L, smtp_field *f, lua_Integer *i) {
+  static const char *const kinds[] = {"text", "phrase", "token",
+                                      "glue", "param",  NULL};
+  smtp_slice a, b = {"", 0};
+  int kind, r;
+  lua_settop(L, 3);
+  lua_rawgeti(L, 2, *i);     /* kind */
+  lua_rawgeti(L, 2, *i + 1); /* kind, a */
+  kind = luaL_checkoption(L, 4, NULL, kinds);
+  a = smtp_check_slice(L, 5);
+  *i += 2;
+  if (kind == 4) {
+    lua_rawgeti(L, 2, (*i)++); /* kind, a, b */
+    b = smtp_check_slice(L, 6);
+  }
+  switch (kind) {
+  case 0: r = smtp_field_text(f, a); break;
+  case 1: r = smtp_field_phrase(f, a); break;
+  case 2: r = smtp_field_token(f, a, true); break;
+  case 3: r = smtp_field_token(f, a, false); break;
+  default: r = smtp_field_param(f, a, b); break;
+  }
+  return r;
+}
+
+/* core.field(name, { kind, value, ... }) -> the field with its CRLF | nil: a
+** byte that may not be in it. A "param" has two values. */
+static int core_field(lua_State *L) {
+  smtp_slice name = smtp_check_slice(L, 1);
+  smtp_field f;
+  smtp_buf *out;
+  lua_Integer i = 1, n;
+  int r;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  out = push_buffer(L, FIELD_MAX); /* at 3 */
+  n = (lua_Integer)lua_rawlen(L, 2);
+  r = smtp_field_begin(&f, out, name);
+  while (r == 0 && i < n) r = put_piece(L, &f, &i);
+  if (r == 0) r = smtp_field_end(&f);
+  if (r == SMTP_ENOMEM) return luaL_error(L, "not enough memory");
+  if (r == 0) return push_bytes(L, out);
+  lua_pushnil(L);
+  return 1;
+}
+
+/* ---- bodies ---------------------------------------------------------- */
+
+/* core.encoding(text) -> "7bit" | "quoted-printable" | "base64" */
+static int core_encoding(lua_State *L) {
+  static const char *const names[] = {"7bit", "quoted-printable", "base64"};
+  lua_pushstring(L, names[smtp_encoding_of(smtp_check_slice(L, 1))]);
+  return 1;
+}
+
+/* core.qp(text) -> quoted-printable of it */
+static int core_qp(lua_State *L) {
+  smtp_slice text = smtp_check_slice(L, 1);
+  smtp_buf *out = push_buffer(L, SIZE_MAX / 4);
+  if (smtp_qp_encode(text, out, NULL) != 0)
+    return luaL_error(L, "not enough memory");
+  return push_bytes(L, out);
+}
+
+/* core.base64_size(n) -> bytes that n make in lines */
+static int core_base64_size(lua_State *L) {
+  lua_Integer n = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, n >= 0, 1, "a number of bytes");
+  lua_pushinteger(L, (lua_Integer)smtp_base64_size((uint64_t)n));
+  return 1;
+}
+
+static int encoder_new(lua_State *L) {
+  smtp_new_object(L, ENCODER, sizeof(smtp_base64_encoder));
+  return 1;
+}
+
+/* encoder:feed(bytes) -> lines, as far as they are whole */
+static int encoder_feed(lua_State *L) {
+  smtp_base64_encoder *e = smtp_check_self(L, ENCODER);
+  smtp_slice in = smtp_check_slice(L, 2);
+  smtp_buf *out = push_buffer(L, SIZE_MAX / 2);
+  if (smtp_base64_encode(e, in, out) != 0)
+    return luaL_error(L, "not enough memory");
+  return push_bytes(L, out);
+}
+
+/* encoder:finish() -> the rest */
+static int encoder_finish(lua_State *L) {
+  smtp_base64_encoder *e = smtp_check_self(L, ENCODER);
+  smtp_buf *out = push_buffer(L, 64);
+  if (smtp_base64_finish(e, out) != 0)
+    return luaL_error(L, "not enough memory");
+  return push_bytes(L, out);
+}
+
+void smtp_open_mime_compose(lua_State *L) {
+  static const luaL_Reg functions[] = {{"field", core_field},
+                                       {"encoding", core_encoding},
+                                       {"qp", core_qp},
+                                       {"base64_size", core_base64_size},
+                                       {"base64_encoder", encoder_new},
+                                       {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"feed", encoder_feed}, {"finish", encoder_finish}, {NULL, NULL}};
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  smtp_new_class(L, BUFFER, none, buffer_free);
+  smtp_new_class(L, ENCODER, methods, NULL);
+  luaL_setfuncs(L, functions, 0);
+}
