@@ -4,6 +4,7 @@
 -- handler slows its sender. Reading raises when the client vanishes, breaks the
 -- framing or passes a limit: what is cut short cannot be taken for whole.
 local core = require "smtp.core"
+local date = require "smtp.date"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
 
@@ -235,18 +236,6 @@ function Message:maildir(path, options)
 end
 
 -- ---- trace fields --------------------------------------------------------
-
-local DAYS = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }
-local MONTHS = {
-  "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-}
-
--- RFC 5322 section 3.3, in UTC, whatever the locale.
-local function date(time)
-  local t = os.date("!*t", time)
-  return ("%s, %d %s %04d %02d:%02d:%02d +0000"):format(
-    DAYS[t.wday], t.day, MONTHS[t.month], t.year, t.hour, t.min, t.sec)
-end
 
 -- A name that a peer gave, fit to stand in a header.
 local function plain(name)

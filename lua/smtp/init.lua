@@ -2,6 +2,7 @@
 --- smtp: everything that speaks SMTP. See types/smtp/init.d.lua for each call.
 local address = require "smtp.address"
 local client = require "smtp.client"
+local compose = require "smtp.compose"
 local core = require "smtp.core"
 local dialogue = require "smtp.dialogue"
 local loop = require "smtp.loop"
@@ -14,6 +15,8 @@ M._VERSION = "scm-1"
 M.connect = client.connect
 M.send = client.send
 M.server = server.new
+M.message = compose.message
+M.part = compose.part
 M.dialogue = dialogue.connect
 M.scram_keys = core.scram_keys
 M.sleep = loop.sleep

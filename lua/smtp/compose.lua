@@ -1,0 +1,312 @@
+-- SPDX-License-Identifier: MIT
+--- `smtp.message`: a record of Lua becomes the bytes of RFC 5322. What is made is
+-- right by construction, in a fixed order, and of known size before a byte of it
+-- is sent; files are read as it goes. The record is not changed.
+local addresses = require "smtp.addresses"
+local core = require "smtp.core"
+local date = require "smtp.date"
+local errors = require "smtp.error"
+local options = require "smtp.options"
+local part = require "smtp.part"
+
+local M = {}
+
+local Composed = { __name = "smtp.message" }
+Composed.__index = Composed
+
+local SPEC = {
+  from = "string table", sender = "string table", to = "string table", cc = "string table",
+  bcc = "string table", reply_to = "string table", subject = "string", date = "number",
+  message_id = "string", in_reply_to = "string table", references = "string table",
+  text = "string", html = "string", part = "table", attachments = "table",
+  calendar = "string table", list = "table", headers = "table", envelope = "table",
+  seed = "string number",
+}
+
+-- Fields that the record has keys for, or that are made here.
+local OWN = {}
+for name in ([[from sender to cc bcc reply-to subject date message-id in-reply-to references
+  mime-version content-type content-transfer-encoding content-disposition content-id
+  return-path]]):gmatch("%S+") do OWN[name] = true end
+
+-- ---- chance ----------------------------------------------------------------
+
+local HEX = "0123456789abcdef"
+
+-- A function that gives n characters: by chance, or always the same for a seed.
+local function random_of(seed)
+  if seed == nil then
+    return function(n)
+      return (core.random(n):gsub(".", function(c)
+        local i = c:byte() % 16 + 1
+        return HEX:sub(i, i)
+      end))
+    end
+  end
+  local state = 1469598103934665603
+  for c in tostring(seed):gmatch(".") do state = (state ~ c:byte()) * 1099511628211 end
+  return function(n)
+    local out = {}
+    for i = 1, n do
+      state = state * 6364136223846793005 + 1442695040888963407
+      local at = (state >> 33) % 16 + 1
+      out[i] = HEX:sub(at, at)
+    end
+    return table.concat(out)
+  end
+end
+
+-- ---- fields ----------------------------------------------------------------
+
+local function add_addresses(out, name, list, what)
+  if #list == 0 then return end
+  out[#out + 1] = part.field(what, name, addresses.pieces(list))
+end
+
+local function message_id(what, text)
+  local id = text:match("^<(.*)>$") or text
+  if not id:find("^[^%s<>%c\x80-\xff]+@[^%s<>%c\x80-\xff]+$") then
+    part.fail(what, ("%q is no message id"):format(text))
+  end
+  return "<" .. id .. ">"
+end
+
+local function id_field(out, name, value, what)
+  if value == nil then return end
+  if type(value) == "string" then value = { value } end
+  local pieces = {}
+  for _, one in ipairs(value) do
+    if type(one) ~= "string" then part.fail(what, "must be message ids") end
+    for id in one:gmatch("%S+") do
+      pieces[#pieces + 1] = "token"
+      pieces[#pieces + 1] = message_id(what, id)
+    end
+  end
+  if #pieces > 0 then out[#out + 1] = part.field(what, name, pieces) end
+end
+
+local function urls(what, value)
+  if type(value) == "string" then value = { value } end
+  local pieces = {}
+  for i, url in ipairs(value) do
+    if type(url) ~= "string" or not url:find("^%a[%w+.-]*:[^%s<>%c\x80-\xff]+$") then
+      part.fail(what, "must be a URL")
+    end
+    pieces[#pieces + 1] = "token"
+    pieces[#pieces + 1] = "<" .. url .. ">" .. (i < #value and "," or "")
+  end
+  return pieces
+end
+
+local LIST = { { "help", "List-Help" }, { "unsubscribe", "List-Unsubscribe" },
+  { "subscribe", "List-Subscribe" }, { "post", "List-Post" }, { "owner", "List-Owner" },
+  { "archive", "List-Archive" } }
+
+-- RFC 2369, RFC 2919, RFC 8058.
+local function list_fields(out, list)
+  if not list then return end
+  options.check("message: list", list, { id = "string", unsubscribe = "string table",
+    one_click = "boolean", subscribe = "string table", help = "string table",
+    post = "string table", owner = "string table", archive = "string table" })
+  if list.id then
+    if not list.id:find("^[%w%.%-_]+$") then part.fail("list.id", "is no list id") end
+    out[#out + 1] = part.field("list.id", "List-Id", { "token", "<" .. list.id .. ">" })
+  end
+  for _, pair in ipairs(LIST) do
+    local value = list[pair[1]]
+    if value then
+      local what = "list." .. pair[1]
+      out[#out + 1] = part.field(what, pair[2], urls(what, value))
+    end
+  end
+  if list.one_click then
+    if not list.unsubscribe then part.fail("list.one_click", "needs unsubscribe") end
+    out[#out + 1] = part.field("list", "List-Unsubscribe-Post",
+      { "token", "List-Unsubscribe=One-Click" })
+  end
+end
+
+-- An array of { name, value }, or a table by name, which is sorted.
+local function pairs_of(headers)
+  local list = {}
+  for _, one in ipairs(headers) do
+    if type(one) ~= "table" then part.fail("headers", "must be pairs of name and value") end
+    list[#list + 1] = { one.name or one[1], one.value or one[2] }
+  end
+  local names = {}
+  for name in pairs(headers) do
+    if type(name) == "string" then names[#names + 1] = name end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do list[#list + 1] = { name, headers[name] } end
+  return list
+end
+
+local function own_headers(out, headers)
+  for _, pair in ipairs(pairs_of(headers or {})) do
+    local name, value = pair[1], pair[2]
+    if type(name) ~= "string" or type(value) ~= "string" then
+      part.fail("headers", "must be pairs of name and value")
+    end
+    if OWN[name:lower()] then
+      part.fail("headers", name .. " is made of the record, not given as a header")
+    end
+    out[#out + 1] = core.field(name, { "text", value })
+      or part.fail("headers", ("%q has a control, or is no name"):format(name))
+  end
+end
+
+-- ---- structure -------------------------------------------------------------
+
+local function multipart(kind, list)
+  if #list == 1 then return list[1] end
+  return part.new { type = "multipart/" .. kind, parts = list }
+end
+
+local function text_part(what, kind, text)
+  if not utf8.len(text) then part.fail(what, "is not UTF-8") end
+  if text:find("\0") then part.fail(what, "has a NUL") end
+  return part.new { type = "text/" .. kind, content = text }
+end
+
+local function calendar_part(calendar)
+  if type(calendar) == "string" then calendar = { content = calendar } end
+  options.check("message: calendar", calendar, { content = "string", method = "string" })
+  local one = text_part("calendar", "calendar", calendar.content or "")
+  local method = calendar.method or one.content:match("METHOD:(%u+)") or "REQUEST"
+  one.params = { { "method", method } }
+  return one
+end
+
+-- text and html are alternatives, inline parts go with html, all else is mixed.
+local function structure(record)
+  if record.part then
+    if not part.is(record.part) then error("message: part must be made by smtp.part", 4) end
+    return record.part
+  end
+  local related, mixed, bodies = {}, {}, {}
+  for _, one in ipairs(record.attachments or {}) do
+    one = part.attachment(one)
+    table.insert(one.cid and record.html and related or mixed, one)
+  end
+  if record.text or not record.html then
+    bodies[1] = text_part("text", "plain", record.text or "")
+  end
+  if record.html then
+    table.insert(related, 1, text_part("html", "html", record.html))
+    bodies[#bodies + 1] = multipart("related", related)
+  end
+  if record.calendar then bodies[#bodies + 1] = calendar_part(record.calendar) end
+  table.insert(mixed, 1, multipart("alternative", bodies))
+  return multipart("mixed", mixed)
+end
+
+-- ---- the message -----------------------------------------------------------
+
+local function header(record, lists, random)
+  local out = {}
+  out[1] = part.field("date", "Date", { "token", date(record.date or os.time()) })
+  add_addresses(out, "From", lists.from, "from")
+  add_addresses(out, "Sender", lists.sender, "sender")
+  add_addresses(out, "Reply-To", lists.reply_to, "reply_to")
+  add_addresses(out, "To", lists.to, "to")
+  add_addresses(out, "Cc", lists.cc, "cc")
+  if record.subject then
+    out[#out + 1] = part.field("subject", "Subject", { "text", record.subject })
+  end
+  local id = record.message_id
+  if not id then
+    local domain = lists.from[1].address:match("@([^@]+)$")
+    id = random(24) .. "@" .. (domain:find("^%[") and "localhost" or domain)
+  end
+  id = message_id("message_id", id)
+  out[#out + 1] = part.field("message_id", "Message-ID", { "token", id })
+  id_field(out, "In-Reply-To", record.in_reply_to, "in_reply_to")
+  id_field(out, "References", record.references, "references")
+  list_fields(out, record.list)
+  own_headers(out, record.headers)
+  out[#out + 1] = "MIME-Version: 1.0\r\n"
+  return table.concat(out), id
+end
+
+local function envelope(record, lists)
+  if record.envelope then return record.envelope end
+  local to, seen = {}, {}
+  for _, key in ipairs { "to", "cc", "bcc" } do
+    for _, one in ipairs(addresses.flat(lists[key])) do
+      if not seen[one] then
+        seen[one] = true
+        to[#to + 1] = one
+      end
+    end
+  end
+  local from = lists.sender[1] or lists.from[1]
+  return { from = from.address, to = to }
+end
+
+local function compose(record)
+  local lists = {}
+  for _, key in ipairs { "from", "sender", "reply_to", "to", "cc", "bcc" } do
+    local list, why = addresses.list(record[key])
+    if not list then part.fail(key, why) end
+    lists[key] = list
+  end
+  if #addresses.flat(lists.from) == 0 then part.fail("from", "is missing") end
+  if lists.from[1].group then part.fail("from", "must be a mailbox") end
+  if #lists.from > 1 and #lists.sender == 0 then
+    part.fail("sender", "is needed where from has several addresses")
+  end
+  local random = random_of(record.seed)
+  local text, id = header(record, lists, random)
+  local segments = { text }
+  part.flatten(structure(record), random, segments)
+  local size = 0
+  for _, segment in ipairs(segments) do
+    local n = type(segment) == "string" and #segment or segment.size
+    size = size and n and size + n
+  end
+  return setmetatable({ envelope = envelope(record, lists), id = id, size = size or nil,
+    segments = segments }, Composed)
+end
+
+--- An iterator over the message's bytes, in pieces.
+function Composed:chunks()
+  local segments, i, inner = self.segments, 0, nil
+  return function()
+    while true do
+      if inner then
+        local chunk = inner()
+        if chunk then return chunk end
+        inner = nil
+      end
+      i = i + 1
+      local segment = segments[i]
+      if segment == nil then return nil end
+      if type(segment) == "string" then
+        if segment ~= "" then return segment end
+      else
+        inner = segment.chunks()
+      end
+    end
+  end
+end
+
+function Composed:__tostring()
+  local all = {}
+  for chunk in self:chunks() do all[#all + 1] = chunk end
+  return table.concat(all)
+end
+
+--- Makes a message of a record; see `smtp.message`.
+function M.message(record)
+  options.check("message", record, SPEC)
+  local ok, result = pcall(compose, record)
+  if ok then return result end
+  if type(result) ~= "table" or not result.field then error(result, 0) end
+  return nil, errors.new { kind = "invalid", message = ("message: %s %s"):format(result.field,
+    result.why), outcome = "not_sent" }
+end
+
+M.part = part.new
+
+return M
