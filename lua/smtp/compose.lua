@@ -205,7 +205,7 @@ end
 
 local function header(record, lists, random)
   local out = {}
-  out[1] = part.field("date", "Date", { "token", date(record.date or os.time()) })
+  out[1] = part.field("date", "Date", { "token", date.format(record.date or os.time()) })
   add_addresses(out, "From", lists.from, "from")
   add_addresses(out, "Sender", lists.sender, "sender")
   add_addresses(out, "Reply-To", lists.reply_to, "reply_to")

@@ -262,7 +262,7 @@ function Message:received()
   return ("Received: from %s (%s)\r\n\tby %s with %s id %s%s;\r\n\t%s\r\n"):format(
     plain(session.helo or "unknown"), literal(session.peer.address),
     session.server.hostname, with(self), self.id,
-    only and ("\r\n\tfor <%s>"):format(only) or "", date(os.time()))
+    only and ("\r\n\tfor <%s>"):format(only) or "", date.format(os.time()))
 end
 
 --- The Return-Path field, for the final delivery.

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- smtp: everything that speaks SMTP. See types/smtp/init.d.lua for each call.
 local address = require "smtp.address"
+local bounce = require "smtp.bounce"
 local client = require "smtp.client"
 local compose = require "smtp.compose"
 local core = require "smtp.core"
@@ -17,6 +18,7 @@ M.send = client.send
 M.server = server.new
 M.message = compose.message
 M.part = compose.part
+M.bounce = bounce.bounce
 M.dialogue = dialogue.connect
 M.scram_keys = core.scram_keys
 M.sleep = loop.sleep

@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
---- What `send` takes: envelope and content of a message, out of a string, a
--- record with `raw`, or anything with `.envelope` and `:chunks()`.
+--- What `send` takes: envelope and content of a message, out of a record that is
+-- composed, one with `raw`, or anything with `.envelope` and `:chunks()`.
 -- Internal.
 local address = require "smtp.address"
+local compose = require "smtp.compose"
 local errors = require "smtp.error"
 local source = require "smtp.source"
 
@@ -34,10 +35,13 @@ function M.outgoing(message)
   if type(message) ~= "table" and type(message) ~= "userdata" then
     error("send: a message is a table, not " .. type(message), 3)
   end
-  local envelope = message.envelope
-  if not envelope then
-    error("send: composing a message is not built yet: give envelope and raw", 3)
+  if type(message) == "table" and not message.raw and not message.chunks then
+    local composed, why = compose.message(message)
+    if not composed then return nil, why end
+    message = composed
   end
+  local envelope = message.envelope
+  if not envelope then error("send: raw needs an envelope", 3) end
   local from = address.mailbox(envelope.from)
   if not from then
     return invalid('the envelope has no sender, or one that is no address; "" is the null sender')
