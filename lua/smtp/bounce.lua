@@ -2,6 +2,7 @@
 --- `smtp.bounce`: tells the sender of a message that it could not be delivered, as
 -- a delivery status notification (RFC 3461, RFC 3464), from the null path. None is
 -- made for a message that came from there itself (RFC 5321 section 6.1).
+-- Internal: users call it as `smtp.bounce`.
 local compose = require "smtp.compose"
 local date = require "smtp.date"
 local errors = require "smtp.error"

@@ -81,6 +81,34 @@ function smtp.server(options) end
 ---@return smtp.error? err
 function smtp.dialogue(target, options) end
 
+--- Makes a message of a record: right by construction, of a known size, files read only
+--- as it is sent. The record is not changed.
+---
+--- ```lua
+--- local message = assert(smtp.message {
+---   from = "Ada <ada@code.energy>", to = "charles@example.com", subject = "The engine",
+---   text = "It works.", attachments = { "drawing.pdf" },
+--- })
+--- ```
+---@param record smtp.record
+---@return smtp.message? message
+---@return smtp.error? err
+function smtp.message(record) end
+
+--- A part of a tree that is given as `part` in a record. Misuse raises.
+---@param options smtp.part_options
+---@return table part
+function smtp.part(options) end
+
+--- A delivery status notification to the sender of a message that could not be
+--- delivered, from the null path (RFC 3464); none for a message from there.
+---@param message table anything with `envelope` and `chunks`
+---@param failures smtp.failure|smtp.failure[]
+---@param options? smtp.bounce_options
+---@return smtp.message? bounce
+---@return smtp.error? err `kind = "unsupported"` for the null path
+function smtp.bounce(message, failures, options) end
+
 --- What a server keeps of a password for SCRAM, in place of the password itself (RFC
 --- 5802 section 3): give it back from `auth.lookup`. It is made slowly on purpose.
 ---@param password string

@@ -1,0 +1,250 @@
+-- Composing: the bytes that a record becomes.
+local smtp = require "smtp"
+local core = require "smtp.core"
+local net = require "spec.support.net"
+
+local function message(record)
+  local all = { from = "Ada <ada@code.energy>", to = "bob@example.com", date = 0, seed = 1 }
+  for key, value in pairs(record) do all[key] = value or nil end
+  return assert(smtp.message(all))
+end
+
+local function text_of(record) return tostring(message(record)) end
+
+-- The header, unfolded, as an array of { name, value }.
+local function header(text)
+  local fields = {}
+  local head = text:match("^(.-\r\n)\r\n"):gsub("\r\n([ \t])", "%1")
+  for name, value in head:gmatch("([^:\r\n]+):[ ]?([^\r]*)\r\n") do
+    fields[#fields + 1] = { name, value }
+  end
+  return fields
+end
+
+local function value_of(text, name)
+  local found = {}
+  for _, field in ipairs(header(text)) do
+    if field[1] == name then found[#found + 1] = field[2] end
+  end
+  return table.unpack(found)
+end
+
+describe("a composed message", function()
+  it("C036 has one Date and From, and wants a Sender where From has several", function()
+    local text = text_of {}
+    assert.equal("Thu, 1 Jan 1970 00:00:00 +0000", value_of(text, "Date")) -- C039
+    assert.equal("Ada <ada@code.energy>", value_of(text, "From"))
+    local made, err = smtp.message { from = { "a@b.example", "c@d.example" } }
+    assert.is_nil(made)
+    assert.matches("sender is needed", tostring(err))
+    text = text_of { from = { "a@b.example", "c@d.example" }, sender = "a@b.example" }
+    assert.equal("a@b.example", value_of(text, "Sender"))
+    for _, record in ipairs { {}, { from = "" }, { from = {} }, { to = "a@b.example" } } do
+      assert.is_nil((smtp.message(record)))
+    end
+  end)
+
+  it("C037 has lines of 998 at most, folded at 78, and none of white space alone", function()
+    for _, subject in ipairs { ("word "):rep(100), ("x"):rep(3000), ("é"):rep(500),
+      ("  wide   "):rep(40), "a " .. ("y"):rep(700) .. " b", (" "):rep(300) .. "x" } do
+      local text = text_of { subject = subject, headers = { { "X-Same", subject } },
+        to = { { name = subject, address = "bob@example.com" } } }
+      for line in text:gmatch("([^\r]*)\r\n") do
+        assert.is_true(#line <= 998)
+        assert.is_true(#line <= 78 or not line:sub(2):find(" ", 1, true), line)
+        assert.falsy(line:find("^[ \t]+$"))
+      end
+    end
+  end)
+
+  it("C038 takes header names of 33 to 126 without a colon", function()
+    for _, name in ipairs { "", "a b", "a:", "é", "a\r\nb", "a\0", ("x"):rep(100) } do
+      local made, err = smtp.message { from = "a@b.example", headers = { { name, "v" } } }
+      assert.is_nil(made, name)
+      assert.equal("invalid", err.kind)
+    end
+    assert.matches("\r\nX%-A!b: v\r\n", text_of { headers = { { "X-A!b", "v" } } })
+    assert.matches("\r\nX%-A: 1\r\nX%-B: 2\r\n", text_of { headers = { ["X-B"] = "2",
+      ["X-A"] = "1" } })
+  end)
+
+  it("C040 has a Message-ID of its own, under the domain of its sender", function()
+    local one, two = message { seed = false }, message { seed = false }
+    assert.matches("^<%x+@code%.energy>$", one.id)
+    assert.not_equal(one.id, two.id)
+    assert.equal("<a.b@c.example>", message({ message_id = "a.b@c.example" }).id)
+    for _, id in ipairs { "a", "a b@c", "<a@b", "a@b>", "a@b\r\n" } do
+      assert.is_nil((smtp.message { from = "a@b.example", message_id = id }), id)
+    end
+  end)
+
+  it("C041 shows nobody who was sent a blind copy", function()
+    local one = message { to = "a@b.example", cc = "c@d.example", bcc = { "secret@e.example" } }
+    assert.same({ "a@b.example", "c@d.example", "secret@e.example" }, one.envelope.to)
+    assert.falsy(tostring(one):lower():find("bcc"))
+    assert.falsy(tostring(one):find("secret"))
+    assert.is_nil((smtp.message { from = "a@b.example", headers = { { "bcc", "x@y" } } }))
+  end)
+
+  it("C042 has encoded words of 75 at most, of whole characters, and none in quotes", function()
+    for _, text in ipairs { ("日本語"):rep(60), ("a é "):rep(60), ("𝒳"):rep(40) } do
+      local field = core.field("Subject", { "text", text })
+      local joined = {}
+      for word in field:gmatch("=%?[^ \r]+%?=") do
+        assert.is_true(#word <= 75, word)
+        local kind, data = word:match("^=%?UTF%-8%?([QB])%?(.*)%?=$")
+        local bytes = kind == "B" and core.unbase64(data)
+          or data:gsub("_", " "):gsub("=(%x%x)", function(h) return string.char(tonumber(h, 16)) end)
+        assert.truthy(utf8.len(bytes), word)
+        joined[#joined + 1] = bytes
+      end
+      assert.equal((text:gsub("%s+$", "")), (core.field("Subject", { "text", text })
+        :find("=%?") == 10 and table.concat(joined) or "a " .. table.concat(joined)))
+    end
+    assert.falsy(core.field("To", { "phrase", 'Jörg "X"', "token", "<a@b>" }):find('"'))
+  end)
+
+  it("C043 takes lists, names in quotes, groups, and an @ in quotes", function()
+    local one = message { to = { 'Bob "B" Builder <bob@example.com>', "x@y.example, z@y.example",
+      { group = "Friends", members = { "f@y.example", { name = "O'Hara, S.", address =
+        '"a@b"@y.example' } } }, { name = "Žofie", address = "zofie@bücher.example" } } }
+    assert.same({ "bob@example.com", "x@y.example", "z@y.example", "f@y.example",
+      '"a@b"@y.example', "zofie@xn--bcher-kva.example" }, one.envelope.to)
+    local to = value_of(tostring(one), "To")
+    assert.matches('"Bob \\"B\\" Builder" <bob@example.com>, x@y.example,', to, 1, true)
+    assert.truthy(to:find('Friends: f@y.example, "O\'Hara, S." <"a@b"@y.example>;,', 1, true), to)
+  end)
+
+  it("C044 has boundaries that are in no part, and are 70 at most", function()
+    local text = text_of { text = "--=_", html = "x", attachments = { { content = "=_", name = "a" } } }
+    local seen = {}
+    for boundary in text:gmatch('boundary="([^"]+)"') do
+      assert.is_true(#boundary <= 70)
+      assert.is_nil(seen[boundary])
+      seen[boundary] = true
+    end
+  end)
+
+  it("C045 encodes in lines of 76 at most, exactly as long as it says", function()
+    for n = 0, 200 do
+      local encoder = core.base64_encoder()
+      local bytes = ("\xff"):rep(n)
+      local whole = encoder:feed(bytes) .. encoder:finish()
+      assert.equal(core.base64_size(n), #whole)
+      local pieces = {}
+      for byte in bytes:gmatch(".") do pieces[#pieces + 1] = encoder:feed(byte) end
+      assert.equal(whole, table.concat(pieces) .. encoder:finish())
+      assert.equal(bytes, core.unbase64((whole:gsub("\r\n", ""))))
+      for line in whole:gmatch("([^\r]*)\r\n") do assert.is_true(#line <= 76) end
+    end
+    for _, text in ipairs { ("é "):rep(200), ("="):rep(100), ("a"):rep(75) .. " ", ".", "From x",
+      ("x"):rep(75) .. "é", ("x"):rep(76) .. "\n.y", " \n\t\n" } do
+      local encoded = core.qp(text)
+      for line in encoded:gmatch("([^\r]*)\r\n") do
+        assert.is_true(#line <= 76, line)
+        assert.falsy(line:find("[ \t]$"))
+      end
+      local decoded = encoded:gsub("=\r\n", ""):gsub("=(%x%x)", function(h)
+        return string.char(tonumber(h, 16))
+      end)
+      assert.equal(text:gsub("\n", "\r\n") .. (text:sub(-1) == "\n" and "" or "\r\n"), decoded)
+    end
+  end)
+
+  it("says its size beforehand, and is the same for the same seed", function()
+    local folder = net.folder()
+    net.dump(folder .. "/a.bin", ("\0\1\2"):rep(100001))
+    for _, record in ipairs { {}, { text = "é" }, { text = "a", html = "b" }, { attachments =
+      { folder .. "/a.bin" } }, { html = "x", attachments = { { content = "i", cid = "c" } } },
+      { attachments = { { source = (function()
+        local given
+        return function()
+          given = not given
+          return given and "abc" or nil
+        end
+      end)(), size = 3, name = "s" } } }, { calendar = "BEGIN:VCALENDAR\nMETHOD:REPLY\n" } } do
+      local one = message(record)
+      assert.equal(#tostring(one), one.size)
+      if not (record.attachments and record.attachments[1].source) then
+        assert.equal(text_of(record), tostring(one))
+      end
+    end
+    net.remove(folder)
+  end)
+
+  it("keeps the structure that mail readers expect", function()
+    local function types(record)
+      local list = {}
+      for kind in text_of(record):gmatch("Content%-Type: ([%w/]+)") do list[#list + 1] = kind end
+      return table.concat(list, " ")
+    end
+    assert.equal("text/plain", types { text = "a" })
+    assert.equal("text/html", types { html = "a" })
+    assert.equal("multipart/alternative text/plain text/html", types { text = "a", html = "b" })
+    assert.equal("multipart/related text/html image/png", types { html = "b",
+      attachments = { { content = "x", name = "a.png", cid = "c" } } })
+    assert.equal("multipart/mixed multipart/alternative text/plain multipart/related text/html "
+      .. "image/png application/pdf", types { text = "a", html = "b", attachments = {
+        { content = "x", name = "a.png", cid = "c" }, { content = "y", name = "b.pdf" } } })
+    assert.equal("multipart/mixed text/plain text/csv", types { part = smtp.part { parts = {
+      smtp.part { content = "a" }, smtp.part { content = "b", type = "text/csv", name = "b" } } } })
+  end)
+
+  it("refuses CR, LF and NUL in every field, and names the field", function()
+    for _, bad in ipairs { "a\rb", "a\nb", "a\0b", "a\r\nBcc: x@y.example", "\xff" } do
+      for field, record in pairs {
+        from = { from = "Ada " .. bad .. " <a@b.example>" }, to = { to = bad .. "@b.example" },
+        cc = { cc = { { name = bad, address = "a@b.example" } } },
+        bcc = { bcc = { { address = bad .. "@b" } } }, reply_to = { reply_to = bad },
+        sender = { sender = bad }, subject = { subject = bad },
+        message_id = { message_id = bad .. "@b" }, in_reply_to = { in_reply_to = bad .. "@b" },
+        references = { references = { bad .. "@b" } },
+        headers = { headers = { { "X-A", bad } } },
+        ["headers "] = { headers = { { bad, "x" } } },
+        name = { attachments = { { content = "x", name = bad } } },
+        cid = { attachments = { { content = "x", cid = bad } } },
+        ["type"] = { attachments = { { content = "x", type = bad } } },
+        ["list.unsubscribe"] = { list = { unsubscribe = "https://" .. bad } },
+        ["list.id"] = { list = { id = bad } },
+      } do
+        if not record.from then record.from = "ada@code.energy" end
+        local made, err = smtp.message(record)
+        assert.is_nil(made, field .. " " .. bad)
+        assert.equal("invalid", err.kind)
+        assert.truthy(tostring(err):find(field:gsub(" $", ""), 1, true), tostring(err))
+      end
+    end
+    for _, text in ipairs { "\xff", "a\0b" } do
+      assert.is_nil((smtp.message { from = "a@b.example", text = text }))
+      assert.is_nil((smtp.message { from = "a@b.example", html = text }))
+    end
+  end)
+
+  it("raises for misuse, and does not change the record", function()
+    assert.error_matches(function() smtp.message { form = "x" } end, "form")
+    assert.error_matches(function() smtp.part {} end, "one of content")
+    assert.error_matches(function() smtp.part { parts = { {} } } end, "smtp.part")
+    local record = { from = "a@b.example", to = { "c@d.example" }, attachments = {
+      { content = "x", name = "n" } } }
+    smtp.message(record)
+    assert.same({ from = "a@b.example", to = { "c@d.example" }, attachments = {
+      { content = "x", name = "n" } } }, record)
+    local made, err = smtp.message { from = "a@b.example", attachments = { "/nowhere/x" } }
+    assert.is_nil(made)
+    assert.matches("/nowhere/x", tostring(err))
+  end)
+
+  it("goes out by smtp.send as a record", function()
+    local got
+    local server <close> = assert(smtp.server { listen = "127.0.0.1:0",
+      on_message = function(_, m) got = m:read() return true end })
+    local record = { from = "Ada <ada@code.energy>", to = "bob@example.com", subject = "é",
+      text = "It works.\n.\n", date = 0, seed = 5 }
+    local receipt = assert(smtp.send("127.0.0.1:" .. server.port, record))
+    assert.same({ "bob@example.com" }, receipt.accepted)
+    assert.equal(tostring(smtp.message(record)), got)
+    local bad, err = smtp.send("127.0.0.1:" .. server.port, { from = "a\rb", text = "x" })
+    assert.is_nil(bad)
+    assert.equal("invalid", err.kind)
+  end)
+end)

@@ -1,0 +1,101 @@
+-- SPDX-License-Identifier: MIT
+---@meta smtp.compose
+---
+--- Messages that are made of records: `smtp.message`, `smtp.part` and `smtp.bounce`.
+--- `smtp.send` and `client:send` take such a record as it is.
+
+--- A message that was composed. `tostring` is its bytes; anything that takes a message
+--- takes it.
+---@class smtp.message
+---@field envelope smtp.envelope
+---@field id string its Message-ID, in angle brackets
+---@field size? integer bytes; nil where a `source` does not say its size
+local message = {}
+
+--- An iterator over its bytes, in pieces; files are read meanwhile.
+---@return fun(): string?
+function message:chunks() end
+
+--- The same as `smtp.message`.
+---@package
+function message.message(record) end
+
+--- The same as `smtp.part`.
+---@package
+function message.part(options) end
+
+--- Everything but `from` may be absent. An unknown key raises; a value that may not be in
+--- a header, or an address that is none, is `nil, err` of kind `"invalid"`.
+---@class smtp.record
+---@field from string|table `"Ada <ada@code.energy>"`, `{ name =, address = }`, or a list of either (then `sender` is needed)
+---@field sender? string|table
+---@field to? string|table a list may have groups: `{ group = "Friends", members = {...} }`
+---@field cc? string|table
+---@field bcc? string|table in the envelope only, never in the header
+---@field reply_to? string|table
+---@field subject? string
+---@field date? integer as `os.time` gives it; default now
+---@field message_id? string default: made of the domain of `from`
+---@field in_reply_to? string|string[] message ids
+---@field references? string|string[] message ids
+---@field text? string UTF-8; with `html`, its alternative
+---@field html? string UTF-8; attachments with a `cid` go with it
+---@field calendar? string|{ content: string, method?: string } an invitation, as an alternative (RFC 6047)
+---@field attachments? (string|smtp.part_options)[] a path, or a table
+---@field part? table a tree made by `smtp.part`, in place of all these
+---@field list? smtp.list_options
+---@field headers? table fields of your own, in order: `{ { "X-Name", "value" } }`; or by name, sorted
+---@field envelope? smtp.envelope default: `sender` or `from`, and `to`, `cc`, `bcc`
+---@field seed? string|integer the same record, `date` and `seed` give the same bytes
+
+--- RFC 2369, RFC 2919; one_click: RFC 8058.
+---@class smtp.list_options
+---@field id? string such as `"news.example.org"`
+---@field unsubscribe? string|string[] URLs
+---@field one_click? boolean
+---@field subscribe? string|string[]
+---@field help? string|string[]
+---@field post? string|string[]
+---@field owner? string|string[]
+---@field archive? string|string[]
+
+--- One of content, path, source and parts.
+---@class smtp.part_options
+---@field content? string text is sent as it is, as quoted-printable or as base64, whichever fits
+---@field path? string a file, read as it is sent
+---@field source? fun(): string? the next chunk, nil at the end
+---@field parts? table[] made by `smtp.part`: a multipart
+---@field type? string default: by the end of the name; `"text/plain"` for content
+---@field name? string in Content-Disposition (RFC 2183, RFC 2231)
+---@field cid? string Content-ID, for `<img src="cid:...">`
+---@field inline? boolean default: it has a `cid`
+---@field params? table `{ { "name", "value" } }` of Content-Type
+---@field description? string
+---@field size? integer bytes of a `source`
+
+--- One recipient that a message did not reach. What `err.rejected` and
+--- `receipt.rejected` hold will do.
+---@class smtp.failure
+---@field address string
+---@field action? "failed"|"delayed"|"delivered"|"relayed"|"expanded" default failed
+---@field status? string `"5.1.1"`; default `enhanced`, else of the class of `code`
+---@field enhanced? string
+---@field code? integer
+---@field text? string
+---@field diagnostic? string Diagnostic-Code; default of code and text
+---@field remote_mta? string
+---@field orcpt? string Original-Recipient, with its type: `"rfc822; ada@code.energy"`
+---@field will_retry_until? integer
+
+---@class smtp.bounce_options
+---@field hostname? string Reporting-MTA; default `"localhost"`
+---@field from? string default `mailer-daemon` at it
+---@field ret? "FULL"|"HDRS" the whole message goes back, or its header; default what MAIL said, else HDRS
+---@field envid? string
+---@field subject? string
+---@field text? string for people
+---@field max? integer|string how much of a message goes back at most; default 1 MiB, beyond it the header
+---@field date? integer
+---@field seed? string|integer
+
+return message
