@@ -42,6 +42,7 @@ int luaopen_smtp_core(lua_State *L) {
   smtp_open_sasl(L);
   smtp_open_grammar(L);
   smtp_open_mime_compose(L);
+  smtp_open_mime_parse(L);
   smtp_open_tls(L);
   smtp_open_certificate(L);
   smtp_open_server(L);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** charset.h: text in any charset to UTF-8, for reading mail. The bytes are a
+** stranger's, and so is the name of their charset: only names of a list of our
+** own reach iconv(3), and whatever comes, the result is well-formed UTF-8.
+**
+** A name that is unknown, "us-ascii" over 8-bit bytes, or none at all: what is
+** UTF-8 stays, anything else is windows-1252. ISO-8859-1 is read as its
+** superset windows-1252. A byte that has no meaning becomes U+FFFD. RFC 2978,
+** RFC 3629.
+*/
+#ifndef SMTP_CHARSET_H
+#define SMTP_CHARSET_H
+
+#include <stdbool.h>
+
+#include "../core/buf.h"
+#include "../core/smtp.h"
+
+/* Appends in, which is of the charset named (any case, may be empty), as
+** UTF-8; errors as smtp_buf_append. */
+SMTP_FUNC int smtp_charset_utf8(smtp_buf *out, smtp_slice in,
+                                smtp_slice charset);
+
+/* Whether the name is on the list, and so is not guessed at. */
+SMTP_FUNC bool smtp_charset_known(smtp_slice charset);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* decode.c: see decode.h. */
+#include "decode.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "../core/ascii.h"
+#include "charset.h"
+
+#define CHARSET_MAX 64 /* of an encoded word, with its language */
+
+static int sextet(unsigned char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == '+') return 62;
+  return c == '/' ? 63 : -1;
+}
+
+static int hexdigit(unsigned char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c = smtp_ascii_lower(c);
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte of two digits at p, or -1. */
+static int hexbyte(const char *p, const char *end) {
+  int high, low;
+  if (end - p < 2) return -1;
+  high = hexdigit((unsigned char)p[0]);
+  low = hexdigit((unsigned char)p[1]);
+  return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+/* Room for n bytes of output at *place: every decoder writes at most as much
+** as it reads. The buffer has an end so that smtp_buf_commit is one call. */
+static int room(smtp_buf *out, size_t n, char **place) {
+  *place = NULL;
+  return n == 0 ? 0 : smtp_buf_reserve(out, n, place);
+}
+
+int smtp_decode_base64(smtp_buf *out, smtp_slice in) {
+  unsigned long group = 0;
+  unsigned have = 0; /* digits in group */
+  size_t i, n = 0;
+  char *to;
+  int result = room(out, in.n, &to);
+  if (result != 0 || in.n == 0) return result;
+  for (i = 0; i <= in.n; i++) {
+    bool ends = i == in.n || in.p[i] == '=';
+    int digit = ends ? -1 : sextet((unsigned char)in.p[i]);
+    if (digit >= 0) {
+      group = group << 6 | (unsigned)digit;
+      have++;
+    }
+    if (have == 4) {
+      to[n++] = (char)(group >> 16 & 0xff);
+      to[n++] = (char)(group >> 8 & 0xff);
+      to[n++] = (char)(group & 0xff);
+      have = 0;
+    } else if (ends) {
+      if (have >= 2) to[n++] = (char)(group >> (have == 2 ? 4 : 10) & 0xff);
+      if (have == 3) to[n++] = (char)(group >> 2 & 0xff);
+      have = 0;
+    }
+    if (have == 0) group = 0;
+  }
+  smtp_buf_commit(out, n);
+  return 0;
+}
+
+static bool isspacetab(char c) {
+  return c == ' ' || c == '\t';
+}
+
+int smtp_decode_qp(smtp_buf *out, smtp_slice in) {
+  const char *p = in.p, *end = in.p + in.n;
+  size_t n = 0, solid = 0; /* solid: bytes up to the last that must stay */
+  char *to;
+  int result = room(out, in.n, &to);
+  if (result != 0 || in.n == 0) return result;
+  while (p < end) {
+    char c = *p++;
+    int byte;
+    if (isspacetab(c)) {
+      to[n++] = c;
+      continue;
+    }
+    if (c == '\n' || (c == '\r' && p < end && *p == '\n')) {
+      n = solid;
+      to[n++] = c;
+      if (c == '\r') to[n++] = *p++;
+    } else if (c != '=') {
+      to[n++] = c;
+    } else if ((byte = hexbyte(p, end)) >= 0) {
+      to[n++] = (char)byte;
+      p += 2;
+    } else { /* a soft line break, with what white space a relay added */
+      const char *q = p;
+      while (q < end && isspacetab(*q)) q++;
+      if (q < end && *q == '\r' && end - q > 1 && q[1] == '\n') q++;
+      if (q == end || *q == '\n')
+        p = q == end ? q : q + 1;
+      else
+        to[n++] = c;
+    }
+    solid = n;
+  }
+  smtp_buf_commit(out, solid);
+  return 0;
+}
+
+int smtp_decode_percent(smtp_buf *out, smtp_slice in) {
+  const char *p = in.p, *end = in.p + in.n;
+  size_t n = 0;
+  char *to;
+  int result = room(out, in.n, &to);
+  if (result != 0 || in.n == 0) return result;
+  while (p < end) {
+    char c = *p++;
+    int byte = c == '%' ? hexbyte(p, end) : -1;
+    to[n++] = byte >= 0 ? (char)byte : c;
+    if (byte >= 0) p += 2;
+  }
+  smtp_buf_commit(out, n);
+  return 0;
+}
+
+/* The Q encoding of RFC 2047 section 4.2. */
+static int decodeq(smtp_buf *out, smtp_slice in) {
+  const char *p = in.p, *end = in.p + in.n;
+  size_t n = 0;
+  char *to;
+  int result = room(out, in.n, &to);
+  if (result != 0 || in.n == 0) return result;
+  while (p < end) {
+    char c = *p++;
+    int byte = c == '=' ? hexbyte(p, end) : -1;
+    to[n++] = byte >= 0 ? (char)byte : c == '_' ? ' ' : c;
+    if (byte >= 0) p += 2;
+  }
+  smtp_buf_commit(out, n);
+  return 0;
+}
+
+/* ---- encoded words --------------------------------------------------- */
+
+typedef struct words {
+  smtp_buf *out;
+  smtp_buf bytes;     /* decoded bytes of words that stand together */
+  smtp_slice charset; /* theirs; p NULL if there are none */
+  smtp_slice in;
+  size_t close; /* a "?=" is here, or in.n; none is between it and looked */
+  size_t looked;
+} words;
+
+typedef struct word {
+  smtp_slice charset, text;
+  bool base64;
+  size_t end; /* the byte behind it */
+} word;
+
+/* The first "?=" at or after place; each byte is looked at once in all. */
+static size_t closing(words *w, size_t place) {
+  const char *p = w->in.p, *q;
+  if (w->looked <= place && place <= w->close) return w->close;
+  w->looked = place;
+  while (place < w->in.n) {
+    q = memchr(p + place, '?', w->in.n - place);
+    if (q == NULL) break;
+    place = (size_t)(q - p);
+    if (place + 1 < w->in.n && p[place + 1] == '=') return w->close = place;
+    place++;
+  }
+  return w->close = w->in.n;
+}
+
+/* =?charset*language?encoding?text?= at place: 1 if there is one. */
+static bool parseword(words *w, size_t place, word *found) {
+  const char *p = w->in.p;
+  size_t at = place + 2, end, limit;
+  const char *q;
+  unsigned char encoding;
+  if (w->in.n - place < 8 || p[place + 1] != '?') return false;
+  limit = w->in.n - at < CHARSET_MAX ? w->in.n - at : CHARSET_MAX;
+  q = memchr(p + at, '?', limit);
+  if (q == NULL || q == p + at) return false;
+  found->charset.p = p + at;
+  found->charset.n = (size_t)(q - (p + at));
+  at += found->charset.n + 1;
+  q = memchr(found->charset.p, '*', found->charset.n);
+  if (q != NULL) found->charset.n = (size_t)(q - found->charset.p);
+  if (w->in.n - at < 4 || p[at + 1] != '?') return false;
+  encoding = smtp_ascii_lower((unsigned char)p[at]);
+  if (encoding != 'b' && encoding != 'q') return false;
+  found->base64 = encoding == 'b';
+  at += 2;
+  end = closing(w, at);
+  if (end >= w->in.n) return false;
+  found->text.p = p + at;
+  found->text.n = end - at;
+  found->end = end + 2;
+  return true;
+}
+
+/* Appends as UTF-8, and a space for each CR or LF that was encoded. */
+static int flush(words *w) {
+  size_t i, before = smtp_buf_length(w->out);
+  int result;
+  if (w->charset.p == NULL) return 0;
+  result = smtp_charset_utf8(w->out, smtp_buf_data(&w->bytes), w->charset);
+  smtp_buf_truncate(&w->bytes, 0);
+  w->charset.p = NULL;
+  if (result != 0) return result;
+  for (i = w->out->begin + before; i < w->out->end; i++)
+    if (w->out->p[i] == '\r' || w->out->p[i] == '\n') w->out->p[i] = ' ';
+  return 0;
+}
+
+/* Text outside of words; its line ends are folding. */
+static int plain(words *w, smtp_slice text) {
+  const char *p = text.p, *end = text.p + text.n;
+  int result = flush(w);
+  while (p < end && result == 0) { /* bytes is empty: use it to unfold */
+    const char *q = p;
+    while (q < end && *q != '\r' && *q != '\n') q++;
+    result = smtp_buf_append(&w->bytes, p, (size_t)(q - p));
+    p = q;
+    while (p < end && (*p == '\r' || *p == '\n')) p++;
+  }
+  if (result == 0)
+    result = smtp_charset_utf8(w->out, smtp_buf_data(&w->bytes), SMTP_LIT(""));
+  smtp_buf_truncate(&w->bytes, 0);
+  return result;
+}
+
+static bool allspace(smtp_slice s) {
+  size_t i;
+  for (i = 0; i < s.n; i++)
+    if (!isspacetab(s.p[i]) && s.p[i] != '\r' && s.p[i] != '\n') return false;
+  return true;
+}
+
+static int decodewords(words *w) {
+  size_t from = 0, at = 0;
+  int result = 0;
+  while (at < w->in.n && result == 0) {
+    const char *q = memchr(w->in.p + at, '=', w->in.n - at);
+    smtp_slice between;
+    word found;
+    if (q == NULL) break;
+    at = (size_t)(q - w->in.p);
+    if (!parseword(w, at, &found)) {
+      at++;
+      continue;
+    }
+    between.p = w->in.p + from;
+    between.n = at - from;
+    /* words before it have p set: white space between two is no text */
+    if (between.n > 0 && !(from > 0 && allspace(between)))
+      result = plain(w, between);
+    if (result == 0 && w->charset.p != NULL &&
+        !smtp_ascii_equal(w->charset, found.charset))
+      result = flush(w);
+    w->charset = found.charset;
+    if (result == 0)
+      result = found.base64 ? smtp_decode_base64(&w->bytes, found.text)
+                            : decodeq(&w->bytes, found.text);
+    from = at = found.end;
+  }
+  if (result == 0) {
+    smtp_slice rest = {w->in.p + from, w->in.n - from};
+    result = rest.n > 0 ? plain(w, rest) : flush(w);
+  }
+  return result;
+}
+
+int smtp_decode_words(smtp_buf *out, smtp_slice in) {
+  words w;
+  int result;
+  w.out = out;
+  w.in = in;
+  w.charset.p = NULL;
+  w.charset.n = 0;
+  w.close = 0;
+  w.looked = 1; /* nothing was looked at */
+  smtp_buf_init(&w.bytes, out->mem, in.n + 1);
+  result = decodewords(&w);
+  smtp_buf_clear(&w.bytes);
+  return result;
+}

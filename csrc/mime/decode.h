@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** decode.h: the encodings of mail, read as they come: base64 and
+** quoted-printable (RFC 2045 section 6), encoded words (RFC 2047) and the
+** percent form of RFC 2231. Nothing is refused: what is not of the grammar is
+** skipped in base64 and stays as it is elsewhere. Each is linear in its input.
+** core/base64.h has the strict decoder.
+*/
+#ifndef SMTP_DECODE_H
+#define SMTP_DECODE_H
+
+#include "../core/buf.h"
+#include "../core/smtp.h"
+
+/* Each appends to out; errors as smtp_buf_append. */
+
+/* Bytes outside of the alphabet are skipped; "=" ends a group of four, and
+** what follows begins the next. */
+SMTP_FUNC int smtp_decode_base64(smtp_buf *out, smtp_slice in);
+
+/* White space at the end of a line is dropped, "=" there joins two lines, and
+** an "=" that two hexadecimal digits do not follow stays. */
+SMTP_FUNC int smtp_decode_qp(smtp_buf *out, smtp_slice in);
+
+/* %XX as RFC 2231 section 4 has it. */
+SMTP_FUNC int smtp_decode_percent(smtp_buf *out, smtp_slice in);
+
+/*
+** The value of a header field as UTF-8: unfolded, encoded words decoded, white
+** space between them dropped, a character split over two of the same charset
+** mended. 8-bit text outside of words is UTF-8 or else windows-1252. The
+** result has no CR and no LF.
+*/
+SMTP_FUNC int smtp_decode_words(smtp_buf *out, smtp_slice in);
+
+#endif

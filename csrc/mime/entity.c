@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** entity.c: see entity.h. The parts that are open lie on a stack, the first
+** one below; a line that begins with "--" is compared with the boundaries on
+** it, of which there are at most SMTP_ENTITY_DEPTH.
+*/
+#include "entity.h"
+
+#include <string.h>
+
+#include "../core/ascii.h"
+#include "fields.h"
+#include "value.h"
+
+enum state { HEADER, BODY, EPILOGUE };
+
+typedef struct frame {
+  size_t entity; /* index in the list */
+  enum state state;
+  bool digest;
+  size_t n; /* length of the boundary; 0 if there is none */
+  char boundary[SMTP_BOUNDARY_MAX];
+} frame;
+
+typedef struct walker {
+  smtp_entity *list;
+  size_t max, count;
+  smtp_slice text;
+  const smtp_mem *mem;
+  size_t open; /* frames in use */
+  bool full;
+  frame stack[SMTP_ENTITY_DEPTH + 1];
+} walker;
+
+static frame *top(walker *w) {
+  return &w->stack[w->open - 1];
+}
+
+/* Begins an entity at an offset, in the one on the top. */
+static void begin(walker *w, size_t at) {
+  frame *f = &w->stack[w->open];
+  smtp_entity *e = &w->list[w->count];
+  memset(e, 0, sizeof *e);
+  e->begin = e->body = e->end = at;
+  if (w->open > 0) {
+    e->parent = top(w)->entity;
+    e->depth = (unsigned)w->open;
+    e->digest = top(w)->digest;
+  }
+  f->entity = w->count++;
+  f->state = HEADER;
+  f->digest = false;
+  f->n = 0;
+  w->open++;
+  if (w->count == w->max) {
+    e->kind = SMTP_ENTITY_REST;
+    f->state = BODY;
+    w->full = true;
+  }
+}
+
+/* Ends all entities above the lowest n; their last byte is before end. */
+static void finish(walker *w, size_t n, size_t end) {
+  while (w->open > n) {
+    smtp_entity *e = &w->list[top(w)->entity];
+    size_t last = end > e->begin ? end : e->begin;
+    if (top(w)->state == HEADER)
+      e->body = last;
+    else if (last < e->body) /* the line end was that of the empty line */
+      last = e->body;
+    e->end = last;
+    w->open--;
+  }
+}
+
+/* Where the text before a boundary line ends: the line end is the line's. */
+static size_t before(const walker *w, size_t at) {
+  if (at > 0 && w->text.p[at - 1] == '\n') at--;
+  if (at > 0 && w->text.p[at - 1] == '\r' && w->text.p[at] == '\n') at--;
+  return at;
+}
+
+static bool isencoded(smtp_slice header) {
+  smtp_slice value;
+  if (!smtp_fields_find(header, SMTP_LIT("content-transfer-encoding"), &value))
+    return false;
+  value = smtp_fields_trim(value);
+  return smtp_ascii_equal(value, SMTP_LIT("base64")) ||
+         smtp_ascii_equal(value, SMTP_LIT("quoted-printable"));
+}
+
+static bool startswith(smtp_slice s, smtp_slice prefix) {
+  return s.n >= prefix.n && memcmp(s.p, prefix.p, prefix.n) == 0;
+}
+
+static bool same(smtp_slice a, smtp_slice b) {
+  return a.n == b.n && startswith(a, b);
+}
+
+/* Tells by its Content-Type what the entity on the top is, whose header is
+** whole, and so how its body is read. */
+static int classify(walker *w, const smtp_value *type, smtp_slice header) {
+  frame *f = top(w);
+  smtp_entity *e = &w->list[f->entity];
+  const smtp_value_param *boundary;
+  if (w->open > SMTP_ENTITY_DEPTH) return 0; /* no deeper */
+  if (startswith(type->main, SMTP_LIT("multipart/"))) {
+    boundary = smtp_value_find(type, SMTP_LIT("boundary"));
+    if (boundary == NULL || boundary->value.n > SMTP_BOUNDARY_MAX) return 0;
+    f->n = boundary->value.n;
+    if (f->n == 0) return 0;
+    memcpy(f->boundary, boundary->value.p, f->n);
+    while (f->n > 1 && f->boundary[f->n - 1] == ' ') f->n--;
+    f->digest = same(type->main, SMTP_LIT("multipart/digest"));
+    e->kind = SMTP_ENTITY_MULTIPART;
+  } else if (same(type->main, SMTP_LIT("message/rfc822")) ||
+             same(type->main, SMTP_LIT("message/global")) ||
+             (type->main.n == 0 && e->digest)) {
+    if (isencoded(header)) return 0;
+    e->kind = SMTP_ENTITY_MESSAGE;
+    begin(w, e->body);
+  }
+  return 0;
+}
+
+/* The header of the entity on the top ended, and its body is at an offset. */
+static int endheader(walker *w, size_t at) {
+  smtp_entity *e = &w->list[top(w)->entity];
+  smtp_slice header, text;
+  smtp_value type;
+  int result = 0;
+  e->body = at;
+  top(w)->state = BODY;
+  header.p = w->text.p + e->begin;
+  header.n = at - e->begin;
+  smtp_value_init(&type, w->mem);
+  if (smtp_fields_find(header, SMTP_LIT("content-type"), &text))
+    result = smtp_value_parse(&type, text);
+  if (result == 0) result = classify(w, &type, header);
+  smtp_value_clear(&type);
+  return result;
+}
+
+/* Whether line is the boundary of f; 2 if it is the final one. */
+static int isboundary(const frame *f, smtp_slice line) {
+  size_t at = f->n + 2;
+  int result = 1;
+  if (f->n == 0 || f->state != BODY || line.n < at) return 0;
+  if (memcmp(line.p + 2, f->boundary, f->n) != 0) return 0;
+  if (line.n >= at + 2 && line.p[at] == '-' && line.p[at + 1] == '-') {
+    at += 2;
+    result = 2;
+  }
+  while (at < line.n && (line.p[at] == ' ' || line.p[at] == '\t')) at++;
+  if (at < line.n && line.p[at] == '\r') at++;
+  return at == line.n || line.p[at] == '\n' ? result : 0;
+}
+
+/* If a line at an offset is a boundary, does what it says: 1, else 0. */
+static int atboundary(walker *w, smtp_slice line, size_t at) {
+  size_t i;
+  for (i = w->open; i > 0; i--) {
+    int found = isboundary(&w->stack[i - 1], line);
+    if (found == 0) continue;
+    finish(w, i, before(w, at));
+    if (found == 2)
+      top(w)->state = EPILOGUE;
+    else
+      begin(w, at + line.n);
+    return 1;
+  }
+  return 0;
+}
+
+/* Takes a line of the header of the entity on the top: how many bytes of it
+** belong there, or an error. */
+static int headerline(walker *w, smtp_slice line, size_t at, size_t *taken) {
+  const smtp_entity *e = &w->list[top(w)->entity];
+  enum smtp_fields_kind kind = smtp_fields_line(line);
+  *taken = line.n;
+  if (kind == SMTP_LINE_EMPTY) return endheader(w, at + line.n);
+  if (kind != SMTP_LINE_OTHER) return 0;
+  if (at == e->begin && smtp_fields_mailbox(line)) return 0;
+  *taken = 0;
+  return endheader(w, at);
+}
+
+int smtp_entity_walk(smtp_entity *list, size_t max, smtp_slice text,
+                     const smtp_mem *mem) {
+  walker w;
+  size_t at = 0;
+  int result = 0;
+  w.list = list;
+  w.max = max;
+  w.count = w.open = 0;
+  w.text = text;
+  w.mem = mem;
+  w.full = false;
+  begin(&w, 0);
+  w.list[0].parent = 0;
+  while (at < text.n && !w.full && result == 0) {
+    smtp_slice rest = {text.p + at, text.n - at};
+    smtp_slice line = smtp_fields_first(rest);
+    if (line.n > 2 && line.p[0] == '-' && line.p[1] == '-' &&
+        atboundary(&w, line, at)) {
+      at += line.n;
+    } else if (top(&w)->state == HEADER) {
+      size_t taken;
+      result = headerline(&w, line, at, &taken);
+      at += taken;
+    } else {
+      at += line.n;
+    }
+  }
+  if (result == 0 && !w.full && top(&w)->state == HEADER && w.open > 0) {
+    /* a header without a body: its type still counts */
+    result = endheader(&w, text.n);
+  }
+  finish(&w, 0, text.n);
+  return result == 0 ? (int)w.count : result;
+}
