@@ -41,6 +41,7 @@ SHARED = -bundle -undefined dynamic_lookup
 endif
 
 CORE = $(sort $(wildcard csrc/core/*.c))
+MIME = $(sort $(wildcard csrc/mime/*.c))
 REST = $(filter-out $(CORE),$(sort $(wildcard csrc/*/*.c)))
 PROBE = $(sort $(wildcard spec/support/probe*.c))
 FUZZ = $(sort $(wildcard fuzz/*.c))
@@ -51,7 +52,7 @@ all: $(B)/smtp/core.so $(if $(PROBE),$(B)/probe.so)
 	@:
 
 $(B)/smtp/core.so: $(call object,$(CORE) $(REST))
-$(B)/probe.so: $(call object,$(CORE) $(PROBE))
+$(B)/probe.so: $(call object,$(CORE) $(MIME) $(PROBE))
 $(B)/smtp/core.so: LDLIBS += $(OPENSSL_LIBS)
 $(B)/%.so:
 	@mkdir -p $(@D)
@@ -65,10 +66,10 @@ $(call object,$(REST) $(PROBE) $(FUZZ)): $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(rest_FLAGS) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
-# One program a file of fuzz/, each with the whole core.
+# One program a file of fuzz/, each with the whole core and all of csrc/mime.
 fuzzers: $(patsubst fuzz/%.c,$(B)/%,$(FUZZ))
 $(patsubst fuzz/%.c,$(B)/%,$(FUZZ)): $(B)/%: $(B)/obj/fuzz/%.o \
-  $(call object,$(CORE))
+  $(call object,$(CORE) $(MIME))
 	$(call say,link)$(CC) $(LDFLAGS) $^ -o $@
 
 -include $(patsubst %.o,%.d,$(call object,$(CORE) $(REST) $(PROBE) $(FUZZ)))

@@ -7,6 +7,7 @@ local compose = require "smtp.compose"
 local core = require "smtp.core"
 local dialogue = require "smtp.dialogue"
 local loop = require "smtp.loop"
+local parse = require "smtp.parse"
 local server = require "smtp.server"
 
 local M = { address = address, loop = loop }
@@ -20,6 +21,7 @@ M.message = compose.message
 M.part = compose.part
 M.bounce = bounce.bounce
 M.dialogue = dialogue.connect
+M.parse = parse.parse
 M.scram_keys = core.scram_keys
 M.sleep = loop.sleep
 

@@ -108,6 +108,19 @@ function smtp.part(options) end
 ---@return smtp.message? bounce
 ---@return smtp.error? err `kind = "unsupported"` for the null path
 function smtp.bounce(message, failures, options) end
+--- Reads a message (RFC 5322, MIME). Whatever the bytes are, the result is an object:
+--- what is no mail has no headers, or parts that are not told apart. Content is read
+--- to its end here, and the rest when it is asked for, in time that is linear.
+---
+--- ```lua
+--- local message = smtp.parse(io.open("mail.eml", "rb"))
+--- print(message.subject, message.from[1].address, message.text)
+--- for _, part in ipairs(message.attachments) do print(part.name, part.type, part.size) end
+--- ```
+---@param content string|function|file*|table the bytes; a function that gives the next chunk and then nil; an open file; or anything with `chunks`, such as the message that a server's handler got
+---@return smtp.parsed? message
+---@return smtp.error? err `kind = "source"` if the content could not be read
+function smtp.parse(content) end
 
 --- What a server keeps of a password for SCRAM, in place of the password itself (RFC
 --- 5802 section 3): give it back from `auth.lookup`. It is made slowly on purpose.

@@ -1,0 +1,214 @@
+-- SPDX-License-Identifier: MIT
+--- Messages that were received: `smtp.parse`. The bytes are kept as they are; a walk
+-- in C finds the parts, and all else is read when it is first asked for. Whatever
+-- the bytes are, there is an object.
+-- Internal: users call `smtp.parse`; types/smtp/parsed.d.lua has what it gives.
+local address_list = require "smtp.address_list"
+local date = require "smtp.date"
+local errors = require "smtp.error"
+local parts = require "smtp.parse_part"
+local report = require "smtp.parse_report"
+local source = require "smtp.source"
+
+local M = {}
+
+local CHUNK = 65536
+
+local Message = { __name = "smtp.parsed" }
+local lazy = {} -- field of a message -> function that makes it, or nil
+
+function Message.__index(message, key)
+  local make = lazy[key]
+  if not make then return Message[key] end
+  local value = make(message)
+  rawset(message, key, value)
+  return value
+end
+
+-- ---- header ------------------------------------------------------------
+
+local function addresses(name)
+  return function(message)
+    local list = {}
+    for _, field in ipairs(message.headers) do
+      if field.name:lower() == name then
+        local more = address_list.addresses(field.raw)
+        table.move(more, 1, #more, #list + 1, list)
+      end
+    end
+    return list
+  end
+end
+
+lazy.from = addresses("from")
+lazy.sender = addresses("sender")
+lazy.to = addresses("to")
+lazy.cc = addresses("cc")
+lazy.bcc = addresses("bcc")
+lazy.reply_to = addresses("reply-to")
+
+function lazy.subject(message) return message.headers:get("Subject") end
+function lazy.date(message) return message.headers:get("Date") end
+function lazy.time(message) return message.date and date.parse(message.date) end
+
+-- The ids in a field, without their brackets.
+local function ids(message, name)
+  local list = {}
+  local text = message.headers:get(name) or ""
+  for id in text:gmatch("<([^<>]*)>") do
+    id = id:gsub("%s", "")
+    if id ~= "" then list[#list + 1] = id end
+  end
+  if #list == 0 then
+    for word in text:gmatch("[^%s<>]+") do
+      if word:find("@", 1, true) then list[#list + 1] = word end
+    end
+  end
+  return list
+end
+
+function lazy.message_id(message) return ids(message, "Message-ID")[1] end
+function lazy.in_reply_to(message) return ids(message, "In-Reply-To")[1] end
+function lazy.references(message) return ids(message, "References") end
+
+function lazy.envelope(message)
+  local from
+  local _, path = message.headers:get("Return-Path")
+  if path then
+    from = address_list.addresses(path)[1] or { address = "" }
+  else
+    from = message.from[1] or { address = "" }
+  end
+  local to, seen = {}, {}
+  for _, list in ipairs { message.to, message.cc, message.bcc } do
+    for _, one in ipairs(list) do
+      if one.address ~= "" and not seen[one.address] then
+        seen[one.address] = true
+        to[#to + 1] = one.address
+      end
+    end
+  end
+  return { from = from.address, to = to }
+end
+
+-- ---- body --------------------------------------------------------------
+
+for _, key in ipairs { "headers", "type", "params", "parts", "content", "encoding" } do
+  lazy[key] = function(message) return message._root[key] end
+end
+
+local function is_attachment(part)
+  return part.disposition == "attachment" or part.name ~= nil
+end
+
+-- Finds the parts that are shown as text and HTML, and adds all other leaves to
+-- `rest`. In multipart/related only the root is shown (RFC 2387 section 3.2).
+local function sort(part, shown, rest, hidden)
+  local kind = part.type
+  if part._kind ~= "M" then
+    local which = kind == "text/plain" and "text" or kind == "text/html" and "html"
+    if which and not hidden and not shown[which] and not is_attachment(part) then
+      shown[which] = part
+    else
+      rest[#rest + 1] = part
+    end
+    return
+  end
+  local root
+  if kind == "multipart/related" then
+    local start = (part.params.start or ""):match("<([^<>]*)>")
+    root = part.parts[1]
+    for _, inner in ipairs(part.parts) do
+      if start and inner.cid == start then root = inner end
+    end
+  end
+  for _, inner in ipairs(part.parts) do
+    sort(inner, shown, rest, hidden or root and inner ~= root)
+  end
+end
+
+-- What is shown, and what is not.
+function lazy._sorted(message)
+  local sorted = { shown = {}, rest = {} }
+  sort(message._root, sorted.shown, sorted.rest, false)
+  return sorted
+end
+
+function lazy.text(message)
+  local part = message._sorted.shown.text
+  return part and part.text
+end
+
+function lazy.html(message)
+  local part = message._sorted.shown.html
+  return part and part.text
+end
+
+function lazy.attachments(message) return message._sorted.rest end
+
+-- ---- the whole ---------------------------------------------------------
+
+function lazy.raw(message)
+  local root = message._root
+  return root._bytes:sub(root._first, root._last)
+end
+
+function lazy.size(message)
+  return message._root._last - message._root._first + 1
+end
+
+Message.__tostring = lazy.raw
+
+--- Iterates over the original bytes in pieces.
+function Message:chunks(size)
+  local bytes, at = self.raw, 1
+  size = size or CHUNK
+  return function()
+    if at > #bytes then return nil end
+    local chunk = bytes:sub(at, at + size - 1)
+    at = at + size
+    return chunk
+  end
+end
+
+local function of_root(root)
+  return setmetatable({ _root = root }, Message)
+end
+
+local function of_string(bytes)
+  return of_root(parts.tree(bytes))
+end
+
+function lazy.report(message) return report.of(message._root, of_string) end
+
+local MESSAGES = { ["message/rfc822"] = true, ["message/global"] = true }
+
+-- The message in a part. One that is encoded, as it should not be, is read as well.
+function parts.lazy.message(part)
+  if part._inner then return of_root(part._inner) end
+  if part._kind == "L" and MESSAGES[part.type] then return of_string(part.content) end
+end
+
+local function read_all(read)
+  local chunks = {}
+  for chunk in read do
+    if type(chunk) ~= "string" then error("a chunk is a " .. type(chunk), 0) end
+    chunks[#chunks + 1] = chunk
+  end
+  return table.concat(chunks)
+end
+
+--- Reads a message; see types/smtp/init.d.lua.
+function M.parse(content)
+  local from = source.of(content)
+  if not from then error("parse: a string, a function, a file or a message is needed", 2) end
+  local ok, bytes = pcall(read_all, from.read)
+  if not ok then
+    if errors.is(bytes) then return nil, bytes end
+    return nil, errors.new { kind = "source", message = "parse: " .. tostring(bytes),
+      cause = bytes }
+  end
+  return of_string(bytes)
+end
+
+return M

@@ -1,0 +1,144 @@
+-- SPDX-License-Identifier: MIT
+--- Reports in messages: of delivery (RFC 3464, RFC 6533) and of complaints (RFC
+-- 5965).
+-- Internal.
+local address = require "smtp.address"
+local parts = require "smtp.parse_part"
+
+local M = {}
+
+local STATUS = { ["message/delivery-status"] = true, ["message/global-delivery-status"] = true }
+local RETURNED = { ["message/rfc822"] = true, ["message/global"] = true,
+  ["text/rfc822-headers"] = true, ["message/global-headers"] = true }
+
+-- Reads the blocks of fields that empty lines separate. Each block is a headers object.
+local function blocks(text)
+  local list, at = {}, 1
+  while at <= #text do
+    local behind = text:find("\n\r?\n", at) or #text
+    if text:find("^\r?\n", at) then behind = at - 1 end
+    local headers = parts.headers(text, at, behind)
+    if #headers > 0 then list[#list + 1] = headers end
+    at = text:find("[^\r\n]", behind + 1) or #text + 1
+  end
+  return list
+end
+
+-- "rfc822; ada@code.energy" -> the value and its type.
+local function typed(text)
+  if not text then return nil end
+  local kind, value = text:match("^%s*([%w-]+)%s*;%s*(.*)$")
+  if not kind then return text end
+  return value, kind:lower()
+end
+
+-- The \x{...} forms of RFC 6533 section 3, where an address is of type utf-8.
+local function plain_address(text)
+  local value, kind = typed(text)
+  if not value then return nil end
+  if kind == "utf-8" then
+    value = value:gsub("\\x{(%x+)}", function(digits)
+      local code = #digits <= 6 and tonumber(digits, 16)
+      if code and code <= 0x10ffff and (code < 0xd800 or code > 0xdfff) then
+        return utf8.char(code)
+      end
+    end)
+  end
+  return address.mailbox(value), kind
+end
+
+local function recipient(fields)
+  local one = {}
+  one.final_recipient, one.final_recipient_type = plain_address(fields:get("Final-Recipient"))
+  one.original_recipient, one.original_recipient_type =
+    plain_address(fields:get("Original-Recipient"))
+  local action = fields:get("Action")
+  one.action = action and (action:match("^[%w-]+") or action):lower()
+  local status = fields:get("Status")
+  one.status = status and (status:match("^%d+%.%d+%.%d+") or status)
+  one.diagnostic, one.diagnostic_type = typed(fields:get("Diagnostic-Code"))
+  one.remote_mta = typed(fields:get("Remote-MTA"))
+  one.last_attempt_date = fields:get("Last-Attempt-Date")
+  one.will_retry_until = fields:get("Will-Retry-Until")
+  one.final_log_id = fields:get("Final-Log-ID")
+  one.headers = fields
+  return one
+end
+
+local function delivery(part)
+  local list = blocks(part.content)
+  local report = { type = "delivery", recipients = {} }
+  -- The first block is of the message; some senders leave it out.
+  local first = list[1]
+  if first and not first:get("Final-Recipient") then
+    report.reporting_mta = typed(first:get("Reporting-MTA"))
+    report.received_from_mta = typed(first:get("Received-From-MTA"))
+    report.dsn_gateway = typed(first:get("DSN-Gateway"))
+    report.arrival_date = first:get("Arrival-Date")
+    report.original_envelope_id = first:get("Original-Envelope-Id")
+    report.headers = first
+    table.remove(list, 1)
+  end
+  for i, fields in ipairs(list) do report.recipients[i] = recipient(fields) end
+  return report
+end
+
+local function addresses(list)
+  for i, text in ipairs(list) do list[i] = address.mailbox(text) end
+  return list
+end
+
+local function feedback(part)
+  local fields = parts.headers(part.content, 1, #part.content)
+  local kind = fields:get("Feedback-Type")
+  local from = fields:get("Original-Mail-From")
+  return {
+    type = "feedback",
+    feedback_type = kind and kind:lower(),
+    user_agent = fields:get("User-Agent"),
+    version = fields:get("Version"),
+    source_ip = fields:get("Source-IP"),
+    source_port = tonumber(fields:get("Source-Port")),
+    original_mail_from = from and address.mailbox(from),
+    original_rcpt_to = addresses(fields:all("Original-Rcpt-To")),
+    original_envelope_id = fields:get("Original-Envelope-Id"),
+    arrival_date = fields:get("Arrival-Date") or fields:get("Received-Date"),
+    reporting_mta = typed(fields:get("Reporting-MTA")),
+    reported_domain = fields:all("Reported-Domain"),
+    reported_uri = fields:all("Reported-URI"),
+    authentication_results = fields:all("Authentication-Results"),
+    auth_failure = fields:get("Auth-Failure"),
+    incidents = tonumber(fields:get("Incidents")),
+    headers = fields,
+  }
+end
+
+-- The first part that `wanted` has, not looking into messages.
+local function find(part, wanted)
+  if wanted[part.type] then return part end
+  for _, inner in ipairs(part.parts) do
+    local found = find(inner, wanted)
+    if found then return found end
+  end
+end
+
+local FEEDBACK = { ["message/feedback-report"] = true }
+
+--- The report in a message of which `root` is the part, or nil. `parse` reads the
+-- header of the message that comes back.
+function M.of(root, parse)
+  local status, complaint = find(root, STATUS), find(root, FEEDBACK)
+  local report
+  if status then
+    report = delivery(status)
+  elseif complaint then
+    report = feedback(complaint)
+  else
+    return nil
+  end
+  local returned = find(root, RETURNED)
+  if returned then report.returned = returned.message or parse(returned.content) end
+  return report
+end
+
+return M
