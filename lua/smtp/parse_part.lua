@@ -18,6 +18,7 @@ function Headers:get(name)
   for _, field in ipairs(self) do
     if field.name:lower() == name then return field.value, field.raw end
   end
+  return nil
 end
 
 --- Decoded values of all fields of that name, in order.

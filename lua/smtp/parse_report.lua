@@ -88,6 +88,10 @@ local function addresses(list)
   return list
 end
 
+local function number(text)
+  return text and math.tointeger(tonumber(text:match("^%d+$") or ""))
+end
+
 local function feedback(part)
   local fields = parts.headers(part.content, 1, #part.content)
   local kind = fields:get("Feedback-Type")
@@ -98,7 +102,7 @@ local function feedback(part)
     user_agent = fields:get("User-Agent"),
     version = fields:get("Version"),
     source_ip = fields:get("Source-IP"),
-    source_port = tonumber(fields:get("Source-Port")),
+    source_port = number(fields:get("Source-Port")),
     original_mail_from = from and address.mailbox(from),
     original_rcpt_to = addresses(fields:all("Original-Rcpt-To")),
     original_envelope_id = fields:get("Original-Envelope-Id"),
@@ -108,7 +112,7 @@ local function feedback(part)
     reported_uri = fields:all("Reported-URI"),
     authentication_results = fields:all("Authentication-Results"),
     auth_failure = fields:get("Auth-Failure"),
-    incidents = tonumber(fields:get("Incidents")),
+    incidents = number(fields:get("Incidents")),
     headers = fields,
   }
 end

@@ -98,14 +98,14 @@ function headers:all(name) end
 ---@field user_agent? string feedback
 ---@field version? string feedback
 ---@field source_ip? string feedback
----@field source_port? number feedback
+---@field source_port? integer feedback
 ---@field original_mail_from? string feedback
 ---@field original_rcpt_to? string[] feedback
 ---@field reported_domain? string[] feedback
 ---@field reported_uri? string[] feedback
 ---@field authentication_results? string[] feedback
 ---@field auth_failure? string feedback (RFC 6591)
----@field incidents? number feedback
+---@field incidents? integer feedback
 
 --- One recipient of a report of delivery. Types are those before the `;`, such as
 --- `"rfc822"`, `"utf-8"` or `"smtp"`.

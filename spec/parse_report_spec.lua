@@ -1,0 +1,116 @@
+-- SPDX-License-Identifier: MIT
+local smtp = require "smtp"
+
+local DELIVERY = [[
+From: MAILER-DAEMON@example.com
+To: ada@code.energy
+Subject: Undelivered
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+
+It did not arrive.
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mail.example.com
+Original-Envelope-Id: QQ314159
+Arrival-Date: Fri, 21 Nov 1997 09:55:06 -0600
+
+Final-Recipient: rfc822; bob@example.com
+Original-Recipient: rfc822;robert@example.com
+Action: Failed
+Status: 5.1.1 (bad mailbox)
+Remote-MTA: dns; mx.example.com
+Diagnostic-Code: smtp; 550 5.1.1 <bob@example.com>:
+ unknown; really
+
+Final-Recipient: utf-8; \x{e9}ric@example.com
+Action: delayed
+Status: 4.4.1
+--b
+Content-Type: %s
+
+Subject: the first
+Message-ID: <one@code.energy>
+
+%s
+--b--
+]]
+
+describe("reports in a message", function()
+  for _, eol in ipairs { "\n", "\r\n" } do
+    it("C078 C163 C164 C165 tell of delivery" .. (#eol == 2 and ", CRLF" or ""), function()
+      local text = DELIVERY:format("message/rfc822", "body"):gsub("\n", eol)
+      local report = smtp.parse(text).report
+      assert.equal("delivery", report.type)
+      assert.equal("mail.example.com", report.reporting_mta)
+      assert.equal("QQ314159", report.original_envelope_id)
+      assert.equal(2, #report.recipients)
+      local bob, eric = report.recipients[1], report.recipients[2]
+      assert.same({ "bob@example.com", "rfc822", "robert@example.com", "failed", "5.1.1",
+        "mx.example.com", "550 5.1.1 <bob@example.com>: unknown; really", "smtp" },
+        { bob.final_recipient, bob.final_recipient_type, bob.original_recipient, bob.action,
+          bob.status, bob.remote_mta, bob.diagnostic, bob.diagnostic_type })
+      assert.same({ "\u{e9}ric@example.com", "delayed", "4.4.1" },
+        { eric.final_recipient, eric.action, eric.status })
+      assert.is_nil(eric.diagnostic)
+      assert.equal("one@code.energy", report.returned.message_id)
+      assert.equal("body", report.returned.text)
+    end)
+  end
+
+  it("C165 return headers alone", function()
+    local report = smtp.parse((DELIVERY:format("text/rfc822-headers", ""))).report
+    assert.equal("the first", report.returned.subject)
+  end)
+
+  it("tell of complaints (RFC 5965)", function()
+    local report = smtp.parse [[
+Content-Type: multipart/report; report-type=feedback-report; boundary=b
+
+--b
+
+Somebody complained.
+--b
+Content-Type: message/feedback-report
+
+Feedback-Type: abuse
+User-Agent: SomeGenerator/1.0
+Version: 1
+Original-Mail-From: <ada@code.energy>
+Original-Rcpt-To: <bob@example.com>
+Original-Rcpt-To: eve@example.com
+Arrival-Date: Thu, 8 Mar 2005 14:00:00 EDT
+Source-IP: 192.0.2.1
+Reported-Domain: code.energy
+Incidents: 3
+
+--b
+Content-Type: message/rfc822
+
+Subject: spam
+
+x
+--b--
+]].report
+    assert.equal("feedback", report.type)
+    assert.equal("abuse", report.feedback_type)
+    assert.equal("SomeGenerator/1.0", report.user_agent)
+    assert.equal("192.0.2.1", report.source_ip)
+    assert.equal("ada@code.energy", report.original_mail_from)
+    assert.same({ "bob@example.com", "eve@example.com" }, report.original_rcpt_to)
+    assert.same({ "code.energy" }, report.reported_domain)
+    assert.equal(3, report.incidents)
+    assert.equal("spam", report.returned.subject)
+  end)
+
+  it("may be empty or broken", function()
+    local report = smtp.parse("Content-Type: message/delivery-status\n\n").report
+    assert.same({}, report.recipients)
+    report = smtp.parse("Content-Type: message/delivery-status\n\n\n\nFinal-Recipient: a\n\n" ..
+      "junk\n\n\nAction: failed").report
+    assert.equal("a", report.recipients[1].final_recipient)
+    assert.equal("failed", report.recipients[2].action)
+  end)
+end)
