@@ -68,7 +68,7 @@ static void finish(walker *w, size_t n, size_t end) {
       e->body = last;
     else if (last < e->body) /* the line end was that of the empty line */
       last = e->body;
-    e->end = last;
+    e->end = end = last; /* and what holds it ends no earlier */
     w->open--;
   }
 }
