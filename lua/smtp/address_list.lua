@@ -44,8 +44,8 @@ local Reader = {}
 Reader.__index = Reader
 
 local function fresh(self)
-  self.words, self.parts, self.comments, self.spaced, self.angle = {}, {}, {}, false, nil
-  self.at_sign = false
+  self.words, self.parts, self.spaced, self.at_sign = {}, {}, false, false
+  self.comment, self.angle = nil, nil
 end
 
 -- Adds a token to what may be a name (with its spaces) or an address (without).
@@ -76,7 +76,7 @@ local function flush(self)
   elseif #self.parts > 0 then
     local bare = #self.parts == 1 and self.parts[1]:sub(1, 1) ~= '"'
     if self.at_sign or bare then
-      local remark = self.comments[#self.comments]
+      local remark = self.comment
       one = { name = remark and name_of { (remark:gsub("\\(.)", "%1")) },
         address = plain(table.concat(self.parts)) }
     else
@@ -131,7 +131,7 @@ local marks = {}
 
 marks["("] = function(self, text, at)
   local behind, inside = comment(text, at)
-  self.comments[#self.comments + 1] = inside
+  if self.at_sign then self.comment = inside end -- behind an address: a name
   self.spaced = true
   return behind
 end

@@ -47,5 +47,6 @@ extern const luaL_Reg probe_text[];    /* what probe_text.c names */
 extern const luaL_Reg probe_grammar[]; /* ehlo status reply command dot */
 extern const luaL_Reg probe_session[]; /* client server */
 extern const luaL_Reg probe_sasl[];    /* sasl */
+extern const luaL_Reg probe_parse[];   /* readers of csrc/mime */
 
 #endif
