@@ -1,21 +1,13 @@
 -- SPDX-License-Identifier: MIT
---- Dates of header fields (RFC 5322 section 3.3), in UTC and whatever the locale.
+--- Dates of header fields (RFC 5322 sections 3.3 and 4.3) and seconds since 1970,
+-- whatever the locale.
 -- Internal.
 local M = {}
 
-local DAYS = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }
-local MONTHS = {
+local DAY_NAMES = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }
+local MONTH_NAMES = {
   "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 }
-
---- The text for a time as `os.time` gives it.
-function M.format(time)
-  local t = os.date("!*t", time)
-  return ("%s, %d %s %04d %02d:%02d:%02d +0000"):format(
-    DAYS[t.wday], t.day, MONTHS[t.month], t.year, t.hour, t.min, t.sec)
---- Dates of header fields (RFC 5322 sections 3.3 and 4.3) as seconds since 1970.
--- Internal.
-local M = {}
 
 local MONTHS = { jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, aug = 8, sep = 9,
   oct = 10, nov = 11, dec = 12 }
@@ -59,6 +51,13 @@ function M.parse(text)
     return math.tointeger(time - (sign == "-" and -offset or offset))
   end
   return time - (ZONES[zone:upper()] or 0) * 3600
+end
+
+--- The text for a time as `os.time` gives it, in UTC.
+function M.format(time)
+  local t = os.date("!*t", time)
+  return ("%s, %d %s %04d %02d:%02d:%02d +0000"):format(
+    DAY_NAMES[t.wday], t.day, MONTH_NAMES[t.month], t.year, t.hour, t.min, t.sec)
 end
 
 return M
