@@ -6,6 +6,7 @@ local client = require "smtp.client"
 local compose = require "smtp.compose"
 local core = require "smtp.core"
 local dialogue = require "smtp.dialogue"
+local dkim = require "smtp.dkim"
 local loop = require "smtp.loop"
 local parse = require "smtp.parse"
 local server = require "smtp.server"
@@ -22,6 +23,8 @@ M.part = compose.part
 M.bounce = bounce.bounce
 M.dialogue = dialogue.connect
 M.parse = parse.parse
+M.dkim = dkim.new
+M.dkim_verify = dkim.verify
 M.scram_keys = core.scram_keys
 M.sleep = loop.sleep
 

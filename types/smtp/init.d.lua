@@ -121,6 +121,26 @@ function smtp.bounce(message, failures, options) end
 ---@return smtp.parsed? message
 ---@return smtp.error? err `kind = "source"` if the content could not be read
 function smtp.parse(content) end
+--- Makes a signer of DKIM; the same as `new` of `smtp.dkim`. RFC 6376.
+---
+--- ```lua
+--- local signer = assert(smtp.dkim {
+---   domain = "code.energy", selector = "mail2026", key = "/etc/mail/dkim.pem",
+--- })
+--- local raw = "From: ada@code.energy\r\nSubject: The engine\r\n\r\nIt works.\r\n"
+--- raw = assert(signer:sign(raw)) .. raw
+--- ```
+---@param options smtp.dkim_options|table one key, or a list of options or signers, each of which signs
+---@return smtp.dkim_signer? signer
+---@return smtp.error? err `kind = "invalid"`
+function smtp.dkim(options) end
+
+--- Verifies the signatures of a message; the same as `verify` of `smtp.dkim`.
+---@param message string|function|file*|table
+---@param options smtp.dkim_verify_options
+---@return smtp.dkim_result[]? results
+---@return smtp.error? err `kind = "source"`: the message cannot be read
+function smtp.dkim_verify(message, options) end
 
 --- What a server keeps of a password for SCRAM, in place of the password itself (RFC
 --- 5802 section 3): give it back from `auth.lookup`. It is made slowly on purpose.
