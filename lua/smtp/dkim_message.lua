@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --- What signing and verifying DKIM share: a message is read once, its header into
 -- fields and its body into hashes; fields are picked in the order of RFC 6376
--- section 5.4.2. Internal.
+-- section 5.4.2.
+-- Internal.
 local core = require "smtp.core"
 
 local M = {}

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --- Tag lists of DKIM (RFC 6376 section 3.2), and what signatures and key records say in
 -- them. Each reader gives a table, or nil and a sentence; no input makes it raise, and
--- each takes time in proportion to its input. Internal.
+-- each takes time in proportion to its input.
+-- Internal.
 local core = require "smtp.core"
 
 local M = {}

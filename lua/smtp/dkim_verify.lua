@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Verification of DKIM (RFC 6376 section 6). Internal: smtp.dkim is its public face.
+--- Verification of DKIM (RFC 6376 section 6).
+-- Internal: smtp.dkim is its public face.
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local message = require "smtp.dkim_message"

@@ -196,5 +196,6 @@ int luaopen_probe(lua_State *L) {
   luaL_setfuncs(L, probe_session, 0);
   luaL_setfuncs(L, probe_sasl, 0);
   luaL_setfuncs(L, probe_parse, 0);
+  luaL_setfuncs(L, probe_dkim, 0);
   return 1;
 }

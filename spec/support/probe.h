@@ -48,5 +48,6 @@ extern const luaL_Reg probe_grammar[]; /* ehlo status reply command dot */
 extern const luaL_Reg probe_session[]; /* client server */
 extern const luaL_Reg probe_sasl[];    /* sasl */
 extern const luaL_Reg probe_parse[];   /* readers of csrc/mime */
+extern const luaL_Reg probe_dkim[];    /* dkim_canon, of csrc/mime */
 
 #endif
