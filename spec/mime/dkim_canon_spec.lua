@@ -107,7 +107,8 @@ describe("the canonical form of a field", function()
   end)
 
   it("has one space for white space and none around", function()
-    assert.equal("subject:a b\r\n", probe.dkim_header("relaxed", "SUBJect \t: \r\n  \ta \r\n\t b \t"))
+    assert.equal("subject:a b\r\n",
+      probe.dkim_header("relaxed", "SUBJect \t: \r\n  \ta \r\n\t b \t"))
     assert.equal("x:\r\n", probe.dkim_header("relaxed", "X:"))
     assert.equal("x:\r\n", probe.dkim_header("relaxed", "X: \r\n \t\r\n"))
     assert.equal("x::a\r\n", probe.dkim_header("relaxed", "X: :a"))
