@@ -84,6 +84,10 @@ interop_() {
   need libauthen-sasl-perl perl_module Authen::SASL
   need libdigest-hmac-perl perl_module Digest::HMAC_MD5
   need python3-aiosmtpd python_module aiosmtpd
+  need python3-dkim python_module dkim
+  need python3-nacl python_module nacl
+  need opendkim command_ opendkim
+  need opendkim-tools command_ opendkim-testmsg
   need lua-socket lua 'require "socket"'
 }
 bench_() { # peers that are in Debian; go and npm are used if they are here
