@@ -94,7 +94,9 @@ describe("a composed message", function()
         assert.is_true(#word <= 75, word)
         local kind, data = word:match("^=%?UTF%-8%?([QB])%?(.*)%?=$")
         local bytes = kind == "B" and core.unbase64(data)
-          or data:gsub("_", " "):gsub("=(%x%x)", function(h) return string.char(tonumber(h, 16)) end)
+          or data:gsub("_", " "):gsub("=(%x%x)", function(h)
+            return string.char(tonumber(h, 16))
+          end)
         assert.truthy(utf8.len(bytes), word)
         joined[#joined + 1] = bytes
       end
@@ -105,7 +107,7 @@ describe("a composed message", function()
   end)
 
   it("C043 takes lists, names in quotes, groups, and an @ in quotes", function()
-    local one = message { to = { 'Bob "B" Builder <bob@example.com>', "x@y.example, z@y.example",
+    local one = message { to = { { name = 'Bob "B" Builder', address = "bob@example.com" }, "x@y.example, z@y.example",
       { group = "Friends", members = { "f@y.example", { name = "O'Hara, S.", address =
         '"a@b"@y.example' } } }, { name = "Žofie", address = "zofie@bücher.example" } } }
     assert.same({ "bob@example.com", "x@y.example", "z@y.example", "f@y.example",
@@ -116,7 +118,8 @@ describe("a composed message", function()
   end)
 
   it("C044 has boundaries that are in no part, and are 70 at most", function()
-    local text = text_of { text = "--=_", html = "x", attachments = { { content = "=_", name = "a" } } }
+    local text = text_of { text = "--=_", html = "x",
+      attachments = { { content = "=_", name = "a" } } }
     local seen = {}
     for boundary in text:gmatch('boundary="([^"]+)"') do
       assert.is_true(#boundary <= 70)

@@ -4,39 +4,10 @@
 -- and used for header and envelope.
 -- Internal.
 local address = require "smtp.address"
+local address_list = require "smtp.address_list"
 local core = require "smtp.core"
 
 local M = {}
-
--- Splits at commas outside of quotes, brackets and comments.
-local function split(text)
-  local out, from, depth, quoted, angle = {}, 1, 0, false, false
-  local i = 1
-  while i <= #text do
-    local c = text:sub(i, i)
-    if c == "\\" and (quoted or depth > 0) then
-      i = i + 1
-    elseif quoted then
-      quoted = c ~= '"'
-    elseif c == '"' then
-      quoted = true
-    elseif c == "(" then
-      depth = depth + 1
-    elseif c == ")" then
-      depth = depth - 1
-    elseif c == "<" then
-      angle = true
-    elseif c == ">" then
-      angle = false
-    elseif c == "," and depth == 0 and not angle then
-      out[#out + 1] = text:sub(from, i - 1)
-      from = i + 1
-    end
-    i = i + 1
-  end
-  out[#out + 1] = text:sub(from)
-  return out
-end
 
 -- The mailbox with its domain in A-labels.
 local function to_ascii(mailbox)
@@ -44,13 +15,6 @@ local function to_ascii(mailbox)
   if not user or not domain:find("[\x80-\xff]") then return mailbox end
   local ascii = core.idna(domain)
   return ascii and user .. "@" .. ascii or mailbox
-end
-
-local function one_of(text)
-  text = text:match("^%s*(.-)%s*$")
-  local parsed = address.parse(text)
-  if not parsed then return nil, ("%q is no address"):format(text) end
-  return { name = parsed.name, address = parsed.address }
 end
 
 local function checked(one)
@@ -88,16 +52,33 @@ local function add_table(out, value)
   return true
 end
 
+-- The mailboxes of a text; those of a group that stands in it go into one.
+local function add_text(out, text)
+  if text:find("%c") or not utf8.len(text) then
+    return nil, ("%q has a control or is not UTF-8"):format(text)
+  end
+  local found, group = address_list.addresses(text), nil
+  if #found == 0 then return nil, ("%q is no address"):format(text) end
+  for _, one in ipairs(found) do
+    local mailbox, why = checked { name = one.name, address = one.address }
+    if not mailbox then return nil, why end
+    if not one.group then
+      out[#out + 1], group = mailbox, nil
+    else
+      if not group or group.group ~= one.group then
+        group = { group = one.group, members = {} }
+        out[#out + 1] = group
+      end
+      group.members[#group.members + 1] = mailbox
+    end
+  end
+  return true
+end
+
 function add(out, value)
   if type(value) == "table" then return add_table(out, value) end
   if type(value) ~= "string" then return nil, "must be addresses" end
-  for _, text in ipairs(split(value)) do
-    local one, why = one_of(text)
-    if one then one, why = checked(one) end
-    if not one then return nil, why end
-    out[#out + 1] = one
-  end
-  return true
+  return add_text(out, value)
 end
 
 --- Gives an array of `{ name, address }` and `{ group, members }`; or nil and why.
