@@ -172,12 +172,18 @@ static bool is_space(char c) {
   return c == ' ' || c == '\t';
 }
 
+/* Text that readers might take for an encoded word, quoted or not. */
+static bool looks_encoded(smtp_slice text) {
+  size_t i;
+  for (i = 0; i + 1 < text.n; i++)
+    if (text.p[i] == '=' && text.p[i + 1] == '?') return true;
+  return false;
+}
+
 /* A word that must not be taken for an encoded one, or is too long, or is not
 ** of ASCII. */
 static bool needs_encoding(smtp_slice word) {
-  return !is_ascii(word) || word.n > TOKEN_MAX ||
-         (word.n >= 2 && memchr(word.p, '=', word.n) != NULL &&
-          memcmp(word.p, "=?", 2) == 0);
+  return !is_ascii(word) || word.n > TOKEN_MAX || looks_encoded(word);
 }
 
 /* White space and the word behind it, off the front of *text. */
@@ -287,7 +293,8 @@ int smtp_field_phrase(smtp_field *f, smtp_slice phrase) {
   int r;
   if (!may_send(phrase)) return SMTP_EINVALID;
   phrase = trim(phrase);
-  if (!is_ascii(phrase) || quoted_size(phrase) > FOLD - 1)
+  if (!is_ascii(phrase) || looks_encoded(phrase) ||
+      quoted_size(phrase) > FOLD - 1)
     return put_words(f, SMTP_LIT(" "), phrase);
   if (is_atoms(phrase)) return put_spaced(f, SMTP_LIT(" "), phrase);
   r = put_space(f, quoted_size(phrase));
@@ -370,7 +377,7 @@ int smtp_field_param(smtp_field *f, smtp_slice name, smtp_slice value) {
   if (!may_send(value) || !is_token(name)) return SMTP_EINVALID;
   r = append(f, ";", 1);
   if (r != 0) return r;
-  if (!is_ascii(value) || size > FOLD - 1 ||
+  if (!is_ascii(value) || looks_encoded(value) || size > FOLD - 1 ||
       (value.n > 0 && memchr(value.p, '\t', value.n) != NULL))
     return put_extended(f, name, value);
   r = put_space(f, size);

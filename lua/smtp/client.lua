@@ -367,7 +367,7 @@ local SEND_OPTIONS = { deadline = "seconds", progress = "function" }
 function Client:send(message, opts)
   self:_check()
   options.check("send", opts or {}, SEND_OPTIONS)
-  local out, err = outgoing(message)
+  local out, err = outgoing(message, self.target.dkim)
   if not out then
     err.peer = self.target.name
     return nil, err
@@ -382,7 +382,7 @@ local function send(given, message, opts)
   local target, err = target_of.parse("send", given)
   if not target then return nil, err end
   local out
-  out, err = outgoing(message)
+  out, err = outgoing(message, target.dkim)
   if not out then return nil, err end
   local deadline = math.min(target.deadline or math.huge, opts and opts.deadline or math.huge)
   target.deadline = deadline < math.huge and deadline or nil

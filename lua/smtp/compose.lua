@@ -6,6 +6,7 @@ local addresses = require "smtp.addresses"
 local core = require "smtp.core"
 local date = require "smtp.date"
 local errors = require "smtp.error"
+local lint = require "smtp.lint"
 local options = require "smtp.options"
 local part = require "smtp.part"
 
@@ -20,7 +21,7 @@ local SPEC = {
   message_id = "string", in_reply_to = "string table", references = "string table",
   text = "string", html = "string", part = "table", attachments = "table",
   calendar = "string table", list = "table", headers = "table", envelope = "table",
-  seed = "string number",
+  seed = "string number", dkim = "table",
 }
 
 -- Fields that the record has keys for, or that are made here.
@@ -266,7 +267,7 @@ local function compose(record)
     size = size and n and size + n
   end
   return setmetatable({ envelope = envelope(record, lists), id = id, size = size or nil,
-    segments = segments }, Composed)
+    segments = segments, dkim = record.dkim }, Composed)
 end
 
 --- An iterator over the message's bytes, in pieces.
@@ -290,6 +291,8 @@ function Composed:chunks()
     end
   end
 end
+
+Composed.lint = lint
 
 function Composed:__tostring()
   local all = {}

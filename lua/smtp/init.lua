@@ -7,6 +7,7 @@ local compose = require "smtp.compose"
 local core = require "smtp.core"
 local dialogue = require "smtp.dialogue"
 local dkim = require "smtp.dkim"
+local lint = require "smtp.lint"
 local loop = require "smtp.loop"
 local parse = require "smtp.parse"
 local server = require "smtp.server"
@@ -17,6 +18,7 @@ M._VERSION = "scm-1"
 
 M.connect = client.connect
 M.send = client.send
+M.lint = lint
 M.server = server.new
 M.message = compose.message
 M.part = compose.part

@@ -4,6 +4,7 @@
 -- Internal.
 local address = require "smtp.address"
 local compose = require "smtp.compose"
+local dkim = require "smtp.dkim"
 local errors = require "smtp.error"
 local source = require "smtp.source"
 
@@ -30,8 +31,19 @@ local function recipients(to)
   return list
 end
 
---- Gives `{ from, to, source }`, or nil and an error before a byte is sent.
-function M.outgoing(message)
+-- The content behind its signatures.
+local function signed(content, given)
+  local signer, err = dkim.new(given)
+  if not signer then return nil, err end
+  local fields
+  fields, content = signer:sign(content)
+  if not fields then return nil, content end
+  return source.behind(fields, source.of(content))
+end
+
+--- Gives `{ from, to, source }`, or nil and an error before a byte is sent. `signer`
+-- is what signs, unless the message says so itself.
+function M.outgoing(message, signer)
   if type(message) ~= "table" and type(message) ~= "userdata" then
     error("send: a message is a table, not " .. type(message), 3)
   end
@@ -52,6 +64,11 @@ function M.outgoing(message)
   if not to then return nil, err end
   local content = source.of(message.raw or message, message.size)
   if not content then return invalid("raw must be a string, a function or a file") end
+  signer = message.dkim or signer
+  if signer then
+    content, err = signed(message.raw or message, signer)
+    if not content then return nil, err end
+  end
   return { from = from, to = to, source = content }
 end
 

@@ -55,4 +55,15 @@ function M.of(content, size)
   return source
 end
 
+--- A source with a text before it.
+function M.behind(text, source)
+  if source.text then return of_string(text .. source.text) end
+  local given = false
+  return { size = source.size and #text + source.size, read = function()
+    if given then return source.read() end
+    given = true
+    return text
+  end }
+end
+
 return M

@@ -14,7 +14,7 @@ local SPEC = {
   ca = "string", verify = "boolean", cert = "string", key = "string", sni = "string",
   dane = "any", auth = "table", helo = "string", timeout = "seconds table",
   deadline = "seconds", local_address = "string", disable = "table", proxy = "any",
-  trace = "function", progress = "function", dkim = "any", extensions = "table",
+  trace = "function", progress = "function", dkim = "table", extensions = "table",
 }
 
 local AUTH_SPEC = {
@@ -34,7 +34,7 @@ local TIMEOUTS = {
 }
 
 -- What belongs to a later release, so that nobody believes it is in force.
-local LATER = { "dane", "proxy", "dkim", "extensions" }
+local LATER = { "dane", "proxy", "extensions" }
 
 local function decode(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))

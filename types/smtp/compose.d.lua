@@ -16,6 +16,10 @@ local message = {}
 ---@return fun(): string?
 function message:chunks() end
 
+--- What is wrong with it; see `smtp.lint`.
+---@return smtp.complaint[]
+function message:lint() end
+
 --- The same as `smtp.message`.
 ---@package
 function message.message(record) end
@@ -47,6 +51,7 @@ function message.part(options) end
 ---@field headers? table fields of your own, in order: `{ { "X-Name", "value" } }`; or by name, sorted
 ---@field envelope? smtp.envelope default: `sender` or `from`, and `to`, `cc`, `bcc`
 ---@field seed? string|integer the same record, `date` and `seed` give the same bytes
+---@field dkim? smtp.dkim_signer|smtp.dkim_options signs it, in place of the target's
 
 --- RFC 2369, RFC 2919; one_click: RFC 8058.
 ---@class smtp.list_options
@@ -72,6 +77,12 @@ function message.part(options) end
 ---@field params? table `{ { "name", "value" } }` of Content-Type
 ---@field description? string
 ---@field size? integer bytes of a `source`
+
+--- What `lint` found: `rule` is one of date, from, message_id, duplicate, bcc, one_click,
+--- bare_lf, bare_cr, nul, long_line, eightbit, header_8bit, alignment.
+---@class smtp.complaint
+---@field rule string
+---@field text string a sentence
 
 --- One recipient that a message did not reach. What `err.rejected` and
 --- `receipt.rejected` hold will do.

@@ -100,6 +100,14 @@ function smtp.message(record) end
 ---@return table part
 function smtp.part(options) end
 
+--- What receivers would hold against a message: missing Date, From or Message-ID, fields
+--- that stand there twice, Bcc, long lines, bare CR or LF, 8-bit bytes that are not
+--- declared, a DKIM signature of another domain, List-Unsubscribe without one click.
+---@param message string|function|file*|table anything that `smtp.parse` takes
+---@return smtp.complaint[]? found empty if all is well
+---@return smtp.error? err
+function smtp.lint(message) end
+
 --- A delivery status notification to the sender of a message that could not be
 --- delivered, from the null path (RFC 3464); none for a message from there.
 ---@param message table anything with `envelope` and `chunks`

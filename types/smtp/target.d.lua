@@ -16,7 +16,7 @@
 --- Whether a server is on this machine is judged by the address that was reached.
 
 --- An unknown key raises; a URL that is none is `kind = "invalid"`. `dane`, `proxy`,
---- `dkim`, `extensions` and `lmtp` raise that they are not built yet.
+--- `extensions` and `lmtp` raise that they are not built yet.
 ---
 --- Certificates and keys are PEM: the path of a file, or the text itself.
 ---@class smtp.target
@@ -37,6 +37,7 @@
 ---@field local_address? string the address to connect from
 ---@field disable? table<string, boolean> `{ PIPELINING = true }` acts as if the server did not offer it
 ---@field trace? fun(side: "C"|"S", line: string) each line that is sent or received, without CRLF, as it is; it may hold controls from the server
+---@field dkim? smtp.dkim_signer|smtp.dkim_options signs each message that is sent
 ---@field progress? fun(sent: integer, size?: integer) as in `smtp.send_options`
 
 --- Who to be (RFC 4954). AUTH comes after TLS; if the server does not offer what is
