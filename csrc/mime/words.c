@@ -262,8 +262,7 @@ static bool is_atoms(smtp_slice text) {
       return false;
     before = space;
   }
-  return text.n > 0 && !before &&
-         !(text.n >= 2 && memcmp(text.p, "=?", 2) == 0);
+  return text.n > 0 && !before && !looks_encoded(text);
 }
 
 /* A quoted-string; '"' and "\\" get a backslash. */
@@ -293,10 +292,13 @@ int smtp_field_phrase(smtp_field *f, smtp_slice phrase) {
   int r;
   if (!may_send(phrase)) return SMTP_EINVALID;
   phrase = trim(phrase);
+  if (is_atoms(phrase) && phrase.n <= TOKEN_MAX) {
+    smtp_slice spaces = SMTP_LIT(" ");
+    return put_plain(f, phrase, &spaces);
+  }
   if (!is_ascii(phrase) || looks_encoded(phrase) ||
       quoted_size(phrase) > FOLD - 1)
     return put_words(f, SMTP_LIT(" "), phrase);
-  if (is_atoms(phrase)) return put_spaced(f, SMTP_LIT(" "), phrase);
   r = put_space(f, quoted_size(phrase));
   return r != 0 ? r : put_quoted(f, phrase);
 }
