@@ -38,6 +38,7 @@ rest_FLAGS = $(C99) -D_POSIX_C_SOURCE=200809L $(addprefix -I,$(LUA_INCDIR)) \
 SHARED = -shared -pthread
 ifeq ($(shell uname -s),Darwin)
 SHARED = -bundle -undefined dynamic_lookup
+LDLIBS += -liconv
 endif
 
 CORE = $(sort $(wildcard csrc/core/*.c))
