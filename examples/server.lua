@@ -10,6 +10,7 @@ usage: lua server.lua [option...] MAILDIR
   --hostname NAME     our own name; default localhost
   --cert FILE         offer STARTTLS with this certificate (PEM, its chain behind it)
   --key FILE          and this key; default: it is in the certificate's file
+  --bounce TARGET     take what cannot be stored, and send its sender a bounce there
   --helo NAME         accept only clients that say this name
   --from WHO          accept only this sender
   --to WHO            accept only this recipient
@@ -26,7 +27,7 @@ local function usage(complaint)
 end
 
 local options = { ["--listen"] = "127.0.0.1:2525", ["--hostname"] = "localhost",
-  ["--cert"] = false, ["--key"] = false }
+  ["--cert"] = false, ["--key"] = false, ["--bounce"] = false }
 local lists = { ["--helo"] = {}, ["--from"] = {}, ["--to"] = {} }
 local maildir
 local i = 1
@@ -65,6 +66,30 @@ local function say(...)
   print((string.format(...):gsub("[%c\127-\255]", "?")))
 end
 
+-- Tells the sender that no mailbox could be written. What the client sent was read
+-- by then, so that no more than who it was from and for goes back.
+local function bounce(message, why)
+  local failures = {}
+  for i, recipient in ipairs(message.recipients) do
+    failures[i] = { address = recipient.address, status = "5.2.0", diagnostic = "X-local; "
+      .. tostring(why):gsub("%c", "?") }
+  end
+  local header = ("Subject: (not kept)\r\nX-Id: %s\r\n\r\n"):format(message.id)
+  local made, problem = smtp.bounce({ envelope = message.envelope, chunks = function()
+    local text = header
+    return function()
+      local chunk = text
+      text = nil
+      return chunk
+    end
+  end }, failures, { hostname = options["--hostname"] })
+  if not made then return nil, problem end
+  local receipt
+  receipt, problem = smtp.send(options["--bounce"], made)
+  if not receipt then return nil, problem end
+  return "not stored, and its sender was told"
+end
+
 local server, err = smtp.server {
   listen = options["--listen"],
   hostname = options["--hostname"],
@@ -81,6 +106,7 @@ local server, err = smtp.server {
   on_message = function(session, message)
     local trace = message:return_path() .. message:received()
     local stored, why = message:maildir(maildir, { prepend = trace })
+    if not stored and options["--bounce"] then return bounce(message, why) end
     if not stored then return nil, why end -- the client is told to try again later
     say("%s: %d bytes from <%s> for %d", session.peer.address, message.size,
       message.sender.address, #message.recipients)

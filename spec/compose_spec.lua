@@ -107,7 +107,8 @@ describe("a composed message", function()
   end)
 
   it("C043 takes lists, names in quotes, groups, and an @ in quotes", function()
-    local one = message { to = { { name = 'Bob "B" Builder', address = "bob@example.com" }, "x@y.example, z@y.example",
+    local one = message { to = { { name = 'Bob "B" Builder', address = "bob@example.com" },
+      "x@y.example, z@y.example",
       { group = "Friends", members = { "f@y.example", { name = "O'Hara, S.", address =
         '"a@b"@y.example' } } }, { name = "Žofie", address = "zofie@bücher.example" } } }
     assert.same({ "bob@example.com", "x@y.example", "z@y.example", "f@y.example",

@@ -82,12 +82,7 @@ end
 -- The original, as far as it goes back, and whether that is all of it.
 local function content_of(message, full, max)
   local parts, n, limit = {}, 0, full and max or HEADER_MAX
-  local iterator = type(message) == "string" and function()
-    local text = message
-    message = nil
-    return text
-  end or message:chunks()
-  for chunk in iterator do
+  for chunk in message:chunks() do
     parts[#parts + 1] = chunk
     n = n + #chunk
     if n > limit or not full and table.concat(parts):find("\r?\n\r?\n") then break end
@@ -99,7 +94,7 @@ local function compose_bounce(message, failures, opts)
   local hostname = opts.hostname or "localhost"
   local sender = message.sender
   local ret = opts.ret or type(sender) == "table" and sender.ret or "HDRS"
-  local text, whole = content_of(message.content or message, ret == "FULL", opts.max or FULL_MAX)
+  local text, whole = content_of(message, ret == "FULL", opts.max or FULL_MAX)
   local returned
   if ret == "FULL" and whole then
     returned = part.new { type = "message/rfc822", content = text }
