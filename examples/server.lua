@@ -70,8 +70,8 @@ end
 -- by then, so that no more than who it was from and for goes back.
 local function bounce(message, why)
   local failures = {}
-  for i, recipient in ipairs(message.recipients) do
-    failures[i] = { address = recipient.address, status = "5.2.0", diagnostic = "X-local; "
+  for n, recipient in ipairs(message.recipients) do
+    failures[n] = { address = recipient.address, status = "5.2.0", diagnostic = "X-local; "
       .. tostring(why):gsub("%c", "?") }
   end
   local header = ("Subject: (not kept)\r\nX-Id: %s\r\n\r\n"):format(message.id)

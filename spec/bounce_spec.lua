@@ -1,7 +1,8 @@
 -- Bounces: delivery status notifications to the sender of what was not delivered.
 local smtp = require "smtp"
 
-local RAW = "Received: by x\r\nFrom: Ada <ada@code.energy>\r\nSubject: The engine\r\n\r\nbody\r\n.\r\n"
+local RAW = "Received: by x\r\nFrom: Ada <ada@code.energy>\r\nSubject: The engine\r\n\r\n"
+  .. "body\r\n.\r\n"
 
 local function original(fields)
   local all = { envelope = { from = "ada@code.energy", to = { "bob@example.com" } },
@@ -102,7 +103,8 @@ describe("a bounce", function()
     local receipt = assert(smtp.send("127.0.0.1:" .. server.port, record))
     local made = assert(smtp.bounce(assert(smtp.message(record)), receipt.rejected))
     assert.truthy(tostring(made):find("Status: 5.1.1\r\n", 1, true))
-    assert.truthy(tostring(made):find("Diagnostic-Code: smtp; 550 No such recipient here", 1, true))
+    assert.truthy(tostring(made):find("Diagnostic-Code: smtp; 550 No such recipient here\r\n", 1,
+      true))
   end)
 
   it("lets nothing of a hostile text into its fields", function()

@@ -30,7 +30,7 @@ local function value_of(text, name)
 end
 
 describe("a composed message", function()
-  it("C036 has one Date and From, and wants a Sender where From has several", function()
+  it("C036 C039 has one Date and From, and wants a Sender where From has several", function()
     local text = text_of {}
     assert.equal("Thu, 1 Jan 1970 00:00:00 +0000", value_of(text, "Date")) -- C039
     assert.equal("Ada <ada@code.energy>", value_of(text, "From"))
@@ -42,6 +42,18 @@ describe("a composed message", function()
     for _, record in ipairs { {}, { from = "" }, { from = {} }, { to = "a@b.example" } } do
       assert.is_nil((smtp.message(record)))
     end
+  end)
+
+  it("C023 has no Return-Path, which the final delivery puts before it, once", function()
+    assert.falsy(text_of {}:find("Return-Path", 1, true))
+    assert.is_nil((smtp.message { from = "a@b.example",
+      headers = { { "return-path", "<x@y>" } } }))
+    local kept
+    local server <close> = assert(smtp.server { listen = "127.0.0.1:0",
+      on_message = function(_, m) kept = m:return_path() .. m:read() return true end })
+    assert(smtp.send("127.0.0.1:" .. server.port, { from = "ada@code.energy", to = "b@c.example" }))
+    local all = smtp.parse(kept).headers:all("Return-Path")
+    assert.same({ "<ada@code.energy>" }, all)
   end)
 
   it("C037 has lines of 998 at most, folded at 78, and none of white space alone", function()

@@ -44,7 +44,7 @@ describe("memory #slow", function()
 
   it("stays bounded while a file of 1 GiB is an attachment, which comes as it was", function()
     local folder = net.folder()
-    local folder_ <close> = setmetatable({}, { __close = function() net.remove(folder) end })
+    local _ <close> = setmetatable({}, { __close = function() net.remove(folder) end })
     local space <close> = assert(io.popen("df -Pk " .. folder .. " | tail -n 1"))
     local free = tonumber(space:read("a"):match("%d+%s+%d+%s+(%d+)"))
     if not free or free < 4 << 20 then return pending("this needs 4 GiB of disk") end
