@@ -108,8 +108,8 @@ describe("a bounce", function()
   end)
 
   it("lets nothing of a hostile text into its fields", function()
-    for _, failure in ipairs { { address = "a@b\r\nX: y" }, { address = "a@b", diagnostic = "x\ny" },
-      { address = "a@b", remote_mta = "m\0" } } do
+    for _, failure in ipairs { { address = "a@b\r\nX: y" },
+      { address = "a@b", diagnostic = "x\ny" }, { address = "a@b", remote_mta = "m\0" } } do
       local made, err = smtp.bounce(original(), failure)
       assert.is_nil(made)
       assert.equal("invalid", err.kind)
