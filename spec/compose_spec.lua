@@ -239,6 +239,19 @@ describe("a composed message", function()
   it("raises for misuse, and does not change the record", function()
     assert.error_matches(function() smtp.message { form = "x" } end, "form")
     assert.error_matches(function() smtp.part {} end, "one of content")
+    for field, record in pairs {
+      date = { date = 0 / 0 }, ["date "] = { date = 1e300 }, ["date  "] = { date = -1 },
+      params = { attachments = { { content = "x", params = { 5 } } } },
+      to = { to = { { group = "g", members = 5 } } }, ["to "] = { to = { { group = 5 } } },
+      ["to  "] = { to = { { name = 5, address = "a@b.example" } } },
+      type = { attachments = { { content = "x", type = "multipart/mixed" } } },
+      ["calendar.method"] = { calendar = { content = "x", method = "a;b" } },
+    } do
+      record.from = "a@b.example"
+      local made, err = smtp.message(record)
+      assert.is_nil(made, field)
+      assert.truthy(tostring(err):find(field:match("^%S+"), 1, true), tostring(err))
+    end
     assert.error_matches(function() smtp.part { parts = { {} } } end, "smtp.part")
     local record = { from = "a@b.example", to = { "c@d.example" }, attachments = {
       { content = "x", name = "n" } } }

@@ -30,6 +30,9 @@ local add
 
 local function add_table(out, value)
   if value.group then
+    if type(value.group) ~= "string" or value.members and type(value.members) ~= "table" then
+      return nil, "has a group that is none"
+    end
     local members = {}
     for _, member in ipairs(value.members or {}) do
       local ok, why = add(members, member)
@@ -39,7 +42,9 @@ local function add_table(out, value)
     return true
   end
   if value.address then
-    if type(value.address) ~= "string" then return nil, "has an address that is no text" end
+    if type(value.address) ~= "string" or value.name and type(value.name) ~= "string" then
+      return nil, "has a name or an address that is no text"
+    end
     local one, why = checked { name = value.name, address = value.address }
     if not one then return nil, why end
     out[#out + 1] = one

@@ -175,6 +175,7 @@ local function calendar_part(calendar)
   options.check("message: calendar", calendar, { content = "string", method = "string" })
   local one = text_part("calendar", "calendar", calendar.content or "")
   local method = calendar.method or one.content:match("METHOD:(%u+)") or "REQUEST"
+  if not method:find("^%a[%a-]*$") then part.fail("calendar.method", "is no method") end
   one.params = { { "method", method } }
   return one
 end
@@ -204,9 +205,17 @@ end
 
 -- ---- the message -----------------------------------------------------------
 
+local LAST_TIME = 253402300799 -- the end of the year 9999
+
+local function time_of(record)
+  local time = math.tointeger(record.date or os.time())
+  if not time or time < 0 or time > LAST_TIME then part.fail("date", "is no time") end
+  return time
+end
+
 local function header(record, lists, random)
   local out = {}
-  out[1] = part.field("date", "Date", { "token", date.format(record.date or os.time()) })
+  out[1] = part.field("date", "Date", { "token", date.format(time_of(record)) })
   add_addresses(out, "From", lists.from, "from")
   add_addresses(out, "Sender", lists.sender, "sender")
   add_addresses(out, "Reply-To", lists.reply_to, "reply_to")

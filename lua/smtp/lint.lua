@@ -80,6 +80,10 @@ return function(given)
     told[rule .. text] = true
     found[#found + 1] = { rule = rule, text = text }
   end
+  local kind = type(given)
+  if kind == "nil" or kind == "number" or kind == "boolean" then
+    error("lint: a message is needed, not " .. kind, 2)
+  end
   local message, err = parse.parse(given)
   if not message then return nil, err end
   count_fields(message, say)

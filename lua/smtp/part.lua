@@ -27,7 +27,8 @@ end
 
 --- A header field of pieces (core.field); what may not be in it ends the composing.
 function M.field(what, name, pieces)
-  return core.field(name, pieces) or M.fail(what, "has a control or is not UTF-8")
+  return core.field(name, pieces)
+    or M.fail(what, "has a control, is not UTF-8, or is too long")
 end
 
 -- ---- leaves ----------------------------------------------------------------
@@ -133,7 +134,12 @@ local function content_type(part, kind, extra)
     pieces[#pieces + 1] = value
   end
   for _, pair in ipairs(extra) do param(pair[1], pair[2]) end
-  for _, pair in ipairs(part.params or {}) do param(pair[1], pair[2]) end
+  for _, pair in ipairs(part.params or {}) do
+    if type(pair) ~= "table" or type(pair[1]) ~= "string" or type(pair[2]) ~= "string" then
+      M.fail("params", "must be pairs of name and value")
+    end
+    param(pair[1], pair[2])
+  end
   if part.name then param("name", part.name) end
   return M.field("name", "Content-Type", pieces)
 end
@@ -208,6 +214,7 @@ function flatten(part, random, out)
     if #part.parts == 0 then M.fail("parts", "is empty") end
     return flatten_multipart(part, kind, random, out)
   end
+  if kind:find("^multipart/") then M.fail("type", "of a multipart needs parts") end
   local body, encoding = encode(part, kind)
   out[#out + 1] = leaf_header(part, kind, encoding) .. "\r\n"
   out[#out + 1] = body
@@ -226,7 +233,7 @@ function M.new(given)
   for _, key in ipairs { "content", "path", "source", "parts" } do
     if part[key] ~= nil then n = n + 1 end
   end
-  if n ~= 1 then error("part: one of content, path, source and parts is needed", 2) end
+  if n ~= 1 then error("part: one of content, path, source and parts is needed", 0) end
   for i, child in ipairs(part.parts or {}) do
     if getmetatable(child) ~= Part then
       error(("part: parts[%d] must be made by smtp.part"):format(i), 2)
@@ -239,6 +246,7 @@ end
 --- Makes the part of an attachment: a path, or a table.
 function M.attachment(given)
   if type(given) == "string" then given = { path = given } end
+  if type(given) ~= "table" then error("message: an attachment is a path or a table", 0) end
   options.check("attachment", given, SPEC)
   local part = M.new(given)
   part.attached = true
