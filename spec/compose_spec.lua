@@ -261,6 +261,41 @@ describe("a composed message", function()
     local made, err = smtp.message { from = "a@b.example", attachments = { "/nowhere/x" } }
     assert.is_nil(made)
     assert.matches("/nowhere/x", tostring(err))
+    made, err = smtp.message { from = "a@b.example", attachments = { "/" } }
+    assert.is_nil(made)
+    assert.matches("irectory", tostring(err))
+  end)
+
+  it("is not taken for whole when a file changes or a source fails while it is sent", function()
+    local server <close> = assert(smtp.server { listen = "127.0.0.1:0",
+      on_message = function(_, m) m:read() return true end })
+    local folder = net.folder()
+    local path = folder .. "/a"
+    local function fails(made, pattern)
+      local receipt, err = smtp.send("127.0.0.1:" .. server.port, made)
+      assert.is_nil(receipt)
+      assert.same({ "source", "not_sent" }, { err.kind, err.outcome })
+      assert.matches(pattern, tostring(err))
+    end
+    local function composed()
+      net.dump(path, ("x"):rep(1000))
+      return assert(smtp.message { from = "a@b.example", to = "c@d.example",
+        attachments = { path } })
+    end
+    for _, size in ipairs { 999, 1001, 0 } do
+      local made = composed()
+      net.dump(path, ("y"):rep(size))
+      fails(made, "has changed while it was sent")
+    end
+    local made = composed()
+    os.remove(path)
+    fails(made, "No such file")
+    for _, source in ipairs { function() error("disk on fire") end, function() return 5 end } do
+      fails({ from = "a@b.example", to = "c@d.example",
+        attachments = { { source = source, name = "s" } } }, "f?i?r?e?")
+    end
+    assert.equal(0, server:stats().messages)
+    net.remove(folder)
   end)
 
   it("goes out by smtp.send as a record", function()

@@ -71,11 +71,14 @@ end
 local function of_path(part)
   local file, why = io.open(part.path, "rb")
   if not file then M.fail("attachments", why) end
+  local _, unreadable = file:read(0) -- a folder can be opened, but not read
   local size = file:seek("end")
   file:close()
+  if unreadable then M.fail("attachments", part.path .. ": " .. unreadable) end
   if not size then M.fail("attachments", part.path .. " cannot be measured") end
   return stream(function()
-    local from = assert(io.open(part.path, "rb"))
+    local from, gone = io.open(part.path, "rb")
+    if not from then error(gone, 0) end
     local left = size
     return function()
       local chunk, problem = from:read(CHUNK)

@@ -144,8 +144,8 @@ local function stream(client, source, progress)
   while true do
     local ok, chunk = pcall(source.read)
     if not ok then
-      return give_up(client, { kind = "source", message = "reading the message failed",
-        cause = chunk })
+      return give_up(client, { kind = "source", cause = chunk,
+        message = "reading the message failed: " .. tostring(chunk) })
     end
     if chunk == nil then return true end
     if type(chunk) ~= "string" then
