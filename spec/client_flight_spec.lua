@@ -210,9 +210,12 @@ describe("client's content", function()
       assert.is_nil(receipt)
       assert.same({ "invalid", "not_sent" }, { err.kind, err.outcome })
     end
-    for _, one in ipairs { "text", 5, {} } do
+    for _, one in ipairs { "text", 5, { form = "x" } } do
       assert.error(function() client:send(one) end)
     end
+    local receipt, err = client:send {} -- a record without a sender
+    assert.is_nil(receipt)
+    assert.same({ "invalid", "not_sent" }, { err.kind, err.outcome })
     assert.error_matches(function() client:data(5) end, "a string, a function or a file")
     assert.error_matches(function() client:send(message("x"), { wrong = 1 }) end, "unknown option")
     assert.error_matches(function() client:send(message("x"), { deadline = "1" }) end, "deadline")

@@ -232,7 +232,8 @@ describe("server with implicit TLS", function()
       listen = { "127.0.0.1:0", { host = "127.0.0.1", port = 0, tls = { implicit = true } } },
       tls = tls_options(),
     }
-    local _, port = server.listeners[2]:name()
+    assert.equal(server.port, server.listening[1].port)
+    local port = server.listening[2].port
     local first <close> = serve.peer(server)
     assert.truthy(first:starttls(TRUST))
     local second <close> = serve.peer { host = "127.0.0.1", port = port }

@@ -229,6 +229,7 @@ local function open_all(self, given)
       error("server: a listener off this machine needs on_rcpt " ..
         "(true accepts every recipient)", 3)
     end
+    self.listening[#self.listening + 1] = { address = address, port = port }
     if not self.address then self.address, self.port = address, port end
   end
   return true
@@ -328,7 +329,7 @@ local function new(given)
       on_auth = given.on_auth,
     },
     auth = server_auth.check(given.auth, given.on_auth, has_tls(given)), verbs = verbs,
-    listeners = {}, places = {}, shared = {}, tasks = {}, sessions = {}, hosts = {},
+    listeners = {}, listening = {}, places = {}, shared = {}, tasks = {}, sessions = {}, hosts = {},
     connections = 0, accepted = 0, messages = 0, drained = loop.gate(),
   }, Server)
   if given.on_rcpt == false then self.handlers.on_rcpt = function() return false end end

@@ -67,10 +67,9 @@ function M.open(options)
     addresses = { "127.0.0.1" }, not_after = options.not_after })
   local tls = { cert = identity.cert, key = identity.key, ca = ca.certificate }
   for key, value in pairs(options.tls or {}) do tls[key] = value end
-  self.implicit = net.closed_port() -- a server tells the port of its first place only
   local all = {
     listen = {
-      "127.0.0.1:0", { host = "127.0.0.1", port = self.implicit, tls = { implicit = true } },
+      "127.0.0.1:0", { host = "127.0.0.1", port = 0, tls = { implicit = true } },
     },
     auth = { mechanisms = M.MECHANISMS, lookup = lookup, iterations = 4096 },
     on_auth = function(session, credentials)
@@ -81,7 +80,7 @@ function M.open(options)
   for key, value in pairs(options) do all[key] = value end
   all.tls, all.not_after = tls, nil
   self.server, self.mails = inbox.open(all)
-  self.port = self.server.port
+  self.port, self.implicit = self.server.port, self.server.listening[2].port
   return self
 end
 

@@ -11,6 +11,7 @@
 ---@class smtp.server
 ---@field address string of the first listener
 ---@field port? integer of the first listener: read it after `listen = "127.0.0.1:0"`; nil for a Unix socket
+---@field listening { address: string, port?: integer }[] the same of each listener, in order
 ---@field hostname string
 local server = {}
 
