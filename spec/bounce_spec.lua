@@ -114,6 +114,17 @@ describe("a bounce", function()
       assert.is_nil(made)
       assert.equal("invalid", err.kind)
     end
+    local core = require "smtp.core"
+    local since = core.now()
+    bounce { address = "a@b", code = 550, text = "a" .. (" "):rep(1000000) .. "b\xff" }
+    local many = 0
+    assert(smtp.bounce({ envelope = { from = "a@b.example" }, chunks = function()
+      return function()
+        many = many + 1
+        return many < 100000 and "x" or nil
+      end
+    end }, GONE))
+    assert.is_true(core.now() - since < 5)
     local _, m = bounce { address = "a@b", code = 550, text = "one\ntwo" }
     assert.matches("550 one two", m.parts[2].content)
   end)

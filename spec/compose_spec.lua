@@ -58,7 +58,8 @@ describe("a composed message", function()
 
   it("C037 has lines of 998 at most, folded at 78, and none of white space alone", function()
     for _, subject in ipairs { ("word "):rep(100), ("x"):rep(3000), ("é"):rep(500),
-      ("  wide   "):rep(40), "a " .. ("y"):rep(700) .. " b", (" "):rep(300) .. "x" } do
+      ("  wide   "):rep(40), "a" .. (" "):rep(1200) .. "b", "a b" .. ("\t"):rep(99) .. "c d",
+      "a " .. ("y"):rep(700) .. " b", (" "):rep(300) .. "x" } do
       local text = text_of { subject = subject, headers = { { "X-Same", subject } },
         to = { { name = subject, address = "bob@example.com" } } }
       for line in text:gmatch("([^\r]*)\r\n") do
@@ -128,6 +129,41 @@ describe("a composed message", function()
     local to = value_of(tostring(one), "To")
     assert.matches('"Bob \\"B\\" Builder" <bob@example.com>, x@y.example,', to, 1, true)
     assert.truthy(to:find('Friends: f@y.example, "O\'Hara, S." <"a@b"@y.example>;,', 1, true), to)
+  end)
+
+  it("takes no text for an address that is not plainly one", function()
+    for _, text in ipairs { "Ada a@b.example", "a@b.example c@d.example", "<a@b.example",
+      "a@b.example>", "Ada <a@b.example><c@d.example>", "a b@c.example", "a@b. example",
+      "Ada <a@b.example> Bob", "a@b.example,,<", "@b.example", "a@" } do
+      local made, err = smtp.message { from = "x@y.example", to = text }
+      assert.is_nil(made, text)
+      assert.equal("invalid", err.kind)
+    end
+    assert.same({ "postmaster" }, message({ from = "postmaster", to = "postmaster" }).envelope.to)
+  end)
+
+  it("keeps the bytes of an attachment, whatever its type", function()
+    for _, content in ipairs { "a\rb", "a", "a\n", "\n", "a\r\nb\0", "" } do
+      local m = smtp.parse(text_of { attachments = { { content = content, name = "x.csv" } } })
+      assert.equal(content, m.attachments[1].content)
+    end
+  end)
+
+  it("takes names of parameters that RFC 2231 leaves alone", function()
+    for _, name in ipairs { "a*", "a'", "a%", ("p"):rep(61), "", "a b" } do
+      assert.is_nil((smtp.message { from = "a@b.example", part = smtp.part { content = "x",
+        params = { { name, "v" } } } }), name)
+    end
+  end)
+
+  it("reads a source once", function()
+    local given
+    local one = message { attachments = { { name = "s", source = function()
+      given = not given
+      return given and "abc" or nil
+    end } } }
+    assert.truthy(tostring(one))
+    assert.error_matches(function() return tostring(one) end, "read once")
   end)
 
   it("C044 has boundaries that are in no part, and are 70 at most", function()

@@ -20,6 +20,12 @@
 /* A token longer than this could not stand on a line of its own for sure. */
 #define TOKEN_MAX 900
 
+/* More white space than this at once is encoded. */
+#define WIDE 40
+
+/* The name of a parameter may not be longer. */
+#define NAME_MAX_LENGTH 60
+
 static const char hex[] = "0123456789ABCDEF";
 
 static bool is_control(unsigned char c) {
@@ -207,16 +213,21 @@ static smtp_slice trim(smtp_slice text) {
   return text;
 }
 
-/* The bytes from the first word that needs it to the end of the last one. */
+/* The bytes from the first word that needs it to the end of the last one. A long
+** run of white space needs it too, with the words at both of its ends. */
 static smtp_slice encoded_part(smtp_slice text) {
-  smtp_slice part = {text.p, 0}, spaces, word;
+  smtp_slice part = {text.p, 0}, spaces, word, last = {text.p, 0};
   bool found = false;
   while (text.n > 0) {
+    bool wide;
     cut(&text, &spaces, &word);
-    if (!needs_encoding(word)) continue;
-    if (!found) part.p = word.p;
-    found = true;
-    part.n = (size_t)(word.p + word.n - part.p);
+    wide = spaces.n > WIDE;
+    if (wide || needs_encoding(word)) {
+      if (!found) part.p = wide ? last.p : word.p;
+      found = true;
+      part.n = (size_t)(word.p + word.n - part.p);
+    }
+    last = word;
   }
   return part;
 }
@@ -376,7 +387,11 @@ static int put_extended(smtp_field *f, smtp_slice name, smtp_slice value) {
 int smtp_field_param(smtp_field *f, smtp_slice name, smtp_slice value) {
   size_t size = name.n + 1 + quoted_size(value);
   int r;
-  if (!may_send(value) || !is_token(name)) return SMTP_EINVALID;
+  if (!may_send(value) || !is_token(name) || name.n > NAME_MAX_LENGTH ||
+      memchr(name.p, '*', name.n) != NULL ||
+      memchr(name.p, '\'', name.n) != NULL ||
+      memchr(name.p, '%', name.n) != NULL) /* RFC 2231 section 7 */
+    return SMTP_EINVALID;
   r = append(f, ";", 1);
   if (r != 0) return r;
   if (!is_ascii(value) || looks_encoded(value) || size > FOLD - 1 ||

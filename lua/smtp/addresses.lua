@@ -57,13 +57,30 @@ local function add_table(out, value)
   return true
 end
 
+-- The reader of addresses is patient with what was received; what is to be sent must
+-- be plain: brackets in pairs with a comma between, and each address in one piece, so
+-- that nobody else gets the mail.
+local function is_plain(text, found)
+  local bare = text:gsub('\\.', ""):gsub('"[^"]*"', "")
+  local _, opened = bare:gsub("<", "")
+  local _, closed = bare:gsub(">", "")
+  if opened ~= closed or bare:find(">%s*[^%s,;()]") then return false end
+  for _, one in ipairs(found) do
+    local quoted = one.address:sub(1, 1) == '"' and text:find('"@', 1, true)
+    if not quoted and not text:find(one.address, 1, true) then return false end
+  end
+  return true
+end
+
 -- The mailboxes of a text; those of a group that stands in it go into one.
 local function add_text(out, text)
   if text:find("%c") or not utf8.len(text) then
     return nil, ("%q has a control or is not UTF-8"):format(text)
   end
   local found, group = address_list.addresses(text), nil
-  if #found == 0 then return nil, ("%q is no address"):format(text) end
+  if #found == 0 or not is_plain(text, found) then
+    return nil, ("%q is no address"):format(text)
+  end
   for _, one in ipairs(found) do
     local mailbox, why = checked { name = one.name, address = one.address }
     if not mailbox then return nil, why end

@@ -23,6 +23,8 @@ local OPTIONS = {
   seed = "string number", subject = "string", text = "string", max = "size",
 }
 
+local TEXT_MAX = 800 -- of what a server said
+
 local HEADER_MAX = 256 * 1024
 local FULL_MAX = 1024 * 1024 -- of the message that goes back
 
@@ -33,6 +35,12 @@ local function status_of(failure, action)
   local class = failure.code and failure.code // 100
   if action == "delayed" then class = 4 elseif action ~= "failed" then class = 2 end
   return ("%d.0.0"):format((class == 2 or class == 4) and class or 5)
+end
+
+-- What somebody said, on one line and not too long.
+local function one_line(text)
+  text = text:sub(1, TEXT_MAX):gsub("[%s%c]+", " ")
+  return utf8.len(text) and text or (text:gsub("[\x80-\xff]", "?"))
 end
 
 local function field(name, value)
@@ -53,7 +61,7 @@ local function recipient_block(failure)
   end
   local said = failure.diagnostic
   if not said and failure.code then
-    said = ("smtp; %d %s"):format(failure.code, (failure.text or ""):gsub("%s*\n%s*", " "))
+    said = ("smtp; %d %s"):format(failure.code, one_line(failure.text or ""))
   end
   if said then out[#out + 1] = field("Diagnostic-Code", said) end
   if failure.will_retry_until then
@@ -68,8 +76,7 @@ local function human(failures, original, hostname)
   for _, one in ipairs(failures) do
     lines[#lines + 1] = ("    <%s>"):format(one.address)
     if one.code or one.text then
-      lines[#lines + 1] = ("        %s %s"):format(one.code or "", (one.text or "")
-        :gsub("%s*\n%s*", " "))
+      lines[#lines + 1] = ("        %s %s"):format(one.code or "", one_line(one.text or ""))
     end
   end
   if original then
@@ -82,10 +89,12 @@ end
 -- The original, as far as it goes back, and whether that is all of it.
 local function content_of(message, full, max)
   local parts, n, limit = {}, 0, full and max or HEADER_MAX
+  local tail = "" -- where the end of the header may be cut
   for chunk in message:chunks() do
     parts[#parts + 1] = chunk
     n = n + #chunk
-    if n > limit or not full and table.concat(parts):find("\r?\n\r?\n") then break end
+    tail = tail:sub(-3) .. chunk
+    if n > limit or not full and tail:find("\n\r?\n") then break end
   end
   return table.concat(parts), n <= limit
 end

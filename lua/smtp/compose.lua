@@ -227,7 +227,8 @@ local function header(record, lists, random)
   local id = record.message_id
   if not id then
     local domain = lists.from[1].address:match("@([^@]+)$")
-    id = random(24) .. "@" .. (domain:find("^%[") and "localhost" or domain)
+    if not domain or domain:find("^%[") then domain = "localhost" end
+    id = random(24) .. "@" .. domain
   end
   id = message_id("message_id", id)
   out[#out + 1] = part.field("message_id", "Message-ID", { "token", id })

@@ -95,7 +95,10 @@ local function of_path(part)
 end
 
 local function of_source(part)
+  local opened = false
   return stream(function()
+    if opened then error("a source can be read once", 0) end
+    opened = true
     return function()
       local chunk = part.source()
       if chunk ~= nil and type(chunk) ~= "string" then
@@ -116,7 +119,8 @@ local function encode(part, kind)
   if kind == "message/rfc822" or kind == "message/delivery-status" then
     return canonical(content), core.eightbit(content) and "8bit" or "7bit"
   end
-  if is_text(kind) and utf8.len(content) then return encode_text(content) end
+  -- An attachment is a file: its bytes come as they are, the ends of lines too.
+  if is_text(kind) and not part.attached and utf8.len(content) then return encode_text(content) end
   return base64(content), "base64"
 end
 
