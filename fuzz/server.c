@@ -144,6 +144,12 @@ static void check_message(run *r, const smtp_server_event *e) {
   smtp_buf_truncate(&r->content, 0);
 }
 
+/* AUTH, behind whatever blanks and controls. */
+static bool is_auth(smtp_slice line) {
+  while (line.n > 0 && (unsigned char)line.p[0] <= ' ') line.p++, line.n--;
+  return line.n >= 4 && (line.p[0] | 32) == 'a' && (line.p[3] | 32) == 'h';
+}
+
 /* Whether the event may come here, and what it brings. */
 static void check_event(run *r, const smtp_server_event *e) {
   enum place p = r->place;
@@ -197,8 +203,8 @@ static void check_event(run *r, const smtp_server_event *e) {
   case SMTP_SERVER_LINE:
     CHECK(r->config->trace && (open || p == REFUSED));
     CHECK(e->text.n > 0);
-    CHECK(r->config->auth || (e->text.p[0] | 32) == 'a' ||
-          e->text.p[e->text.n - 1] == '\n'); /* of AUTH no more is told */
+    CHECK(r->config->auth || e->text.p[e->text.n - 1] == '\n' ||
+          is_auth(e->text)); /* of AUTH no more is told */
     note(r, "L", e->text);
     break;
   case SMTP_SERVER_REPLY:
