@@ -47,20 +47,22 @@ local function message_for(line)
   }
 end
 
-local client, err = connect()
+local client, lost = connect()
 if not client then
-  io.stderr:write("bulk: ", tostring(err), "\n")
+  io.stderr:write("bulk: ", tostring(lost), "\n")
   os.exit(1)
 end
 
 local sent, failed = 0, {}
 for line in io.lines() do
   local receipt
-  local message
-  message, err = message_for(line)
-  if message and not client:usable() then client, err = connect() end
-  if not client then break end
-  if message then receipt, err = client:send(message) end
+  local message, err = message_for(line)
+  if message and client and not client:usable() then client, lost = connect() end
+  if message and not client then
+    err = lost
+  elseif message then
+    receipt, err = client:send(message)
+  end
   if receipt then
     sent = sent + 1
   else
@@ -71,4 +73,4 @@ if client and client:usable() then client:quit() end
 
 print(("%d sent, %d failed"):format(sent, #failed))
 for _, why in ipairs(failed) do print("  " .. why) end
-os.exit(#failed == 0 and client and 0 or 1)
+os.exit(#failed == 0 and 0 or 1)

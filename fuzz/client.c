@@ -353,7 +353,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   x = smtp_buf_data(&whole.log);
   y = smtp_buf_data(&bytes.log);
   /* Bytes behind the 220 to STARTTLS are a breach only if they came with it. */
-  if (!bytes.secured) CHECK(x.n == y.n && memcmp(x.p, y.p, x.n) == 0);
+  if (bytes.secured == whole.secured)
+    CHECK(x.n == y.n && memcmp(x.p, y.p, x.n) == 0);
+  else
+    CHECK(bytes.secured && whole.error == SMTP_EPROTOCOL);
   smtp_buf_clear(&whole.log);
   smtp_buf_clear(&bytes.log);
   return 0;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../csrc/core/ascii.h"
 #include "../csrc/core/buf.h"
 #include "../csrc/core/dot.h"
 #include "../csrc/core/server.h"
@@ -144,10 +145,34 @@ static void check_message(run *r, const smtp_server_event *e) {
   smtp_buf_truncate(&r->content, 0);
 }
 
-/* AUTH, behind whatever blanks and controls. */
-static bool is_auth(smtp_slice line) {
-  while (line.n > 0 && (unsigned char)line.p[0] <= ' ') line.p++, line.n--;
-  return line.n >= 4 && (line.p[0] | 32) == 'a' && (line.p[3] | 32) == 'h';
+static size_t skip(smtp_slice text, size_t at, bool blanks) {
+  while (at < text.n && ((unsigned char)text.p[at] <= ' ') == blanks) at++;
+  return at;
+}
+
+/* What may be told of a line: all of it; of AUTH, behind whatever blanks, what
+** may be the name of a mechanism and no more; of a response nothing. */
+static void check_told(const run *r, smtp_slice text) {
+  size_t verb = skip(text, 0, true), from, to, i;
+  smtp_slice word = {text.p + verb, text.n - verb < 4 ? text.n - verb : 4};
+  CHECK(text.n > 0);
+  if (!smtp_ascii_equal(word, SMTP_LIT("AUTH"))) {
+    CHECK(text.p[text.n - 1] == '\n' || (r->config->auth != 0 && text.n == 3 &&
+                                         memcmp(text.p, "***", 3) == 0));
+    return;
+  }
+  if (text.n == verb + 4) return;
+  from = skip(text, verb + 4, true);
+  to = skip(text, from, false);
+  CHECK(from > verb + 4 && to > from && text.n - to <= 2);
+  CHECK(skip(text, to, true) == text.n);
+  word = (smtp_slice){text.p + from, to - from};
+  if (smtp_sasl_mechanism(word) != 0) return;
+  CHECK(word.n <= 20);
+  for (i = 0; i < word.n; i++)
+    CHECK((word.p[i] >= 'A' && word.p[i] <= 'Z') ||
+          (word.p[i] >= '0' && word.p[i] <= '9') || word.p[i] == '-' ||
+          word.p[i] == '_');
 }
 
 /* Whether the event may come here, and what it brings. */
@@ -202,9 +227,7 @@ static void check_event(run *r, const smtp_server_event *e) {
     break;
   case SMTP_SERVER_LINE:
     CHECK(r->config->trace && (open || p == REFUSED));
-    CHECK(e->text.n > 0);
-    CHECK(r->config->auth || e->text.p[e->text.n - 1] == '\n' ||
-          is_auth(e->text)); /* of AUTH no more is told */
+    check_told(r, e->text);
     note(r, "L", e->text);
     break;
   case SMTP_SERVER_REPLY:

@@ -32,13 +32,18 @@ end
 describe("a composed message", function()
   it("C036 C039 has one Date and From, and wants a Sender where From has several", function()
     local text = text_of {}
-    assert.equal("Thu, 1 Jan 1970 00:00:00 +0000", value_of(text, "Date")) -- C039
-    assert.equal("Ada <ada@code.energy>", value_of(text, "From"))
+    assert.same({ "Thu, 1 Jan 1970 00:00:00 +0000" }, { value_of(text, "Date") }) -- C039
+    assert.same({ "Ada <ada@code.energy>" }, { value_of(text, "From") })
+    for _, name in ipairs { "Date", "from", "SENDER", "To", "Message-ID", "MIME-Version",
+      "Subject" } do
+      assert.is_nil((smtp.message { from = "a@b.example",
+        headers = { { name, "a@b.example" } } }), name)
+    end
     local made, err = smtp.message { from = { "a@b.example", "c@d.example" } }
     assert.is_nil(made)
     assert.matches("sender is needed", tostring(err))
     text = text_of { from = { "a@b.example", "c@d.example" }, sender = "a@b.example" }
-    assert.equal("a@b.example", value_of(text, "Sender"))
+    assert.same({ "a@b.example" }, { value_of(text, "Sender") })
     for _, record in ipairs { {}, { from = "" }, { from = {} }, { to = "a@b.example" } } do
       assert.is_nil((smtp.message(record)))
     end
@@ -175,6 +180,18 @@ describe("a composed message", function()
       assert.is_nil(seen[boundary])
       seen[boundary] = true
     end
+    assert.truthy(next(seen))
+  end)
+
+  it("C044 chooses another boundary where one is in a part", function()
+    local function composed(content)
+      local text = text_of { text = content, html = "x" }
+      return text:match('boundary="([^"]+)"'), text
+    end
+    local first = composed("a")
+    local other, text = composed("--" .. first .. "\n")
+    assert.not_equal(first, other)
+    assert.equal("--" .. first .. "\n", smtp.parse(text).text)
   end)
 
   it("C045 encodes in lines of 76 at most, exactly as long as it says", function()
@@ -326,9 +343,10 @@ describe("a composed message", function()
     local made = composed()
     os.remove(path)
     fails(made, "No such file")
-    for _, source in ipairs { function() error("disk on fire") end, function() return 5 end } do
+    for source, why in pairs { [function() error("disk on fire") end] = "disk on fire",
+      [function() return 5 end] = "must give strings" } do
       fails({ from = "a@b.example", to = "c@d.example",
-        attachments = { { source = source, name = "s" } } }, "f?i?r?e?")
+        attachments = { { source = source, name = "s" } } }, why)
     end
     assert.equal(0, server:stats().messages)
     net.remove(folder)

@@ -50,7 +50,7 @@ describe("memory #slow", function()
     if not free or free < 4 << 20 then return pending("this needs 4 GiB of disk") end
     assert(os.execute(("cd %s && head -c %d /dev/urandom > block && for i in %s; do cat block; "
       .. "done > file && rm block"):format(folder, SIZE // 16, ("x "):rep(16))))
-    local server <close> = process.lua({ "spec/support/attachment_server.lua",
+    local server <close> = process.lua({ "spec/support/memory_server.lua",
       folder .. "/mail" }, { time = 300 })
     local port = server:await(function() return server:output():match("^(%d+)\n") end)
     local client <close> = process.lua({ "spec/support/attachment_client.lua", port,

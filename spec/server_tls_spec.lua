@@ -74,6 +74,7 @@ describe("server with STARTTLS", function()
       assert.falsy(peer:rest():find("^[0-9]"))
       serve.idle(server)
     end
+    assert.equal(6, #serve.of_type(events, "command"))
     for _, event in ipairs(serve.of_type(events, "command")) do
       assert.truthy(event.text:find("^EHLO client") or event.text:find("^STARTTLS"), event.text)
     end

@@ -1,6 +1,7 @@
 -- AUTH and STARTTLS between the two machines, joined in memory: every mechanism,
 -- cut at each byte in both directions. What both see must be the same.
 local core = require "smtp.core"
+local cuts = require "spec.support.cuts"
 
 local EXPORTER, ENDPOINT = ("e"):rep(32), ("p"):rep(32)
 local PASSWORD, TOKEN = "pencil", "token"
@@ -8,17 +9,7 @@ local PASSWORD, TOKEN = "pencil", "token"
 local MECHANISMS = { "PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256",
   "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "XOAUTH2", "OAUTHBEARER", "EXTERNAL" }
 
-local function whole(bytes) return bytes end
-local function one_byte(bytes) return bytes:sub(1, 1) end
-
-local function cut_at(place)
-  local seen = 0
-  return function(bytes)
-    if seen < place and place < seen + #bytes then bytes = bytes:sub(1, place - seen) end
-    seen = seen + #bytes
-    return bytes
-  end
-end
+local whole, one_byte, cut_at = cuts.whole, cuts.one_byte, cuts.at
 
 local Pair = {}
 Pair.__index = Pair

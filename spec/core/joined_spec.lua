@@ -1,19 +1,9 @@
 -- Client and server machines joined in memory: whole sessions, cut at each byte
 -- in both directions. What both see must be the same however the bytes travel.
 local core = require "smtp.core"
+local cuts = require "spec.support.cuts"
 
-local function whole(bytes) return bytes end
-local function one_byte(bytes) return bytes:sub(1, 1) end
-
--- Everything in one piece but for a cut behind byte `place` of the stream.
-local function cut_at(place)
-  local seen = 0
-  return function(bytes)
-    if seen < place and place < seen + #bytes then bytes = bytes:sub(1, place - seen) end
-    seen = seen + #bytes
-    return bytes
-  end
-end
+local whole, one_byte, cut_at = cuts.whole, cuts.one_byte, cuts.at
 
 local Session = {}
 Session.__index = Session

@@ -282,7 +282,7 @@ describe("AUTH of the server machine", function()
     play(support.EHLO .. "C: MAIL FROM:<a@b> AUTH=<>\nS: 555 5.5.4 Parameter not recognized\n")
   end)
 
-  it("C054 offers the strongest first, and -PLUS and EXTERNAL only where they can be", function()
+  it("offers the strongest first, and -PLUS and EXTERNAL only where they can be", function()
     local all = { "PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS",
       "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "XOAUTH2", "OAUTHBEARER", "EXTERNAL" }
     local function offered(options)

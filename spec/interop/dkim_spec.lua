@@ -98,8 +98,9 @@ describe("dkimpy", function()
     local key = keys.key("ed25519")
     local signer = assert(smtp.dkim { domain = "example.com", selector = "s", key = key.pem })
     local text = assert(signer:sign(HEADER)) .. "From: eve@example.com\r\n" .. HEADER
-    local _, out = process.run({ python, PEER, "verify", "s=" .. key.record }, { input = text })
-    assert.not_equal("True\n", out)
+    local status, out, err = process.run({ python, PEER, "verify", "s=" .. key.record },
+      { input = text })
+    assert.same({ 0, "False\n" }, { status, out .. err })
   end)
 end)
 
@@ -164,10 +165,9 @@ Canonicalization %s
     local status, text, err = process.run({ "opendkim-testmsg", "-C", "-d", "example.com", "-s",
       "s", "-k", path }, { input = header .. "body\r\n" })
     assert.equal(0, status, err)
-    if text:find("a=rsa-sha256", 1, true) then -- of another version
-      assert.same({ "pass" }, { verified_here(text, key.record) })
-    else
-      assert.same({ "permerror", "SHA-1 is refused" }, { verified_here(text, key.record) })
+    if text:find("a=rsa-sha256", 1, true) then
+      return pending("this opendkim-testmsg signs by SHA-256")
     end
+    assert.same({ "permerror", "SHA-1 is refused" }, { verified_here(text, key.record) })
   end)
 end)

@@ -8,26 +8,11 @@ local process = require "spec.support.process"
 
 local missing = process.missing("openssl")
 
-local function base64(text)
-  local bits, bytes = 0, {}
-  local value = 0
-  for char in text:gmatch("[%w+/]") do
-    local digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    value, bits = value << 6 | digits:find(char, 1, true) - 1, bits + 6
-    if bits >= 8 then
-      bits = bits - 8
-      bytes[#bytes + 1] = string.char(value >> bits & 255)
-      value = value & (1 << bits) - 1
-    end
-  end
-  return table.concat(bytes)
-end
-
 -- The bytes of each certificate of a PEM.
 local function der(pem)
   local list = {}
   for body in pem:gmatch("%-%-BEGIN CERTIFICATE%-%-%-%-%-\n(.-)%-%-%-%-%-END") do
-    list[#list + 1] = base64(body)
+    list[#list + 1] = core.unbase64((body:gsub("%s", "")))
   end
   return list
 end

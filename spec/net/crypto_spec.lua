@@ -47,7 +47,6 @@ describe("smtp.core.scram_keys", function()
     assert.equal(32, #one.server_key)
     assert.not_equal(one.salt, two.salt)
     assert.not_equal(one.stored_key, two.stored_key)
-    one.salt, one.iterations = nil, nil
     assert.equal(20, #core.scram_keys("", { mechanism = "scram-sha-1" }).stored_key)
   end)
 

@@ -42,8 +42,7 @@ for path in sys.argv[1:]:
     with open(path, "rb") as file:
         message = email.message_from_binary_file(file, policy=email.policy.default)
     defects = [repr(d) for part in message.walk() for d in part.defects]
-    print("{subject=%s,from=%s,to=%s,cc=%s,date=%s,text=%s,html=%s,attachments=%s,defects=%s},"
-          .replace("from=", "from=") % (
+    print("{subject=%s,from=%s,to=%s,cc=%s,date=%s,text=%s,html=%s,attachments=%s,defects=%s}," % (
               quoted(message["subject"]), people(message["from"]), people(message["to"]),
               people(message["cc"]),
               int(message["date"].datetime.timestamp()), quoted(body(message, "plain")),

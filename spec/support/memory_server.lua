@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A server in a process of its own: prints its port; takes one message whose
--- handler reads it in chunks; then prints the bytes it read and the kilobytes of
--- resident memory before and at the most.
+-- A server in a process of its own: memory_server.lua [PATH] prints its port; takes one
+-- message, saved at the path or else read in chunks; then prints its bytes and the
+-- kilobytes of resident memory before and at the most.
 local smtp = require "smtp"
 local memory = require "spec.support.memory"
 
@@ -10,7 +10,11 @@ server = assert(smtp.server {
   listen = "127.0.0.1:0", limits = { message_size = "2G" },
   on_mail = function() memory.begin() end,
   on_message = function(session, message)
-    for _ in message:chunks() do end
+    if arg[1] then
+      assert(message:save(arg[1]))
+    else
+      for _ in message:chunks() do end
+    end
     session.bytes = message.size
     return true
   end,

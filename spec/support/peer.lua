@@ -63,7 +63,7 @@ function Connection:leave(how)
 end
 
 --- The server's handshake with a context; what was said in clear text before is
--- left to be read by it. Gives whether it stands; `peer.tls_error` is why not.
+-- left to be read by it. Gives whether it stands.
 function Connection:tls(context)
   local engine = context:engine()
   engine:feed(self.buffer)
@@ -71,8 +71,7 @@ function Connection:tls(context)
   loop.forget(self.socket)
   local stream = tls_stream.new(self.socket, engine)
   self.socket = stream
-  local ok, why = stream:start(function(events) return loop.wait(stream, events, 5), "time" end)
-  self.peer.tls_error = why
+  local ok = stream:start(function(events) return loop.wait(stream, events, 5), "time" end)
   self.peer.tls = ok and stream:info()
   return ok
 end

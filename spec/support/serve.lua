@@ -85,7 +85,6 @@ function Peer:tls(options)
   all.name = nil
   local context = assert(core.tls_context(all))
   loop.forget(self.socket)
-  self.plain = self.socket
   self.socket = tls_stream.new(self.socket, context:engine(options and options.name))
   self.socket.engine:feed(self.held)
   self.held = ""
