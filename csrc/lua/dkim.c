@@ -6,7 +6,6 @@
 */
 #include <lauxlib.h>
 #include <lua.h>
-#include <string.h>
 
 #include "../mime/dkim_canon.h"
 #include "../net/dkim.h"
@@ -16,7 +15,6 @@
 
 #define BODY "smtp.dkim_body"
 #define KEY "smtp.dkim_key"
-#define OUTPUT "smtp.dkim_output"
 #define FIELD_MAX ((size_t)1 << 24)
 
 static const char *const canons[] = {"simple", "relaxed", NULL};
@@ -91,26 +89,16 @@ static int body_finish(lua_State *L) {
 
 /* ---- header fields ---- */
 
-static int output_free(lua_State *L) {
-  smtp_buf_clear(luaL_checkudata(L, 1, OUTPUT));
-  return 0;
-}
-
 /* core.dkim_header(canon, field) -> its canonical form with CRLF | nothing */
 static int header(lua_State *L) {
   int canon = luaL_checkoption(L, 1, NULL, canons);
   smtp_slice field = smtp_check_slice(L, 2);
-  smtp_buf *out = lua_newuserdatauv(L, sizeof *out, 0);
-  int result;
-  smtp_buf_init(out, smtp_mem_libc(), FIELD_MAX);
-  luaL_setmetatable(L, OUTPUT);
-  result = smtp_dkim_header(out, (smtp_dkim_canon)canon, field);
+  smtp_buf *out = smtp_push_buffer(L, FIELD_MAX);
+  int result = smtp_dkim_header(out, (smtp_dkim_canon)canon, field);
   if (result == SMTP_ENOMEM) return fail(L, result);
   if (result == SMTP_ETOOBIG) return luaL_error(L, "the field is too long");
   if (result != 0) return 0;
-  smtp_push_slice(L, smtp_buf_data(out));
-  smtp_buf_clear(out);
-  return 1;
+  return smtp_push_bytes(L, out);
 }
 
 /* ---- keys ---- */
@@ -193,9 +181,7 @@ void smtp_open_dkim(lua_State *L) {
                                          {"algorithm", key_algorithm},
                                          {"close", key_close},
                                          {NULL, NULL}};
-  static const luaL_Reg no_methods[] = {{NULL, NULL}};
   smtp_new_class(L, BODY, body_methods, body_free);
   smtp_new_class(L, KEY, key_methods, key_close);
-  smtp_new_class(L, OUTPUT, no_methods, output_free);
   luaL_setfuncs(L, functions, 0);
 }

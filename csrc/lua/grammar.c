@@ -60,24 +60,15 @@ static int is_domain(lua_State *L) {
 /* core.idna(domain) -> its name in ASCII | nil, "syntax" or "invalid" */
 static int idna(lua_State *L) {
   smtp_slice domain = smtp_check_slice(L, 1);
-  char name[SMTP_NAME_MAX];
-  size_t n = 0;
-  smtp_buf out;
-  smtp_buf_init(&out, smtp_mem_libc(), sizeof name);
-  int result = smtp_punycode_domain(&out, domain);
-  if (result == 0) {
-    n = smtp_buf_length(&out);
-    memcpy(name, smtp_buf_data(&out).p, n);
-  }
-  smtp_buf_clear(&out); /* what follows may raise */
+  smtp_buf *out = smtp_push_buffer(L, SMTP_NAME_MAX);
+  int result = smtp_punycode_domain(out, domain);
   if (result == SMTP_ENOMEM) return luaL_error(L, "not enough memory");
   if (result != 0) {
     lua_pushnil(L);
     lua_pushstring(L, result == SMTP_ESYNTAX ? "syntax" : "invalid");
     return 2;
   }
-  lua_pushlstring(L, name, n);
-  return 1;
+  return smtp_push_bytes(L, out);
 }
 
 /* core.ehlo_line(line) -> keyword, params | nothing */

@@ -5,7 +5,6 @@
 */
 #include <lauxlib.h>
 #include <lua.h>
-#include <string.h>
 
 #include "../mime/encode.h"
 #include "../mime/words.h"
@@ -14,28 +13,7 @@
 #include "support.h"
 
 #define ENCODER "smtp.base64_encoder"
-#define BUFFER "smtp.mime_buffer"
 #define FIELD_MAX (1024 * 1024)
-
-/* ---- memory that Lua frees ------------------------------------------- */
-
-static int buffer_free(lua_State *L) {
-  smtp_buf_clear(luaL_checkudata(L, 1, BUFFER));
-  return 0;
-}
-
-static smtp_buf *push_buffer(lua_State *L, size_t cap) {
-  smtp_buf *b = smtp_new_object(L, BUFFER, sizeof *b);
-  smtp_buf_init(b, smtp_mem_libc(), cap);
-  return b;
-}
-
-/* The buffer's bytes as a string, and nothing is left of it. */
-static int push_bytes(lua_State *L, smtp_buf *b) {
-  smtp_push_slice(L, smtp_buf_data(b));
-  smtp_buf_clear(b);
-  return 1;
-}
 
 /* ---- header fields --------------------------------------------------- */
 
@@ -76,13 +54,13 @@ static int core_field(lua_State *L) {
   int r;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
-  out = push_buffer(L, FIELD_MAX); /* at 3 */
+  out = smtp_push_buffer(L, FIELD_MAX); /* at 3 */
   n = (lua_Integer)lua_rawlen(L, 2);
   r = smtp_field_begin(&f, out, name);
   while (r == 0 && i < n) r = put_piece(L, &f, &i);
   if (r == 0) r = smtp_field_end(&f);
   if (r == SMTP_ENOMEM) return luaL_error(L, "not enough memory");
-  if (r == 0) return push_bytes(L, out);
+  if (r == 0) return smtp_push_bytes(L, out);
   lua_pushnil(L);
   return 1;
 }
@@ -99,10 +77,10 @@ static int core_encoding(lua_State *L) {
 /* core.qp(text) -> quoted-printable of it */
 static int core_qp(lua_State *L) {
   smtp_slice text = smtp_check_slice(L, 1);
-  smtp_buf *out = push_buffer(L, SIZE_MAX / 4);
+  smtp_buf *out = smtp_push_buffer(L, SIZE_MAX / 4);
   if (smtp_qp_encode(text, out, NULL) != 0)
     return luaL_error(L, "not enough memory");
-  return push_bytes(L, out);
+  return smtp_push_bytes(L, out);
 }
 
 /* core.base64_size(n) -> bytes that n make in lines */
@@ -122,19 +100,22 @@ static int encoder_new(lua_State *L) {
 static int encoder_feed(lua_State *L) {
   smtp_base64_encoder *e = smtp_check_self(L, ENCODER);
   smtp_slice in = smtp_check_slice(L, 2);
-  smtp_buf *out = push_buffer(L, SIZE_MAX / 2);
+  smtp_buf *out = smtp_push_buffer(L, SIZE_MAX / 2);
   if (smtp_base64_encode(e, in, out) != 0)
     return luaL_error(L, "not enough memory");
-  return push_bytes(L, out);
+  return smtp_push_bytes(L, out);
 }
 
-/* encoder:finish() -> the rest */
+/* encoder:finish([bytes]) -> the rest, of what came and of bytes, the last */
 static int encoder_finish(lua_State *L) {
   smtp_base64_encoder *e = smtp_check_self(L, ENCODER);
-  smtp_buf *out = push_buffer(L, 64);
-  if (smtp_base64_finish(e, out) != 0)
+  smtp_slice in;
+  smtp_buf *out;
+  in.p = luaL_optlstring(L, 2, "", &in.n);
+  out = smtp_push_buffer(L, SIZE_MAX / 2);
+  if (smtp_base64_encode(e, in, out) != 0 || smtp_base64_finish(e, out) != 0)
     return luaL_error(L, "not enough memory");
-  return push_bytes(L, out);
+  return smtp_push_bytes(L, out);
 }
 
 void smtp_open_mime_compose(lua_State *L) {
@@ -146,8 +127,6 @@ void smtp_open_mime_compose(lua_State *L) {
                                        {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"feed", encoder_feed}, {"finish", encoder_finish}, {NULL, NULL}};
-  static const luaL_Reg none[] = {{NULL, NULL}};
-  smtp_new_class(L, BUFFER, none, buffer_free);
   smtp_new_class(L, ENCODER, methods, NULL);
   luaL_setfuncs(L, functions, 0);
 }

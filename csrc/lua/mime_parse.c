@@ -5,9 +5,7 @@
 */
 #include <lauxlib.h>
 #include <lua.h>
-#include <string.h>
 
-#include "../core/ascii.h"
 #include "../core/buf.h"
 #include "../mime/charset.h"
 #include "../mime/decode.h"
@@ -18,26 +16,12 @@
 #include "push.h"
 #include "support.h"
 
-#define RESULT "smtp.mime_result"
+#define VALUE "smtp.mime_value"
+#define OUT_MAX (SIZE_MAX / 4)
 #define FEW 32 /* entities that need no memory of their own */
 
-typedef struct holder {
-  smtp_buf out;
-  smtp_value value;
-} holder;
-
-static holder *newholder(lua_State *L) {
-  holder *h = smtp_new_object(L, RESULT, sizeof *h);
-  smtp_buf_init(&h->out, smtp_mem_libc(), SIZE_MAX / 4);
-  smtp_value_init(&h->value, smtp_mem_libc());
-  return h;
-}
-
-static int result_free(lua_State *L) {
-  holder *h = luaL_checkudata(L, 1, RESULT);
-  if (h->out.mem == NULL) return 0; /* newholder was cut short */
-  smtp_buf_clear(&h->out);
-  smtp_value_clear(&h->value);
+static int value_free(lua_State *L) {
+  smtp_value_clear(luaL_checkudata(L, 1, VALUE));
   return 0;
 }
 
@@ -45,28 +29,39 @@ static void checkresult(lua_State *L, int result) {
   if (result < 0) luaL_error(L, "not enough memory");
 }
 
-/* Pushes what is in out and empties it. */
-static void pushout(lua_State *L, holder *h) {
-  smtp_push_slice(L, smtp_buf_data(&h->out));
-  smtp_buf_truncate(&h->out, 0);
+/* Pushes what is in out and empties it, for the next use. */
+static void pushout(lua_State *L, smtp_buf *out) {
+  smtp_push_slice(L, smtp_buf_data(out));
+  smtp_buf_truncate(out, 0);
 }
 
-/* Pushes what the decoder makes of the argument 1. */
+/* Bytes first to last (arguments 2 and 3, else all) of the string at 1. */
+static smtp_slice checkrange(lua_State *L, lua_Integer *first) {
+  smtp_slice s = smtp_check_slice(L, 1);
+  lua_Integer n = (lua_Integer)s.n, last = luaL_optinteger(L, 3, n);
+  *first = luaL_optinteger(L, 2, 1);
+  luaL_argcheck(L, *first >= 1 && *first <= n + 1, 2, "out of range");
+  luaL_argcheck(L, last >= *first - 1 && last <= n, 3, "out of range");
+  s.p += *first - 1;
+  s.n = (size_t)(last - *first + 1);
+  return s;
+}
+
+/* Pushes what the decoder makes of the arguments. */
 static int decode(lua_State *L, int (*decoder)(smtp_buf *, smtp_slice)) {
-  smtp_slice in = smtp_check_slice(L, 1);
-  holder *h = newholder(L);
-  checkresult(L, decoder(&h->out, in));
-  pushout(L, h);
-  smtp_buf_clear(&h->out);
-  return 1;
+  lua_Integer first;
+  smtp_slice in = checkrange(L, &first);
+  smtp_buf *out = smtp_push_buffer(L, OUT_MAX);
+  checkresult(L, decoder(out, in));
+  return smtp_push_bytes(L, out);
 }
 
-/* core.decode_base64(text) -> bytes */
+/* core.decode_base64(text [, first [, last]]) -> bytes */
 static int decode_base64(lua_State *L) {
   return decode(L, smtp_decode_base64);
 }
 
-/* core.decode_qp(text) -> bytes */
+/* core.decode_qp(text [, first [, last]]) -> bytes */
 static int decode_qp(lua_State *L) {
   return decode(L, smtp_decode_qp);
 }
@@ -79,12 +74,11 @@ static int decode_words(lua_State *L) {
 /* core.to_utf8(bytes [, charset]) -> UTF-8, whether the charset is known */
 static int to_utf8(lua_State *L) {
   smtp_slice in = smtp_check_slice(L, 1), charset;
-  holder *h;
+  smtp_buf *out;
   charset.p = luaL_optlstring(L, 2, "", &charset.n);
-  h = newholder(L);
-  checkresult(L, smtp_charset_utf8(&h->out, in, charset));
-  pushout(L, h);
-  smtp_buf_clear(&h->out);
+  out = smtp_push_buffer(L, OUT_MAX);
+  checkresult(L, smtp_charset_utf8(out, in, charset));
+  smtp_push_bytes(L, out);
   lua_pushboolean(L, smtp_charset_known(charset));
   return 2;
 }
@@ -93,49 +87,44 @@ static int to_utf8(lua_State *L) {
 ** in UTF-8 */
 static int mime_value(lua_State *L) {
   smtp_slice in = smtp_check_slice(L, 1);
-  holder *h = newholder(L);
+  smtp_buf *out = smtp_push_buffer(L, OUT_MAX);
+  smtp_value *value = smtp_new_object(L, VALUE, sizeof *value);
   size_t i;
-  checkresult(L, smtp_value_parse(&h->value, in));
-  smtp_push_slice(L, h->value.main);
-  lua_createtable(L, (int)h->value.count * 2, 0);
-  for (i = 0; i < h->value.count; i++) {
-    smtp_push_slice(L, h->value.params[i].name);
+  smtp_value_init(value, smtp_mem_libc());
+  checkresult(L, smtp_value_parse(value, in));
+  smtp_push_slice(L, value->main);
+  lua_createtable(L, (int)value->count * 2, 0);
+  for (i = 0; i < value->count; i++) {
+    smtp_push_slice(L, value->params[i].name);
     lua_rawseti(L, -2, (lua_Integer)(2 * i + 1));
-    checkresult(L, smtp_value_text(&h->out, &h->value.params[i]));
-    pushout(L, h);
+    checkresult(L, smtp_value_text(out, &value->params[i]));
+    pushout(L, out);
     lua_rawseti(L, -2, (lua_Integer)(2 * i + 2));
   }
-  smtp_buf_clear(&h->out);
-  smtp_value_clear(&h->value);
+  smtp_buf_clear(out);
+  smtp_value_clear(value);
   return 2;
 }
 
 /* core.mime_fields(bytes [, first [, last]]) -> { name, value, raw, name ... },
 ** place of the body; a value is decoded, raw is as it stands there */
 static int mime_fields(lua_State *L) {
-  smtp_slice all = smtp_check_slice(L, 1), text;
-  lua_Integer length = (lua_Integer)all.n, n = 0;
-  lua_Integer first = luaL_optinteger(L, 2, 1);
-  lua_Integer last = luaL_optinteger(L, 3, length);
+  lua_Integer first, n = 0;
+  smtp_slice text = checkrange(L, &first);
+  smtp_buf *out = smtp_push_buffer(L, OUT_MAX);
   smtp_field field;
   size_t at = 0;
-  holder *h;
-  luaL_argcheck(L, first >= 1 && first <= length + 1, 2, "out of range");
-  luaL_argcheck(L, last >= first - 1 && last <= length, 3, "out of range");
-  text.p = all.p + (first - 1);
-  text.n = (size_t)(last - first + 1);
-  h = newholder(L);
   lua_newtable(L);
   while (smtp_fields_next(text, &at, &field) == 1) {
     smtp_push_slice(L, field.name);
     lua_rawseti(L, -2, ++n);
-    checkresult(L, smtp_decode_words(&h->out, smtp_fields_trim(field.value)));
-    pushout(L, h);
+    checkresult(L, smtp_decode_words(out, smtp_fields_trim(field.value)));
+    pushout(L, out);
     lua_rawseti(L, -2, ++n);
     smtp_push_slice(L, field.value);
     lua_rawseti(L, -2, ++n);
   }
-  smtp_buf_clear(&h->out);
+  smtp_buf_clear(out);
   lua_pushinteger(L, first + (lua_Integer)at);
   return 2;
 }
@@ -184,7 +173,7 @@ void smtp_open_mime_parse(lua_State *L) {
       {"decode_words", decode_words},   {"to_utf8", to_utf8},
       {"mime_value", mime_value},       {"mime_fields", mime_fields},
       {"mime_entities", mime_entities}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{NULL, NULL}};
-  smtp_new_class(L, RESULT, methods, result_free);
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  smtp_new_class(L, VALUE, none, value_free);
   luaL_setfuncs(L, functions, 0);
 }

@@ -9,6 +9,7 @@
 #include "job.h"
 #include "open.h"
 #include "poller.h"
+#include "push.h"
 #include "sasl.h"
 #include "socket.h"
 #include "spool.h"
@@ -35,6 +36,7 @@ int luaopen_smtp_core(lua_State *L) {
   lua_newtable(L); /* core */
   lua_pushcfunction(L, make_folder);
   lua_setfield(L, -2, "mkdir");
+  smtp_open_buffer(L);
   smtp_open_socket(L);
   smtp_open_poller(L);
   smtp_open_job(L);

@@ -5,8 +5,34 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "support.h"
+
+#define BUFFER "smtp.buffer"
+
 void smtp_push_slice(lua_State *L, smtp_slice s) {
   lua_pushlstring(L, s.p, s.n);
+}
+
+static int buffer_free(lua_State *L) {
+  smtp_buf_clear(luaL_checkudata(L, 1, BUFFER));
+  return 0;
+}
+
+smtp_buf *smtp_push_buffer(lua_State *L, size_t cap) {
+  smtp_buf *b = smtp_new_object(L, BUFFER, sizeof *b);
+  smtp_buf_init(b, smtp_mem_libc(), cap);
+  return b;
+}
+
+int smtp_push_bytes(lua_State *L, smtp_buf *b) {
+  smtp_push_slice(L, smtp_buf_data(b));
+  smtp_buf_clear(b);
+  return 1;
+}
+
+void smtp_open_buffer(lua_State *L) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  smtp_new_class(L, BUFFER, none, buffer_free);
 }
 
 static void set_slice(lua_State *L, const char *key, smtp_slice s) {

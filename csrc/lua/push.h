@@ -7,12 +7,23 @@
 
 #include <lua.h>
 
+#include "../core/buf.h"
 #include "../core/param.h"
 #include "../core/path.h"
 #include "../core/reply.h"
 #include "../core/smtp.h"
 
 SMTP_FUNC void smtp_push_slice(lua_State *L, smtp_slice s);
+
+/* Pushes an empty buffer of at most cap bytes, which Lua frees, so that an
+** error of Lua loses nothing. */
+SMTP_FUNC smtp_buf *smtp_push_buffer(lua_State *L, size_t cap);
+
+/* Pushes what is in b as a string, and frees it; returns 1. */
+SMTP_FUNC int smtp_push_bytes(lua_State *L, smtp_buf *b);
+
+/* The class of those buffers, before anything that makes one. */
+SMTP_FUNC void smtp_open_buffer(lua_State *L);
 
 /* { code, text, lines, enhanced }: text without the enhanced code. */
 SMTP_FUNC void smtp_push_reply(lua_State *L, const smtp_reply *reply,

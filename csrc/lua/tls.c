@@ -16,6 +16,8 @@
 
 #define CONTEXT "smtp.tls_context"
 #define ENGINE "smtp.tls"
+#define SESSION "smtp.tls_session"
+#define PEER "smtp.tls_peer"
 
 typedef struct context {
   SSL_CTX *ctx; /* NULL: closed */
@@ -144,18 +146,6 @@ int smtp_tls_take_choice(lua_State *L, smtp_tls *tls, int arg) {
   return 0;
 }
 
-/* A cleared userdata that is collected by gc, so that an error of Lua loses
-** nothing. */
-static void *push_guarded(lua_State *L, size_t n, lua_CFunction gc) {
-  void *p = lua_newuserdatauv(L, n, 0);
-  memset(p, 0, n);
-  lua_createtable(L, 0, 1); /* p, mt */
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
-  return p;
-}
-
 int smtp_tls_push_bindings(lua_State *L, const smtp_tls *tls) {
   unsigned char bytes[SMTP_TLS_BINDING];
   if (tls == NULL) return 0;
@@ -165,7 +155,7 @@ int smtp_tls_push_bindings(lua_State *L, const smtp_tls *tls) {
 }
 
 static int session_gc(lua_State *L) {
-  unsigned char **bytes = lua_touserdata(L, 1);
+  unsigned char **bytes = luaL_checkudata(L, 1, SESSION);
   OPENSSL_free(*bytes);
   *bytes = NULL;
   return 0;
@@ -175,7 +165,7 @@ int smtp_tls_push_session(lua_State *L, const smtp_tls *tls) {
   unsigned char **bytes;
   size_t n;
   if (tls == NULL) return 0;
-  bytes = push_guarded(L, sizeof *bytes, session_gc);
+  bytes = smtp_new_object(L, SESSION, sizeof *bytes);
   *bytes = smtp_tls_session(tls, &n);
   if (*bytes == NULL) return 0;
   lua_pushlstring(L, (char *)*bytes, n);
@@ -184,13 +174,8 @@ int smtp_tls_push_session(lua_State *L, const smtp_tls *tls) {
 
 /* ---- the peer's certificate ------------------------------------------ */
 
-static int buffer_gc(lua_State *L) {
-  smtp_buf_clear(lua_touserdata(L, 1));
-  return 0;
-}
-
 static int peer_gc(lua_State *L) {
-  smtp_tls_peer_clear(lua_touserdata(L, 1));
+  smtp_tls_peer_clear(luaL_checkudata(L, 1, PEER));
   return 0;
 }
 
@@ -239,10 +224,9 @@ static void set_names(lua_State *L, int t, const smtp_tls_peer *peer,
 
 /* Pushes the table of the peer's certificate, or nil. */
 static void push_certificate(lua_State *L, const smtp_tls *tls) {
-  smtp_tls_peer *peer = push_guarded(L, sizeof *peer, peer_gc);
-  smtp_buf *b = push_guarded(L, sizeof *b, buffer_gc); /* peer, b */
+  smtp_tls_peer *peer = smtp_new_object(L, PEER, sizeof *peer);
+  smtp_buf *b = smtp_push_buffer(L, 65536); /* peer, b */
   int t;
-  smtp_buf_init(b, smtp_mem_libc(), 65536);
   smtp_tls_peer_init(peer, tls);
   if (peer->x509 == NULL) {
     lua_pushnil(L);
@@ -416,7 +400,10 @@ void smtp_open_tls(lua_State *L) {
       {"shutdown", engine_shutdown},   {"info", engine_info},
       {"bindings", engine_bindings},   {"session", engine_session},
       {"close", engine_close},         {NULL, NULL}};
+  static const luaL_Reg none[] = {{NULL, NULL}};
   smtp_tls_prepare();
+  smtp_new_class(L, SESSION, none, session_gc);
+  smtp_new_class(L, PEER, none, peer_gc);
   smtp_new_class(L, CONTEXT, context_methods, context_close);
   smtp_new_class(L, ENGINE, methods, engine_close);
   lua_pushcfunction(L, context_new);

@@ -191,7 +191,6 @@ static int character(smtp_slice in) {
 static int fromutf8(smtp_buf *out, smtp_slice in) {
   size_t good = 0;
   int result = 0;
-  if (smtp_utf8_valid(in)) return smtp_buf_append_slice(out, in);
   while (good < in.n && result == 0) {
     smtp_slice rest = {in.p + good, in.n - good};
     int n = character(rest);
@@ -255,7 +254,7 @@ int smtp_charset_utf8(smtp_buf *out, smtp_slice in, smtp_slice name) {
   size_t before = smtp_buf_length(out);
   iconv_t cd;
   int result;
-  if (how != ICONV_WIDE && asciirun(in) == in.n)
+  if (how != ICONV_WIDE && !smtp_ascii_eightbit(in))
     return smtp_buf_append_slice(out, in);
   if (how == GUESS) return guess(out, in);
   if (how == UTF8) return fromutf8(out, in);

@@ -7,6 +7,7 @@
 
 #include "../core/ascii.h"
 #include "charset.h"
+#include "fields.h"
 
 #define CHARSET_MAX 64 /* of an encoded word, with its language */
 
@@ -33,20 +34,15 @@ static int hexbyte(const char *p, const char *end) {
   return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
-/* Room for n bytes of output at *place: every decoder writes at most as much
-** as it reads. The buffer has an end so that smtp_buf_commit is one call. */
-static int room(smtp_buf *out, size_t n, char **place) {
-  *place = NULL;
-  return n == 0 ? 0 : smtp_buf_reserve(out, n, place);
-}
+/* Every decoder writes at most as much as it reads. */
 
 int smtp_decode_base64(smtp_buf *out, smtp_slice in) {
   unsigned long group = 0;
   unsigned have = 0; /* digits in group */
   size_t i, n = 0;
   char *to;
-  int result = room(out, in.n, &to);
-  if (result != 0 || in.n == 0) return result;
+  int result = smtp_buf_reserve(out, in.n, &to);
+  if (result != 0) return result;
   for (i = 0; i <= in.n; i++) {
     bool ends = i == in.n || in.p[i] == '=';
     int digit = ends ? -1 : sextet((unsigned char)in.p[i]);
@@ -78,8 +74,8 @@ int smtp_decode_qp(smtp_buf *out, smtp_slice in) {
   const char *p = in.p, *end = in.p + in.n;
   size_t n = 0, solid = 0; /* solid: bytes up to the last that must stay */
   char *to;
-  int result = room(out, in.n, &to);
-  if (result != 0 || in.n == 0) return result;
+  int result = smtp_buf_reserve(out, in.n, &to);
+  if (result != 0) return result;
   while (p < end) {
     char c = *p++;
     int byte;
@@ -111,37 +107,26 @@ int smtp_decode_qp(smtp_buf *out, smtp_slice in) {
   return 0;
 }
 
-int smtp_decode_percent(smtp_buf *out, smtp_slice in) {
+/* Bytes as two digits behind escape; with underscore "_" is a space. */
+static int unescape(smtp_buf *out, smtp_slice in, char escape,
+                    bool underscore) {
   const char *p = in.p, *end = in.p + in.n;
   size_t n = 0;
   char *to;
-  int result = room(out, in.n, &to);
-  if (result != 0 || in.n == 0) return result;
+  int result = smtp_buf_reserve(out, in.n, &to);
+  if (result != 0) return result;
   while (p < end) {
     char c = *p++;
-    int byte = c == '%' ? hexbyte(p, end) : -1;
-    to[n++] = byte >= 0 ? (char)byte : c;
+    int byte = c == escape ? hexbyte(p, end) : -1;
+    to[n++] = byte >= 0 ? (char)byte : underscore && c == '_' ? ' ' : c;
     if (byte >= 0) p += 2;
   }
   smtp_buf_commit(out, n);
   return 0;
 }
 
-/* The Q encoding of RFC 2047 section 4.2. */
-static int decodeq(smtp_buf *out, smtp_slice in) {
-  const char *p = in.p, *end = in.p + in.n;
-  size_t n = 0;
-  char *to;
-  int result = room(out, in.n, &to);
-  if (result != 0 || in.n == 0) return result;
-  while (p < end) {
-    char c = *p++;
-    int byte = c == '=' ? hexbyte(p, end) : -1;
-    to[n++] = byte >= 0 ? (char)byte : c == '_' ? ' ' : c;
-    if (byte >= 0) p += 2;
-  }
-  smtp_buf_commit(out, n);
-  return 0;
+int smtp_decode_percent(smtp_buf *out, smtp_slice in) {
+  return unescape(out, in, '%', false);
 }
 
 /* ---- encoded words --------------------------------------------------- */
@@ -235,13 +220,6 @@ static int plain(words *w, smtp_slice text) {
   return result;
 }
 
-static bool allspace(smtp_slice s) {
-  size_t i;
-  for (i = 0; i < s.n; i++)
-    if (!isspacetab(s.p[i]) && s.p[i] != '\r' && s.p[i] != '\n') return false;
-  return true;
-}
-
 static int decodewords(words *w) {
   size_t from = 0, at = 0;
   int result = 0;
@@ -257,8 +235,8 @@ static int decodewords(words *w) {
     }
     between.p = w->in.p + from;
     between.n = at - from;
-    /* words before it have p set: white space between two is no text */
-    if (between.n > 0 && !(from > 0 && allspace(between)))
+    /* white space between two words is no text */
+    if (between.n > 0 && !(from > 0 && smtp_fields_trim(between).n == 0))
       result = plain(w, between);
     if (result == 0 && w->charset.p != NULL &&
         !smtp_ascii_equal(w->charset, found.charset))
@@ -266,7 +244,7 @@ static int decodewords(words *w) {
     w->charset = found.charset;
     if (result == 0)
       result = found.base64 ? smtp_decode_base64(&w->bytes, found.text)
-                            : decodeq(&w->bytes, found.text);
+                            : unescape(&w->bytes, found.text, '=', true);
     from = at = found.end;
   }
   if (result == 0) {

@@ -93,34 +93,29 @@ static bool startswith(smtp_slice s, smtp_slice prefix) {
   return s.n >= prefix.n && memcmp(s.p, prefix.p, prefix.n) == 0;
 }
 
-static bool same(smtp_slice a, smtp_slice b) {
-  return a.n == b.n && startswith(a, b);
-}
-
 /* Tells by its Content-Type what the entity on the top is, whose header is
 ** whole, and so how its body is read. */
-static int classify(walker *w, const smtp_value *type, smtp_slice header) {
+static void classify(walker *w, const smtp_value *type, smtp_slice header) {
   frame *f = top(w);
   smtp_entity *e = &w->list[f->entity];
   const smtp_value_param *boundary;
-  if (w->open > SMTP_ENTITY_DEPTH) return 0; /* no deeper */
+  if (w->open > SMTP_ENTITY_DEPTH) return; /* no deeper */
   if (startswith(type->main, SMTP_LIT("multipart/"))) {
     boundary = smtp_value_find(type, SMTP_LIT("boundary"));
-    if (boundary == NULL || boundary->value.n > SMTP_BOUNDARY_MAX) return 0;
+    if (boundary == NULL || boundary->value.n > SMTP_BOUNDARY_MAX) return;
     f->n = boundary->value.n;
-    if (f->n == 0) return 0;
+    if (f->n == 0) return;
     memcpy(f->boundary, boundary->value.p, f->n);
     while (f->n > 1 && f->boundary[f->n - 1] == ' ') f->n--;
-    f->digest = same(type->main, SMTP_LIT("multipart/digest"));
+    f->digest = smtp_ascii_equal(type->main, SMTP_LIT("multipart/digest"));
     e->kind = SMTP_ENTITY_MULTIPART;
-  } else if (same(type->main, SMTP_LIT("message/rfc822")) ||
-             same(type->main, SMTP_LIT("message/global")) ||
+  } else if (smtp_ascii_equal(type->main, SMTP_LIT("message/rfc822")) ||
+             smtp_ascii_equal(type->main, SMTP_LIT("message/global")) ||
              (type->main.n == 0 && e->digest)) {
-    if (isencoded(header)) return 0;
+    if (isencoded(header)) return;
     e->kind = SMTP_ENTITY_MESSAGE;
     begin(w, e->body);
   }
-  return 0;
 }
 
 /* The header of the entity on the top ended, and its body is at an offset. */
@@ -136,7 +131,7 @@ static int endheader(walker *w, size_t at) {
   smtp_value_init(&type, w->mem);
   if (smtp_fields_find(header, SMTP_LIT("content-type"), &text))
     result = smtp_value_parse(&type, text);
-  if (result == 0) result = classify(w, &type, header);
+  if (result == 0) classify(w, &type, header);
   smtp_value_clear(&type);
   return result;
 }
@@ -197,7 +192,6 @@ int smtp_entity_walk(smtp_entity *list, size_t max, smtp_slice text,
   w.mem = mem;
   w.full = false;
   begin(&w, 0);
-  w.list[0].parent = 0;
   while (at < text.n && !w.full && result == 0) {
     smtp_slice rest = {text.p + at, text.n - at};
     smtp_slice line = smtp_fields_first(rest);
@@ -212,7 +206,7 @@ int smtp_entity_walk(smtp_entity *list, size_t max, smtp_slice text,
       at += line.n;
     }
   }
-  if (result == 0 && !w.full && top(&w)->state == HEADER && w.open > 0) {
+  if (result == 0 && !w.full && top(&w)->state == HEADER) {
     /* a header without a body: its type still counts */
     result = endheader(&w, text.n);
   }

@@ -13,7 +13,7 @@
 #define FOLD 78
 #define LINE_MAX 998
 
-/* RFC 2047 section 2; a run of base64 in it that is whole characters. */
+/* RFC 2047 section 2. */
 #define WORD_MAX 75
 #define PREFIX "=?UTF-8?"
 
@@ -332,11 +332,10 @@ static bool is_attribute(unsigned char c) {
 }
 
 static int put_number(smtp_field *f, size_t n) {
-  char text[24];
-  size_t i = sizeof text;
-  do text[--i] = (char)('0' + n % 10);
-  while ((n /= 10) > 0);
-  return append(f, text + i, sizeof text - i);
+  size_t before = smtp_buf_length(f->out);
+  int r = smtp_buf_append_number(f->out, n);
+  f->column += smtp_buf_length(f->out) - before;
+  return r;
 }
 
 /* One section: " name*0*=UTF-8''..." as long as there is room; *used bytes. */

@@ -13,8 +13,8 @@
 
 #define SMTP_DKIM_HASH_SIZE 32
 #define SMTP_DKIM_RSA_MIN 1024
-#define SMTP_DKIM_RSA_MAX 8192       /* of strangers' keys: each costs time */
-#define SMTP_DKIM_SIGNATURE_MAX 2048 /* bytes: RSA with 16384 bits */
+#define SMTP_DKIM_RSA_MAX 8192 /* bits: each costs time */
+#define SMTP_DKIM_SIGNATURE_MAX (SMTP_DKIM_RSA_MAX / 8) /* bytes */
 
 typedef enum smtp_dkim_algorithm {
   SMTP_DKIM_RSA_SHA256,

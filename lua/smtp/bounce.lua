@@ -28,7 +28,7 @@ local TEXT_MAX = 800 -- of what a server said
 local HEADER_MAX = 256 * 1024
 local FULL_MAX = 1024 * 1024 -- of the message that goes back
 
--- x.y.z of what is known of a failure; its class agrees with the action.
+-- x.y.z of what is known of a failure; one that is made up agrees with the action.
 local function status_of(failure, action)
   local status = failure.status or failure.enhanced
   if status and status:find("^[245]%.%d%d?%d?%.%d%d?%d?$") then return status end
@@ -70,7 +70,7 @@ local function recipient_block(failure)
   return table.concat(out)
 end
 
-local function human(failures, original, hostname)
+local function human(failures, hostname)
   local lines = { ("This is the mail system at %s."):format(hostname), "",
     "Your message could not be delivered to:", "" }
   for _, one in ipairs(failures) do
@@ -79,10 +79,8 @@ local function human(failures, original, hostname)
       lines[#lines + 1] = ("        %s %s"):format(one.code or "", one_line(one.text or ""))
     end
   end
-  if original then
-    lines[#lines + 1] = ""
-    lines[#lines + 1] = "The message, or its header, is attached."
-  end
+  lines[#lines + 1] = ""
+  lines[#lines + 1] = "The message, or its header, is attached."
   return table.concat(lines, "\n") .. "\n"
 end
 
@@ -126,7 +124,7 @@ local function compose_bounce(message, failures, opts)
     envelope = { from = "", to = { message.envelope.from } },
     part = part.new { type = "multipart/report", params = { { "report-type", "delivery-status" } },
       parts = {
-        part.new { type = "text/plain", content = opts.text or human(failures, true, hostname) },
+        part.new { type = "text/plain", content = opts.text or human(failures, hostname) },
         part.new { type = "message/delivery-status", content = table.concat(blocks) },
         returned,
       } },
@@ -148,11 +146,8 @@ function M.bounce(message, failures, opts)
     return nil, errors.new { kind = "unsupported", outcome = "not_sent",
       message = "a message from the null path is never bounced" }
   end
-  local ok, result, err = pcall(compose_bounce, message, failures, opts)
-  if ok then return result, err end
-  if type(result) ~= "table" or not result.field then error(result, 0) end
-  return nil, errors.new { kind = "invalid", outcome = "not_sent",
-    message = ("bounce: %s %s"):format(result.field, result.why) }
+  local made, err = part.guard("bounce", compose_bounce, message, failures, opts)
+  return made, err
 end
 
 return M

@@ -5,7 +5,6 @@
 local addresses = require "smtp.addresses"
 local core = require "smtp.core"
 local date = require "smtp.date"
-local errors = require "smtp.error"
 local lint = require "smtp.lint"
 local options = require "smtp.options"
 local part = require "smtp.part"
@@ -313,11 +312,8 @@ end
 --- Makes a message of a record; see `smtp.message`.
 function M.message(record)
   options.check("message", record, SPEC)
-  local ok, result = pcall(compose, record)
-  if ok then return result end
-  if type(result) ~= "table" or not result.field then error(result, 0) end
-  return nil, errors.new { kind = "invalid", message = ("message: %s %s"):format(result.field,
-    result.why), outcome = "not_sent" }
+  local made, err = part.guard("message", compose, record)
+  return made, err
 end
 
 M.part = part.new

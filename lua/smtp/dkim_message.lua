@@ -69,9 +69,20 @@ local function fields_of(lines)
   return fields
 end
 
+local function checked(read)
+  return function()
+    local chunk = read()
+    if chunk ~= nil and type(chunk) ~= "string" then
+      error("a chunk must be a string, not " .. type(chunk), 0)
+    end
+    return chunk
+  end
+end
+
 --- Reads a header: its fields, and a function that gives the chunks of the body and
 -- then nil. nil: the header is longer than HEADER_MAX.
-function M.read(read)
+function M.read(given)
+  local read = checked(given)
   local lines, first, skip = read_lines(read)
   if not lines then return nil end
   return fields_of(lines), function()

@@ -255,8 +255,8 @@ end
 
 -- What can be read twice: a string, or a file that seeks. All else is copied to a
 -- temporary file on its way.
-local function open(given)
-  local from = source.of(given)
+local function open(given, from)
+  from = from or source.of(given)
   if not from then
     error("sign: the message must be a string, a function, a file or have chunks()", 4)
   end
@@ -280,32 +280,22 @@ local function open(given)
   }
 end
 
-local function checked(read)
-  return function()
-    local chunk = read()
-    if chunk ~= nil and type(chunk) ~= "string" then
-      error("a chunk must be a string, not " .. type(chunk), 0)
-    end
-    return chunk
-  end
-end
-
-local function sign(signer, given)
-  local from, err = open(given)
-  if not from then return nil, err end
+local function sign(signer, given, from)
+  local opened, err = open(given, from)
+  if not opened then return nil, err end
   local wanted = {}
   for i, one in ipairs(signer.keys) do -- copies: a signer may be used by many at once
-    wanted[i] = setmetatable({ shared = nil }, { __index = one })
+    wanted[i] = setmetatable({}, { __index = one })
   end
   local named
   local ok, why = pcall(function()
-    local fields, body = message.read(checked(from.read))
+    local fields, body = message.read(opened.read)
     if not fields then return end
     named = message.by_name(fields)
     message.hash(body, wanted)
   end)
   if not ok then return broken("reading the message failed: " .. tostring(why)) end
-  if from.here then from.content:seek("set", from.here) end
+  if opened.here then opened.content:seek("set", opened.here) end
   if not named then
     return nil, errors.new { kind = "too_big", message = "dkim: the header is too long" }
   end
@@ -315,13 +305,13 @@ local function sign(signer, given)
   end
   local signed, now = {}, os.time()
   for i, one in ipairs(wanted) do signed[i] = sign_one(one, named, now) end
-  return table.concat(signed), from.content
+  return table.concat(signed), opened.content
 end
 
 --- Signs: the field or fields to put before the message, and the content that has to
--- follow them.
-function Signer:sign(given)
-  local fields, content = sign(self, given)
+-- follow them. `from`: the source of the message, where there is one already.
+function Signer:sign(given, from)
+  local fields, content = sign(self, given, from)
   return fields, content
 end
 

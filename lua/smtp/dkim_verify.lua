@@ -102,14 +102,7 @@ local function collect(named, now)
 end
 
 local function read(from, now)
-  local function chunks()
-    local chunk = from.read()
-    if chunk ~= nil and type(chunk) ~= "string" then
-      error("a chunk must be a string, not " .. type(chunk), 0)
-    end
-    return chunk
-  end
-  local fields, body = message.read(chunks)
+  local fields, body = message.read(from.read)
   if not fields then
     local sig = {}
     settle(sig, "permerror", "the header is too long")
@@ -144,7 +137,7 @@ local function verify(given, how)
   if #all == 0 then
     results[1] = report { result = "none", reason = "there is no signature" }
   end
-  results.ignored = named and math.max(#(named["dkim-signature"] or {}) - MOST, 0)
+  results.ignored = math.max(#(named["dkim-signature"] or {}) - MOST, 0)
   return results
 end
 

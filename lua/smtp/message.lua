@@ -31,12 +31,11 @@ local function recipients(to)
   return list
 end
 
--- The content behind its signatures.
-local function signed(content, given)
+-- The content, which `from` reads, behind its signatures.
+local function signed(raw, given, from)
   local signer, err = dkim.new(given)
   if not signer then return nil, err end
-  local fields
-  fields, content = signer:sign(content)
+  local fields, content = signer:sign(raw, from)
   if not fields then return nil, content end
   return source.behind(fields, source.of(content))
 end
@@ -66,7 +65,7 @@ function M.outgoing(message, signer)
   if not content then return invalid("raw must be a string, a function or a file") end
   signer = message.dkim or signer
   if signer then
-    content, err = signed(message.raw or message, signer)
+    content, err = signed(message.raw or message, signer, content)
     if not content then return nil, err end
   end
   return { from = from, to = to, source = content }

@@ -150,6 +150,7 @@ function lazy.attachments(message) return message._sorted.rest end
 
 function lazy.raw(message)
   local root = message._root
+  if root._first == 1 and root._last == #root._bytes then return root._bytes end -- no copy
   return root._bytes:sub(root._first, root._last)
 end
 
@@ -202,6 +203,7 @@ end
 function M.parse(content)
   local from = source.of(content)
   if not from then error("parse: a string, a function, a file or a message is needed", 2) end
+  if from.text then return of_string(from.text) end
   local ok, bytes = pcall(read_all, from.read)
   if not ok then
     if errors.is(bytes) then return nil, bytes end

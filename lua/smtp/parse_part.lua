@@ -75,7 +75,9 @@ local function read_type(part)
   local main, params = "", {}
   if raw then main, params = M.value(raw) end
   if not main:find("^[^/]+/[^/]+$") then
-    main = part._digest and not raw and "message/rfc822" or "text/plain" -- RFC 2045 section 5.2
+    -- RFC 2045 section 5.2, RFC 2046 section 5.1.5
+    local digest = part._parent and part._parent.type == "multipart/digest"
+    main = digest and not raw and "message/rfc822" or "text/plain"
   end
   rawset(part, "type", main)
   rawset(part, "params", params)
@@ -127,9 +129,11 @@ function lazy.raw(part)
   return part._bytes:sub(part._body, part._last)
 end
 
+local DECODE = { base64 = core.decode_base64, ["quoted-printable"] = core.decode_qp }
+
 function lazy.content(part)
-  if part.encoding == "base64" then return core.decode_base64(part.raw) end
-  if part.encoding == "quoted-printable" then return core.decode_qp(part.raw) end
+  local decode = DECODE[part.encoding]
+  if decode then return decode(part._bytes, part._body, part._last) end
   return part.raw
 end
 
@@ -163,7 +167,7 @@ function M.tree(bytes)
     if parent and parent._kind == "R" then
       parent._inner = part
     elseif parent then
-      part._digest = parent.type == "multipart/digest"
+      part._parent = parent
       parent.parts[#parent.parts + 1] = part
     end
   end

@@ -4,6 +4,7 @@
 -- gives chunks, so that a file is never in memory whole.
 -- Internal: users call `smtp.part` and give tables.
 local core = require "smtp.core"
+local errors = require "smtp.error"
 local media = require "smtp.media"
 local options = require "smtp.options"
 
@@ -25,6 +26,15 @@ function M.fail(field, why)
   error({ field = field, why = why }, 0)
 end
 
+--- What `make` gives; or nil and an error where `fail` ended it. `what` is the call.
+function M.guard(what, make, ...)
+  local ok, result, err = pcall(make, ...)
+  if ok then return result, err end
+  if type(result) ~= "table" or not result.field then error(result, 0) end
+  return nil, errors.new { kind = "invalid", outcome = "not_sent",
+    message = ("%s: %s %s"):format(what, result.field, result.why) }
+end
+
 --- A header field of pieces (core.field); what may not be in it ends the composing.
 function M.field(what, name, pieces)
   return core.field(name, pieces)
@@ -41,8 +51,7 @@ local function canonical(text)
 end
 
 local function base64(text)
-  local encoder = core.base64_encoder()
-  return encoder:feed(text) .. encoder:finish()
+  return core.base64_encoder():finish(text)
 end
 
 -- The encoded text, and the name of the encoding.
