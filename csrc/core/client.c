@@ -97,8 +97,9 @@ int smtp_client_due_reserve(smtp_client *c) {
   return 0;
 }
 
-void smtp_client_due_add(smtp_client *c, smtp_client_step step) {
+void smtp_client_due_add(smtp_client *c, smtp_client_step step, size_t before) {
   struct due *d = &c->due[(c->due_first + c->due_n++) % c->due_size];
+  c->queued += smtp_buf_length(&c->out) - before;
   d->step = step;
   d->end = c->queued;
 }
@@ -165,8 +166,7 @@ int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
   r = smtp_client_due_reserve(c);
   if (r == 0) r = smtp_command_format(&c->out, name, args, false);
   if (r != 0) return r;
-  c->queued += smtp_buf_length(&c->out) - before;
-  smtp_client_due_add(c, rule->step);
+  smtp_client_due_add(c, rule->step, before);
   c->group_ended = rule->ends_group;
   if (rule->step == SMTP_CLIENT_EHLO) c->esmtp = verb != SMTP_VERB_HELO;
   if (rule->after != 0) c->phase = rule->after;
@@ -217,8 +217,7 @@ int smtp_client_finish(smtp_client *c) {
   r = smtp_client_due_reserve(c);
   if (r == 0) r = smtp_dot_finish(&c->dot, &c->out);
   if (r != 0) return r;
-  c->queued += smtp_buf_length(&c->out) - before;
-  smtp_client_due_add(c, SMTP_CLIENT_FINAL);
+  smtp_client_due_add(c, SMTP_CLIENT_FINAL, before);
   c->group_ended = false;
   c->phase = PH_FINAL;
   return 0;
@@ -277,8 +276,7 @@ static int proceed(smtp_client *c, smtp_client_step step) {
     c->phase = PH_RCPT;
     break;
   case SMTP_CLIENT_STARTTLS:
-    c->paused = digit == 2;
-    if (!c->paused) c->phase = PH_READY;
+    if (digit != 2) c->phase = PH_READY;
     break;
   case SMTP_CLIENT_AUTH: return smtp_client_auth_reply(c);
   case SMTP_CLIENT_FINAL:
@@ -334,7 +332,7 @@ int smtp_client_next(smtp_client *c, smtp_client_event *event) {
     c->replied = false;
   }
   if (c->error != 0) return c->error;
-  if (c->paused && smtp_buf_length(&c->in) > 0)
+  if (smtp_client_paused(c) && smtp_buf_length(&c->in) > 0)
     return smtp_client_breach(c, BEHIND_STARTTLS);
   r = smtp_reply_feed(&c->reply, &c->in);
   if (r == 0) return c->eof ? (c->error = SMTP_ECLOSED) : 0;
@@ -344,7 +342,7 @@ int smtp_client_next(smtp_client *c, smtp_client_event *event) {
   event->reply = &c->reply;
   r = answer(c, event);
   if (r < 0) return c->error = r;
-  if (c->paused && smtp_buf_length(&c->in) > 0)
+  if (smtp_client_paused(c) && smtp_buf_length(&c->in) > 0)
     return smtp_client_breach(c, BEHIND_STARTTLS);
   if (offered(c, SMTP_EXT_ENHANCEDSTATUSCODES) &&
       event->step != SMTP_CLIENT_EHLO)

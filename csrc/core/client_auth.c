@@ -26,8 +26,7 @@ static int finish_line(smtp_client *c, smtp_slice bytes, size_t before) {
     smtp_buf_truncate(&c->out, before);
     return r;
   }
-  c->queued += smtp_buf_length(&c->out) - before;
-  smtp_client_due_add(c, SMTP_CLIENT_AUTH);
+  smtp_client_due_add(c, SMTP_CLIENT_AUTH, before);
   return 0;
 }
 
@@ -77,8 +76,7 @@ static int cancel(smtp_client *c, const char *reason) {
   int r = smtp_client_due_reserve(c);
   if (r == 0) r = smtp_buf_append(&c->out, "*\r\n", 3);
   if (r != 0) return r;
-  c->queued += smtp_buf_length(&c->out) - before;
-  smtp_client_due_add(c, SMTP_CLIENT_AUTH);
+  smtp_client_due_add(c, SMTP_CLIENT_AUTH, before);
   c->cancelled = true;
   c->auth_reason = reason;
   return 0;
@@ -132,16 +130,16 @@ int smtp_client_auth_reply(smtp_client *c) {
 /* ---- TLS ------------------------------------------------------------- */
 
 bool smtp_client_paused(const smtp_client *c) {
-  return c->paused;
+  return c->phase == PH_TLS && c->due_n == 0;
 }
 
 int smtp_client_secured(smtp_client *c) {
   smtp_ehlo nothing = {0, 0};
   if (c->error != 0) return c->error;
-  if (c->secured || (c->phase != PH_GREETING && !c->paused)) return SMTP_ESTATE;
+  if (c->secured || (c->phase != PH_GREETING && !smtp_client_paused(c)))
+    return SMTP_ESTATE;
   c->secured = true;
-  if (!c->paused) return 0;
-  c->paused = false;
+  if (c->phase == PH_GREETING) return 0;
   c->ehlo = nothing;
   c->phase = PH_START;
   return 0;

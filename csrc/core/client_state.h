@@ -49,7 +49,6 @@ struct smtp_client {
   bool group_ended; /* a command that ends a group is outstanding */
   bool esmtp;       /* the last hello was EHLO or LHLO: its reply offers */
   bool secured;     /* bytes come through TLS */
-  bool paused;      /* the handshake is due */
   int error;
   const char *reason;
   enum phase phase;
@@ -65,9 +64,11 @@ struct smtp_client {
   const char *auth_reason;
 };
 
-/* client.c: room for one more reply that is due, and then the reply. */
+/* client.c: room for one more reply that is due; and then the reply, to what
+** was put into out, which had `before` bytes. */
 SMTP_FUNC int smtp_client_due_reserve(smtp_client *c);
-SMTP_FUNC void smtp_client_due_add(smtp_client *c, smtp_client_step step);
+SMTP_FUNC void smtp_client_due_add(smtp_client *c, smtp_client_step step,
+                                   size_t before);
 
 /* client.c: the server broke the protocol; gives SMTP_EPROTOCOL. */
 SMTP_FUNC int smtp_client_breach(smtp_client *c, const char *reason);

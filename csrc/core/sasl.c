@@ -118,25 +118,25 @@ size_t smtp_sasl_base64_size(size_t n) {
 
 /* ---- birth and death ---- */
 
-/* An object with room for the bytes of n slices, which are not copied yet. */
+/* An object, and behind it copies of the n slices, which then point there. */
 static smtp_sasl *create(const smtp_mem *mem, const smtp_crypto *crypto,
-                         unsigned mechanism, const smtp_slice *slices,
+                         unsigned mechanism, smtp_slice *const *slices,
                          size_t n) {
   const row *r = find_row(mechanism);
   smtp_sasl *s;
+  char *at;
   size_t i, size = sizeof(*s);
 
   if (r == NULL) return NULL;
   for (i = 0; i < n; i++) {
-    if (slices[i].n > SIZE_MAX - size) return NULL;
-    size += slices[i].n;
+    if (slices[i]->n > SIZE_MAX - size) return NULL;
+    size += slices[i]->n;
   }
   s = smtp_mem_new(mem, size);
   if (s == NULL) return NULL;
   s->mem = mem;
   s->crypto = crypto;
   s->size = size;
-  s->at = (char *)(s + 1);
   s->mechanism = mechanism;
   s->digest = r->digest;
   s->reason = "";
@@ -145,58 +145,46 @@ static smtp_sasl *create(const smtp_mem *mem, const smtp_crypto *crypto,
   smtp_buf_init(&s->client_first, mem, 0);
   smtp_buf_init(&s->server_first, mem, 0);
   smtp_buf_init(&s->auth, mem, 0);
+  at = (char *)(s + 1);
+  for (i = 0; i < n; i++) {
+    if (slices[i]->n > 0) memcpy(at, slices[i]->p, slices[i]->n);
+    slices[i]->p = at;
+    at += slices[i]->n;
+  }
   return s;
-}
-
-/* Copies behind the object what *slice has, and lets it point there. */
-static void own(smtp_sasl *s, smtp_slice *slice) {
-  if (slice->n > 0) memcpy(s->at, slice->p, slice->n);
-  slice->p = s->at;
-  s->at += slice->n;
 }
 
 smtp_sasl *smtp_sasl_client_new(const smtp_mem *mem, const smtp_crypto *crypto,
                                 unsigned mechanism,
                                 const smtp_sasl_client *config) {
-  const smtp_slice slices[] = {
-      config->user, config->password,         config->authzid,
-      config->host, config->binding.exporter, config->binding.endpoint,
-      config->nonce};
+  smtp_sasl_client own = *config;
+  smtp_slice *const slices[] = {
+      &own.user, &own.password,         &own.authzid,
+      &own.host, &own.binding.exporter, &own.binding.endpoint,
+      &own.nonce};
   smtp_sasl *s = create(mem, crypto, mechanism, slices,
                         sizeof(slices) / sizeof(slices[0]));
   if (s == NULL) return NULL;
   s->side = find_row(mechanism)->client;
   s->complete = (mechanism & SMTP_SASL_SCRAM) == 0;
-  s->client = *config;
-  own(s, &s->client.user);
-  own(s, &s->client.password);
-  own(s, &s->client.authzid);
-  own(s, &s->client.host);
-  own(s, &s->client.binding.exporter);
-  own(s, &s->client.binding.endpoint);
-  own(s, &s->client.nonce);
+  s->client = own;
   return s;
 }
 
 smtp_sasl *smtp_sasl_server_new(const smtp_mem *mem, const smtp_crypto *crypto,
                                 unsigned mechanism,
                                 const smtp_sasl_server *config) {
-  const smtp_slice slices[] = {
-      config->hostname, config->binding.exporter, config->binding.endpoint,
-      config->secret,   config->certificate,      config->nonce};
+  smtp_sasl_server own = *config;
+  smtp_slice *const slices[] = {&own.hostname,         &own.binding.exporter,
+                                &own.binding.endpoint, &own.secret,
+                                &own.certificate,      &own.nonce};
   smtp_sasl *s = create(mem, crypto, mechanism, slices,
                         sizeof(slices) / sizeof(slices[0]));
   if (s == NULL) return NULL;
   s->side = find_row(mechanism)->server;
   s->is_server = true;
-  s->server = *config;
+  s->server = own;
   if (s->server.iterations == 0) s->server.iterations = SMTP_SCRAM_ITERATIONS;
-  own(s, &s->server.hostname);
-  own(s, &s->server.binding.exporter);
-  own(s, &s->server.binding.endpoint);
-  own(s, &s->server.secret);
-  own(s, &s->server.certificate);
-  own(s, &s->server.nonce);
   return s;
 }
 

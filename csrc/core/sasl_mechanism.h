@@ -37,7 +37,6 @@ struct smtp_sasl {
   const smtp_crypto *crypto;
   const smtp_sasl_side *side;
   size_t size; /* of this and of the copies behind it */
-  char *at;    /* where the next copy goes */
   unsigned mechanism;
   smtp_digest digest; /* of SCRAM */
   bool is_server;

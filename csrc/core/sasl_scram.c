@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** sasl_scram.c: SCRAM (RFC 5802, RFC 7677), what both sides share, and the
-** client. AuthMessage is put together from the very bytes that went and came,
-** so that nothing that was read leniently could be signed strictly.
+** sasl_scram.c: SCRAM (RFC 5802, RFC 7677), what both sides share.
+** AuthMessage is put together from the very bytes that went and came, so that nothing that was read leniently could be signed strictly.
 */
 #include "sasl_scram.h"
 
@@ -143,14 +142,21 @@ int smtp_scram_parse_digest(const smtp_sasl *s, smtp_slice text,
   return result;
 }
 
+/* client-first-message-bare. */
+static smtp_slice bare(const smtp_sasl *s) {
+  smtp_slice first = smtp_buf_data(&s->client_first);
+  return (smtp_slice){first.p + s->scram.header, first.n - s->scram.header};
+}
+
+smtp_slice smtp_scram_client_nonce(const smtp_sasl *s) {
+  smtp_slice rest = bare(s), name, nonce = {"", 0};
+  if (smtp_scram_take(&rest, 'n', &name)) smtp_scram_take(&rest, 'r', &nonce);
+  return nonce;
+}
+
 int smtp_scram_join_auth(smtp_sasl *s, smtp_slice server_first,
                          smtp_slice client_final) {
-  smtp_slice bare = smtp_buf_data(&s->client_first);
-  bare.p += s->scram.header;
-  bare.n -= s->scram.header;
-  {
-    const smtp_slice parts[] = {bare, SMTP_LIT(","), server_first,
-                                SMTP_LIT(","), client_final};
-    return smtp_sasl_join(&s->auth, parts, sizeof(parts) / sizeof(parts[0]));
-  }
+  const smtp_slice parts[] = {bare(s), SMTP_LIT(","), server_first,
+                              SMTP_LIT(","), client_final};
+  return smtp_sasl_join(&s->auth, parts, sizeof(parts) / sizeof(parts[0]));
 }

@@ -52,6 +52,9 @@ SMTP_FUNC int smtp_scram_refuse_m(smtp_sasl *s, smtp_slice rest);
 /* True if it is 1*printable, without comma, and not too long. */
 SMTP_FUNC bool smtp_scram_is_nonce(smtp_slice nonce);
 
+/* The client's nonce, as its first message has it; empty if there is none. */
+SMTP_FUNC smtp_slice smtp_scram_client_nonce(const smtp_sasl *s);
+
 /* Appends given, or if that is empty a random nonce, to b. */
 SMTP_FUNC int smtp_scram_append_nonce(smtp_sasl *s, smtp_buf *b,
                                       smtp_slice given);

@@ -14,7 +14,7 @@
 #include "base64.h"
 #include "sasl_scram.h"
 
-/* The gs2-cb-flag; what is bound goes to *data. */
+/* The gs2-cb-flag; what is bound goes to s->scram.binding. */
 static int choose_binding(smtp_sasl *s, smtp_slice *flag) {
   const smtp_sasl_binding *b = &s->client.binding;
   if ((s->mechanism & SMTP_SASL_PLUS) == 0) {
@@ -72,16 +72,6 @@ static int client_first(smtp_sasl *s) {
   return result < 0 ? result : 1;
 }
 
-/* Our nonce, which is what client-first ends with. */
-static smtp_slice own_nonce(const smtp_sasl *s) {
-  smtp_slice first = smtp_buf_data(&s->client_first);
-  smtp_slice name, nonce = {"", 0};
-  first.p += s->scram.header;
-  first.n -= s->scram.header;
-  if (smtp_scram_take(&first, 'n', &name)) smtp_scram_take(&first, 'r', &nonce);
-  return nonce;
-}
-
 /* posit-number = %x31-39 *DIGIT */
 static int parse_iterations(smtp_sasl *s, smtp_slice text, unsigned *count) {
   uint64_t value = 0;
@@ -99,7 +89,7 @@ static int parse_iterations(smtp_sasl *s, smtp_slice text, unsigned *count) {
 /* Reads server-first; salt is decoded into s->kept. */
 static int parse_first(smtp_sasl *s, smtp_slice in, smtp_slice *nonce,
                        unsigned *iterations) {
-  smtp_slice rest = in, own = own_nonce(s), salt, count;
+  smtp_slice rest = in, own = smtp_scram_client_nonce(s), salt, count;
   int result;
   if (!smtp_scram_is_text(in))
     return smtp_sasl_fail(s, SMTP_ESYNTAX, "not a message of SCRAM");

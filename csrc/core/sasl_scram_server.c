@@ -71,15 +71,11 @@ static int take_first(smtp_sasl *s, smtp_slice in) {
 
 /* server-first = "r=" nonce ",s=" base64 ",i=" number */
 static int challenge(smtp_sasl *s, smtp_slice salt, unsigned iterations) {
-  smtp_slice first = smtp_buf_data(&s->client_first);
-  smtp_slice user, nonce = {"", 0};
+  smtp_slice nonce = smtp_scram_client_nonce(s), first;
   smtp_buf *b = &s->server_first;
   int result;
   if (s->server.nonce.n > 0 && !smtp_scram_is_nonce(s->server.nonce))
     return smtp_sasl_fail(s, SMTP_EINVALID, "not a nonce");
-  first.p += s->scram.header;
-  first.n -= s->scram.header;
-  if (smtp_scram_take(&first, 'n', &user)) smtp_scram_take(&first, 'r', &nonce);
   result =
       smtp_sasl_room(b, nonce.n + s->server.nonce.n + SMTP_SCRAM_RANDOM * 2 +
                             smtp_sasl_base64_size(salt.n) + 32);

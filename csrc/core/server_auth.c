@@ -12,9 +12,11 @@
 
 /* ---- TLS ------------------------------------------------------------- */
 
-int smtp_server_starttls(smtp_server *s, const smtp_command *c) {
+int smtp_server_starttls(smtp_server *s, const smtp_command *c,
+                         smtp_server_event *event) {
   size_t before = smtp_buf_length(&s->out);
   int r;
+  (void)event; /* it comes when the 220 is written */
   if (s->secured) return smtp_server_answer(s, SMTP_S_SEQUENCE);
   if (c->args.n > 0) return smtp_server_answer(s, SMTP_S_NO_ARGUMENT);
   r = smtp_server_answer(s, SMTP_S_STARTTLS);
@@ -138,7 +140,7 @@ static int follow(smtp_server *s, smtp_server_event *event, int result) {
   }
 }
 
-/* A response in base64; "=" is an empty initial one (RFC 4954 section 4). */
+/* A response in base64. */
 static int respond(smtp_server *s, smtp_slice text, smtp_server_event *event) {
   smtp_buf bytes;
   char *place;
@@ -174,15 +176,12 @@ int smtp_server_auth(smtp_server *s, const smtp_command *c,
   s->sasl = new_sasl(s, mechanism);
   if (s->sasl == NULL) return SMTP_ENOMEM;
   s->state = ST_AUTH;
-  if (initial.n == 1 && initial.p[0] == '=') {
-    initial.n = 0;
+  if (initial.n > 0) { /* "=" is an empty one (RFC 4954 section 4) */
+    if (initial.n == 1 && initial.p[0] == '=') initial.n = 0;
     return respond(s, initial, event);
   }
-  if (initial.n > 0) return respond(s, initial, event);
   first = smtp_sasl_first(s->sasl);
-  if (first < 0) return follow(s, event, first);
-  if (first == 0) return smtp_server_challenge(s, initial);
-  return smtp_server_challenge(s, smtp_sasl_output(s->sasl));
+  return follow(s, event, first < 0 ? first : SMTP_SASL_CONTINUE);
 }
 
 int smtp_server_response(smtp_server *s, smtp_slice line,

@@ -163,12 +163,6 @@ static int check_quit(smtp_server *s, const smtp_command *c,
                             c->args.n > 0 ? SMTP_S_NO_ARGUMENT : SMTP_S_QUIT);
 }
 
-static int check_starttls(smtp_server *s, const smtp_command *c,
-                          smtp_server_event *event) {
-  (void)event;
-  return smtp_server_starttls(s, c);
-}
-
 static int check_own(smtp_server *s, const smtp_command *c,
                      smtp_server_event *event) {
   event->verb = c->name;
@@ -200,7 +194,7 @@ static const struct {
     [SMTP_VERB_EXPN] = {ANY, true, NULL},
     [SMTP_VERB_HELP] = {ANY, true, check_help},
     [SMTP_VERB_QUIT] = {ANY | ST_REFUSED, true, check_quit},
-    [SMTP_VERB_STARTTLS] = {ANY, true, check_starttls},
+    [SMTP_VERB_STARTTLS] = {ANY, true, smtp_server_starttls},
     [SMTP_VERB_AUTH] = {ST_READY, true, smtp_server_auth},
 };
 

@@ -233,42 +233,27 @@ static bool refuses(smtp_verdict verdict, int code) {
          (verdict == SMTP_VERDICT_REPLY && code >= 500 && code < 560);
 }
 
-/* AUTH: a mechanism may have something to say before the refusal, and the last
-** of several refusals ends the session. Gives the code, or 0: go on. */
-static int judge_auth(smtp_server *s, smtp_verdict verdict, int code,
-                      smtp_slice text) {
-  int r;
-  if (!refuses(verdict, code)) return 0;
-  r = smtp_server_auth_refused(s, verdict, code, text);
-  if (r != 0) return r < 0 ? r : 334;
-  if (++s->auth_failures < SMTP_AUTH_FAILURES) return 0;
-  return put_situation(s, SMTP_SERVER_AUTH, SMTP_S_AUTH_FAILURES);
-}
-
 int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
                        smtp_slice text) {
   smtp_server_event_type stage = s->asked;
-  smtp_situation why = s->refusal;
-  int r = SMTP_EINVALID;
+  smtp_situation why = SMTP_S_NONE; /* what wins over the verdict */
+  int r;
   if (s->error != 0) return s->error;
   if (stage == SMTP_SERVER_NONE || stage == SMTP_SERVER_LOOKUP)
     return SMTP_ESTATE;
-  if (stage == SMTP_SERVER_AUTH) {
-    int judged = judge_auth(s, verdict, code, text);
-    if (judged < 0) return s->error = judged;
-    if (judged == 334) return judged;
-    if (judged != 0) {
-      s->why = SMTP_S_AUTH_FAILURES;
-      smtp_server_proceed(s, judged);
-      return judged;
-    }
+  if (stage == SMTP_SERVER_MESSAGE) why = s->refusal;
+  if (stage == SMTP_SERVER_AUTH && refuses(verdict, code)) {
+    r = smtp_server_auth_refused(s, verdict, code, text);
+    if (r < 0) return s->error = r;
+    if (r > 0) return 334; /* the mechanism has something to say first */
+    if (++s->auth_failures >= SMTP_AUTH_FAILURES) why = SMTP_S_AUTH_FAILURES;
   }
   if (verdict == SMTP_VERDICT_ACCEPT && text.n > 0) {
     verdict = SMTP_VERDICT_REPLY;
     code = smtp_status_of(stages[stage].ok)->code;
   }
-  if (stage == SMTP_SERVER_MESSAGE && why != SMTP_S_NONE) {
-    r = put_situation(s, stage, why); /* the breach wins over the verdict */
+  if (why != SMTP_S_NONE) {
+    r = put_situation(s, stage, why);
   } else if (verdict == SMTP_VERDICT_REPLY) {
     r = put_own(s, stage, code, text);
     if (r == 0) r = code_at(stage, code);

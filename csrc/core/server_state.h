@@ -70,7 +70,7 @@ struct smtp_server {
   size_t auth_failures;
   smtp_sasl *sasl; /* while an exchange is under way */
   bool refusing;   /* its verdict waits for one more response */
-  struct verdict_kept {
+  struct {
     smtp_verdict verdict;
     int code;
     smtp_buf text;
@@ -101,7 +101,8 @@ SMTP_FUNC void smtp_server_drop(smtp_server *s);
 
 /* server_auth.c: the checks of its commands; what the client says within the
 ** exchange, as smtp_server_line; the mechanisms that can be had now. */
-SMTP_FUNC int smtp_server_starttls(smtp_server *s, const smtp_command *c);
+SMTP_FUNC int smtp_server_starttls(smtp_server *s, const smtp_command *c,
+                                   smtp_server_event *event);
 SMTP_FUNC int smtp_server_auth(smtp_server *s, const smtp_command *c,
                                smtp_server_event *event);
 SMTP_FUNC int smtp_server_response(smtp_server *s, smtp_slice line,

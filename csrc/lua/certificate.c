@@ -133,9 +133,8 @@ static int core_certificate(lua_State *L) {
 static const luaL_Reg functions[] = {{"certificate", core_certificate},
                                      {NULL, NULL}};
 
-int smtp_open_certificate(lua_State *L) {
+void smtp_open_certificate(lua_State *L) {
   static const luaL_Reg methods[] = {{NULL, NULL}};
   smtp_new_class(L, CLASS, methods, output_clear);
   luaL_setfuncs(L, functions, 0);
-  return 0;
 }

@@ -8,6 +8,6 @@
 #include <lua.h>
 
 /* Adds certificate to the table on the top. */
-SMTP_FUNC int smtp_open_certificate(lua_State *L);
+SMTP_FUNC void smtp_open_certificate(lua_State *L);
 
 #endif

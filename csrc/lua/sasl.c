@@ -20,6 +20,7 @@
 #define CLASS "smtp.sasl"
 #define SALT_SIZE 16
 #define RANDOM_MAX 65536
+#define ITERATIONS_MAX 100000000 /* of stored keys */
 
 typedef struct handle {
   smtp_sasl *sasl; /* NULL when closed */
@@ -48,13 +49,6 @@ static int sasl_close(lua_State *L) {
   return 0;
 }
 
-static int pushfailure(lua_State *L, const char *name, const char *reason) {
-  lua_pushnil(L);
-  lua_pushstring(L, name);
-  lua_pushstring(L, reason);
-  return 3;
-}
-
 /* Pushes a result of the core. What no peer can cause raises. */
 static int pushresult(lua_State *L, const smtp_sasl *s, int result) {
   switch (result) {
@@ -64,9 +58,9 @@ static int pushresult(lua_State *L, const smtp_sasl *s, int result) {
     return 2;
   case SMTP_SASL_DONE: lua_pushliteral(L, "done"); return 1;
   case SMTP_SASL_LOOKUP: lua_pushliteral(L, "lookup"); return 1;
-  case SMTP_ESYNTAX: return pushfailure(L, "syntax", smtp_sasl_reason(s));
-  case SMTP_EAUTH: return pushfailure(L, "auth", smtp_sasl_reason(s));
-  case SMTP_ECRYPTO: return pushfailure(L, "crypto", "OpenSSL failed");
+  case SMTP_ESYNTAX: return smtp_push_failure(L, "syntax", smtp_sasl_reason(s));
+  case SMTP_EAUTH: return smtp_push_failure(L, "auth", smtp_sasl_reason(s));
+  case SMTP_ECRYPTO: return smtp_push_failure(L, "crypto", "OpenSSL failed");
   case SMTP_EINVALID: return luaL_error(L, "%s", smtp_sasl_reason(s));
   case SMTP_ENOMEM: return luaL_error(L, "not enough memory");
   default: return luaL_error(L, "called out of order");
@@ -138,13 +132,31 @@ static int core_sasl_server(lua_State *L) {
 
 /* ---- methods ---- */
 
+smtp_sasl_keys smtp_check_sasl_keys(lua_State *L) {
+  smtp_sasl_keys keys = {0};
+  if (lua_type(L, 2) == LUA_TSTRING) {
+    keys.kind = SMTP_SASL_PASSWORD;
+    keys.password = smtp_check_slice(L, 2);
+  } else if (lua_istable(L, 2)) {
+    keys.kind = SMTP_SASL_STORED;
+    keys.iterations = (unsigned)smtp_option_integer(
+        L, 2, "iterations", 1, ITERATIONS_MAX, SMTP_SCRAM_ITERATIONS);
+    keys.salt = smtp_option_slice(L, 2, "salt"); /* last: slices are borrowed */
+    keys.stored_key = smtp_option_slice(L, 2, "stored_key");
+    keys.server_key = smtp_option_slice(L, 2, "server_key");
+  } else if (lua_toboolean(L, 3)) {
+    keys.kind = SMTP_SASL_NOBODY_STORED;
+  }
+  return keys;
+}
+
 /* sasl:first() -> bytes | nothing | nil, "invalid" or "crypto", reason */
 static int sasl_first(lua_State *L) {
   smtp_sasl *s = checksasl(L);
   int result = smtp_sasl_first(s);
   if (result == 0) return 0;
   if (result == SMTP_EINVALID)
-    return pushfailure(L, "invalid", smtp_sasl_reason(s));
+    return smtp_push_failure(L, "invalid", smtp_sasl_reason(s));
   if (result < 0) return pushresult(L, s, result);
   smtp_push_slice(L, smtp_sasl_output(s));
   return 1;
@@ -161,22 +173,10 @@ static int sasl_lookup(lua_State *L) {
   static const char *const options[] = {"mechanism",  "iterations", "salt",
                                         "stored_key", "server_key", NULL};
   smtp_sasl *s = checksasl(L);
-  smtp_sasl_keys keys = {0};
-  if (lua_isnoneornil(L, 2)) {
-    keys.kind =
-        lua_toboolean(L, 3) ? SMTP_SASL_NOBODY_STORED : SMTP_SASL_NOBODY;
-  } else if (lua_type(L, 2) == LUA_TSTRING) {
-    keys.kind = SMTP_SASL_PASSWORD;
-    keys.password = smtp_check_slice(L, 2);
-  } else {
+  smtp_sasl_keys keys;
+  if (!lua_isnoneornil(L, 2) && lua_type(L, 2) != LUA_TSTRING)
     smtp_check_options(L, 2, options);
-    keys.kind = SMTP_SASL_STORED;
-    keys.salt = smtp_option_slice(L, 2, "salt");
-    keys.stored_key = smtp_option_slice(L, 2, "stored_key");
-    keys.server_key = smtp_option_slice(L, 2, "server_key");
-    keys.iterations = (unsigned)smtp_option_integer(
-        L, 2, "iterations", 1, INT_MAX, SMTP_SCRAM_ITERATIONS);
-  }
+  keys = smtp_check_sasl_keys(L);
   return pushresult(L, s, smtp_sasl_lookup(s, &keys));
 }
 
@@ -362,8 +362,7 @@ static const luaL_Reg functions[] = {
     {"unbase64", core_unbase64},       {"equal", core_equal},
     {"random", core_random},           {NULL, NULL}};
 
-int smtp_open_sasl(lua_State *L) {
+void smtp_open_sasl(lua_State *L) {
   smtp_new_class(L, CLASS, methods, sasl_close);
   luaL_setfuncs(L, functions, 0);
-  return 0;
 }

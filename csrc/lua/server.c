@@ -15,6 +15,7 @@
 #include "../net/socket.h"
 #include "open.h"
 #include "push.h"
+#include "sasl.h"
 #include "server_config.h"
 #include "server_event.h"
 #include "socket.h"
@@ -274,34 +275,13 @@ static int session_decide(lua_State *L) {
   return 1;
 }
 
-/* A field of the table at 2 as a slice that the table holds. */
-static smtp_slice key_field(lua_State *L, const char *name) {
-  smtp_slice s = smtp_option_slice(L, 2, name);
-  return s.p == NULL ? (smtp_slice){"", 0} : s;
-}
-
 /* session:lookup(keys [, stored]): answers "lookup" by a password, a table as
 ** core.scram_keys makes, or nil: there is no such user, which takes as long as
 ** a password, or as stored keys. */
 static int session_lookup(lua_State *L) {
   session *s = check(L);
-  smtp_sasl_keys keys = {SMTP_SASL_NOBODY, {"", 0}, {"", 0},
-                         {"", 0},          {"", 0}, 0};
-  int r;
-  if (lua_type(L, 2) == LUA_TSTRING) {
-    keys.kind = SMTP_SASL_PASSWORD;
-    keys.password = smtp_check_slice(L, 2);
-  } else if (lua_istable(L, 2)) {
-    keys.kind = SMTP_SASL_STORED;
-    keys.salt = key_field(L, "salt");
-    keys.stored_key = key_field(L, "stored_key");
-    keys.server_key = key_field(L, "server_key");
-    keys.iterations =
-        (unsigned)smtp_option_integer(L, 2, "iterations", 1, 100000000, 4096);
-  } else if (lua_toboolean(L, 3)) {
-    keys.kind = SMTP_SASL_NOBODY_STORED;
-  }
-  r = smtp_server_lookup(s->machine, &keys);
+  smtp_sasl_keys keys = smtp_check_sasl_keys(L);
+  int r = smtp_server_lookup(s->machine, &keys);
   if (r == SMTP_ESTATE) return luaL_error(L, "no lookup is due");
   return r < 0 ? fail(L, r) : 0;
 }

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <openssl/crypto.h>
-#include <string.h>
 
 #include "../net/tls_peer.h"
 #include "push.h"
@@ -43,12 +42,6 @@ static int context_close(lua_State *L) {
   return 0;
 }
 
-static smtp_slice option_pem(lua_State *L, const char *name) {
-  smtp_slice s = smtp_option_slice(L, 1, name);
-  if (s.p == NULL) s = (smtp_slice){"", 0};
-  return s;
-}
-
 static smtp_tls_client_certificate option_client(lua_State *L) {
   static const char *const names[] = {"none", "optional", "required", NULL};
   int i;
@@ -73,15 +66,14 @@ static int context_new(lua_State *L) {
   config.server = smtp_option_boolean(L, 1, "server");
   config.verify = smtp_option_boolean(L, 1, "verify");
   config.tls13 = smtp_option_boolean(L, 1, "tls13");
-  config.name = smtp_option_boolean(L, 1, "name");
-  config.cert = option_pem(L, "cert");
-  config.key = option_pem(L, "key");
-  config.ca = option_pem(L, "ca");
+  config.cert = smtp_option_slice(L, 1, "cert");
+  config.key = smtp_option_slice(L, 1, "key");
+  config.ca = smtp_option_slice(L, 1, "ca");
   config.client = option_client(L);
   luaL_argcheck(L, !config.server || config.cert.n > 0, 1,
                 "a server needs a certificate");
   c = smtp_new_object(L, CONTEXT, sizeof *c);
-  c->name = config.name;
+  c->name = smtp_option_boolean(L, 1, "name");
   c->ctx = smtp_tls_context_new(&config, why);
   if (c->ctx != NULL) return 1;
   lua_pushnil(L);

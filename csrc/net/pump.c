@@ -70,20 +70,21 @@ bool smtp_pump_waits(const smtp_pump *p) {
          (p->tls != NULL && smtp_tls_peek(p->tls).n > 0);
 }
 
+/* close_notify, as far as it can be written. */
+static void end_tls(smtp_pump *p) {
+  if (p->tls == NULL) return;
+  smtp_tls_shutdown(p->tls);
+  flush_wire(p);
+}
+
 void smtp_pump_shutdown(smtp_pump *p) {
-  if (p->tls != NULL) {
-    smtp_tls_shutdown(p->tls);
-    flush_wire(p);
-  }
+  end_tls(p);
   smtp_socket_shutdown(p->fd);
 }
 
 void smtp_pump_close(smtp_pump *p) {
   if (p->fd >= 0) {
-    if (p->tls != NULL) {
-      smtp_tls_shutdown(p->tls);
-      flush_wire(p);
-    }
+    end_tls(p);
     smtp_socket_close(p->fd);
   }
   smtp_tls_free(p->tls);

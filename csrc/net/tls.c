@@ -34,11 +34,10 @@ struct smtp_tls {
   size_t space;
   pid_t maker;
   bool eof;
-  bool begun;  /* a byte of the peer was seen */
-  bool clear;  /* and it was none of TLS */
-  bool closed; /* close_notify came, or the stream broke */
-  bool said;   /* we said close_notify */
-  bool asks;   /* pauses at the name */
+  bool begun; /* a byte of the peer was seen */
+  bool clear; /* and it was none of TLS */
+  bool said;  /* we said close_notify */
+  bool asks;  /* pauses at the name */
   bool answered, refused;
   int failed; /* SMTP_ECLOSED or SMTP_ETLS, sticky */
   char wanted[NAME_MAX_LENGTH + 1];

@@ -24,7 +24,7 @@ typedef struct smtp_tls smtp_tls;
 ** A new engine; its role is that of the context. A client's name goes out as
 ** SNI and must be in the certificate: a host name (A-labels) or an address,
 ** which is no SNI; empty: neither. session is what smtp_tls_session gave of an
-** earlier connection, or empty. NULL: no memory.
+** earlier connection, or empty. NULL: no memory, or no such name can be.
 */
 SMTP_FUNC smtp_tls *smtp_tls_new(SSL_CTX *ctx, smtp_slice name,
                                  smtp_slice session);

@@ -30,7 +30,6 @@ typedef struct smtp_tls_config {
   bool verify;     /* client: a chain or name that does not fit ends it */
   smtp_tls_client_certificate client;
   bool tls13; /* nothing older than TLS 1.3 */
-  bool name;  /* server: the engine pauses at the name that the client wants */
 } smtp_tls_config;
 
 /* What went wrong, with OpenSSL's reason. */

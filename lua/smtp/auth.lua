@@ -72,6 +72,11 @@ local function none_fits(client, bare)
   return error_of(client, { message = offers(client), hint = hint })
 end
 
+-- What the user gave as the secret of a mechanism.
+local function given(auth, name)
+  return TAKES_TOKEN[name] and auth.token or auth.password
+end
+
 -- A secret may be a function, which is asked again after a refusal.
 local function secret_of(value, again)
   if type(value) ~= "function" then return value, "there is no secret" end
@@ -87,9 +92,7 @@ local function make(client, name, bound, again)
   for offered in pairs(client.capabilities.AUTH) do
     plus = plus or offered:find("%-PLUS$") ~= nil
   end
-  local source = auth.password
-  if TAKES_TOKEN[name] then source = auth.token or auth.password end
-  local secret, why = secret_of(source, again)
+  local secret, why = secret_of(given(auth, name), again)
   if secret == nil and name ~= "EXTERNAL" then return nil, why end
   if secret ~= nil and type(secret) ~= "string" then
     return nil, "the secret is a " .. type(secret)
@@ -150,9 +153,8 @@ function M.run(client)
   if #list == 0 then return none_fits(client, bare) end
   for i, name in ipairs(list) do
     local ok, err = try(client, name, bound, false)
-    local asked = TAKES_TOKEN[name] and (auth.token or auth.password) or auth.password
-    if not ok and err.code and err.code // 100 == 5 and type(asked) == "function"
-      and not NEXT[err.code] and client:usable() then
+    if not ok and err.code and err.code // 100 == 5
+      and type(given(auth, name)) == "function" and not NEXT[err.code] and client:usable() then
       ok, err = try(client, name, bound, true) -- the token may just have run out
     end
     if ok then return true end
