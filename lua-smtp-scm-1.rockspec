@@ -60,6 +60,7 @@ build = {
         "csrc/lua/certificate.c",
         "csrc/lua/client.c",
         "csrc/lua/dkim.c",
+        "csrc/lua/file.c",
         "csrc/lua/grammar.c",
         "csrc/lua/job.c",
         "csrc/lua/mime_compose.c",
@@ -88,6 +89,7 @@ build = {
         "csrc/net/clock.c",
         "csrc/net/crypto.c",
         "csrc/net/dkim.c",
+        "csrc/net/file.c",
         "csrc/net/job.c",
         "csrc/net/pin.c",
         "csrc/net/poller.c",
@@ -104,6 +106,13 @@ build = {
         "csrc/net/wake.c",
       },
       libraries = { "ssl", "crypto", "pthread" },
+    },
+  },
+  platforms = {
+    macosx = { -- where iconv is not in libc
+      modules = {
+        ["smtp.core"] = { libraries = { "ssl", "crypto", "pthread", "iconv" } },
+      },
     },
   },
 }

@@ -1,4 +1,5 @@
 -- Bounces: delivery status notifications to the sender of what was not delivered.
+local misused = require "spec.support.misuse"
 local smtp = require "smtp"
 
 local RAW = "Received: by x\r\nFrom: Ada <ada@code.energy>\r\nSubject: The engine\r\n\r\n"
@@ -61,6 +62,22 @@ describe("a bounce", function()
     end
     local _, m = bounce { address = "bob@example.com", code = 452, text = "full" }
     assert.equal("4.0.0", m.report.recipients[1].status)
+    -- what a server said in another class than the action's says nothing of it
+    for action, cases in pairs { failed = { { "4.4.7", "4.4.7" }, { "2.1.5", "5.0.0" } },
+      delayed = { { "5.1.1", "4.0.0" }, { "4.2.2", "4.2.2" } },
+      relayed = { { "5.1.1", "2.0.0" }, { "2.1.9", "2.1.9" }, { "x", "2.0.0" } } } do
+      for _, case in ipairs(cases) do
+        local _, said = bounce { address = "a@b.example", action = action, enhanced = case[1] }
+        assert.equal(case[2], said.report.recipients[1].status)
+      end
+    end
+    for action, status in pairs { failed = "2.0.0", delayed = "5.1.1", delivered = "5.1.1",
+      expanded = "nonsense" } do
+      local made, err = smtp.bounce(original(), { address = "a@b.example", action = action,
+        status = status })
+      assert.is_nil(made)
+      assert.matches(status, tostring(err), 1, true)
+    end
     assert.error_matches(function()
       smtp.bounce(original(), { address = "a@b.example", action = "lost" })
     end, "action")
@@ -92,6 +109,78 @@ describe("a bounce", function()
     end
     _, m = bounce(GONE, { ret = "FULL", max = 20 })
     assert.equal("text/rfc822-headers", m.parts[3].type)
+  end)
+
+  it("C165 is in UTF-8 where the message or a recipient is", function()
+    local raw = "From: ada@code.energy\r\nSubject: \xc3\xa9\r\n\r\n\xc3\xa9\r\n"
+    local function chunks()
+      local given
+      return function()
+        given = not given
+        return given and raw or nil
+      end
+    end
+    for _, case in ipairs {
+      { { address = "dörte@example.com", orcpt = "utf-8; dö@example.com", code = 550,
+        text = "kein Müller" } },
+      { { address = "bob@example.com", code = 550, text = "kein Müller" },
+        { smtputf8 = true } } } do
+      local failure, sender = case[1], case[2]
+      for ret, kind in pairs { FULL = "message/global", HDRS = "message/global-headers" } do
+        local made, m = bounce(failure, { ret = ret }, { sender = sender, chunks = chunks })
+        assert.falsy(tostring(made):find("[\x80-\xff]")) -- any server takes it
+        assert.same({ "message/global-delivery-status", kind },
+          { m.parts[2].type, m.parts[3].type })
+        local one = m.report.recipients[1]
+        assert.same({ failure.address, failure.orcpt and "utf-8" or "rfc822",
+          "550 kein Müller" }, { one.final_recipient, one.final_recipient_type, one.diagnostic })
+        assert.equal(failure.orcpt and "dö@example.com" or nil, one.original_recipient)
+        assert.equal("é", m.report.returned.subject)
+      end
+    end
+    local _, m = bounce({ address = "bob@example.com", code = 550, text = "kein Müller" })
+    assert.same({ "message/delivery-status", "550 kein M?ller" },
+      { m.parts[2].type, m.report.recipients[1].diagnostic })
+  end)
+
+  it("C164 gives an address without a type the one that it has", function()
+    local _, m = bounce { address = "bob@example.com", orcpt = "ada+x=y@example.com" }
+    local one = m.report.recipients[1]
+    assert.same({ "ada+x=y@example.com", "rfc822" },
+      { one.original_recipient, one.original_recipient_type })
+  end)
+
+  it("gives the header back where the whole may not be sent", function()
+    for _, body in ipairs { "a\0b", ("x"):rep(999) } do
+      local _, m = bounce(GONE, { ret = "FULL" }, { chunks = function()
+        local given
+        return function()
+          given = not given
+          return given and "Subject: The engine\r\n\r\n" .. body .. "\r\n" or nil
+        end
+      end })
+      assert.equal("text/rfc822-headers", m.parts[3].type)
+      assert.equal("The engine", m.report.returned.subject)
+    end
+  end)
+
+  it("says what is wrong with what it is given", function()
+    for _, failure in ipairs { {}, { address = "a@b.example", code = 5 },
+      { address = "a@b.example", code = 600 },
+      { address = "a@b.example", will_retry_until = -1 },
+      { address = "a@b.example", will_retry_until = 0 / 0 } } do
+      local made, err = smtp.bounce(original(), { failure })
+      assert.is_nil(made)
+      assert.matches("bounce: failures", tostring(err))
+    end
+    for _, from in ipairs { { group = "g", members = { "a@b.example" } }, "g: a@b.example;" } do
+      local made, err = smtp.bounce(original { envelope = { from = from, to = {} } }, GONE)
+      assert.is_nil(made)
+      assert.equal("invalid", err.kind)
+    end
+    misused("failures%[2%] must be a table", function() smtp.bounce(original(), { GONE, "x" }) end)
+    misused("code must be a whole", function() smtp.bounce(original(), { { code = 5.5 } }) end)
+    misused("with an envelope", function() smtp.bounce(original { envelope = 5 }, GONE) end)
   end)
 
   it("takes what a client tells of those who were refused", function()

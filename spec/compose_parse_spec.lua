@@ -180,11 +180,8 @@ describe("a message that is sent", function()
       { envelope = { from = "ada@code.energy", to = "bob@example.com" }, raw = raw() }))
     assert.matches("^DKIM%-Signature: .*\r\nFrom: ada@code.energy\r\n\r\nhi\r\n$", got)
     passes("code.energy")
-    local receipt, err = smtp.send({ host = "127.0.0.1", port = server.port,
-      dkim = { domain = "code.energy", selector = "s", key = "nonsense" } }, record_)
-    assert.truthy(receipt, err) -- the record's own
     record_.dkim = nil
-    receipt, err = smtp.send({ host = "127.0.0.1", port = server.port,
+    local receipt, err = smtp.send({ host = "127.0.0.1", port = server.port,
       dkim = { domain = "a\rb", selector = "s", key = key } }, record_)
     assert.is_nil(receipt)
     assert.equal("invalid", err.kind)

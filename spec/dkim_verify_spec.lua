@@ -252,6 +252,9 @@ describe("dkim_verify", function()
       end })
       assert.same({ "temperror", "the look-up failed: no server answers" },
         { results[1].result, results[1].reason })
+      results = smtp.dkim_verify(text, { time = NOW, lookup = function() error("dig", 0) end })
+      assert.same({ "temperror", "the look-up failed: dig" },
+        { results[1].result, results[1].reason })
     end)
 
     it("is not hurt by junk for a record", function()

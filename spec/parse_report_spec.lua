@@ -105,6 +105,44 @@ x
     assert.equal("spam", report.returned.subject)
   end)
 
+  it("tell of what the reader did (RFC 8098)", function()
+    local text = [[
+Content-Type: multipart/report; report-type=disposition-notification; boundary=b
+
+--b
+
+The message was shown.
+--b
+Content-Type: message/disposition-notification
+
+Reporting-UA: joes-pc.cs.example.com; Foomail 97.1
+Original-Recipient: rfc822;Joe_Recipient@example.com
+Final-Recipient: rfc822;Joe_Recipient@example.com
+Original-Message-ID: <199509192301.23456@example.org>
+Disposition: manual-action/MDN-sent-manually; %s
+Error: one
+Error: two
+
+--b
+Content-Type: text/rfc822-headers
+
+Subject: the first
+--b--
+]]
+    local report = smtp.parse(text:format("displayed")).report
+    assert.same({ "disposition", "Joe_Recipient@example.com", "rfc822",
+      "199509192301.23456@example.org", "manual-action", "mdn-sent-manually", "displayed" },
+      { report.type, report.final_recipient, report.final_recipient_type,
+        report.original_message_id, report.action_mode, report.sending_mode,
+        report.disposition })
+    assert.same({ {}, { "one", "two" }, "the first" },
+      { report.modifiers, report.errors, report.returned.subject })
+    report = smtp.parse(text:format("Deleted/error , x-late")).report
+    assert.same({ "deleted", { "error", "x-late" } }, { report.disposition, report.modifiers })
+    report = smtp.parse("Content-Type: message/disposition-notification\n\nDisposition: x").report
+    assert.same({ "disposition", nil }, { report.type, report.disposition })
+  end)
+
   it("may be empty or broken", function()
     local report = smtp.parse("Content-Type: message/delivery-status\n\n").report
     assert.same({}, report.recipients)

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+local misused = require "spec.support.misuse"
 local smtp = require "smtp"
 
 -- Lines of a message, as they are sent.
@@ -168,6 +169,14 @@ describe("smtp.parse", function()
     assert.same({ name = "__index", value = "3", raw = " 3" }, m.headers[3])
     assert.equal("4", m.headers:get("GET"))
     assert.is_nil(m.headers:get("X-B"))
+  end)
+
+  it("says what it wants", function()
+    local m = smtp.parse("A: b\r\n\r\nbody")
+    misused("headers:get: a name is needed", function() m.headers:get() end)
+    misused("headers:all: a name is needed", function() m.headers:all(5) end)
+    misused("above 0", function() m:chunks(0) end)
+    misused("whole number", function() m:chunks(1.5) end)
   end)
 
   it("reads 8-bit headers and wrong charsets", function()

@@ -3,16 +3,19 @@
 -- a delivery status notification (RFC 3461, RFC 3464), from the null path. None is
 -- made for a message that came from there itself (RFC 5321 section 6.1).
 -- Internal: users call it as `smtp.bounce`.
+local address = require "smtp.address"
 local compose = require "smtp.compose"
 local date = require "smtp.date"
 local errors = require "smtp.error"
+local line_ends = require "smtp.line_ends"
 local options = require "smtp.options"
 local part = require "smtp.part"
+local raise = require "smtp.record_error"
 
 local M = {}
 
 local FAILURE = {
-  address = "string", status = "string", enhanced = "string", code = "number", text = "string",
+  address = "string", status = "string", enhanced = "string", code = "count", text = "string",
   action = { "failed", "delayed", "delivered", "relayed", "expanded" }, remote_mta = "string",
   orcpt = "string", temporary = "boolean", lines = "table", diagnostic = "string",
   will_retry_until = "number",
@@ -28,47 +31,77 @@ local TEXT_MAX = 800 -- of what a server said
 local HEADER_MAX = 256 * 1024
 local FULL_MAX = 1024 * 1024 -- of the message that goes back
 
--- x.y.z of what is known of a failure; one that is made up agrees with the action.
+-- ---- fields ----------------------------------------------------------------
+
+-- RFC 3464 section 2.3.3 and RFC 3463 section 2: the classes that an action may have,
+-- the one to take if nothing else is known first.
+local CLASSES = { failed = "54", delayed = "4", delivered = "2", relayed = "2", expanded = "2" }
+
+-- x.y.z of what is known of a failure, in a class of the action's.
 local function status_of(failure, action)
-  local status = failure.status or failure.enhanced
-  if status and status:find("^[245]%.%d%d?%d?%.%d%d?%d?$") then return status end
-  local class = failure.code and failure.code // 100
-  if action == "delayed" then class = 4 elseif action ~= "failed" then class = 2 end
-  return ("%d.0.0"):format((class == 2 or class == 4) and class or 5)
+  local classes = CLASSES[action]
+  local status = failure.status
+  if status and not status:find("^[" .. classes .. "]%.%d%d?%d?%.%d%d?%d?$") then
+    raise.fail("failures", ("%q is no status of what is %s"):format(status, action))
+  end
+  status = status or failure.enhanced or ""
+  if status:find("^[" .. classes .. "]%.%d%d?%d?%.%d%d?%d?$") then return status end
+  local class = failure.code and tostring(failure.code // 100) or ""
+  return (classes:find(class, 1, true) and class ~= "" and class or classes:sub(1, 1)) .. ".0.0"
 end
 
--- What somebody said, on one line and not too long.
-local function one_line(text)
+-- What somebody said, on one line and not too long; in ASCII, as such fields are, but
+-- for those of a message in UTF-8 (RFC 6533).
+local function one_line(text, in_utf8)
   text = text:sub(1, TEXT_MAX):gsub("[%s%c]+", " ")
-  return utf8.len(text) and text or (text:gsub("[\x80-\xff]", "?"))
+  if in_utf8 and utf8.len(text) then return text end
+  return (text:gsub("[\x80-\xff]+", "?"))
 end
 
-local function field(name, value)
-  return part.field("failures", name, { "text", value })
+local function field(name, value, in_utf8)
+  if not in_utf8 or not value:find("[\x80-\xff]") then
+    return part.field("failures", name, { "text", value })
+  end
+  if value:find("%c") or not utf8.len(value) or #value > TEXT_MAX then
+    raise.fail("failures", ("have no text for %s"):format(name))
+  end
+  return name .. ": " .. value .. "\r\n"
 end
 
-local function recipient_block(failure)
-  options.check("bounce: failures", failure, FAILURE)
-  if not failure.address then part.fail("failures", "need an address each") end
+-- "type; address" of an address with or without its type.
+local function typed(text)
+  local kind, value = text:match("^%s*([%w-]+)%s*;%s*(.*)$")
+  if not kind then
+    kind, value = text:find("[\x80-\xff]") and "utf-8" or "rfc822", text
+  end
+  return kind .. "; " .. value
+end
+
+local function recipient_block(failure, in_utf8)
   local action = failure.action or "failed"
   local out = {}
-  if failure.orcpt then out[#out + 1] = field("Original-Recipient", failure.orcpt) end
-  out[#out + 1] = field("Final-Recipient", "rfc822; " .. failure.address)
-  out[#out + 1] = field("Action", action)
-  out[#out + 1] = field("Status", status_of(failure, action))
-  if failure.remote_mta then
-    out[#out + 1] = field("Remote-MTA", "dns; " .. failure.remote_mta)
+  local function add(name, value)
+    out[#out + 1] = field(name, value, in_utf8)
   end
+  if failure.orcpt then add("Original-Recipient", typed(failure.orcpt)) end
+  add("Final-Recipient", typed(failure.address))
+  add("Action", action)
+  add("Status", status_of(failure, action))
+  if failure.remote_mta then add("Remote-MTA", "dns; " .. failure.remote_mta) end
   local said = failure.diagnostic
   if not said and failure.code then
-    said = ("smtp; %d %s"):format(failure.code, one_line(failure.text or ""))
+    said = ("smtp; %d %s"):format(failure.code, one_line(failure.text or "", in_utf8))
   end
-  if said then out[#out + 1] = field("Diagnostic-Code", said) end
+  if said then add("Diagnostic-Code", said) end
   if failure.will_retry_until then
-    out[#out + 1] = field("Will-Retry-Until", date.format(failure.will_retry_until))
+    local time = date.whole(failure.will_retry_until)
+      or raise.fail("failures", "have a will_retry_until that is no time")
+    add("Will-Retry-Until", date.format(time))
   end
   return table.concat(out)
 end
+
+-- ---- parts -----------------------------------------------------------------
 
 local function human(failures, hostname)
   local lines = { ("This is the mail system at %s."):format(hostname), "",
@@ -76,7 +109,7 @@ local function human(failures, hostname)
   for _, one in ipairs(failures) do
     lines[#lines + 1] = ("    <%s>"):format(one.address)
     if one.code or one.text then
-      lines[#lines + 1] = ("        %s %s"):format(one.code or "", one_line(one.text or ""))
+      lines[#lines + 1] = ("        %s %s"):format(one.code or "", one_line(one.text or "", true))
     end
   end
   lines[#lines + 1] = ""
@@ -97,36 +130,68 @@ local function content_of(message, full, max)
   return table.concat(parts), n <= limit
 end
 
-local function compose_bounce(message, failures, opts)
-  local hostname = opts.hostname or "localhost"
-  local sender = message.sender
-  local ret = opts.ret or type(sender) == "table" and sender.ret or "HDRS"
-  local text, whole = content_of(message, ret == "FULL", opts.max or FULL_MAX)
-  local returned
-  if ret == "FULL" and whole then
-    returned = part.new { type = "message/rfc822", content = text }
-  else
-    local header = text:match("^(.-\r?\n)\r?\n") or text
-    returned = part.new { type = "text/rfc822-headers", content = header }
+-- Whether a text may go back as it is (RFC 2046 section 5.2.1).
+local function is_plain(text)
+  return not text:find("\0", 1, true) and not line_ends.watcher()(text)
+end
+
+-- The part that goes back: the whole, where that is asked for and may be sent.
+local function returned(message, opts, in_utf8)
+  local ret = opts.ret or type(message.sender) == "table" and message.sender.ret or "HDRS"
+  local text, whole = content_of(message, ret == "FULL", options.size(opts.max or FULL_MAX))
+  if ret == "FULL" and whole and (in_utf8 or is_plain(text)) then
+    return part.new { type = in_utf8 and "message/global" or "message/rfc822", content = text }
   end
+  local header = text:match("^(.-\r?\n)\r?\n") or text
+  return part.new { type = in_utf8 and "message/global-headers" or "text/rfc822-headers",
+    content = header }
+end
+
+-- RFC 6533 section 4: whether the message, or who should have it, needs UTF-8.
+local function needs_utf8(message, failures)
+  if type(message.sender) == "table" and message.sender.smtputf8 then return true end
+  for _, one in ipairs(failures) do
+    if (one.address .. (one.orcpt or "")):find("[\x80-\xff]") then return true end
+  end
+  return false
+end
+
+local function check(message, failures)
+  local from = address.mailbox(message.envelope.from)
+  local ok, why = address.check(from or "\0")
+  if not ok then raise.fail("envelope", "has a sender that is " .. why) end
+  for _, one in ipairs(failures) do
+    if not one.address then raise.fail("failures", "need an address each") end
+    if one.code and (one.code < 200 or one.code > 599) then
+      raise.fail("failures", ("have a code that is none, %d"):format(one.code))
+    end
+  end
+  return from
+end
+
+local function compose_bounce(message, failures, opts)
+  local from = check(message, failures)
+  local hostname = opts.hostname or "localhost"
+  local in_utf8 = needs_utf8(message, failures)
   local blocks = { field("Reporting-MTA", "dns; " .. hostname) }
-  local envid = opts.envid or type(sender) == "table" and sender.envid
+  local envid = opts.envid or type(message.sender) == "table" and message.sender.envid
   if envid then table.insert(blocks, 1, field("Original-Envelope-Id", envid)) end
   for _, failure in ipairs(failures) do
-    blocks[#blocks + 1] = "\r\n" .. recipient_block(failure)
+    blocks[#blocks + 1] = "\r\n" .. recipient_block(failure, in_utf8)
   end
   return compose.message {
     from = opts.from or ("Mail Delivery System <mailer-daemon@%s>"):format(
       hostname:find("^%[") and "localhost" or hostname),
-    to = message.envelope.from, subject = opts.subject or "Undelivered mail returned to sender",
+    to = from, subject = opts.subject or "Undelivered mail returned to sender",
     date = opts.date, seed = opts.seed,
     headers = { { "Auto-Submitted", "auto-replied" } },
-    envelope = { from = "", to = { message.envelope.from } },
+    envelope = { from = "", to = { from } },
     part = part.new { type = "multipart/report", params = { { "report-type", "delivery-status" } },
       parts = {
         part.new { type = "text/plain", content = opts.text or human(failures, hostname) },
-        part.new { type = "message/delivery-status", content = table.concat(blocks) },
-        returned,
+        part.new { content = table.concat(blocks),
+          type = in_utf8 and "message/global-delivery-status" or "message/delivery-status" },
+        returned(message, opts, in_utf8),
       } },
   }
 end
@@ -135,19 +200,21 @@ end
 -- path is `kind = "unsupported"`.
 function M.bounce(message, failures, opts)
   opts = options.check("bounce", opts or {}, OPTIONS)
-  if type(message) ~= "table" or not message.envelope then
-    error("bounce: a message with an envelope is needed", 2)
+  if type(message) ~= "table" or type(message.envelope) ~= "table" then
+    options.misuse("bounce: a message with an envelope is needed")
   end
-  if type(failures) ~= "table" then error("bounce: failures is a list", 2) end
+  if type(failures) ~= "table" then options.misuse("bounce: failures is a list") end
   if failures.address then failures = { failures } end
-  if #failures == 0 then error("bounce: there is no failure", 2) end
+  if #failures == 0 then options.misuse("bounce: there is no failure") end
+  for i = 1, #failures do
+    options.check(("bounce: failures[%d]"):format(i), failures[i], FAILURE)
+  end
   local from = message.envelope.from
   if not from or from == "" then
     return nil, errors.new { kind = "unsupported", outcome = "not_sent",
       message = "a message from the null path is never bounced" }
   end
-  local made, err = part.guard("bounce", compose_bounce, message, failures, opts)
-  return made, err
+  return raise.guard("bounce", compose_bounce, message, failures, opts)
 end
 
 return M

@@ -356,7 +356,8 @@ end
 --- DATA, the content (string, function, file) and its final reply.
 function Client:data(content)
   self:_check()
-  local from = source.of(content)
+  local from, err = source.of(content)
+  if err then return nil, err end
   if not from then error("data: a string, a function or a file is needed", 2) end
   return transaction.data(self, from)
 end
@@ -380,7 +381,10 @@ local function send(given, message, opts)
   local since = core.now()
   options.check("send", opts or {}, SEND_OPTIONS)
   local target, err = target_of.parse("send", given)
-  if not target then return nil, err end
+  if not target then
+    err.outcome = "not_sent"
+    return nil, err
+  end
   local out
   out, err = outgoing(message, target.dkim)
   if not out then return nil, err end

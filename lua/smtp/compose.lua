@@ -5,9 +5,11 @@
 local addresses = require "smtp.addresses"
 local core = require "smtp.core"
 local date = require "smtp.date"
+local dkim = require "smtp.dkim"
 local lint = require "smtp.lint"
 local options = require "smtp.options"
 local part = require "smtp.part"
+local raise = require "smtp.record_error"
 
 local M = {}
 
@@ -27,7 +29,7 @@ local SPEC = {
 local OWN = {}
 for name in ([[from sender to cc bcc reply-to subject date message-id in-reply-to references
   mime-version content-type content-transfer-encoding content-disposition content-id
-  return-path]]):gmatch("%S+") do OWN[name] = true end
+  content-description return-path]]):gmatch("%S+") do OWN[name] = true end
 
 -- ---- chance ----------------------------------------------------------------
 
@@ -66,7 +68,7 @@ end
 local function message_id(what, text)
   local id = text:match("^<(.*)>$") or text
   if not id:find("^[^%s<>%c\x80-\xff]+@[^%s<>%c\x80-\xff]+$") then
-    part.fail(what, ("%q is no message id"):format(text))
+    raise.fail(what, ("%q is no message id"):format(text))
   end
   return "<" .. id .. ">"
 end
@@ -76,7 +78,7 @@ local function id_field(out, name, value, what)
   if type(value) == "string" then value = { value } end
   local pieces = {}
   for _, one in ipairs(value) do
-    if type(one) ~= "string" then part.fail(what, "must be message ids") end
+    if type(one) ~= "string" then raise.fail(what, "must be message ids") end
     for id in one:gmatch("%S+") do
       pieces[#pieces + 1] = "token"
       pieces[#pieces + 1] = message_id(what, id)
@@ -87,10 +89,11 @@ end
 
 local function urls(what, value)
   if type(value) == "string" then value = { value } end
+  if #value == 0 then raise.fail(what, "has no URL") end
   local pieces = {}
   for i, url in ipairs(value) do
     if type(url) ~= "string" or not url:find("^%a[%w+.-]*:[^%s<>%c\x80-\xff]+$") then
-      part.fail(what, "must be a URL")
+      raise.fail(what, "must be a URL")
     end
     pieces[#pieces + 1] = "token"
     pieces[#pieces + 1] = "<" .. url .. ">" .. (i < #value and "," or "")
@@ -109,7 +112,7 @@ local function list_fields(out, list)
     one_click = "boolean", subscribe = "string table", help = "string table",
     post = "string table", owner = "string table", archive = "string table" })
   if list.id then
-    if not list.id:find("^[%w%.%-_]+$") then part.fail("list.id", "is no list id") end
+    if not list.id:find("^[%w%.%-_]+$") then raise.fail("list.id", "is no list id") end
     out[#out + 1] = part.field("list.id", "List-Id", { "token", "<" .. list.id .. ">" })
   end
   for _, pair in ipairs(LIST) do
@@ -120,7 +123,11 @@ local function list_fields(out, list)
     end
   end
   if list.one_click then
-    if not list.unsubscribe then part.fail("list.one_click", "needs unsubscribe") end
+    local given = list.unsubscribe
+    local text = " " .. (type(given) == "table" and table.concat(given, " ") or given or "")
+    if not text:lower():find(" https://", 1, true) then
+      raise.fail("list.one_click", "needs an https URL in unsubscribe")
+    end
     out[#out + 1] = part.field("list", "List-Unsubscribe-Post",
       { "token", "List-Unsubscribe=One-Click" })
   end
@@ -130,7 +137,7 @@ end
 local function pairs_of(headers)
   local list = {}
   for _, one in ipairs(headers) do
-    if type(one) ~= "table" then part.fail("headers", "must be pairs of name and value") end
+    if type(one) ~= "table" then raise.fail("headers", "must be pairs of name and value") end
     list[#list + 1] = { one.name or one[1], one.value or one[2] }
   end
   local names = {}
@@ -142,17 +149,25 @@ local function pairs_of(headers)
   return list
 end
 
+-- Fields of a list stand once (RFC 2369 section 2), whoever gives them.
 local function own_headers(out, headers)
+  local seen = {}
+  for _, text in ipairs(out) do seen[text:match("^[^:]+"):lower()] = true end
   for _, pair in ipairs(pairs_of(headers or {})) do
     local name, value = pair[1], pair[2]
     if type(name) ~= "string" or type(value) ~= "string" then
-      part.fail("headers", "must be pairs of name and value")
+      raise.fail("headers", "must be pairs of name and value")
     end
-    if OWN[name:lower()] then
-      part.fail("headers", name .. " is made of the record, not given as a header")
+    local lower = name:lower()
+    if OWN[lower] then
+      raise.fail("headers", name .. " is made of the record, not given as a header")
     end
+    if seen[lower] and lower:find("^list%-") then
+      raise.fail("headers", name .. " would stand there twice")
+    end
+    seen[lower] = true
     out[#out + 1] = core.field(name, { "text", value })
-      or part.fail("headers", ("%q has a control, or is no name"):format(name))
+      or raise.fail("headers", ("%q has a control, or is no name"):format(name))
   end
 end
 
@@ -163,32 +178,44 @@ local function multipart(kind, list)
   return part.new { type = "multipart/" .. kind, parts = list }
 end
 
-local function text_part(what, kind, text)
-  if not utf8.len(text) then part.fail(what, "is not UTF-8") end
-  if text:find("\0") then part.fail(what, "has a NUL") end
-  return part.new { type = "text/" .. kind, content = text }
+local function text_part(what, kind, text, params)
+  if not utf8.len(text) then raise.fail(what, "is not UTF-8") end
+  if text:find("\0") then raise.fail(what, "has a NUL") end
+  return part.new { type = "text/" .. kind, content = text, params = params }
 end
 
 local function calendar_part(calendar)
   if type(calendar) == "string" then calendar = { content = calendar } end
   options.check("message: calendar", calendar, { content = "string", method = "string" })
-  local one = text_part("calendar", "calendar", calendar.content or "")
-  local method = calendar.method or one.content:match("METHOD:(%u+)") or "REQUEST"
-  if not method:find("^%a[%a-]*$") then part.fail("calendar.method", "is no method") end
-  one.params = { { "method", method } }
-  return one
+  if not calendar.content then raise.fail("calendar", "has no content") end
+  local method = calendar.method or calendar.content:match("METHOD:(%u+)") or "REQUEST"
+  if not method:find("^%a[%a-]*$") then raise.fail("calendar.method", "is no method") end
+  return text_part("calendar", "calendar", calendar.content, { { "method", method } })
+end
+
+local function attachments(given)
+  local list = {}
+  for key, one in pairs(given or {}) do
+    if math.type(key) ~= "integer" or key < 1 or key > #given then
+      options.misuse("message: attachments is a list, { { path = ... }, ... }")
+    end
+    list[key] = part.attachment(one)
+  end
+  return list
 end
 
 -- text and html are alternatives, inline parts go with html, all else is mixed.
 local function structure(record)
   if record.part then
-    if not part.is(record.part) then error("message: part must be made by smtp.part", 4) end
+    if not part.is(record.part) then options.misuse("message: part must be made by smtp.part") end
+    for _, key in ipairs { "text", "html", "calendar", "attachments" } do
+      if record[key] then options.misuse("message: part is all there is, no " .. key) end
+    end
     return record.part
   end
   local related, mixed, bodies = {}, {}, {}
-  for _, one in ipairs(record.attachments or {}) do
-    one = part.attachment(one)
-    table.insert(one.cid and record.html and related or mixed, one)
+  for _, one in ipairs(attachments(record.attachments)) do
+    table.insert(part.cid(one) and record.html and related or mixed, one)
   end
   if record.text or not record.html then
     bodies[1] = text_part("text", "plain", record.text or "")
@@ -204,17 +231,10 @@ end
 
 -- ---- the message -----------------------------------------------------------
 
-local LAST_TIME = 253402300799 -- the end of the year 9999
-
-local function time_of(record)
-  local time = math.tointeger(record.date or os.time())
-  if not time or time < 0 or time > LAST_TIME then part.fail("date", "is no time") end
-  return time
-end
-
 local function header(record, lists, random)
   local out = {}
-  out[1] = part.field("date", "Date", { "token", date.format(time_of(record)) })
+  local time = date.whole(record.date or os.time()) or raise.fail("date", "is no time")
+  out[1] = part.field("date", "Date", { "token", date.format(time) })
   add_addresses(out, "From", lists.from, "from")
   add_addresses(out, "Sender", lists.sender, "sender")
   add_addresses(out, "Reply-To", lists.reply_to, "reply_to")
@@ -239,8 +259,16 @@ local function header(record, lists, random)
   return table.concat(out), id
 end
 
+-- A copy of what the user gave; it is checked when it is sent.
+local function given_envelope(given)
+  options.check("message: envelope", given, { from = "string table", to = "string table" })
+  local to = given.to
+  if type(to) == "table" and not to.address then to = table.move(to, 1, #to, 1, {}) end
+  return { from = given.from, to = to }
+end
+
 local function envelope(record, lists)
-  if record.envelope then return record.envelope end
+  if record.envelope then return given_envelope(record.envelope) end
   local to, seen = {}, {}
   for _, key in ipairs { "to", "cc", "bcc" } do
     for _, one in ipairs(addresses.flat(lists[key])) do
@@ -254,17 +282,29 @@ local function envelope(record, lists)
   return { from = from.address, to = to }
 end
 
+local function signer_of(given)
+  if not given then return nil end
+  local signer, err = dkim.new(given)
+  if not signer then raise.fail("dkim", (err.message:gsub("^dkim: ", ""))) end
+  return signer
+end
+
 local function compose(record)
   local lists = {}
   for _, key in ipairs { "from", "sender", "reply_to", "to", "cc", "bcc" } do
     local list, why = addresses.list(record[key])
-    if not list then part.fail(key, why) end
+    if not list then raise.fail(key, why) end
     lists[key] = list
   end
-  if #addresses.flat(lists.from) == 0 then part.fail("from", "is missing") end
-  if lists.from[1].group then part.fail("from", "must be a mailbox") end
+  if #lists.from == 0 then raise.fail("from", "is missing") end
+  for _, one in ipairs(lists.from) do
+    if one.group then raise.fail("from", "has a group, and must be mailboxes") end
+  end
+  if #lists.sender > 1 or lists.sender[1] and lists.sender[1].group then
+    raise.fail("sender", "must be one mailbox")
+  end
   if #lists.from > 1 and #lists.sender == 0 then
-    part.fail("sender", "is needed where from has several addresses")
+    raise.fail("sender", "is needed where from has several addresses")
   end
   local random = random_of(record.seed)
   local text, id = header(record, lists, random)
@@ -276,7 +316,7 @@ local function compose(record)
     size = size and n and size + n
   end
   return setmetatable({ envelope = envelope(record, lists), id = id, size = size or nil,
-    segments = segments, dkim = record.dkim }, Composed)
+    segments = segments, dkim = signer_of(record.dkim) }, Composed)
 end
 
 --- An iterator over the message's bytes, in pieces.
@@ -312,8 +352,7 @@ end
 --- Makes a message of a record; see `smtp.message`.
 function M.message(record)
   options.check("message", record, SPEC)
-  local made, err = part.guard("message", compose, record)
-  return made, err
+  return raise.guard("message", compose, record)
 end
 
 M.part = part.new

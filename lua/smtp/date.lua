@@ -53,6 +53,14 @@ function M.parse(text)
   return time - (ZONES[zone:upper()] or 0) * 3600
 end
 
+local LAST = 253402300799 -- the end of the year 9999
+
+--- The whole number of seconds of a time that a field may show, or nil.
+function M.whole(time)
+  time = type(time) == "number" and time == time and math.tointeger(time // 1)
+  return time and time >= 0 and time <= LAST and time or nil
+end
+
 --- The text for a time as `os.time` gives it, in UTC.
 function M.format(time)
   local t = os.date("!*t", time)

@@ -163,13 +163,10 @@ local function prepare(given)
 end
 
 --- Makes a signer of options, of a signer, or of a list of these, each of which then
--- signs. The helper stands where options.check wants it.
-local function make(given)
+-- signs.
+function M.new(given)
   if getmetatable(given) == Signer then return given end
-  if type(given) ~= "table" or #given == 0 then
-    local one, err = prepare(options.check("dkim", given, OPTIONS))
-    return one and setmetatable({ keys = { one } }, Signer), err
-  end
+  if type(given) ~= "table" or #given == 0 then given = { given } end
   local keys = {}
   for _, each in ipairs(given) do
     if getmetatable(each) == Signer then
@@ -181,11 +178,6 @@ local function make(given)
     end
   end
   return setmetatable({ keys = keys }, Signer)
-end
-
-function M.new(given)
-  local signer, err = make(given)
-  return signer, err
 end
 
 -- ---- the field ----
@@ -256,9 +248,11 @@ end
 -- What can be read twice: a string, or a file that seeks. All else is copied to a
 -- temporary file on its way.
 local function open(given, from)
-  from = from or source.of(given)
+  local err
+  if not from then from, err = source.of(given) end
   if not from then
-    error("sign: the message must be a string, a function, a file or have chunks()", 4)
+    if err then return nil, err end
+    options.misuse("sign: the message must be a string, a function, a file or have chunks()")
   end
   local here = io.type(given) == "file" and given:seek("cur")
   if from.text or here then
@@ -280,11 +274,13 @@ local function open(given, from)
   }
 end
 
-local function sign(signer, given, from)
+--- Signs: the field or fields to put before the message, and the content that has to
+-- follow them. `from`: the source of the message, where there is one already.
+function Signer:sign(given, from)
   local opened, err = open(given, from)
   if not opened then return nil, err end
   local wanted = {}
-  for i, one in ipairs(signer.keys) do -- copies: a signer may be used by many at once
+  for i, one in ipairs(self.keys) do -- copies: a signer may be used by many at once
     wanted[i] = setmetatable({}, { __index = one })
   end
   local named
@@ -306,13 +302,6 @@ local function sign(signer, given, from)
   local signed, now = {}, os.time()
   for i, one in ipairs(wanted) do signed[i] = sign_one(one, named, now) end
   return table.concat(signed), opened.content
-end
-
---- Signs: the field or fields to put before the message, and the content that has to
--- follow them. `from`: the source of the message, where there is one already.
-function Signer:sign(given, from)
-  local fields, content = sign(self, given, from)
-  return fields, content
 end
 
 return M

@@ -36,7 +36,8 @@ local function find_key(sig, lookup, found)
   if #name > 253 then return nil, "the name of the key is too long", "permerror" end
   local answer = found[name]
   if not answer then
-    local records, err = lookup(name)
+    local ok, records, err = pcall(lookup, name)
+    if not ok then records, err = nil, records or "it raised" end
     if type(records) == "string" then records = { records } end
     if records == nil and err == nil or records == false then records = {} end
     answer = type(records) == "table" and { records = records } or
@@ -114,12 +115,14 @@ local function read(from, now)
   return all, open, named
 end
 
-local function verify(given, how)
+--- Verifies each signature of a message: a list of results.
+function M.verify(given, how)
   options.check("dkim_verify", how, OPTIONS)
-  if not how.lookup then error("dkim_verify: lookup must be a function, not nil", 3) end
-  local from = source.of(given)
+  if not how.lookup then options.misuse("dkim_verify: lookup must be a function, not nil") end
+  local from, err = source.of(given)
+  if err then return nil, err end
   if not from then
-    error("dkim_verify: the message must be a string, a function, a file or have chunks()", 3)
+    options.misuse("dkim_verify: the message must be a string, a function, a file or have chunks()")
   end
   local here = io.type(given) == "file" and given:seek("cur")
   local ok, all, open, named = pcall(read, from, how.time or os.time())
@@ -139,12 +142,6 @@ local function verify(given, how)
   end
   results.ignored = math.max(#(named["dkim-signature"] or {}) - MOST, 0)
   return results
-end
-
---- Verifies each signature of a message: a list of results.
-function M.verify(given, how)
-  local results, err = verify(given, how)
-  return results, err
 end
 
 return M

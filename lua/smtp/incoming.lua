@@ -46,6 +46,7 @@ end
 function M.new(session)
   return setmetatable({
     session = session, sender = session.sender, recipients = session.recipients, size = 0,
+    streamed = true, -- `size` is what was read so far
     touched = false, ended = false, failed = false, closed = false, unkept = false,
     why = false, rest = false, held = false, -- absent fields would go through __index
   }, meta)

@@ -3,9 +3,8 @@
 -- that receivers hold against it.
 -- Internal: users call it on a message.
 local core = require "smtp.core"
+local line_ends = require "smtp.line_ends"
 local parse = require "smtp.parse"
-
-local LINE_MAX = 998 -- RFC 5322 section 2.1.1
 
 -- RFC 5322 section 3.6: at most one of each.
 local SINGLE = {}
@@ -36,14 +35,8 @@ local function look_at_lines(bytes, say)
   end
   if bytes:find("\r[^\n]") or bytes:find("\r$") then say("bare_cr", "there is a bare CR") end
   if bytes:find("\0", 1, true) then say("nul", "there is a NUL") end
-  local from = 1
-  while from <= #bytes do
-    local at = bytes:find("\n", from, true) or #bytes + 1
-    if at - from > LINE_MAX + 1 then
-      say("long_line", "a line has more than 998 bytes (RFC 5322 section 2.1.1)")
-      return
-    end
-    from = at + 1
+  if line_ends.watcher()(bytes) then
+    say("long_line", "a line has more than 998 bytes (RFC 5322 section 2.1.1)")
   end
 end
 

@@ -6,6 +6,7 @@ local address = require "smtp.address"
 local compose = require "smtp.compose"
 local dkim = require "smtp.dkim"
 local errors = require "smtp.error"
+local options = require "smtp.options"
 local source = require "smtp.source"
 
 local M = {}
@@ -40,11 +41,26 @@ local function signed(raw, given, from)
   return source.behind(fields, source.of(content))
 end
 
---- Gives `{ from, to, source }`, or nil and an error before a byte is sent. `signer`
--- is what signs, unless the message says so itself.
-function M.outgoing(message, signer)
+-- What was said of the size. A message that a server receives only knows what has been
+-- read of it.
+local function size_of(message)
+  if message.streamed or message.size == nil then return nil end
+  return options.size(message.size) or options.misuse("send: size must be a size in bytes")
+end
+
+local function content_of(message, signer)
+  local raw = message.raw or message
+  local content, err = source.of(raw, size_of(message))
+  if err then return nil, err end
+  if not content then return invalid("raw must be a string, a function or a file") end
+  signer = message.dkim or signer
+  if not signer then return content end
+  return signed(raw, signer, content)
+end
+
+local function read(message, signer)
   if type(message) ~= "table" and type(message) ~= "userdata" then
-    error("send: a message is a table, not " .. type(message), 3)
+    options.misuse("send: a message is a table, not " .. type(message))
   end
   if type(message) == "table" and not message.raw and not message.chunks then
     local composed, why = compose.message(message)
@@ -52,7 +68,9 @@ function M.outgoing(message, signer)
     message = composed
   end
   local envelope = message.envelope
-  if not envelope then error("send: raw needs an envelope", 3) end
+  if type(envelope) ~= "table" then
+    options.misuse("send: raw needs an envelope, { from = ..., to = ... }")
+  end
   local from = address.mailbox(envelope.from)
   if not from then
     return invalid('the envelope has no sender, or one that is no address; "" is the null sender')
@@ -61,14 +79,18 @@ function M.outgoing(message, signer)
   if not ok then return invalid("sender: " .. why, from, kind) end
   local to, err = recipients(envelope.to)
   if not to then return nil, err end
-  local content = source.of(message.raw or message, message.size)
-  if not content then return invalid("raw must be a string, a function or a file") end
-  signer = message.dkim or signer
-  if signer then
-    content, err = signed(message.raw or message, signer, content)
-    if not content then return nil, err end
-  end
+  local content
+  content, err = content_of(message, signer)
+  if not content then return nil, err end
   return { from = from, to = to, source = content }
+end
+
+--- Gives `{ from, to, source }`, or nil and an error before a byte is sent. `signer`
+-- is what signs, unless the message says so itself.
+function M.outgoing(message, signer)
+  local out, err = read(message, signer)
+  if err then err.outcome = "not_sent" end
+  return out, err
 end
 
 return M

@@ -3,8 +3,20 @@
 -- Internal.
 local M = {}
 
--- The level of `error` at which the caller of the public function stands.
-local LEVEL = 4
+-- The folder of the library, as its functions tell it: "@/usr/share/lua/5.4/smtp/".
+local HERE = debug.getinfo(1, "S").source:match("^(@.*[/\\])[^/\\]*$") or "\0"
+
+--- Raises what a user did wrong, at the place of the call: that of the first function
+-- that is none of the library, however deep the value lay that is wrong.
+function M.misuse(text)
+  local level = 2
+  while true do
+    local info = debug.getinfo(level, "S")
+    if not info then error(text, 0) end
+    if info.what ~= "C" and info.source:sub(1, #HERE) ~= HERE then error(text, level) end
+    level = level + 1
+  end
+end
 
 -- A value that is short is shown; a longer one may be anything.
 local function shown(value)
@@ -13,8 +25,8 @@ local function shown(value)
   return plain and text or "a " .. type(value)
 end
 
-local function fail(what, key, expected, value, level)
-  error(("%s: %s must be %s, not %s"):format(what, key, expected, shown(value)), level + 2)
+local function fail(what, key, expected, value)
+  M.misuse(("%s: %s must be %s, not %s"):format(what, key, expected, shown(value)))
 end
 
 local UNITS = { [""] = 1, K = 1024, M = 1024 ^ 2, G = 1024 ^ 3 }
@@ -45,12 +57,12 @@ local CHECKS = {
   count = { "a whole number", function(v) return math.type(v) == "integer" and v >= 0 end },
 }
 
-local function check_value(what, key, rule, value, level)
+local function check_value(what, key, rule, value)
   if type(rule) == "table" then -- a list of words
     for _, word in ipairs(rule) do
       if value == word then return end
     end
-    fail(what, key, '"' .. table.concat(rule, '" or "') .. '"', value, level)
+    fail(what, key, '"' .. table.concat(rule, '" or "') .. '"', value)
   end
   local named = {}
   for name in rule:gmatch("%S+") do
@@ -58,23 +70,19 @@ local function check_value(what, key, rule, value, level)
     if check[2](value) then return end
     named[#named + 1] = check[1]
   end
-  fail(what, key, table.concat(named, " or "), value, level)
+  fail(what, key, table.concat(named, " or "), value)
 end
 
 --- Checks the keys and values of `given` against `spec`: key -> names of checks
--- parted by spaces, or a list of words. `deeper`: so many calls more are between
--- it and the user. Gives `given`.
-function M.check(what, given, spec, deeper)
-  local level = LEVEL + (deeper or 0)
+-- parted by spaces, or a list of words. Gives `given`.
+function M.check(what, given, spec)
   if type(given) ~= "table" then
-    error(("%s must be a table, not %s"):format(what, type(given)), level)
+    M.misuse(("%s must be a table, not %s"):format(what, type(given)))
   end
   for key, value in pairs(given) do
     local rule = spec[key]
-    if rule == nil then
-      error(("%s: unknown option %q"):format(what, tostring(key)), level)
-    end
-    check_value(what, key, rule, value, level)
+    if rule == nil then M.misuse(("%s: unknown option %q"):format(what, tostring(key))) end
+    check_value(what, key, rule, value)
   end
   return given
 end

@@ -164,6 +164,9 @@ Message.__tostring = lazy.raw
 function Message:chunks(size)
   local bytes, at = self.raw, 1
   size = size or CHUNK
+  if math.type(size) ~= "integer" or size < 1 then
+    error("chunks: size must be a whole number above 0", 2)
+  end
   return function()
     if at > #bytes then return nil end
     local chunk = bytes:sub(at, at + size - 1)
@@ -201,7 +204,8 @@ end
 
 --- Reads a message; see types/smtp/init.d.lua.
 function M.parse(content)
-  local from = source.of(content)
+  local from, err = source.of(content)
+  if err then return nil, err end
   if not from then error("parse: a string, a function, a file or a message is needed", 2) end
   if from.text then return of_string(from.text) end
   local ok, bytes = pcall(read_all, from.read)

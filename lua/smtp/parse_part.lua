@@ -12,9 +12,14 @@ local M = {}
 local Headers = { __name = "smtp.headers" }
 Headers.__index = Headers
 
+local function lower(method, name)
+  if type(name) ~= "string" then error(("headers:%s: a name is needed"):format(method), 3) end
+  return name:lower()
+end
+
 --- Decoded value of the first field of that name, in any case, or nil.
 function Headers:get(name)
-  name = name:lower()
+  name = lower("get", name)
   for _, field in ipairs(self) do
     if field.name:lower() == name then return field.value, field.raw end
   end
@@ -24,7 +29,7 @@ end
 --- Decoded values of all fields of that name, in order.
 function Headers:all(name)
   local list = {}
-  name = name:lower()
+  name = lower("all", name)
   for _, field in ipairs(self) do
     if field.name:lower() == name then list[#list + 1] = field.value end
   end

@@ -1,13 +1,12 @@
 -- SPDX-License-Identifier: MIT
---- Reports in messages: of delivery (RFC 3464, RFC 6533) and of complaints (RFC
--- 5965).
+--- Reports in messages: of delivery (RFC 3464, RFC 6533), of complaints (RFC 5965)
+-- and of what the reader did with a message (RFC 8098).
 -- Internal.
 local address = require "smtp.address"
 local parts = require "smtp.parse_part"
 
 local M = {}
 
-local STATUS = { ["message/delivery-status"] = true, ["message/global-delivery-status"] = true }
 local RETURNED = { ["message/rfc822"] = true, ["message/global"] = true,
   ["text/rfc822-headers"] = true, ["message/global-headers"] = true }
 
@@ -117,6 +116,30 @@ local function feedback(part)
   }
 end
 
+-- RFC 8098 section 3.2.6: "mode/mode; type/modifier,modifier"
+local function disposition(part)
+  local fields = parts.headers(part.content, 1, #part.content)
+  local report = { type = "disposition", modifiers = {}, headers = fields }
+  report.final_recipient, report.final_recipient_type =
+    plain_address(fields:get("Final-Recipient"))
+  report.original_recipient, report.original_recipient_type =
+    plain_address(fields:get("Original-Recipient"))
+  report.reporting_ua = fields:get("Reporting-UA")
+  report.mdn_gateway = typed(fields:get("MDN-Gateway"))
+  local id = fields:get("Original-Message-ID")
+  report.original_message_id = id and (id:match("<([^<>]*)>") or id)
+  local mode, what = (fields:get("Disposition") or ""):lower():match("^([^;]*);(.*)$")
+  if mode then
+    report.action_mode, report.sending_mode = mode:match("^%s*([%w-]+)%s*/%s*([%w-]+)")
+    report.disposition = what:match("^%s*([%w-]+)")
+    for word in (what:match("/(.*)$") or ""):gmatch("[%w-]+") do
+      table.insert(report.modifiers, word)
+    end
+  end
+  report.errors = fields:all("Error")
+  return report
+end
+
 -- The first part that `wanted` has, not looking into messages.
 local function find(part, wanted)
   if wanted[part.type] then return part end
@@ -126,20 +149,20 @@ local function find(part, wanted)
   end
 end
 
-local FEEDBACK = { ["message/feedback-report"] = true }
+-- What the report of each media type is read by.
+local REPORTS = {
+  ["message/delivery-status"] = delivery, ["message/global-delivery-status"] = delivery,
+  ["message/feedback-report"] = feedback,
+  ["message/disposition-notification"] = disposition,
+  ["message/global-disposition-notification"] = disposition,
+}
 
 --- The report in a message of which `root` is the part, or nil. `parse` reads the
 -- header of the message that comes back.
 function M.of(root, parse)
-  local status, complaint = find(root, STATUS), find(root, FEEDBACK)
-  local report
-  if status then
-    report = delivery(status)
-  elseif complaint then
-    report = feedback(complaint)
-  else
-    return nil
-  end
+  local found = find(root, REPORTS)
+  if not found then return nil end
+  local report = REPORTS[found.type](found)
   local returned = find(root, RETURNED)
   if returned then report.returned = returned.message or parse(returned.content) end
   return report

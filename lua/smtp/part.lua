@@ -1,163 +1,82 @@
 -- SPDX-License-Identifier: MIT
 --- The parts of a message on their way out: leaves with their encoding, and
--- multiparts. A part is flattened into segments, each a string or something that
--- gives chunks, so that a file is never in memory whole.
+-- multiparts. A part is flattened into segments (smtp.content). What a user gave is
+-- copied and cannot be changed afterwards, so no part can hold itself.
 -- Internal: users call `smtp.part` and give tables.
+local content = require "smtp.content"
 local core = require "smtp.core"
-local errors = require "smtp.error"
 local media = require "smtp.media"
 local options = require "smtp.options"
+local raise = require "smtp.record_error"
 
 local M = {}
 
-local Part = { __name = "smtp.part" }
-Part.__index = Part
+local Part = { __name = "smtp.part", __metatable = false }
 
-local CHUNK = 57 * 1024 -- of whole lines of base64
+function Part.__newindex()
+  options.misuse("part: a part cannot be changed, make another one")
+end
 
-local SPEC = {
-  type = "string", content = "string", path = "string", source = "function", parts = "table",
+-- What each part is made of: the options, and `attached`.
+local made = setmetatable({}, { __mode = "k" })
+
+local ATTACHMENT = {
+  type = "string", content = "string", path = "string", source = "function",
   name = "string", cid = "string", inline = "boolean", params = "table", description = "string",
   size = "count",
 }
 
---- Ends the composing with an error that names the field.
-function M.fail(field, why)
-  error({ field = field, why = why }, 0)
-end
+local PART = { parts = "table" }
+for key, rule in pairs(ATTACHMENT) do PART[key] = rule end
 
---- What `make` gives; or nil and an error where `fail` ended it. `what` is the call.
-function M.guard(what, make, ...)
-  local ok, result, err = pcall(make, ...)
-  if ok then return result, err end
-  if type(result) ~= "table" or not result.field then error(result, 0) end
-  return nil, errors.new { kind = "invalid", outcome = "not_sent",
-    message = ("%s: %s %s"):format(what, result.field, result.why) }
-end
-
---- A header field of pieces (core.field); what may not be in it ends the composing.
-function M.field(what, name, pieces)
+local function field(what, name, pieces)
   return core.field(name, pieces)
-    or M.fail(what, "has a control, is not UTF-8, or is too long")
+    or raise.fail(what, "has a control, is not UTF-8, or is too long")
 end
-
--- ---- leaves ----------------------------------------------------------------
-
--- Text with CRLF at the end of every line.
-local function canonical(text)
-  text = text:gsub("\r\n", "\n"):gsub("\r", "\n")
-  if text ~= "" and text:sub(-1) ~= "\n" then text = text .. "\n" end
-  return (text:gsub("\n", "\r\n"))
-end
-
-local function base64(text)
-  return core.base64_encoder():finish(text)
-end
-
--- The encoded text, and the name of the encoding.
-local function encode_text(text)
-  local encoding = core.encoding(text)
-  if encoding == "7bit" then return canonical(text), encoding end
-  if encoding == "quoted-printable" then return core.qp(text), encoding end
-  return base64(canonical(text)), encoding
-end
-
--- A segment that streams: `chunks()` gives an iterator of what goes on the wire.
-local function stream(open, size)
-  return { size = size and core.base64_size(size), chunks = function()
-    local read, encoder, ended = open(), core.base64_encoder(), false
-    return function()
-      while not ended do
-        local chunk = read()
-        ended = chunk == nil
-        local out = ended and encoder:finish() or encoder:feed(chunk)
-        if out ~= "" then return out end
-      end
-    end
-  end }
-end
-
-local function of_path(part)
-  local file, why = io.open(part.path, "rb")
-  if not file then M.fail("attachments", why) end
-  local _, unreadable = file:read(0) -- a folder can be opened, but not read
-  local size = file:seek("end")
-  file:close()
-  if unreadable then M.fail("attachments", part.path .. ": " .. unreadable) end
-  if not size then M.fail("attachments", part.path .. " cannot be measured") end
-  return stream(function()
-    local from, gone = io.open(part.path, "rb")
-    if not from then error(gone, 0) end
-    local left = size
-    return function()
-      local chunk, problem = from:read(CHUNK)
-      if problem then error(problem, 0) end
-      left = left - #(chunk or "")
-      if left < 0 or not chunk and left > 0 then
-        from:close()
-        error(part.path .. " has changed while it was sent", 0)
-      end
-      if not chunk then from:close() end
-      return chunk
-    end
-  end, size)
-end
-
-local function of_source(part)
-  local opened = false
-  return stream(function()
-    if opened then error("a source can be read once", 0) end
-    opened = true
-    return function()
-      local chunk = part.source()
-      if chunk ~= nil and type(chunk) ~= "string" then
-        error("the source of a part must give strings", 0)
-      end
-      return chunk
-    end
-  end, part.size)
-end
-
-local function is_text(kind) return kind:find("^text/") ~= nil end
-
--- The segment and the encoding of a leaf.
-local function encode(part, kind)
-  if part.path then return of_path(part), "base64" end
-  if part.source then return of_source(part), "base64" end
-  local content = part.content or ""
-  if kind == "message/rfc822" or kind == "message/delivery-status" then
-    return canonical(content), core.eightbit(content) and "8bit" or "7bit"
-  end
-  -- An attachment is a file: its bytes come as they are, the ends of lines too.
-  if is_text(kind) and not part.attached and utf8.len(content) then return encode_text(content) end
-  return base64(content), "base64"
-end
+M.field = field
 
 -- ---- fields of a part ------------------------------------------------------
 
-local function check_type(kind)
-  if not kind:find("^[%w!#$&^_.+-]+/[%w!#$&^_.+-]+$") then
-    M.fail("type", ("%q is no media type"):format(kind))
+-- The media type in small letters, and the parameters that stand behind it.
+local function type_of(text)
+  local main, params = text:lower(), {}
+  if text:find(";", 1, true) and not text:find("%c") then
+    local flat
+    main, flat = core.mime_value(text)
+    for i = 1, #flat, 2 do params[#params + 1] = { flat[i], flat[i + 1] } end
   end
-  return kind
+  if not main:find("^[%w!#$&^_.+-]+/[%w!#$&^_.+-]+$") then
+    raise.fail("type", ("%q is no media type"):format(text))
+  end
+  return main, params
 end
 
-local function content_type(part, kind, extra)
-  local pieces = { "token", kind }
-  local function param(name, value)
-    pieces[#pieces + 1] = "param"
-    pieces[#pieces + 1] = name
-    pieces[#pieces + 1] = value
-  end
-  for _, pair in ipairs(extra) do param(pair[1], pair[2]) end
+-- All parameters that the user gave, each once, in order; and by their names.
+local function params_of(part, params)
   for _, pair in ipairs(part.params or {}) do
     if type(pair) ~= "table" or type(pair[1]) ~= "string" or type(pair[2]) ~= "string" then
-      M.fail("params", "must be pairs of name and value")
+      raise.fail("params", "must be pairs of name and value")
     end
-    param(pair[1], pair[2])
+    params[#params + 1] = pair
   end
-  if part.name then param("name", part.name) end
-  return M.field("name", "Content-Type", pieces)
+  if part.name then params[#params + 1] = { "name", part.name } end
+  local named = {}
+  for _, pair in ipairs(params) do
+    local name = pair[1]:lower()
+    if named[name] then raise.fail("params", ("have %q twice"):format(name)) end
+    named[name] = pair[2]
+  end
+  return params, named
+end
+
+local function content_type(kind, first, params)
+  local pieces = { "token", kind }
+  local function add(name, value)
+    table.move({ "param", name, value }, 1, 3, #pieces + 1, pieces)
+  end
+  if first[2] then add(first[1], first[2]) end
+  for _, pair in ipairs(params) do add(pair[1], pair[2]) end
+  return field("name", "Content-Type", pieces)
 end
 
 local function disposition(part)
@@ -166,24 +85,24 @@ local function disposition(part)
   if part.name then
     pieces[3], pieces[4], pieces[5] = "param", "filename", part.name
   end
-  return M.field("name", "Content-Disposition", pieces)
+  return field("name", "Content-Disposition", pieces)
 end
 
-local function leaf_header(part, kind, encoding)
-  local fields = {
-    content_type(part, kind, is_text(kind) and { { "charset", "utf-8" } } or {}),
-    M.field("encoding", "Content-Transfer-Encoding", { "token", encoding }),
-    disposition(part),
-  }
+-- The fields behind Content-Type; `encoding` is nil for a multipart of 7-bit parts.
+local function rest_of_header(part, encoding)
+  local fields = { disposition(part) }
+  if encoding then
+    table.insert(fields, 1, field("encoding", "Content-Transfer-Encoding", { "token", encoding }))
+  end
   if part.cid then
-    if not part.cid:find("^[^%s<>%c\x80-\xff]+$") then M.fail("cid", "is no content id") end
-    fields[#fields + 1] = M.field("cid", "Content-ID", { "token", "<" .. part.cid .. ">" })
+    if not part.cid:find("^[^%s<>%c\x80-\xff]+$") then raise.fail("cid", "is no content id") end
+    fields[#fields + 1] = field("cid", "Content-ID", { "token", "<" .. part.cid .. ">" })
   end
   if part.description then
-    fields[#fields + 1] = M.field("description", "Content-Description",
+    fields[#fields + 1] = field("description", "Content-Description",
       { "text", part.description })
   end
-  return table.concat(fields)
+  return table.concat(fields) .. "\r\n"
 end
 
 -- ---- flattening ------------------------------------------------------------
@@ -202,14 +121,17 @@ end
 
 local flatten
 
-local function flatten_multipart(part, kind, random, out)
-  local segments, starts = {}, {}
+-- Also tells whether 8-bit bytes are in it, which a multipart must declare (RFC 2045
+-- section 6.4).
+local function flatten_multipart(part, kind, params, random, out)
+  local segments, starts, eightbit = {}, {}, false
   for i, child in ipairs(part.parts) do
     starts[i] = #segments + 1
-    flatten(child, random, segments)
+    eightbit = flatten(child, random, segments) or eightbit
   end
   local boundary = boundary_of(segments, random)
-  out[#out + 1] = content_type(part, kind, { { "boundary", boundary } }) .. "\r\n"
+  out[#out + 1] = content_type(kind, { "boundary", boundary }, params)
+    .. rest_of_header(part, eightbit and "8bit" or nil)
   local next_part = 1
   for i, segment in ipairs(segments) do
     if starts[next_part] == i then
@@ -219,59 +141,84 @@ local function flatten_multipart(part, kind, random, out)
     out[#out + 1] = segment
   end
   out[#out + 1] = "\r\n--" .. boundary .. "--\r\n"
+  return eightbit
 end
 
 --- Adds the segments of a part, its header first, to `out`. `random(n)` gives n
 -- characters for a boundary.
-function flatten(part, random, out)
-  local kind = check_type(part.type or (part.parts and "multipart/mixed")
+function flatten(given, random, out)
+  local part = made[given]
+  local kind, params = type_of(part.type or (part.parts and "multipart/mixed")
     or (part.content and not part.attached and "text/plain") or media(part.name or part.path))
+  local named
+  params, named = params_of(part, params)
+  local is_multipart = kind:find("^multipart/") ~= nil
   if part.parts then
-    if #part.parts == 0 then M.fail("parts", "is empty") end
-    return flatten_multipart(part, kind, random, out)
+    if not is_multipart then raise.fail("type", "of what has parts must be a multipart") end
+    if #part.parts == 0 then raise.fail("parts", "is empty") end
+    if named.boundary then raise.fail("params", "may not have a boundary, which is made here") end
+    return flatten_multipart(part, kind, params, random, out)
   end
-  if kind:find("^multipart/") then M.fail("type", "of a multipart needs parts") end
-  local body, encoding = encode(part, kind)
-  out[#out + 1] = leaf_header(part, kind, encoding) .. "\r\n"
+  if is_multipart then raise.fail("type", "of a multipart needs parts") end
+  local body, encoding, charset = content.encode(part, kind, named.charset)
+  out[#out + 1] = content_type(kind, { "charset", not named.charset and charset or nil }, params)
+    .. rest_of_header(part, encoding)
   out[#out + 1] = body
+  return encoding == "8bit"
 end
 
 M.flatten = flatten
 
 -- ---- what users give -------------------------------------------------------
 
---- Makes a part of `{ type, content | path | source | parts, ... }`.
-function M.new(given)
-  options.check("part", given, SPEC)
-  local part = setmetatable({}, Part)
+-- A copy, so that what the user does with the tables later changes nothing.
+local function make(given, attached)
+  local part, n = {}, 0
   for key, value in pairs(given) do part[key] = value end
-  local n = 0
   for _, key in ipairs { "content", "path", "source", "parts" } do
     if part[key] ~= nil then n = n + 1 end
   end
-  if n ~= 1 then error("part: one of content, path, source and parts is needed", 0) end
+  if n ~= 1 then options.misuse("part: one of content, path, source and parts is needed") end
+  if part.size and not part.source then options.misuse("part: size is for a source") end
+  if part.parts then part.parts = table.move(part.parts, 1, #part.parts, 1, {}) end
   for i, child in ipairs(part.parts or {}) do
-    if getmetatable(child) ~= Part then
-      error(("part: parts[%d] must be made by smtp.part"):format(i), 2)
+    if not made[child] then
+      options.misuse(("part: parts[%d] must be made by smtp.part"):format(i))
     end
   end
-  part.attached = (part.name ~= nil or part.inline ~= nil) and not part.parts
-  return part
+  if part.params then part.params = table.move(part.params, 1, #part.params, 1, {}) end
+  part.attached = attached
+  local object = setmetatable({}, Part)
+  made[object] = part
+  return object
 end
 
---- Makes the part of an attachment: a path, or a table.
+--- Makes a part of `{ type, content | path | source | parts, ... }`.
+function M.new(given)
+  options.check("part", given, PART)
+  return make(given, (given.name ~= nil or given.inline ~= nil) and not given.parts)
+end
+
+--- Makes the part of an attachment: a path, a table, or a part.
 function M.attachment(given)
   if type(given) == "string" then given = { path = given } end
-  if type(given) ~= "table" then error("message: an attachment is a path or a table", 0) end
-  options.check("attachment", given, SPEC)
-  local part = M.new(given)
-  part.attached = true
+  if made[given] then
+    if made[given].parts then return given end
+    given = made[given]
+  else
+    options.check("attachment", given, ATTACHMENT)
+  end
+  local part = {}
+  for key, value in pairs(given) do part[key] = value end
   if not part.name and part.path then part.name = part.path:match("[^/\\]+$") end
-  part.type = part.type or media(part.name)
   if part.inline == nil then part.inline = part.cid ~= nil end
-  return part
+  part.type = part.type or media(part.name)
+  return make(part, true)
 end
 
-function M.is(value) return getmetatable(value) == Part end
+--- The Content-ID of a part.
+function M.cid(part) return made[part].cid end
+
+function M.is(value) return made[value] ~= nil end
 
 return M

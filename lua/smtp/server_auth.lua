@@ -38,9 +38,10 @@ local function named(names, have)
   for i, name in ipairs(names) do
     name = type(name) == "string" and name:upper() or name
     local need = NEEDS[name]
-    if not need then error(("server: unknown mechanism %s"):format(tostring(name)), 5) end
+    if not need then options.misuse(("server: unknown mechanism %s"):format(tostring(name))) end
     if not have[need] then
-      error(("server: %s needs %s"):format(name, need == "lookup" and "auth.lookup" or need), 5)
+      options.misuse(("server: %s needs %s"):format(name,
+        need == "lookup" and "auth.lookup" or need))
     end
     list[i] = name
   end
@@ -54,13 +55,13 @@ function M.check(given, on_auth, has_tls)
   given = options.check("server: auth", given or {}, SPEC)
   local have = { on_auth = on_auth ~= nil, lookup = given.lookup ~= nil }
   if not (have.on_auth or have.lookup) then
-    error("server: auth needs on_auth, or auth.lookup", 4)
+    options.misuse("server: auth needs on_auth, or auth.lookup")
   end
   if not has_tls and not given.cleartext then
-    error("server: auth needs tls, or auth.cleartext = true", 4)
+    options.misuse("server: auth needs tls, or auth.cleartext = true")
   end
   local list = given.mechanisms and named(given.mechanisms, have) or usual(have)
-  if #list == 0 then error("server: auth.mechanisms is empty", 4) end
+  if #list == 0 then options.misuse("server: auth.mechanisms is empty") end
   return { mechanisms = list, cleartext = given.cleartext, required = given.required,
     lookup = given.lookup, iterations = given.iterations }
 end

@@ -23,23 +23,23 @@ local SPEC = {
 local function check_names(sni)
   for name, identity in pairs(sni) do
     if type(name) ~= "string" or identity and type(identity) ~= "table" then
-      error("server: tls.sni needs names, and for each { cert =, key = } or false", 5)
+      options.misuse("server: tls.sni needs names, and for each { cert =, key = } or false")
     end
-    if name ~= name:lower() then error("server: tls.sni needs names in lower case", 5) end
+    if name ~= name:lower() then options.misuse("server: tls.sni needs names in lower case") end
     if identity then
-      options.check("server: tls.sni", identity, { cert = "string", key = "string" }, 2)
-      if not identity.cert then error(("server: tls.sni %s needs a cert"):format(name), 5) end
+      options.check("server: tls.sni", identity, { cert = "string", key = "string" })
+      if not identity.cert then options.misuse(("server: tls.sni %s needs a cert"):format(name)) end
     end
   end
 end
 
 --- Checks `tls` of a server or a listener; raises on misuse.
 function M.check(given)
-  options.check("server: tls", given, SPEC, 1)
-  if not given.cert then error("server: tls needs a cert", 4) end
+  options.check("server: tls", given, SPEC)
+  if not given.cert then options.misuse("server: tls needs a cert") end
   if type(given.sni) == "table" then check_names(given.sni) end
   if given.client and not given.ca then
-    error("server: tls.client needs ca: whose certificates are taken", 4)
+    options.misuse("server: tls.client needs ca: whose certificates are taken")
   end
 end
 

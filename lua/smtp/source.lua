@@ -2,6 +2,8 @@
 --- Where the content of a message comes from: a string, a function that gives
 -- the next chunk and then nil, a file handle, or anything with `:chunks()`.
 -- Internal.
+local errors = require "smtp.error"
+
 local M = {}
 
 local CHUNK = 65536
@@ -36,23 +38,50 @@ local function of_file(file)
   }
 end
 
+local function broken(why)
+  return nil, errors.new { kind = "source", outcome = "not_sent", cause = why,
+    message = "reading the message failed: " .. tostring(why) }
+end
+
+local function of_chunks(object)
+  local ok, read = pcall(object.chunks, object)
+  if not ok then return broken(read) end
+  if type(read) ~= "function" then return broken("chunks() gave no function") end
+  return { read = read }
+end
+
+-- What was said of the size must be true, or SIZE (RFC 1870) was not.
+local function counted(source)
+  local read, size, n = source.read, source.size, 0
+  function source.read()
+    local chunk = read()
+    n = n + (type(chunk) == "string" and #chunk or 0)
+    if n > size or chunk == nil and n < size then
+      error(("it has %s than the %d bytes of its size"):format(n > size and "more" or "less",
+        size), 0)
+    end
+    return chunk
+  end
+  return source
+end
+
 --- Makes `{ read = function, size = n | nil, text = string | nil }` of content;
--- nil if it is none. `size` is what the user said of it.
+-- nil if it is none; nil and an error if it cannot be read. `size` is what the user
+-- said of it. What is read is no more and no less than the size, or `read` raises.
 function M.of(content, size)
-  local source
+  local source, err
   if type(content) == "string" then
-    source = of_string(content)
+    return of_string(content)
   elseif type(content) == "function" then
     source = { read = content }
   elseif io.type(content) == "file" then
     source = of_file(content)
   elseif type(content) == "table" and type(content.chunks) == "function" then
-    source = { read = content:chunks() }
-  else
-    return nil
+    source, err = of_chunks(content)
   end
+  if not source then return nil, err end
   source.size = source.size or size
-  return source
+  return source.size and counted(source) or source
 end
 
 --- A source with a text before it.

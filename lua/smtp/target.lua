@@ -3,6 +3,7 @@
 -- one table with every field filled in. See types/smtp/target.d.lua.
 -- Internal: users give it as a table or a URL.
 local core = require "smtp.core"
+local dkim = require "smtp.dkim"
 local errors = require "smtp.error"
 local options = require "smtp.options"
 
@@ -157,8 +158,12 @@ function M.parse(what, given)
     local problem = auth_problem(target.auth)
     if problem then return invalid("auth: " .. problem) end
   end
+  local err
+  if target.dkim then -- its key is read once for all that is sent
+    target.dkim, err = dkim.new(target.dkim)
+    if err then return nil, err end
+  end
   if target.host then
-    local err
     target.host, err = to_ascii(target.host)
     if not target.host then return nil, err end
   end

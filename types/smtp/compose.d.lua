@@ -45,7 +45,7 @@ function message.part(options) end
 ---@field text? string UTF-8; with `html`, its alternative
 ---@field html? string UTF-8; attachments with a `cid` go with it
 ---@field calendar? string|{ content: string, method?: string } an invitation, as an alternative (RFC 6047)
----@field attachments? (string|smtp.part_options)[] a path, or a table
+---@field attachments? (string|smtp.part_options)[] paths, tables, or what `smtp.part` made
 ---@field part? table a tree made by `smtp.part`, in place of all these
 ---@field list? smtp.list_options
 ---@field headers? table fields of your own, in order: `{ { "X-Name", "value" } }`; or by name, sorted
@@ -57,26 +57,28 @@ function message.part(options) end
 ---@class smtp.list_options
 ---@field id? string such as `"news.example.org"`
 ---@field unsubscribe? string|string[] URLs
----@field one_click? boolean
+---@field one_click? boolean needs an https URL in `unsubscribe`
 ---@field subscribe? string|string[]
 ---@field help? string|string[]
 ---@field post? string|string[]
 ---@field owner? string|string[]
 ---@field archive? string|string[]
 
---- One of content, path, source and parts.
+--- One of content, path, source and parts. What it is given is copied: a part cannot be
+--- changed afterwards. The content of a `message/rfc822` goes out as it is, and so may have
+--- no NUL and no line of more than 998 bytes (RFC 2046 section 5.2.1).
 ---@class smtp.part_options
 ---@field content? string text is sent as it is, as quoted-printable or as base64, whichever fits
----@field path? string a file, read as it is sent
+---@field path? string a regular file, read as it is sent; text and messages are read once before
 ---@field source? fun(): string? the next chunk, nil at the end
 ---@field parts? table[] made by `smtp.part`: a multipart
----@field type? string default: by the end of the name; `"text/plain"` for content
+---@field type? string may have parameters, `"text/csv; charset=iso-8859-1"`; default: by the end of the name; `"text/plain"` for content. Text without a charset is called UTF-8 if it is; a `source` always
 ---@field name? string in Content-Disposition (RFC 2183, RFC 2231)
 ---@field cid? string Content-ID, for `<img src="cid:...">`
 ---@field inline? boolean default: it has a `cid`
----@field params? table `{ { "name", "value" } }` of Content-Type
+---@field params? table `{ { "name", "value" } }` of Content-Type, each once
 ---@field description? string
----@field size? integer bytes of a `source`
+---@field size? integer bytes of a `source`, which must be true
 
 --- What `lint` found: `rule` is one of date, from, message_id, duplicate, bcc, one_click,
 --- bare_lf, bare_cr, nul, long_line, eightbit, header_8bit, alignment.
@@ -89,13 +91,13 @@ function message.part(options) end
 ---@class smtp.failure
 ---@field address string
 ---@field action? "failed"|"delayed"|"delivered"|"relayed"|"expanded" default failed
----@field status? string `"5.1.1"`; default `enhanced`, else of the class of `code`
+---@field status? string `"5.1.1"`, of a class that agrees with `action`; default `enhanced`, else that of `code`, if theirs agrees (RFC 3463 section 2)
 ---@field enhanced? string
 ---@field code? integer
 ---@field text? string
 ---@field diagnostic? string Diagnostic-Code; default of code and text
 ---@field remote_mta? string
----@field orcpt? string Original-Recipient, with its type: `"rfc822; ada@code.energy"`
+---@field orcpt? string Original-Recipient, decoded (no xtext), with or without its type: `"rfc822; ada@code.energy"`
 ---@field will_retry_until? integer
 
 ---@class smtp.bounce_options

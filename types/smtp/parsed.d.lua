@@ -32,7 +32,7 @@
 ---@field encoding string
 ---@field content string
 ---@field envelope { from: string, to: string[] } from Return-Path, else From; To, Cc and Bcc, each address once
----@field report? smtp.report what a report of delivery or of complaints says
+---@field report? smtp.report what a report of delivery, of complaints or of a reader says
 ---@field raw string the original bytes
 ---@field size integer of those
 local parsed = {}
@@ -83,9 +83,10 @@ function headers:all(name) end
 ---@field text? string `content` of a text in UTF-8, whatever its charset, with `"\n"` as line end
 
 --- What a report says. Those of delivery (RFC 3464) have `recipients`, those of
---- complaints (RFC 5965) `feedback_type`. Fields that are not told are nil.
+--- complaints (RFC 5965) `feedback_type`, those of what a reader did with a message
+--- (RFC 8098) `disposition`. Fields that are not told are nil.
 ---@class smtp.report
----@field type "delivery"|"feedback"
+---@field type "delivery"|"feedback"|"disposition"
 ---@field returned? smtp.parsed the message that it is about, or the header of it
 ---@field headers? smtp.headers the fields about the message as a whole
 ---@field reporting_mta? string
@@ -106,6 +107,18 @@ function headers:all(name) end
 ---@field authentication_results? string[] feedback
 ---@field auth_failure? string feedback (RFC 6591)
 ---@field incidents? integer feedback
+---@field disposition? string disposition: `"displayed"`, `"deleted"`, `"dispatched"`, `"processed"`
+---@field modifiers? string[] disposition: such as `"error"`
+---@field action_mode? string disposition: `"manual-action"` or `"automatic-action"`
+---@field sending_mode? string disposition: `"mdn-sent-manually"` or `"mdn-sent-automatically"`
+---@field final_recipient? string disposition: who read it
+---@field final_recipient_type? string disposition
+---@field original_recipient? string disposition
+---@field original_recipient_type? string disposition
+---@field original_message_id? string disposition: of the message, without brackets
+---@field reporting_ua? string disposition
+---@field mdn_gateway? string disposition
+---@field errors? string[] disposition
 
 --- One recipient of a report of delivery. Types are those before the `;`, such as
 --- `"rfc822"`, `"utf-8"` or `"smtp"`.
