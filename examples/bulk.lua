@@ -56,6 +56,8 @@ end
 local sent, failed = 0, {}
 for line in io.lines() do
   local receipt
+  line = line:gsub("%s+$", "") -- the CR of Windows too
+  if line == "" then goto next_line end
   local message, err = message_for(line)
   if message and client and not client:usable() then client, lost = connect() end
   if message and not client then
@@ -68,6 +70,7 @@ for line in io.lines() do
   else
     failed[#failed + 1] = ("%s: %s"):format(line, tostring(err))
   end
+  ::next_line::
 end
 if client and client:usable() then client:quit() end
 

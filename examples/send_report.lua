@@ -39,10 +39,14 @@ target.url = words[1]
 
 local rows, csv = {}, {}
 for line in io.lines() do
-  local name, number = line:match("^([^,]+),(%-?%d+%.?%d*)$")
-  if name then
+  line = line:gsub("\r$", "") -- of Windows
+  local name, number = line:match("^([^,]+),%s*([^,]+)$")
+  if tonumber(number) then
     rows[#rows + 1] = { name = name, number = tonumber(number) }
     csv[#csv + 1] = line .. "\r\n"
+  elseif line ~= "" then
+    io.stderr:write(("no row of a name and a number: %s\n"):format(line))
+    os.exit(2)
   end
 end
 

@@ -75,14 +75,8 @@ local function bounce(message, why)
       .. tostring(why):gsub("%c", "?") }
   end
   local header = ("Subject: (not kept)\r\nX-Id: %s\r\n\r\n"):format(message.id)
-  local made, problem = smtp.bounce({ envelope = message.envelope, chunks = function()
-    local text = header
-    return function()
-      local chunk = text
-      text = nil
-      return chunk
-    end
-  end }, failures, { hostname = options["--hostname"] })
+  local made, problem = smtp.bounce({ envelope = message.envelope, raw = header }, failures,
+    { hostname = options["--hostname"] })
   if not made then return nil, problem end
   local receipt
   receipt, problem = smtp.send(options["--bounce"], made)

@@ -50,7 +50,7 @@ describe("a bounce", function()
     local one = m.report.recipients[1]
     assert.matches("bob@example.com", one.final_recipient, 1, true)
     assert.same({ "failed", "5.1.1" }, { one.action, one.status })
-    assert.matches("550 no such user", m.parts[2].content)
+    assert.matches("550 5.1.1 no such user", m.parts[2].content, 1, true)
   end)
 
   it("C163 says what was done by one of five words, and a status of its class", function()
@@ -143,6 +143,34 @@ describe("a bounce", function()
       { m.parts[2].type, m.report.recipients[1].diagnostic })
   end)
 
+  it("takes an error or a receipt, of some or of all", function()
+    local errors = require "smtp.error"
+    local _, m = bounce(errors.new { kind = "connect", message = "nobody is there", peer = "mx" })
+    local one = m.report.recipients[1]
+    assert.same({ 1, "bob@example.com", "x-local", "at mx: nobody is there" },
+      { #m.report.recipients, one.final_recipient, one.diagnostic_type, one.diagnostic })
+    _, m = bounce(errors.new { kind = "rejected", code = 452, enhanced = "4.2.2", text = "full" })
+    one = m.report.recipients[1]
+    assert.same({ "4.2.2", "452 4.2.2 full" }, { one.status, one.diagnostic })
+    _, m = bounce { accepted = { "x@y.example" }, rejected = { GONE } }
+    assert.equal("bob@example.com", m.report.recipients[1].final_recipient)
+    _, m = bounce({ address = "Bob <bob@example.com>", code = 550 }, nil,
+      { chunks = false, raw = RAW })
+    assert.equal("bob@example.com", m.report.recipients[1].final_recipient)
+    assert.equal("The engine", m.report.returned.subject)
+  end)
+
+  it("says what was done", function()
+    for action, words in pairs { delayed = "yet", delivered = "was delivered",
+      relayed = "passed on", failed = "could not be delivered to" } do
+      local _, m = bounce { address = "bob@example.com", action = action }
+      assert.matches(words, m.text, 1, true)
+      assert.equal(action == "failed", m.subject:find("Undelivered") ~= nil)
+    end
+    local _, m = bounce { { address = "a@b.example", action = "delayed" }, GONE }
+    assert.matches("Undelivered", m.subject)
+  end)
+
   it("C164 gives an address without a type the one that it has", function()
     local _, m = bounce { address = "bob@example.com", orcpt = "ada+x=y@example.com" }
     local one = m.report.recipients[1]
@@ -192,8 +220,8 @@ describe("a bounce", function()
     local receipt = assert(smtp.send("127.0.0.1:" .. server.port, record))
     local made = assert(smtp.bounce(assert(smtp.message(record)), receipt.rejected))
     assert.truthy(tostring(made):find("Status: 5.1.1\r\n", 1, true))
-    assert.truthy(tostring(made):find("Diagnostic-Code: smtp; 550 No such recipient here\r\n", 1,
-      true))
+    local said = "Diagnostic-Code: smtp; 550 5.1.1 No such recipient here\r\n"
+    assert.truthy(tostring(made):find(said, 1, true))
   end)
 
   it("lets nothing of a hostile text into its fields", function()

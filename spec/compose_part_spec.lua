@@ -10,10 +10,10 @@ local function message(record)
   return smtp.message(all)
 end
 
-local function refused(record, field)
+local function refused(record, field, kind)
   local made, err = message(record)
   assert.is_nil(made, field)
-  assert.same({ "invalid", "not_sent" }, { err.kind, err.outcome })
+  assert.same({ kind or "invalid", "not_sent" }, { err.kind, err.outcome })
   assert.truthy(tostring(err):find("message: " .. field, 1, true), tostring(err))
 end
 
@@ -95,11 +95,13 @@ describe("a part", function()
     refused({ part = smtp.part { type = "Multipart/Mixed", content = "x" } }, "type")
     refused({ part = smtp.part { parts = {} } }, "parts")
     misused("option \"parts\"", function() message { attachments = { { parts = {} } } } end)
+    misused("option \"filename\" .there are cid, content",
+      function() message { attachments = { { content = "x", filename = "y" } } } end)
     misused("is a list", function() message { attachments = { path = "/etc/passwd" } } end)
     misused("no text", function() message { part = one, text = "x" } end)
     misused("must be a string", function() message { attachments = { { content = 5 } } } end)
     misused("one of content", function() message { attachments = { {} } } end)
-    misused("attachment must be a table", function() message { attachments = { 5 } } end)
+    misused("attachments%[1%] must be a table", function() message { attachments = { 5 } } end)
     misused("unknown option", function() message { calendar = { text = "x" } } end)
     misused("unknown option", function() message { list = { x = "y" } } end)
     misused("to must be", function() message { envelope = { to = 5 } } end)
@@ -140,6 +142,7 @@ describe("a part", function()
       assert.same({ "utf-8", text }, { one.params.charset, one.content })
     end
     for _, given in ipairs { { type = "text/plain; charset=iso-8859-1" },
+      { type = "text/plain", params = { charset = "iso-8859-1" } },
       { type = "text/plain", params = { { "Charset", "iso-8859-1" } } } } do
       given.content = latin
       assert.equal("café\n", smtp.parse(bytes { part = smtp.part(given) }).text)
@@ -148,8 +151,11 @@ describe("a part", function()
 
   it("is of a regular file, which stays as it was", function()
     os.execute("mkfifo " .. folder .. "/fifo")
-    refused({ attachments = { folder .. "/fifo" } }, "attachments")
-    refused({ attachments = { "/dev/zero" } }, "attachments")
+    refused({ attachments = { folder .. "/fifo" } }, "attachments", "source")
+    refused({ attachments = { "/dev/zero" } }, "attachments", "source")
+    local _, err = message { attachments = { "/nowhere/x" } }
+    assert.same({ "source", "ENOENT" }, { err.kind, err.cause })
+    assert.equal("message: attachments /nowhere/x: No such file or directory", tostring(err))
     refused({ attachments = { "a\0b" } }, "path")
     local path = folder .. "/a.bin"
     net.dump(path, ("x"):rep(1000))
@@ -177,7 +183,92 @@ describe("a part", function()
   end)
 end)
 
+describe("a list", function()
+  it("has no hole and no other key, behind which something would be lost", function()
+    misused("attachments has a hole: %[2%]", function()
+      message { attachments = { { content = "x" }, nil, { content = "y" } } } end)
+    misused("hole: %[1%]", function() message { attachments = { nil, { content = "y" } } } end)
+    misused("has a hole", function() message { to = { "a@b.example", nil, "c@d.example" } } end)
+    misused("no key \"email\"", function() message { to = { { email = "c@d.example" } } } end)
+    misused("no key \"c@d.example\"", function() message { cc = { ["c@d.example"] = "C" } } end)
+    misused("unknown option \"nmae\"", function()
+      message { to = { address = "a@b.example", nmae = "A" } } end)
+    misused("has a hole", function() message { headers = { { "A", "b" }, nil, { "C", "d" } } } end)
+    misused("has a hole", function() message { references = { "a@b", nil, "c@d" } } end)
+    misused("has a hole", function() message { list = { unsubscribe = { nil, "https://a" } } } end)
+    misused("has a hole", function() smtp.part { parts = { smtp.part { content = "x" }, nil,
+      smtp.part { content = "y" } } } end)
+    misused("not both", function() smtp.part { content = "x", params = { a = "b", {} } } end)
+    misused("to has a hole", function()
+      smtp.send("127.0.0.1:9", { raw = "x", envelope = { from = "", to = { nil, "a@b" } } }) end)
+  end)
+end)
+
+describe("what was parsed", function()
+  local PARSED = "From: Ada <a@b.example>\nReferences: <foo> <a@b>\n"
+    .. "To: Team: x@x.example, y@x.example;, z@x.example\n"
+    .. "Content-Type: multipart/mixed; boundary=b\n\n--b\n\ntext\n--b\n"
+    .. "Content-Type: text/csv; charset=iso-8859-1; name=n.csv\n"
+    .. "Content-Transfer-Encoding: base64\n\nY2Fm6Q==\n--b--\n"
+
+  it("can be answered and passed on", function()
+    local p = smtp.parse(PARSED)
+    local made = assert(message { to = p.to, references = p.references,
+      attachments = p.attachments })
+    assert.same({ "x@x.example", "y@x.example", "z@x.example" }, made.envelope.to)
+    local again = smtp.parse(tostring(made))
+    assert.same({ "foo", "a@b" }, again.references)
+    local one = again.attachments[1]
+    assert.same({ "text/csv", "iso-8859-1", "n.csv", "caf\xe9" },
+      { one.type, one.params.charset, one.name, one.content })
+  end)
+
+  it("keeps the envelope that it came with", function()
+    local p
+    local server <close> = assert(smtp.server { listen = "127.0.0.1:0",
+      on_message = function(_, m) p = smtp.parse(m) return true end })
+    assert(smtp.send("127.0.0.1:" .. server.port, { raw = PARSED,
+      envelope = { from = "", to = { "local@gw.example" } } }))
+    assert.same({ from = "", to = { "local@gw.example" } }, p.envelope)
+    assert.equal("unsupported", select(2, smtp.bounce(p, { address = "x@x.example" })).kind)
+  end)
+end)
+
 describe("a record", function()
+  it("takes headers with several values, and says which one is wrong", function()
+    local all = bytes { headers = { ["X-B"] = { "1", "2" }, { "X-A", "0" } } }
+    assert.matches("X%-A: 0\r\nX%-B: 1\r\nX%-B: 2\r\n", all)
+    refused({ headers = { ["X-A"] = 1 } }, 'headers "X-A" must have a string')
+    refused({ headers = { ["X-A"] = {} } }, 'headers "X-A" has no value')
+    refused({ headers = { { "X-A" } } }, 'headers "X-A" has no value')
+    refused({ headers = { ["X-A"] = "a\nb" } }, "headers X-A has a control")
+    refused({ headers = { ["X A"] = "b" } }, 'headers "X A" is no name')
+    refused({ subject = "\xff" }, "subject is not UTF-8")
+  end)
+
+  it("takes an empty group, and no group that does not end", function()
+    assert.matches("To: undisclosed%-recipients:;\r\n", bytes { to = "undisclosed-recipients:;" })
+    refused({ to = "Team: A <a@x.example>" }, 'to "Team: A <a@x.example>" is no address')
+    refused({ to = "mailto:a@x.example" }, "to")
+    refused({ to = "a@x.example, Jane" }, 'to "Jane" is not a mailbox')
+    assert(message { to = "a@[IPv6:2001:db8::1]" })
+  end)
+
+  it("has an envelope without doubles, and an id for each text of a seed", function()
+    assert.same({ "a@x.example", "A@x.example" },
+      message { to = "a@x.example", cc = { "a@X.example", "A@x.example" } }.envelope.to)
+    assert.not_equal(message { subject = "a" }.id, message { subject = "b" }.id)
+    assert.equal(message { subject = "a" }.id, message { subject = "a" }.id)
+  end)
+
+  it("has the method of its calendar", function()
+    for content, method in pairs { ["SUMMARY:METHOD:CASH"] = "REQUEST", ["x\nMETHOD:CANCEL"] =
+      "CANCEL", ["METHOD:PUBLISH\r\n"] = "PUBLISH" } do
+      assert.matches("method=" .. method, bytes { calendar = content })
+    end
+    refused({ calendar = { content = "METHOD:REQUEST", method = "CANCEL" } }, "calendar.method")
+  end)
+
   it("has mailboxes where groups say nothing", function()
     for _, sender in ipairs { { group = "g", members = { "a@b.example" } }, "g: a@b.example;",
       { "a@b.example", "c@d.example" } } do
@@ -215,8 +306,12 @@ describe("what is sent", function()
 
   it("is wrong before anything is connected", function()
     local envelope = { from = "a@b.example", to = "c@d.example" }
-    misused("needs an envelope", function() send { raw = "x", envelope = 5 } end)
-    misused("needs an envelope", function() send { raw = "x" } end)
+    misused("envelope must be a table", function() send { raw = "x", envelope = 5 } end)
+    misused("envelope must be a table", function() send { raw = "x" } end)
+    misused("unknown option \"bcc\"", function() send { raw = "x", envelope = {}, bcc = "x" } end)
+    misused("unknown option \"cc\"", function() send { raw = "x", envelope = { cc = "x" } } end)
+    misused("send: the target must be", function() smtp.send(nil, {}) end)
+    misused("send: options must be", function() smtp.send("x", {}, 5) end)
     misused("size must be", function() send { raw = "x", envelope = envelope, size = {} } end)
     misused("a message is a table", function() send(5) end)
     for why, chunks in pairs { ["gave no function"] = function() end,
@@ -267,11 +362,36 @@ describe("what is sent", function()
       on_message = function(_, m) got.text = m:read() return true end })
     local gateway <close> = assert(smtp.server { listen = "127.0.0.1:0",
       on_message = function(_, m)
-        m:read(5)
         return smtp.send("127.0.0.1:" .. last.port, m) ~= nil
       end })
     assert(smtp.send("127.0.0.1:" .. gateway.port, { raw = "Subject: x\r\n\r\nhi\r\n",
       envelope = { from = "a@b.example", to = "c@d.example" } }))
-    assert.same({ text = "ct: x\r\n\r\nhi\r\n" }, got) -- what had been read is not in it
+    assert.same({ text = "Subject: x\r\n\r\nhi\r\n" }, got)
+  end)
+
+  it("is never the rest of what was read already", function()
+    local seen = {}
+    local gateway <close> = assert(smtp.server { listen = "127.0.0.1:0",
+      on_message = function(_, m)
+        m:read(5)
+        for _, use in ipairs { function() return smtp.send("127.0.0.1:9", m) end,
+          function() return smtp.parse(m) end, function() return smtp.lint(m) end,
+          function() return smtp.bounce(m, { address = "c@d.example" }) end } do
+          local _, err = use()
+          seen[#seen + 1] = err.kind .. " " .. tostring(err.cause):match("read already")
+        end
+        return true
+      end })
+    local message_ = { raw = "Subject: x\r\n\r\nhi\r\n",
+      envelope = { from = "a@b.example", to = "c@d.example" } }
+    assert(smtp.send("127.0.0.1:" .. gateway.port, message_))
+    assert.same({ "source read already", "source read already", "source read already",
+      "source read already" }, seen)
+    local file <close> = io.tmpfile()
+    file:write("Subject: x\r\n\r\n")
+    file:seek("set")
+    assert(smtp.parse(file))
+    local _, err = smtp.send("127.0.0.1:9", { raw = file, envelope = message_.envelope })
+    assert.same({ "source", "the file was read to its end already" }, { err.kind, err.cause })
   end)
 end)

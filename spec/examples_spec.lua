@@ -305,7 +305,7 @@ describe("examples", function()
       assert.equal("Message accepted", printed[1])
       assert.equal(("rcpt <eve@example.org> at localhost:%d: 550 5.1.1 No such recipient here")
         :format(server.port), printed[2])
-      has_in_order(stored(), { "Subject: The engine\r\n\r\nIt works.\r\n" })
+      has_in_order(stored(), { "Subject: The engine\r\n", "\r\n\r\nIt works.\r\n" })
     end)
   end)
 

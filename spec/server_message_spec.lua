@@ -91,6 +91,29 @@ describe("message", function()
     assert.same({ "" }, collect("\r\n", lines))
   end)
 
+  it("gives what lines left over to whoever reads on", function()
+    assert.same({ "a", "b\r\n\r\nc\r\n" }, collect("a\r\nb\r\n\r\nc\r\n", function(m)
+      return { m:lines()(), m:read() }
+    end))
+    assert.same({ "a", "b", "", "c\r\n" }, collect("a\r\nb\r\n\r\nc\r\n", function(m)
+      local first, second = m:lines()(), m:lines()
+      return { first, second(), second(), m:read(10) }
+    end))
+  end)
+
+  it("says what it wants", function()
+    assert.same({ false, false, false, false, false }, collect("a\r\n", function(m)
+      return { (pcall(m.read, m, "a")), (pcall(m.read, m, 1.5)), (pcall(m.save, m)),
+        (pcall(m.save, m, "/nowhere/x", { preprend = "x" })), (pcall(m.maildir, m, "x", "y")) }
+    end))
+    local kept
+    collect("a\r\n", function(m)
+      kept = m
+      return m:read()
+    end)
+    assert.error_matches(function() kept:read() end, "the message is over")
+  end)
+
   it("lines is right wherever a slice ends", function()
     local got
     local server <close> = serve.start { bare_newline = "raw", on_message = function(_, m)

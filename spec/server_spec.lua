@@ -133,6 +133,25 @@ describe("a verdict", function()
     end)
   end)
 
+  it("of false and a text is the refusal with that text", function()
+    each_stage(function(stage)
+      local head = stage.refusal:match("^%d+ %d%.%d+%.%d+ ") or stage.refusal:match("^%d+ ")
+      try(stage, head .. "spam", function() return false, "spam" end)
+    end)
+  end)
+
+  it("of code, enhanced code and text is all three", function()
+    try(STAGES[4], "550 5.7.2 no spam", function() return 550, "5.7.2", "no spam" end)
+  end)
+
+  it("of a reply that is all text is a mistake, and accepts nothing", function()
+    for _, text in ipairs { "550 no", "451-later" } do
+      local events = {}
+      try(STAGES[4], begins(STAGES[4], 451, "4.3.0"), function() return text end, events)
+      assert.matches("return its code as a number", serve.of_type(events, "error")[1].error)
+    end
+  end)
+
   it("of nil and an error is 451 4.3.0, the cause an event", function()
     each_stage(function(stage)
       local events = {}

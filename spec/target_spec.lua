@@ -57,7 +57,7 @@ describe("target", function()
       assert.is_nil(tostring(why):find("hunter2", 1, true))
     end
     assert.error_matches(function() parse {} end, "needs a url, a host or a path")
-    assert.error_matches(function() parse(5) end, "must be a table")
+    assert.error_matches(function() parse(5) end, "must be a table or a URL")
     assert.error_matches(function() parse(nil) end, "must be a table")
   end)
 

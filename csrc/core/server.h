@@ -73,9 +73,9 @@ typedef enum smtp_verdict {
   SMTP_VERDICT_NOTHING, /* the handler returned nothing: RCPT is refused, a
                            MESSAGE is 451, an own verb 451, others accepted */
   SMTP_VERDICT_ACCEPT,  /* the default 2xx, or with the text */
-  SMTP_VERDICT_REFUSE,  /* the permanent refusal of the stage */
-  SMTP_VERDICT_FAIL,    /* 451 4.3.0 */
-  SMTP_VERDICT_REPLY    /* exactly code and text */
+  SMTP_VERDICT_REFUSE, /* the permanent refusal of the stage, or with the text */
+  SMTP_VERDICT_FAIL,   /* 451 4.3.0 */
+  SMTP_VERDICT_REPLY   /* exactly code and text */
 } smtp_verdict;
 
 typedef enum smtp_bare_newline {

@@ -190,9 +190,10 @@ static bool may_send(smtp_server_event_type stage, int code) {
          (code >= 500 && code < 560);
 }
 
-/* A reply of the handler's own: text with or without an enhanced code. */
+/* A reply of the handler's own: text with or without an enhanced code, for
+** which usual (class_ 0: there is none) stands then. */
 static int put_own(smtp_server *s, smtp_server_event_type stage, int code,
-                   smtp_slice text) {
+                   smtp_slice text, smtp_status usual) {
   smtp_situation ok = stages[stage].ok;
   smtp_status status = {0, 0, 0};
   size_t used = 0;
@@ -204,7 +205,9 @@ static int put_own(smtp_server *s, smtp_server_event_type stage, int code,
     status.class_ = 0;
   code = code_at(stage, code);
   if (status.class_ == 0 || smtp_status_for(ok, code).class_ == 0)
-    status = smtp_status_for(ok, code);
+    status = usual.class_ != 0 && smtp_status_for(ok, code).class_ != 0
+                 ? usual
+                 : smtp_status_for(ok, code);
   if (code < 400) return put_ok(s, ok, code, status, text);
   if (text.n == 0) text = text_of(smtp_status_of(stages[stage].no));
   return put(s, code, status, text);
@@ -237,6 +240,7 @@ int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
                        smtp_slice text) {
   smtp_server_event_type stage = s->asked;
   smtp_situation why = SMTP_S_NONE; /* what wins over the verdict */
+  smtp_status usual = {0, 0, 0};
   int r;
   if (s->error != 0) return s->error;
   if (stage == SMTP_SERVER_NONE || stage == SMTP_SERVER_LOOKUP)
@@ -251,11 +255,15 @@ int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
   if (verdict == SMTP_VERDICT_ACCEPT && text.n > 0) {
     verdict = SMTP_VERDICT_REPLY;
     code = smtp_status_of(stages[stage].ok)->code;
+  } else if (verdict == SMTP_VERDICT_REFUSE && text.n > 0) {
+    verdict = SMTP_VERDICT_REPLY;
+    code = smtp_status_of(stages[stage].no)->code;
+    usual = smtp_status_of(stages[stage].no)->status;
   }
   if (why != SMTP_S_NONE) {
     r = put_situation(s, stage, why);
   } else if (verdict == SMTP_VERDICT_REPLY) {
-    r = put_own(s, stage, code, text);
+    r = put_own(s, stage, code, text, usual);
     if (r == 0) r = code_at(stage, code);
     if (r == SMTP_EINVALID || r == SMTP_ETOOBIG)
       r = put_situation(s, stage, situation_of(stage, SMTP_VERDICT_FAIL));

@@ -146,15 +146,18 @@ static size_t make_word(const char *p, size_t n, bool q, char *word) {
 
 /* Text as encoded words, none of which is cut within a character. */
 static int put_words(smtp_field *f, smtp_slice spaces, smtp_slice text) {
-  bool q = q_size(text.p, text.n) <= b_size(text.n);
+  size_t left = q_size(text.p, text.n); /* of all that is to come, as Q */
+  bool q = left <= b_size(text.n);
   size_t overhead = sizeof PREFIX - 1 + 4;
   int r = 0;
   while (r == 0 && text.n > 0) {
     char word[WORD_MAX + 8];
     size_t lead = f->column + spaces.n, n = 0, size;
     size_t room = WORD_MAX - overhead;
-    /* What is left of this line is used if it is worth it. */
-    if (lead + overhead + 12 < FOLD && FOLD - lead - overhead < room)
+    /* What is left of this line is used if it is worth it, and if one word on
+    ** the next line would not do. */
+    if ((q ? left : b_size(text.n)) > room && lead + overhead + 12 < FOLD &&
+        FOLD - lead - overhead < room)
       room = FOLD - lead - overhead;
     while (n < text.n) {
       size_t next = n + character(text.p + n);
@@ -163,6 +166,7 @@ static int put_words(smtp_field *f, smtp_slice spaces, smtp_slice text) {
       if (size > room) break;
       n = next;
     }
+    left -= q_size(text.p, n);
     size = make_word(text.p, n, q, word);
     r = put_spaced(f, spaces, (smtp_slice){word, size});
     text.p += n;

@@ -6,6 +6,11 @@
 local address = require "smtp.address"
 local address_list = require "smtp.address_list"
 local core = require "smtp.core"
+local options = require "smtp.options"
+
+-- `group` is what the parser says of an address: another list has no use for it.
+local ADDRESS = { address = "any", name = "any", group = "any" }
+local GROUP = { group = "any", members = "any" }
 
 local M = {}
 
@@ -19,20 +24,23 @@ end
 
 local function checked(one)
   one.address = to_ascii(one.address)
-  local ok, why = address.check(one.address)
-  if not ok or one.address == "" then
-    return nil, ("%q: %s"):format(one.address, why or "empty")
+  if one.address == "" then
+    return nil, ('"%s" is no address'):format(one.name or "")
   end
+  local ok, why = address.check(one.address)
+  if not ok then return nil, ('"%s" is %s'):format(one.address, why) end
   return one
 end
 
 local add
 
 local function add_table(out, value)
-  if value.group then
+  if value.group and not value.address then
+    options.check("a group", value, GROUP)
     if type(value.group) ~= "string" or value.members and type(value.members) ~= "table" then
       return nil, "has a group that is none"
     end
+    options.list("members of a group", value.members or {})
     local members = {}
     for _, member in ipairs(value.members or {}) do
       local ok, why = add(members, member)
@@ -42,6 +50,7 @@ local function add_table(out, value)
     return true
   end
   if value.address then
+    options.check("an address", value, ADDRESS)
     if type(value.address) ~= "string" or value.name and type(value.name) ~= "string" then
       return nil, "has a name or an address that is no text"
     end
@@ -50,6 +59,7 @@ local function add_table(out, value)
     out[#out + 1] = one
     return true
   end
+  options.list("a list of addresses", value)
   for _, inner in ipairs(value) do
     local ok, why = add(out, inner)
     if not ok then return nil, why end
@@ -61,10 +71,13 @@ end
 -- be plain: brackets in pairs with a comma between, and each address in one piece, so
 -- that nobody else gets the mail.
 local function is_plain(text, found)
-  local bare = text:gsub('\\.', ""):gsub('"[^"]*"', "")
+  local bare = text:gsub("\\.", ""):gsub('"[^"]*"', ""):gsub("%b[]", "")
   local _, opened = bare:gsub("<", "")
   local _, closed = bare:gsub(">", "")
   if opened ~= closed or bare:find(">%s*[^%s,;()]") then return false end
+  local _, groups = bare:gsub(":", "")
+  local _, ended = bare:gsub(";", "")
+  if groups ~= ended then return false end
   for _, one in ipairs(found) do
     local quoted = one.address:sub(1, 1) == '"' and text:find('"@', 1, true)
     if not quoted and not text:find(one.address, 1, true) then return false end
@@ -75,11 +88,16 @@ end
 -- The mailboxes of a text; those of a group that stands in it go into one.
 local function add_text(out, text)
   if text:find("%c") or not utf8.len(text) then
-    return nil, ("%q has a control or is not UTF-8"):format(text)
+    return nil, ('"%s" has a control or is not UTF-8'):format(text)
+  end
+  local nobody = text:match("^%s*([^:;,<>@\"()]+):%s*;%s*$") -- "undisclosed-recipients:;"
+  if nobody then
+    out[#out + 1] = { group = nobody, members = {} }
+    return true
   end
   local found, group = address_list.addresses(text), nil
   if #found == 0 or not is_plain(text, found) then
-    return nil, ("%q is no address"):format(text)
+    return nil, ('"%s" is no address'):format(text)
   end
   for _, one in ipairs(found) do
     local mailbox, why = checked { name = one.name, address = one.address }

@@ -11,6 +11,7 @@ local line_ends = require "smtp.line_ends"
 local options = require "smtp.options"
 local part = require "smtp.part"
 local raise = require "smtp.record_error"
+local source = require "smtp.source"
 
 local M = {}
 
@@ -84,13 +85,16 @@ local function recipient_block(failure, in_utf8)
     out[#out + 1] = field(name, value, in_utf8)
   end
   if failure.orcpt then add("Original-Recipient", typed(failure.orcpt)) end
-  add("Final-Recipient", typed(failure.address))
+  add("Final-Recipient", typed(address.mailbox(failure.address)))
   add("Action", action)
   add("Status", status_of(failure, action))
   if failure.remote_mta then add("Remote-MTA", "dns; " .. failure.remote_mta) end
   local said = failure.diagnostic
-  if not said and failure.code then
-    said = ("smtp; %d %s"):format(failure.code, one_line(failure.text or "", in_utf8))
+  if not said and failure.code then -- the reply, as it came
+    said = ("smtp; %d %s%s"):format(failure.code,
+      failure.enhanced and failure.enhanced .. " " or "", one_line(failure.text or "", in_utf8))
+  elseif not said and failure.text then
+    said = "x-local; " .. one_line(failure.text, in_utf8)
   end
   if said then add("Diagnostic-Code", said) end
   if failure.will_retry_until then
@@ -103,11 +107,28 @@ end
 
 -- ---- parts -----------------------------------------------------------------
 
+-- What is said of an action: in the subject, and to people.
+local WORDS = {
+  failed = { "Undelivered mail returned to sender", "could not be delivered to" },
+  delayed = { "Delivery of your mail is delayed", "could not be delivered yet, to" },
+  delivered = { "Your mail was delivered", "was delivered to" },
+  relayed = { "Your mail was passed on", "was passed on, to where nobody reports, for" },
+  expanded = { "Your mail was delivered", "was delivered to a list, and by it to others" },
+}
+
+-- Those of the worst that happened: a failure, else the first.
+local function words_of(failures)
+  for _, one in ipairs(failures) do
+    if (one.action or "failed") == "failed" then return WORDS.failed end
+  end
+  return WORDS[failures[1].action]
+end
+
 local function human(failures, hostname)
   local lines = { ("This is the mail system at %s."):format(hostname), "",
-    "Your message could not be delivered to:", "" }
+    ("Your message %s:"):format(words_of(failures)[2]), "" }
   for _, one in ipairs(failures) do
-    lines[#lines + 1] = ("    <%s>"):format(one.address)
+    lines[#lines + 1] = ("    <%s>"):format(address.mailbox(one.address))
     if one.code or one.text then
       lines[#lines + 1] = ("        %s %s"):format(one.code or "", one_line(one.text or "", true))
     end
@@ -121,7 +142,12 @@ end
 local function content_of(message, full, max)
   local parts, n, limit = {}, 0, full and max or HEADER_MAX
   local tail = "" -- where the end of the header may be cut
-  for chunk in message:chunks() do
+  local from, err = source.of(message.raw or message)
+  if not from then
+    local cause = err and err.cause
+    raise.fail("message", cause and tostring(cause) or "has neither raw nor chunks", cause)
+  end
+  for chunk in from.read do
     parts[#parts + 1] = chunk
     n = n + #chunk
     tail = tail:sub(-3) .. chunk
@@ -161,7 +187,7 @@ local function check(message, failures)
   local ok, why = address.check(from or "\0")
   if not ok then raise.fail("envelope", "has a sender that is " .. why) end
   for _, one in ipairs(failures) do
-    if not one.address then raise.fail("failures", "need an address each") end
+    if not address.mailbox(one.address) then raise.fail("failures", "need an address each") end
     if one.code and (one.code < 200 or one.code > 599) then
       raise.fail("failures", ("have a code that is none, %d"):format(one.code))
     end
@@ -182,7 +208,7 @@ local function compose_bounce(message, failures, opts)
   return compose.message {
     from = opts.from or ("Mail Delivery System <mailer-daemon@%s>"):format(
       hostname:find("^%[") and "localhost" or hostname),
-    to = from, subject = opts.subject or "Undelivered mail returned to sender",
+    to = from, subject = opts.subject or words_of(failures)[1],
     date = opts.date, seed = opts.seed,
     headers = { { "Auto-Submitted", "auto-replied" } },
     envelope = { from = "", to = { from } },
@@ -196,6 +222,19 @@ local function compose_bounce(message, failures, opts)
   }
 end
 
+-- The list of failures: as it is, of one, of those that a receipt or an error tells of,
+-- or of everybody where the error is about the whole message.
+local function failures_of(message, given)
+  if given.rejected then return given.rejected end
+  if not errors.is(given) then return given.address and { given } or given end
+  local all, to = {}, message.envelope.to
+  for i, one in ipairs(type(to) == "table" and to or { to }) do
+    all[i] = { address = address.mailbox(one), code = given.code, enhanced = given.enhanced,
+      text = given.text or tostring(given) }
+  end
+  return all
+end
+
 --- See `smtp.bounce`: a message to send; or nil and an error, which for the null
 -- path is `kind = "unsupported"`.
 function M.bounce(message, failures, opts)
@@ -204,7 +243,7 @@ function M.bounce(message, failures, opts)
     options.misuse("bounce: a message with an envelope is needed")
   end
   if type(failures) ~= "table" then options.misuse("bounce: failures is a list") end
-  if failures.address then failures = { failures } end
+  failures = failures_of(message, failures)
   if #failures == 0 then options.misuse("bounce: there is no failure") end
   for i = 1, #failures do
     options.check(("bounce: failures[%d]"):format(i), failures[i], FAILURE)

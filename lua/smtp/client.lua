@@ -367,7 +367,7 @@ local SEND_OPTIONS = { deadline = "seconds", progress = "function" }
 --- A whole transaction; `opts` are `deadline` and `progress`.
 function Client:send(message, opts)
   self:_check()
-  options.check("send", opts or {}, SEND_OPTIONS)
+  options.check("send: options", opts or {}, SEND_OPTIONS)
   local out, err = outgoing(message, self.target.dkim)
   if not out then
     err.peer = self.target.name
@@ -379,7 +379,7 @@ end
 --- See `smtp.send`: what can be known to be wrong is told before connecting.
 local function send(given, message, opts)
   local since = core.now()
-  options.check("send", opts or {}, SEND_OPTIONS)
+  options.check("send: options", opts or {}, SEND_OPTIONS)
   local target, err = target_of.parse("send", given)
   if not target then
     err.outcome = "not_sent"

@@ -35,9 +35,10 @@ for name in ([[from sender to cc bcc reply-to subject date message-id in-reply-t
 
 local HEX = "0123456789abcdef"
 
--- A function that gives n characters: by chance, or always the same for a seed.
-local function random_of(seed)
-  if seed == nil then
+-- A function that gives n characters: by chance, or always the same for a seed and
+-- what is said, so that two messages of one seed have two ids.
+local function random_of(record)
+  if record.seed == nil then
     return function(n)
       return (core.random(n):gsub(".", function(c)
         local i = c:byte() % 16 + 1
@@ -46,7 +47,8 @@ local function random_of(seed)
     end
   end
   local state = 1469598103934665603
-  for c in tostring(seed):gmatch(".") do state = (state ~ c:byte()) * 1099511628211 end
+  local all = ("%s\0%s\0%s\0%s"):format(record.seed, record.date, record.subject, record.text)
+  for c in all:gmatch(".") do state = (state ~ c:byte()) * 1099511628211 end
   return function(n)
     local out = {}
     for i = 1, n do
@@ -65,11 +67,12 @@ local function add_addresses(out, name, list, what)
   out[#out + 1] = part.field(what, name, addresses.pieces(list))
 end
 
-local function message_id(what, text)
+-- Ids that others made may lack the "@" of RFC 5322 section 3.6.4.
+local ID, OTHERS_ID = "^[^%s<>%c\x80-\xff]+@[^%s<>%c\x80-\xff]+$", "^[^%s<>%c\x80-\xff]+$"
+
+local function message_id(what, text, pattern)
   local id = text:match("^<(.*)>$") or text
-  if not id:find("^[^%s<>%c\x80-\xff]+@[^%s<>%c\x80-\xff]+$") then
-    raise.fail(what, ("%q is no message id"):format(text))
-  end
+  if not id:find(pattern) then raise.fail(what, ('"%s" is no message id'):format(text)) end
   return "<" .. id .. ">"
 end
 
@@ -77,11 +80,12 @@ local function id_field(out, name, value, what)
   if value == nil then return end
   if type(value) == "string" then value = { value } end
   local pieces = {}
-  for _, one in ipairs(value) do
+  for _, one in ipairs(options.list("message: " .. what, value)) do
     if type(one) ~= "string" then raise.fail(what, "must be message ids") end
+    if one:find("%c") then raise.fail(what, "has a control") end
     for id in one:gmatch("%S+") do
       pieces[#pieces + 1] = "token"
-      pieces[#pieces + 1] = message_id(what, id)
+      pieces[#pieces + 1] = message_id(what, id, OTHERS_ID)
     end
   end
   if #pieces > 0 then out[#out + 1] = part.field(what, name, pieces) end
@@ -89,11 +93,11 @@ end
 
 local function urls(what, value)
   if type(value) == "string" then value = { value } end
-  if #value == 0 then raise.fail(what, "has no URL") end
+  if #options.list("message: " .. what, value) == 0 then raise.fail(what, "has no URL") end
   local pieces = {}
   for i, url in ipairs(value) do
     if type(url) ~= "string" or not url:find("^%a[%w+.-]*:[^%s<>%c\x80-\xff]+$") then
-      raise.fail(what, "must be a URL")
+      raise.fail(what, ('"%s" is no URL'):format(tostring(url)))
     end
     pieces[#pieces + 1] = "token"
     pieces[#pieces + 1] = "<" .. url .. ">" .. (i < #value and "," or "")
@@ -112,7 +116,9 @@ local function list_fields(out, list)
     one_click = "boolean", subscribe = "string table", help = "string table",
     post = "string table", owner = "string table", archive = "string table" })
   if list.id then
-    if not list.id:find("^[%w%.%-_]+$") then raise.fail("list.id", "is no list id") end
+    if not list.id:find("^[%w%.%-_]+$") then
+      raise.fail("list.id", ('"%s" is no list id'):format(list.id))
+    end
     out[#out + 1] = part.field("list.id", "List-Id", { "token", "<" .. list.id .. ">" })
   end
   for _, pair in ipairs(LIST) do
@@ -133,19 +139,31 @@ local function list_fields(out, list)
   end
 end
 
--- An array of { name, value }, or a table by name, which is sorted.
+-- An array of { name, value }, or a table by name, which is sorted; several values of a
+-- name are several fields.
 local function pairs_of(headers)
-  local list = {}
-  for _, one in ipairs(headers) do
-    if type(one) ~= "table" then raise.fail("headers", "must be pairs of name and value") end
-    list[#list + 1] = { one.name or one[1], one.value or one[2] }
+  local list, names = {}, {}
+  local function add(name, value)
+    if type(name) ~= "string" then raise.fail("headers", "must be pairs of name and value") end
+    if type(value) ~= "table" then value = { value } end
+    for _, one in ipairs(options.list("message: headers", value)) do
+      if type(one) ~= "string" then
+        raise.fail("headers", ('"%s" must have a string'):format(name))
+      end
+      list[#list + 1] = { name, one }
+    end
+    if #value == 0 then raise.fail("headers", ('"%s" has no value'):format(name)) end
   end
-  local names = {}
-  for name in pairs(headers) do
-    if type(name) == "string" then names[#names + 1] = name end
+  local named = {}
+  for key, value in pairs(headers) do
+    if type(key) == "string" then names[#names + 1] = key else named[key] = value end
+  end
+  for _, one in ipairs(options.list("message: headers", named)) do
+    if type(one) ~= "table" then raise.fail("headers", "must be pairs of name and value") end
+    add(one.name or one[1], one.value or one[2])
   end
   table.sort(names)
-  for _, name in ipairs(names) do list[#list + 1] = { name, headers[name] } end
+  for _, name in ipairs(names) do add(name, headers[name]) end
   return list
 end
 
@@ -155,8 +173,8 @@ local function own_headers(out, headers)
   for _, text in ipairs(out) do seen[text:match("^[^:]+"):lower()] = true end
   for _, pair in ipairs(pairs_of(headers or {})) do
     local name, value = pair[1], pair[2]
-    if type(name) ~= "string" or type(value) ~= "string" then
-      raise.fail("headers", "must be pairs of name and value")
+    if not name:find("^[!-9;-~]+$") then -- RFC 5322 section 3.6.8
+      raise.fail("headers", ('"%s" is no name'):format(name))
     end
     local lower = name:lower()
     if OWN[lower] then
@@ -166,8 +184,7 @@ local function own_headers(out, headers)
       raise.fail("headers", name .. " would stand there twice")
     end
     seen[lower] = true
-    out[#out + 1] = core.field(name, { "text", value })
-      or raise.fail("headers", ("%q has a control, or is no name"):format(name))
+    out[#out + 1] = part.field("headers " .. name, name, { "text", value })
   end
 end
 
@@ -188,18 +205,19 @@ local function calendar_part(calendar)
   if type(calendar) == "string" then calendar = { content = calendar } end
   options.check("message: calendar", calendar, { content = "string", method = "string" })
   if not calendar.content then raise.fail("calendar", "has no content") end
-  local method = calendar.method or calendar.content:match("METHOD:(%u+)") or "REQUEST"
+  local said = ("\n" .. calendar.content):match("[\r\n]METHOD:(%a[%a-]*)")
+  local method = calendar.method or said or "REQUEST"
   if not method:find("^%a[%a-]*$") then raise.fail("calendar.method", "is no method") end
+  if said and said:upper() ~= method:upper() then -- RFC 6047 section 2.4
+    raise.fail("calendar.method", ("is %s, and the content's is %s"):format(method, said))
+  end
   return text_part("calendar", "calendar", calendar.content, { { "method", method } })
 end
 
 local function attachments(given)
   local list = {}
-  for key, one in pairs(given or {}) do
-    if math.type(key) ~= "integer" or key < 1 or key > #given then
-      options.misuse("message: attachments is a list, { { path = ... }, ... }")
-    end
-    list[key] = part.attachment(one)
+  for i, one in ipairs(options.list("message: attachments", given or {})) do
+    list[i] = part.attachment(one, ("message: attachments[%d]"):format(i))
   end
   return list
 end
@@ -249,7 +267,7 @@ local function header(record, lists, random)
     if not domain or domain:find("^%[") then domain = "localhost" end
     id = random(24) .. "@" .. domain
   end
-  id = message_id("message_id", id)
+  id = message_id("message_id", id, ID)
   out[#out + 1] = part.field("message_id", "Message-ID", { "token", id })
   id_field(out, "In-Reply-To", record.in_reply_to, "in_reply_to")
   id_field(out, "References", record.references, "references")
@@ -272,8 +290,9 @@ local function envelope(record, lists)
   local to, seen = {}, {}
   for _, key in ipairs { "to", "cc", "bcc" } do
     for _, one in ipairs(addresses.flat(lists[key])) do
-      if not seen[one] then
-        seen[one] = true
+      local mailbox = one:gsub("@[^@]*$", string.lower)
+      if not seen[mailbox] then
+        seen[mailbox] = true
         to[#to + 1] = one
       end
     end
@@ -306,7 +325,7 @@ local function compose(record)
   if #lists.from > 1 and #lists.sender == 0 then
     raise.fail("sender", "is needed where from has several addresses")
   end
-  local random = random_of(record.seed)
+  local random = random_of(record)
   local text, id = header(record, lists, random)
   local segments = { text }
   part.flatten(structure(record), random, segments)

@@ -29,10 +29,11 @@ end
 -- What was measured must be what is sent, or the size that was told is wrong.
 local function of_path(path)
   if path:find("\0", 1, true) then raise.fail("path", "has a NUL") end
-  local size, mark = core.file_mark(path)
-  if not size then raise.fail("attachments", ("%s: %s"):format(path, mark)) end
+  local size, mark, cause = core.file_mark(path)
+  if cause == "EINVAL" then mark = path .. ": " .. mark end
+  if not size then raise.fail("attachments", mark, cause) end
   local probe, why = io.open(path, "rb")
-  if not probe then raise.fail("attachments", why) end
+  if not probe then raise.fail("attachments", why, "EACCES") end
   probe:close()
   local function check(n)
     local _, now = core.file_mark(path)

@@ -7,6 +7,7 @@ local core = require "smtp.core"
 local date = require "smtp.date"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
+local options = require "smtp.options"
 
 local Message = {}
 
@@ -48,7 +49,7 @@ function M.new(session)
     session = session, sender = session.sender, recipients = session.recipients, size = 0,
     streamed = true, -- `size` is what was read so far
     touched = false, ended = false, failed = false, closed = false, unkept = false,
-    why = false, rest = false, held = false, -- absent fields would go through __index
+    why = false, rest = false, tail = false, held = false, -- absent fields would go through __index
   }, meta)
 end
 
@@ -81,6 +82,7 @@ end
 -- Moves to the next slice of content, which session._core then holds: true, or
 -- false at the end. The time of a slow peer is not the handler's.
 local function advance(message)
+  if not message.session._core then error("the message is over: its handler has returned", 0) end
   message.touched = true
   if message.held then
     message.held = false
@@ -99,12 +101,17 @@ local function advance(message)
   return false
 end
 
--- The next bytes: a rest first.
+-- The next bytes: first what `read` or `lines` have left over.
 local function pull(message)
-  local rest = message.rest
+  local rest, tail = message.rest, message.tail
   if rest then
     message.rest = false
     return rest
+  end
+  if tail then
+    rest = tail.text:sub(tail.at)
+    tail.text, tail.at = "", 1
+    if rest ~= "" then return rest end
   end
   return advance(message) and message.session._core:content() or nil
 end
@@ -112,6 +119,9 @@ end
 --- With `max`: at most so many bytes, nil at the end. Without: all of it.
 function Message:read(max)
   if max then
+    if math.type(max) ~= "integer" or max < 0 then
+      error("read: max must be a whole number of bytes", 2)
+    end
     local chunk = pull(self)
     if chunk and #chunk > max then
       self.rest = chunk:sub(max + 1)
@@ -143,7 +153,7 @@ end
 
 --- An iterator over the lines, without their CRLF.
 function Message:lines()
-  local held, at = "", 1
+  local tail = { text = "", at = 1 } -- of a slice; whoever reads on has it first
   local begun, n = {}, 0 -- pieces of a line that is longer than one slice
   local function line(piece)
     n = n + 1
@@ -154,11 +164,11 @@ function Message:lines()
   end
   return function()
     while true do
+      local held, at = tail.text, tail.at
       local from, to = held:find("\r\n", at, true)
       if from then
-        local piece = held:sub(at, from - 1)
-        at = to + 1
-        return line(piece)
+        tail.at = to + 1
+        return line(held:sub(at, from - 1))
       end
       -- Its last CR may belong to a CRLF: it is looked at with the next slice.
       local last = #held >= at and held:sub(-1) == "\r" and "\r" or ""
@@ -166,11 +176,13 @@ function Message:lines()
         n = n + 1
         begun[n] = held:sub(at, -1 - #last)
       end
+      tail.text, tail.at = "", 1
       local chunk = pull(self)
-      held, at = last .. (chunk or ""), 1
+      self.tail = tail
+      tail.text = last .. (chunk or "")
       if not chunk then
         if n == 0 and last == "" then return nil end
-        held = ""
+        tail.text = ""
         return line(last)
       end
     end
@@ -198,7 +210,7 @@ local function store(self, temporary, path, prepend)
     error("save: the content was read already", 3)
   end
   local spool <close>, why, errname = core.spool(temporary)
-  if not spool then return save_error(self, temporary, why, errname) end
+  if not spool then return save_error(self, path, why, errname) end
   local ok = true
   if prepend then ok, why, errname = spool:write(prepend) end
   while ok and advance(self) do
@@ -217,23 +229,32 @@ local function store(self, temporary, path, prepend)
   return true
 end
 
---- Stores the content at `path`, durably: `options.prepend` is text before it
--- (Received, Return-Path). An existing file is not overwritten.
-function Message:save(path, options)
+local OPTIONS = { prepend = "string" }
+
+-- The text that stands before the content.
+local function prepended(method, path, given)
+  if type(path) ~= "string" then options.misuse(method .. ": a path is needed") end
+  return options.check(method .. ": options", given or {}, OPTIONS).prepend
+end
+
+--- Stores the content at `path`, durably: `how.prepend` is text before it (Received,
+-- Return-Path). An existing file is not overwritten.
+function Message:save(path, how)
+  local prepend = prepended("save", path, how)
   local folder, name = path:match("^(.*/)([^/]+)$")
   if not folder then folder, name = "", path end
-  return store(self, folder .. "." .. name .. ".XXXXXX", path, options and options.prepend)
+  return store(self, folder .. "." .. name .. ".XXXXXX", path, prepend)
 end
 
 --- Delivers to a Maildir, made if it is not there: tmp, then new.
-function Message:maildir(path, options)
+function Message:maildir(path, how)
+  local prepend = prepended("maildir", path, how)
   for _, folder in ipairs { path, path .. "/tmp", path .. "/new", path .. "/cur" } do
     local ok, why, errname = core.mkdir(folder)
     if not ok then return save_error(self, folder, why, errname) end
   end
   local name = ("%d.%s.%s"):format(os.time(), self.id, self.session.server.hostname)
-  return store(self, path .. "/tmp/" .. name .. ".XXXXXX", path .. "/new/" .. name,
-    options and options.prepend)
+  return store(self, path .. "/tmp/" .. name .. ".XXXXXX", path .. "/new/" .. name, prepend)
 end
 
 -- ---- trace fields --------------------------------------------------------

@@ -4,6 +4,7 @@
 -- Internal: users call it on a message.
 local core = require "smtp.core"
 local line_ends = require "smtp.line_ends"
+local options = require "smtp.options"
 local parse = require "smtp.parse"
 
 -- RFC 5322 section 3.6: at most one of each.
@@ -73,9 +74,13 @@ return function(given)
     told[rule .. text] = true
     found[#found + 1] = { rule = rule, text = text }
   end
+  if type(given) == "table" and given.raw and not given.chunks then given = given.raw end
+  if type(given) == "table" and not given.chunks then
+    options.misuse("lint: of a record make a message first, by smtp.message")
+  end
   local kind = type(given)
   if kind == "nil" or kind == "number" or kind == "boolean" then
-    error("lint: a message is needed, not " .. kind, 2)
+    options.misuse("lint: a message is needed, not " .. kind)
   end
   local message, err = parse.parse(given)
   if not message then return nil, err end

@@ -11,6 +11,9 @@ local source = require "smtp.source"
 
 local M = {}
 
+local RAW = { envelope = "table", raw = "any", size = "size", dkim = "table" }
+local ENVELOPE = { from = "any", to = "any" }
+
 local function invalid(text, field, kind)
   return nil, errors.new { kind = kind or "invalid", stage = "mail", message = text,
     address = field, outcome = "not_sent" }
@@ -18,7 +21,9 @@ end
 
 local function recipients(to)
   if type(to) == "string" or type(to) == "table" and to.address then to = { to } end
-  if type(to) ~= "table" or #to == 0 then return invalid("the envelope has no recipients") end
+  if type(to) ~= "table" or #options.list("envelope.to", to) == 0 then
+    return invalid("the envelope has no recipients")
+  end
   local list = {}
   for i, one in ipairs(to) do
     local mailbox = address.mailbox(one)
@@ -66,6 +71,10 @@ local function read(message, signer)
     local composed, why = compose.message(message)
     if not composed then return nil, why end
     message = composed
+  end
+  if type(message) == "table" and message.raw and not getmetatable(message) then
+    options.check("send: raw", message, RAW)
+    options.check("send: envelope", message.envelope, ENVELOPE)
   end
   local envelope = message.envelope
   if type(envelope) ~= "table" then

@@ -73,6 +73,13 @@ local function check_value(what, key, rule, value)
   fail(what, key, table.concat(named, " or "), value)
 end
 
+local function known(spec)
+  local keys = {}
+  for key in pairs(spec) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return table.concat(keys, ", ")
+end
+
 --- Checks the keys and values of `given` against `spec`: key -> names of checks
 -- parted by spaces, or a list of words. Gives `given`.
 function M.check(what, given, spec)
@@ -81,10 +88,28 @@ function M.check(what, given, spec)
   end
   for key, value in pairs(given) do
     local rule = spec[key]
-    if rule == nil then M.misuse(("%s: unknown option %q"):format(what, tostring(key))) end
+    if rule == nil then
+      M.misuse(("%s: unknown option %q (there are %s)"):format(what, tostring(key), known(spec)))
+    end
     check_value(what, key, rule, value)
   end
   return given
+end
+
+--- Raises where a list has a hole, or a key that is no place in it: `ipairs` would
+-- pass over what stands behind. Gives `list`.
+function M.list(what, list)
+  local n = 0
+  for key in pairs(list) do
+    if math.type(key) ~= "integer" then
+      M.misuse(("%s is a list, and has no key %s"):format(what, shown(key)))
+    end
+    n = n + 1
+  end
+  for i = 1, n do
+    if list[i] == nil then M.misuse(("%s has a hole: [%d] is nil"):format(what, i)) end
+  end
+  return list
 end
 
 return M

@@ -214,7 +214,11 @@ function M.parse(content)
     return nil, errors.new { kind = "source", message = "parse: " .. tostring(bytes),
       cause = bytes }
   end
-  return of_string(bytes)
+  local message = of_string(bytes)
+  if type(content) == "table" then -- one that came by SMTP: its envelope is known
+    message.envelope = content.envelope
+  end
+  return message
 end
 
 return M

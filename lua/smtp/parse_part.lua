@@ -153,6 +153,9 @@ function lazy.text(part)
   return (text:gsub("\r\n", "\n"))
 end
 
+--- Whether a value is a part of a parsed message.
+function M.is(value) return getmetatable(value) == Part end
+
 -- Makes a part of one row of `core.mime_entities`.
 local function new(bytes, kind, first, body, last)
   return setmetatable({

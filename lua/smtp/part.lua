@@ -7,6 +7,7 @@ local content = require "smtp.content"
 local core = require "smtp.core"
 local media = require "smtp.media"
 local options = require "smtp.options"
+local parse_part = require "smtp.parse_part"
 local raise = require "smtp.record_error"
 
 local M = {}
@@ -30,8 +31,11 @@ local PART = { parts = "table" }
 for key, rule in pairs(ATTACHMENT) do PART[key] = rule end
 
 local function field(what, name, pieces)
-  return core.field(name, pieces)
-    or raise.fail(what, "has a control, is not UTF-8, or is too long")
+  local text = core.field(name, pieces)
+  if text then return text end
+  local all = table.concat(pieces, " ")
+  if all:find("%c") then raise.fail(what, "has a control") end
+  raise.fail(what, utf8.len(all) and "is too long, or no token" or "is not UTF-8")
 end
 M.field = field
 
@@ -46,7 +50,7 @@ local function type_of(text)
     for i = 1, #flat, 2 do params[#params + 1] = { flat[i], flat[i + 1] } end
   end
   if not main:find("^[%w!#$&^_.+-]+/[%w!#$&^_.+-]+$") then
-    raise.fail("type", ("%q is no media type"):format(text))
+    raise.fail("type", ('"%s" is no media type'):format(text))
   end
   return main, params
 end
@@ -95,7 +99,9 @@ local function rest_of_header(part, encoding)
     table.insert(fields, 1, field("encoding", "Content-Transfer-Encoding", { "token", encoding }))
   end
   if part.cid then
-    if not part.cid:find("^[^%s<>%c\x80-\xff]+$") then raise.fail("cid", "is no content id") end
+    if not part.cid:find("^[^%s<>%c\x80-\xff]+$") then
+      raise.fail("cid", ('"%s" is no content id; it has no brackets'):format(part.cid))
+    end
     fields[#fields + 1] = field("cid", "Content-ID", { "token", "<" .. part.cid .. ">" })
   end
   if part.description then
@@ -171,6 +177,21 @@ M.flatten = flatten
 
 -- ---- what users give -------------------------------------------------------
 
+-- A copy of an array of { name, value }, or of a table by name, which is sorted.
+local function pairs_of(params)
+  local list, names = {}, {}
+  for key in pairs(params) do
+    if type(key) == "string" then names[#names + 1] = key end
+  end
+  table.sort(names)
+  for i, name in ipairs(names) do list[i] = { name, params[name] } end
+  if #list == 0 then
+    return table.move(options.list("part: params", params), 1, #params, 1, list)
+  end
+  if #params > 0 then options.misuse("part: params are a list or by name, not both") end
+  return list
+end
+
 -- A copy, so that what the user does with the tables later changes nothing.
 local function make(given, attached)
   local part, n = {}, 0
@@ -180,13 +201,15 @@ local function make(given, attached)
   end
   if n ~= 1 then options.misuse("part: one of content, path, source and parts is needed") end
   if part.size and not part.source then options.misuse("part: size is for a source") end
-  if part.parts then part.parts = table.move(part.parts, 1, #part.parts, 1, {}) end
+  if part.parts then
+    part.parts = table.move(options.list("part: parts", part.parts), 1, #part.parts, 1, {})
+  end
   for i, child in ipairs(part.parts or {}) do
     if not made[child] then
       options.misuse(("part: parts[%d] must be made by smtp.part"):format(i))
     end
   end
-  if part.params then part.params = table.move(part.params, 1, #part.params, 1, {}) end
+  if part.params then part.params = pairs_of(part.params) end
   part.attached = attached
   local object = setmetatable({}, Part)
   made[object] = part
@@ -199,14 +222,24 @@ function M.new(given)
   return make(given, (given.name ~= nil or given.inline ~= nil) and not given.parts)
 end
 
---- Makes the part of an attachment: a path, a table, or a part.
-function M.attachment(given)
+-- What a part of a parsed message is made of.
+local function of_parsed(part)
+  local params = {}
+  if part.params.charset then params[1] = { "charset", part.params.charset } end
+  return { content = part.content, type = part.type, name = part.name, cid = part.cid,
+    inline = part.inline, params = params }
+end
+
+--- Makes the part of an attachment: a path, a table, a part, or one of a parsed message;
+-- `what` is how it is called.
+function M.attachment(given, what)
   if type(given) == "string" then given = { path = given } end
+  if parse_part.is(given) then given = of_parsed(given) end
   if made[given] then
     if made[given].parts then return given end
     given = made[given]
   else
-    options.check("attachment", given, ATTACHMENT)
+    options.check(what, given, ATTACHMENT)
   end
   local part = {}
   for key, value in pairs(given) do part[key] = value end

@@ -4,10 +4,12 @@
 -- gives the machine the verdict.
 -- Internal: what handlers see of it is in types/smtp/session.d.lua.
 local core = require "smtp.core"
+local errors = require "smtp.error"
 local incoming = require "smtp.incoming"
 local loop = require "smtp.loop"
 local server_auth = require "smtp.server_auth"
 local tls = require "smtp.tls"
+local visible = require "smtp.visible"
 
 local Session = { __name = "smtp.session" }
 Session.__index = Session
@@ -63,8 +65,14 @@ end
 
 -- ---- verdicts ------------------------------------------------------------
 
+-- A handler's own failure, which the client is not told; whoever wants no facts of
+-- the session still wants to know of this one.
 local function fail(self, stage, cause)
   self:fact("error", { stage = stage, error = cause })
+  local of_client = errors.is(cause) and cause.stage == "body"
+  if not self.server.on_event and not of_client then
+    io.stderr:write(visible(("smtp.server: error at %s: %s"):format(stage, tostring(cause))), "\n")
+  end
   return "fail"
 end
 
@@ -79,8 +87,11 @@ end
 local function verdict(self, stage, value, text)
   local reason = type(text) == "string" and text or nil
   if value == true then return "accept", nil, reason end
-  if type(value) == "string" then return "accept", nil, value end
-  if value == false then return "refuse" end
+  if type(value) == "string" then
+    if not value:find("^[45]%d%d[ -]") then return "accept", nil, value end
+    return fail(self, stage, "a handler returned a reply as text; return its code as a number")
+  end
+  if value == false then return "refuse", nil, reason end
   if value == nil then
     if text ~= nil then return fail(self, stage, text) end
     return "refuse", nil, nil, true -- a bare nil, as a failed `save` may give
@@ -102,7 +113,8 @@ local function judge(self, stage, ok, ...)
   if limit and self.server.on_event and core.now() > limit then
     self:fact("error", { stage = stage, error = "handler timeout: it did not wait" })
   end
-  local value, text = ...
+  local value, text, more = ...
+  if type(text) == "string" and type(more) == "string" then text = text .. " " .. more end
   if not ok then
     return fail(self, stage, value == loop.EXPIRED and "handler timeout" or value)
   end

@@ -21,12 +21,18 @@ local function of_string(text)
   }
 end
 
+local function broken(why)
+  return nil, errors.new { kind = "source", outcome = "not_sent", cause = why,
+    message = "reading the message failed: " .. tostring(why) }
+end
+
 local function of_file(file)
   local here = file:seek("cur")
   local size
   if here then -- a pipe cannot seek, and its size is not known
     size = file:seek("end") - here
     file:seek("set", here)
+    if size == 0 and here > 0 then return broken("the file was read to its end already") end
   end
   return {
     size = size,
@@ -38,12 +44,9 @@ local function of_file(file)
   }
 end
 
-local function broken(why)
-  return nil, errors.new { kind = "source", outcome = "not_sent", cause = why,
-    message = "reading the message failed: " .. tostring(why) }
-end
-
 local function of_chunks(object)
+  -- A message that a server receives comes once: a rest of it is not the message.
+  if object.streamed and object.touched then return broken("the content was read already") end
   local ok, read = pcall(object.chunks, object)
   if not ok then return broken(read) end
   if type(read) ~= "function" then return broken("chunks() gave no function") end
@@ -75,7 +78,7 @@ function M.of(content, size)
   elseif type(content) == "function" then
     source = { read = content }
   elseif io.type(content) == "file" then
-    source = of_file(content)
+    source, err = of_file(content)
   elseif type(content) == "table" and type(content.chunks) == "function" then
     source, err = of_chunks(content)
   end

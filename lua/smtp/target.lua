@@ -130,9 +130,15 @@ end
 -- comes from outside, so a bad one is nil and an error, without its password.
 function M.parse(what, given)
   if type(given) == "string" then given = { url = given } end
-  options.check(what, given, SPEC)
+  if type(given) ~= "table" then
+    options.misuse(("%s: the target must be a table or a URL, not %s"):format(what,
+      type(given)))
+  end
+  options.check(what .. ": the target", given, SPEC)
   if given.auth then options.check(what .. ": auth", given.auth, AUTH_SPEC) end
-  if type(given.timeout) == "table" then options.check(what, given.timeout, TIMEOUT_SPEC) end
+  if type(given.timeout) == "table" then
+    options.check(what .. ": timeout", given.timeout, TIMEOUT_SPEC)
+  end
   local target = {}
   for key, value in pairs(given) do target[key] = value end
   if given.url then
@@ -164,6 +170,10 @@ function M.parse(what, given)
     if err then return nil, err end
   end
   if target.host then
+    if target.host:find("^[^:]+:%d+$") then
+      return invalid(("host %s has a port, which is `port`; a `url` may have it"):format(
+        target.host))
+    end
     target.host, err = to_ascii(target.host)
     if not target.host then return nil, err end
   end

@@ -44,13 +44,13 @@ function message.part(options) end
 ---@field references? string|string[] message ids
 ---@field text? string UTF-8; with `html`, its alternative
 ---@field html? string UTF-8; attachments with a `cid` go with it
----@field calendar? string|{ content: string, method?: string } an invitation, as an alternative (RFC 6047)
----@field attachments? (string|smtp.part_options)[] paths, tables, or what `smtp.part` made
+---@field calendar? string|{ content: string, method?: string } an invitation, as an alternative (RFC 6047); the method is that of the content, else REQUEST
+---@field attachments? (string|smtp.part_options)[] paths, tables, what `smtp.part` made, or parts of a parsed message
 ---@field part? table a tree made by `smtp.part`, in place of all these
 ---@field list? smtp.list_options
----@field headers? table fields of your own, in order: `{ { "X-Name", "value" } }`; or by name, sorted
+---@field headers? table fields of your own, in order: `{ { "X-Name", "value" } }`, also `{ name =, value = }`; or by name, sorted. A list of values makes several fields
 ---@field envelope? smtp.envelope default: `sender` or `from`, and `to`, `cc`, `bcc`
----@field seed? string|integer the same record, `date` and `seed` give the same bytes
+---@field seed? string|integer the same record, `date` and `seed` give the same bytes; for tests
 ---@field dkim? smtp.dkim_signer|smtp.dkim_options signs it, in place of the target's
 
 --- RFC 2369, RFC 2919; one_click: RFC 8058.
@@ -70,13 +70,13 @@ function message.part(options) end
 ---@class smtp.part_options
 ---@field content? string text is sent as it is, as quoted-printable or as base64, whichever fits
 ---@field path? string a regular file, read as it is sent; text and messages are read once before
----@field source? fun(): string? the next chunk, nil at the end
+---@field source? fun(): string? the next chunk, nil at the end, as `io.lines(path, 4096)` (`io.lines(path)` drops the line ends)
 ---@field parts? table[] made by `smtp.part`: a multipart
 ---@field type? string may have parameters, `"text/csv; charset=iso-8859-1"`; default: by the end of the name; `"text/plain"` for content. Text without a charset is called UTF-8 if it is; a `source` always
 ---@field name? string in Content-Disposition (RFC 2183, RFC 2231)
 ---@field cid? string Content-ID, for `<img src="cid:...">`
 ---@field inline? boolean default: it has a `cid`
----@field params? table `{ { "name", "value" } }` of Content-Type, each once
+---@field params? table of Content-Type, each once: `{ charset = "iso-8859-1" }`, or in order, `{ { "name", "value" } }`
 ---@field description? string
 ---@field size? integer bytes of a `source`, which must be true
 

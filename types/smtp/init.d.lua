@@ -31,7 +31,7 @@ local smtp = {}
 --- })
 --- ```
 ---@param target string|smtp.target where to: a URL, `host`, `host:port` or a table
----@param message smtp.outgoing what: the envelope and the content
+---@param message smtp.record|smtp.outgoing|smtp.message|smtp.parsed a record that is composed; content with its envelope; or anything with `envelope` and `chunks`, such as what `smtp.message` and `smtp.parse` gave, or what a server's handler got and has not read
 ---@param options? smtp.send_options
 ---@return smtp.receipt? receipt nil if it was not accepted
 ---@return smtp.error? err
@@ -118,7 +118,24 @@ function smtp.lint(message) end
 function smtp.bounce(message, failures, options) end
 --- Reads a message (RFC 5322, MIME). Whatever the bytes are, the result is an object:
 --- what is no mail has no headers, or parts that are not told apart. Content is read
---- to its end here, and the rest when it is asked for, in time that is linear.
+--- to its end here, and the rest when it is asked for, in time that is linear. A file is
+--- left at its end; of a string, it is the message and not a path.
+---
+--- A message that a handler of a server got is read once, so parse it and use the result,
+--- which keeps the envelope that it came with:
+---
+--- ```lua
+--- on_message = function(session, incoming)
+---   local message = assert(smtp.parse(incoming))
+---   if #smtp.lint(message) > 0 then return false, "5.6.0 malformed" end
+---   local receipt, err = smtp.send(next_hop, message)
+---   local refused = receipt and receipt.rejected or err
+---   if receipt and #refused == 0 then return true end
+---   if not receipt and err.temporary then return nil, err end -- the client tries again
+---   local bounce = smtp.bounce(message, refused)
+---   return not bounce or smtp.send(bounce_hop, bounce) ~= nil
+--- end
+--- ```
 ---
 --- ```lua
 --- local message = smtp.parse(io.open("mail.eml", "rb"))

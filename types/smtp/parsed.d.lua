@@ -31,7 +31,7 @@
 ---@field parts smtp.part[]
 ---@field encoding string
 ---@field content string
----@field envelope { from: string, to: string[] } from Return-Path, else From; To, Cc and Bcc, each address once
+---@field envelope { from: string, to: string[] } that of the message it was read from, if it had one; else from Return-Path or From, and to To, Cc and Bcc, each address once
 ---@field report? smtp.report what a report of delivery, of complaints or of a reader says
 ---@field raw string the original bytes
 ---@field size integer of those

@@ -117,13 +117,14 @@ function credentials:check(password) end
 --- |---|---|
 --- | nothing | a refusal from `on_rcpt`, `on_auth` and `on_message` (but see there), else acceptance |
 --- | `true`, or `"queued as 42"` | the default 2xx, or that text |
---- | `false`, or an explicit `nil` | the permanent refusal of the step (535, 550 or 554) |
---- | `nil, err` | `451 4.3.0`, from `on_auth` `454 4.7.0`; the cause goes to `on_event` only |
+--- | `false`, `false, "text"`, or an explicit `nil` | the permanent refusal of the step (535, 550 or 554), with that text |
+--- | `nil, err` | `451 4.3.0`, from `on_auth` `454 4.7.0`; the cause goes to `on_event` only, or to standard error where there is none |
 --- | `452, "4.2.2 mailbox full"` | exactly that; without an enhanced code it gets one |
 --- | `421, "..."` | exactly that, and the connection closes |
 --- | it raises, or exceeds `handler_timeout` | `451 4.3.0`; the text never reaches the wire |
 ---
---- A code outside 2xx, 4xx and 5xx, or a text with controls, is sent as 451.
+--- A code outside 2xx, 4xx and 5xx, a text with controls, a reply that is all text
+--- (`"550 no"`) and any table, such as a receipt of `smtp.send`, are sent as 451.
 ---@alias smtp.verdict true|false|string|integer|nil
 
 --- Every limit is on, and 0 is not "no limit" but a limit of 0.
