@@ -42,6 +42,18 @@ describe("lists of addresses", function()
     assert.same({ "|a@b\u{e9}.example|" }, read("a@b\u{e9}.example"))
   end)
 
+  it("give no address that stands in nobody's eyes", function()
+    assert.same({ "|ceo@bank.example=?utf-8?q?=2Eevil.example?=|" },
+      read("ceo@bank.example=?utf-8?q?=2Eevil.example?="))
+    assert.same({ "ceo@bank.example||" }, read("=?utf-8?q?ceo=40bank.example?="))
+    assert.same({ "|=?utf-8?q?ceo=40bank.example?=|" }, read("<=?utf-8?q?ceo=40bank.example?=>"))
+    assert.same({ "ceo@bank.example evil||" }, read("ceo@bank.example evil"))
+    assert.same({ "Bob Smith bob@x.example||" }, read("Bob Smith bob@x.example"))
+    assert.same({ "|ceo@bank.example|", "ceo evil@x.example||" },
+      read("ceo @ bank . example, ceo evil@x.example"))
+    assert.same({ "ceo@bank.exampleevil@x.example||" }, read("ceo@bank.example:evil@x.example"))
+  end)
+
   it("give something for what is broken", function()
     assert.same({}, read(""))
     assert.same({}, read(" , ;<>,:(("))

@@ -192,6 +192,33 @@ describe("a bounce", function()
     end
   end)
 
+  it("is made whatever the other server said", function()
+    local _, m = bounce({ address = "dörte@example.com", code = 550, text = ("é"):rep(1000) })
+    assert.matches("^550 é", m.report.recipients[1].diagnostic)
+  end)
+
+  it("C165 sends back no more than a header, however that ends", function()
+    for raw, header in pairs { ["\r\nSECRET\r\n\r\nx"] = "",
+      ["Subject: x\r\nSECRET BODY\r\n\r\nx"] = "Subject: x\r\n",
+      ["X: " .. ("y\r\n "):rep(400000)] = false } do
+      local _, m = bounce(GONE, { ret = "HDRS" }, { chunks = false, raw = raw })
+      if header then assert.equal(header, m.parts[3].content) end
+      assert.is_true(#m.parts[3].content <= 256 * 1024 + 2)
+    end
+  end)
+
+  it("C030 answers no report, and no null path however it is written", function()
+    local report = "From: mailer-daemon@mx.example\r\nAuto-Submitted: auto-replied\r\n"
+      .. "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n"
+      .. "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n--b--\r\n"
+    for _, message in ipairs { smtp.parse(report), original { envelope = { from = "<>" } },
+      original { envelope = { from = { address = "" } } } } do
+      local made, err = smtp.bounce(message, GONE)
+      assert.is_nil(made)
+      assert.equal("unsupported", err.kind)
+    end
+  end)
+
   it("says what is wrong with what it is given", function()
     for _, failure in ipairs { {}, { address = "a@b.example", code = 5 },
       { address = "a@b.example", code = 600 },

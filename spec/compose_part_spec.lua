@@ -49,7 +49,8 @@ describe("a part", function()
         assert.equal("inner", smtp.parse(all).attachments[1].message.subject)
       end
     end
-    for _, content in ipairs { "A: b\r\n\r\n\0", "A: " .. ("x"):rep(996) .. "\r\n\r\n" } do
+    for _, content in ipairs { "A: b\r\n\r\n\0", "A: " .. ("x"):rep(996) .. "\r\n\r\n",
+      "A: b\n\n" .. ("x"):rep(999) } do
       net.dump(folder .. "/b.eml", content)
       refused({ attachments = { folder .. "/b.eml" } }, "content")
       refused({ part = smtp.part { type = "message/rfc822", content = content } }, "content")
@@ -183,6 +184,19 @@ describe("a part", function()
   end)
 end)
 
+describe("a boundary", function()
+  it("C044 is in no message within, whatever the seed", function()
+    local inner = tostring(assert(smtp.message { from = "a@b.example", text = "x", html = "y",
+      seed = 7, date = 0 }))
+    local outer = bytes { seed = 7, date = 0, text = "x", from = "a@b.example",
+      attachments = { { content = inner, name = "a.eml" }, { content = "z", name = "z.bin" } } }
+    for boundary in outer:gmatch('boundary="?([^"\r\n]+)') do
+      local _, n = outer:gsub("\r\n%-%-" .. boundary:gsub("%p", "%%%0") .. "%-%-", "")
+      assert.equal(1, n)
+    end
+  end)
+end)
+
 describe("a list", function()
   it("has no hole and no other key, behind which something would be lost", function()
     misused("attachments has a hole: %[2%]", function()
@@ -223,6 +237,30 @@ describe("what was parsed", function()
       { one.type, one.params.charset, one.name, one.content })
   end)
 
+  it("shows no Bcc when it is sent, unless it came so", function()
+    local got
+    local server <close> = assert(smtp.server { listen = "127.0.0.1:0",
+      on_message = function(_, m) got = { text = m:read(), to = m.recipients } return true end })
+    local raw = "From: a@b.example\r\nbcc: secret@z.example,\r\n other@z.example\r\n"
+      .. "To: t@z.example\r\n\r\nBcc: x\r\n"
+    assert(smtp.send("127.0.0.1:" .. server.port, smtp.parse(raw)))
+    assert.same({ "From: a@b.example\r\nTo: t@z.example\r\n\r\nBcc: x\r\n", 3 },
+      { got.text, #got.to })
+    local came = smtp.parse { envelope = { from = "", to = "t@z.example" }, chunks = function()
+      local given
+      return function()
+        given = not given
+        return given and raw or nil
+      end
+    end }
+    assert(smtp.send("127.0.0.1:" .. server.port, came))
+    assert.same({ raw, 1 }, { got.text, #got.to })
+    local _, err = smtp.send("127.0.0.1:" .. server.port,
+      smtp.parse("X: a\rFrom: ceo@b.example\rSubject: Pay\r\rto\nFrom: a@b.example\nTo: c@d\n"))
+    assert.same({ "invalid", "not_sent" }, { err.kind, err.outcome })
+    assert.matches("bare CR", tostring(err))
+  end)
+
   it("keeps the envelope that it came with", function()
     local p
     local server <close> = assert(smtp.server { listen = "127.0.0.1:0",
@@ -250,6 +288,8 @@ describe("a record", function()
     assert.matches("To: undisclosed%-recipients:;\r\n", bytes { to = "undisclosed-recipients:;" })
     refused({ to = "Team: A <a@x.example>" }, 'to "Team: A <a@x.example>" is no address')
     refused({ to = "mailto:a@x.example" }, "to")
+    refused({ to = { group = "g", members = { "h: x@y.example;" } } }, "to has a group within")
+    refused({ to = { group = "g", members = { { group = "h", members = {} } } } }, "to has a group")
     refused({ to = "a@x.example, Jane" }, 'to "Jane" is not a mailbox')
     assert(message { to = "a@[IPv6:2001:db8::1]" })
   end)

@@ -60,7 +60,8 @@ describe("dkim", function()
       for _, ending in ipairs { "\n", "\r" } do
         local text = MESSAGE:gsub("\r\n", ending)
         assert.equal(field, sign({}, text))
-        assert.equal("pass", (only(field .. text)))
+        -- Readers take no lone CR for a line end: they see another message.
+        assert.equal(ending == "\n" and "pass" or "permerror", (only(field .. text)))
       end
     end)
 

@@ -104,6 +104,31 @@ describe("dkim_verify", function()
         (only((sign():gsub("From:", "Form:")) .. MESSAGE)))
     end)
 
+    it("by what readers and signatures see otherwise", function()
+      -- One message for whoever ends a line at a lone CR, and another for all others.
+      local mallory = "From: mallory@example.com\r\nSubject: hi\r\n\r\n"
+        .. "From: ceo@example.com\r\nSubject: Pay\r\n\r\nto account 666\r\n"
+      local field = sign({}, mallory)
+      assert.equal("pass", (only(field .. mallory)))
+      local moved = "X: a\rFrom: mallory@example.com\rSubject: hi\r\r\n"
+        .. mallory:match("\r\n\r\n(.*)$")
+      local result, reason = only(field .. moved)
+      assert.same({ "permerror", "a CR is no line end" }, { result, reason })
+      local parts = MESSAGE .. "hello\r\n--b\r\n"
+      assert.equal("permerror", (only(sign({}, parts) .. MESSAGE .. "hello\r--b\r\n")))
+      assert.equal("permerror", (only(sign({}, parts) .. MESSAGE .. "hello\r\n--b\r")))
+      for _, junk in ipairs { "no field\r\n", "From\0: e@e\r\n" } do
+        result, reason = only(sign() .. junk .. MESSAGE)
+        assert.same({ "permerror", "a line of the header is no field" }, { result, reason })
+      end
+      assert.equal("pass", (only("From me Thu Jan 1\r\n" .. sign() .. MESSAGE)))
+      -- Signed once each, so that another one on top breaks no signature.
+      local once = sign({ headers = { "From", "Subject", "To" } })
+      for _, more in ipairs { "Subject: evil\r\n", "To: q@q\r\n", "Date: x\r\n" } do
+        assert.equal("fail", (only(more .. once .. MESSAGE)))
+      end
+    end)
+
     it("with the body", function()
       local text = sign() .. MESSAGE
       for _, pair in ipairs { { "works", "wreck" }, { "\r\n%.\r\n", "\r\n..\r\n" },

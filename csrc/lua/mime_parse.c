@@ -18,6 +18,7 @@
 
 #define VALUE "smtp.mime_value"
 #define OUT_MAX (SIZE_MAX / 4)
+#define FIELDS_MAX 10000
 #define FEW 32 /* entities that need no memory of their own */
 
 static int value_free(lua_State *L) {
@@ -107,7 +108,8 @@ static int mime_value(lua_State *L) {
 }
 
 /* core.mime_fields(bytes [, first [, last]]) -> { name, value, raw, name ... },
-** place of the body; a value is decoded, raw is as it stands there */
+** place of the body; a value is decoded, raw is as it stands there. Behind
+** FIELDS_MAX fields the rest is passed over. */
 static int mime_fields(lua_State *L) {
   lua_Integer first, n = 0;
   smtp_slice text = checkrange(L, &first);
@@ -116,6 +118,7 @@ static int mime_fields(lua_State *L) {
   size_t at = 0;
   lua_newtable(L);
   while (smtp_fields_next(text, &at, &field) == 1) {
+    if (n >= FIELDS_MAX * 3) continue;
     smtp_push_slice(L, field.name);
     lua_rawseti(L, -2, ++n);
     checkresult(L, smtp_decode_words(out, smtp_fields_trim(field.value)));

@@ -131,6 +131,10 @@ int smtp_decode_percent(smtp_buf *out, smtp_slice in) {
 
 /* ---- encoded words --------------------------------------------------- */
 
+/* A converter costs far more than a word. Behind so many of a value, which is
+** no value of a person's, charsets are guessed. */
+#define CONVERSIONS 200
+
 typedef struct words {
   smtp_buf *out;
   smtp_buf bytes;     /* decoded bytes of words that stand together */
@@ -138,6 +142,7 @@ typedef struct words {
   smtp_slice in;
   size_t close; /* a "?=" is here, or in.n; none is between it and looked */
   size_t looked;
+  size_t conversions; /* so far */
 } words;
 
 typedef struct word {
@@ -194,6 +199,7 @@ static int flush(words *w) {
   size_t i, before = smtp_buf_length(w->out);
   int result;
   if (w->charset.p == NULL) return 0;
+  if (++w->conversions > CONVERSIONS) w->charset.n = 0;
   result = smtp_charset_utf8(w->out, smtp_buf_data(&w->bytes), w->charset);
   smtp_buf_truncate(&w->bytes, 0);
   w->charset.p = NULL;
@@ -263,6 +269,7 @@ int smtp_decode_words(smtp_buf *out, smtp_slice in) {
   w.charset.n = 0;
   w.close = 0;
   w.looked = 1; /* nothing was looked at */
+  w.conversions = 0;
   smtp_buf_init(&w.bytes, out->mem, in.n + 1);
   result = decodewords(&w);
   smtp_buf_clear(&w.bytes);

@@ -158,8 +158,9 @@ static int readname(reader *r, smtp_slice *name) {
 }
 
 static int readparams(reader *r) {
+  size_t seen = 0; /* those without a name too: each may look to the end */
   int result = 0;
-  while (result == 0 && r->p < r->end && r->count < SMTP_VALUE_PARAMS) {
+  while (result == 0 && r->p < r->end && seen < SMTP_VALUE_PARAMS) {
     piece *p = &r->pieces[r->count];
     memset(p, 0, sizeof *p);
     skipblank(r);
@@ -171,6 +172,7 @@ static int readparams(reader *r) {
     skipblank(r);
     if (result == 0 && r->p < r->end && *r->p == '=') {
       r->p++;
+      seen++;
       skipblank(r);
       if (r->p < r->end && *r->p == '"')
         result = readquoted(r, &p->value);

@@ -21,7 +21,9 @@ function M.parse(text)
   if not path or path.address == "" then
     return nil, errors.new { kind = "invalid", message = "not a mail address", address = text }
   end
-  local name = text:match("^%s*(.-)%s*<[^<>]*>%s*$")
+  local name = text:match("^%s*([^<]*)<")
+  local last = name and #name + 1 - (name:reverse():find("%S") or #name + 1)
+  name = name and name:sub(1, last)
   local quoted = name and name:match('^"(.*)"$')
   if quoted then name = quoted:gsub("\\(.)", "%1") end
   if name and name ~= "" then path.name = name end

@@ -45,6 +45,7 @@ Reader.__index = Reader
 
 local function fresh(self)
   self.words, self.parts, self.spaced, self.at_sign = {}, {}, false, false
+  self.broken = false
   self.comment, self.angle = nil, nil
 end
 
@@ -52,6 +53,10 @@ end
 local function add(self, token)
   if token == "@" then self.at_sign = true end
   local words, parts = self.words, self.parts
+  local last = parts[#parts]
+  if self.spaced and last and not last:find("[@.]$") and not token:find("^[@.]") then
+    self.broken = true -- no address has a space here (RFC 5322 sections 3.4.1 and 4.4)
+  end
   if self.spaced and #words > 0 then words[#words + 1] = " " end
   self.spaced = false
   words[#words + 1] = token:sub(1, 1) == '"' and unquote(token) or token
@@ -66,7 +71,7 @@ end
 -- The plainest form of a mailbox that is well-formed; any other as it stands.
 local function plain(mailbox)
   local path = core.path(mailbox)
-  return path and path.address or core.decode_words(mailbox)
+  return path and path.address or mailbox -- RFC 2047 section 5: no words in addresses
 end
 
 local function flush(self)
@@ -74,8 +79,9 @@ local function flush(self)
   if self.angle then
     one = { name = name_of(self.words), address = plain(self.angle) }
   elseif #self.parts > 0 then
-    local bare = #self.parts == 1 and self.parts[1]:sub(1, 1) ~= '"'
-    if self.at_sign or bare then
+    local bare = #self.parts == 1 and not self.parts[1]:find('^"') and
+      not self.parts[1]:find("=?", 1, true)
+    if self.at_sign and not self.broken or bare then
       local remark = self.comment
       one = { name = remark and name_of { (remark:gsub("\\(.)", "%1")) },
         address = plain(table.concat(self.parts)) }
@@ -167,7 +173,9 @@ marks[";"] = function(self, _, at)
 end
 
 marks[":"] = function(self, _, at)
-  if not self.at_sign and not self.angle and #self.words > 0 then
+  if self.at_sign then
+    self.broken = true
+  elseif not self.angle and #self.words > 0 then
     self.group = name_of(self.words)
     fresh(self)
   end
@@ -175,7 +183,6 @@ marks[":"] = function(self, _, at)
 end
 
 marks["@"] = function(self, _, at)
-  self.spaced = false
   add(self, "@")
   return at + 1
 end

@@ -34,8 +34,9 @@ end
 
 local add
 
-local function add_table(out, value)
+local function add_table(out, value, inside)
   if value.group and not value.address then
+    if inside then return nil, "has a group within a group" end
     options.check("a group", value, GROUP)
     if type(value.group) ~= "string" or value.members and type(value.members) ~= "table" then
       return nil, "has a group that is none"
@@ -43,7 +44,7 @@ local function add_table(out, value)
     options.list("members of a group", value.members or {})
     local members = {}
     for _, member in ipairs(value.members or {}) do
-      local ok, why = add(members, member)
+      local ok, why = add(members, member, true)
       if not ok then return nil, why end
     end
     out[#out + 1] = { group = value.group, members = members }
@@ -61,7 +62,7 @@ local function add_table(out, value)
   end
   options.list("a list of addresses", value)
   for _, inner in ipairs(value) do
-    local ok, why = add(out, inner)
+    local ok, why = add(out, inner, inside)
     if not ok then return nil, why end
   end
   return true
@@ -86,12 +87,13 @@ local function is_plain(text, found)
 end
 
 -- The mailboxes of a text; those of a group that stands in it go into one.
-local function add_text(out, text)
+local function add_text(out, text, inside)
   if text:find("%c") or not utf8.len(text) then
     return nil, ('"%s" has a control or is not UTF-8'):format(text)
   end
   local nobody = text:match("^%s*([^:;,<>@\"()]+):%s*;%s*$") -- "undisclosed-recipients:;"
   if nobody then
+    if inside then return nil, "has a group within a group" end
     out[#out + 1] = { group = nobody, members = {} }
     return true
   end
@@ -102,6 +104,7 @@ local function add_text(out, text)
   for _, one in ipairs(found) do
     local mailbox, why = checked { name = one.name, address = one.address }
     if not mailbox then return nil, why end
+    if one.group and inside then return nil, "has a group within a group" end
     if not one.group then
       out[#out + 1], group = mailbox, nil
     else
@@ -115,10 +118,11 @@ local function add_text(out, text)
   return true
 end
 
-function add(out, value)
-  if type(value) == "table" then return add_table(out, value) end
+-- `inside`: of a group, in which there is no other (RFC 5322 section 3.4).
+function add(out, value, inside)
+  if type(value) == "table" then return add_table(out, value, inside) end
   if type(value) ~= "string" then return nil, "must be addresses" end
-  return add_text(out, value)
+  return add_text(out, value, inside)
 end
 
 --- Gives an array of `{ name, address }` and `{ group, members }`; or nil and why.

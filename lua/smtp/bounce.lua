@@ -5,6 +5,7 @@
 -- Internal: users call it as `smtp.bounce`.
 local address = require "smtp.address"
 local compose = require "smtp.compose"
+local core = require "smtp.core"
 local date = require "smtp.date"
 local errors = require "smtp.error"
 local line_ends = require "smtp.line_ends"
@@ -63,19 +64,21 @@ local function field(name, value, in_utf8)
   if not in_utf8 or not value:find("[\x80-\xff]") then
     return part.field("failures", name, { "text", value })
   end
-  if value:find("%c") or not utf8.len(value) or #value > TEXT_MAX then
+  if value:find("%c") or not utf8.len(value) or #value > TEXT_MAX + 100 then
     raise.fail("failures", ("have no text for %s"):format(name))
   end
   return name .. ": " .. value .. "\r\n"
 end
 
--- "type; address" of an address with or without its type.
-local function typed(text)
-  local kind, value = text:match("^%s*([%w-]+)%s*;%s*(.*)$")
-  if not kind then
-    kind, value = text:find("[\x80-\xff]") and "utf-8" or "rfc822", text
-  end
-  return kind .. "; " .. value
+-- "type; address"
+local function typed(mailbox)
+  return (mailbox:find("[\x80-\xff]") and "utf-8; " or "rfc822; ") .. mailbox
+end
+
+-- The same of an ORCPT, which may have a type of its own.
+local function with_type(orcpt)
+  local kind, value = orcpt:match("^%s*([%w-]+)%s*;%s*(.*)$")
+  return kind and kind .. "; " .. value or typed(orcpt)
 end
 
 local function recipient_block(failure, in_utf8)
@@ -84,7 +87,7 @@ local function recipient_block(failure, in_utf8)
   local function add(name, value)
     out[#out + 1] = field(name, value, in_utf8)
   end
-  if failure.orcpt then add("Original-Recipient", typed(failure.orcpt)) end
+  if failure.orcpt then add("Original-Recipient", with_type(failure.orcpt)) end
   add("Final-Recipient", typed(address.mailbox(failure.address)))
   add("Action", action)
   add("Status", status_of(failure, action))
@@ -168,7 +171,9 @@ local function returned(message, opts, in_utf8)
   if ret == "FULL" and whole and (in_utf8 or is_plain(text)) then
     return part.new { type = in_utf8 and "message/global" or "message/rfc822", content = text }
   end
-  local header = text:match("^(.-\r?\n)\r?\n") or text
+  local _, body = core.mime_fields(text)
+  local header = text:sub(1, math.min(body - 1, HEADER_MAX)):gsub("^\r?\n$", "")
+  header = header:gsub("\n\r?\n$", "\n")
   return part.new { type = in_utf8 and "message/global-headers" or "text/rfc822-headers",
     content = header }
 end
@@ -249,7 +254,7 @@ function M.bounce(message, failures, opts)
     options.check(("bounce: failures[%d]"):format(i), failures[i], FAILURE)
   end
   local from = message.envelope.from
-  if not from or from == "" then
+  if from == nil or from == "<>" or address.mailbox(from) == "" then
     return nil, errors.new { kind = "unsupported", outcome = "not_sent",
       message = "a message from the null path is never bounced" }
   end

@@ -68,11 +68,13 @@ local function add_addresses(out, name, list, what)
 end
 
 -- Ids that others made may lack the "@" of RFC 5322 section 3.6.4.
-local ID, OTHERS_ID = "^[^%s<>%c\x80-\xff]+@[^%s<>%c\x80-\xff]+$", "^[^%s<>%c\x80-\xff]+$"
+local ID, OTHERS_ID = "^.+@.+$", "."
 
 local function message_id(what, text, pattern)
   local id = text:match("^<(.*)>$") or text
-  if not id:find(pattern) then raise.fail(what, ('"%s" is no message id'):format(text)) end
+  if id:find("[%s<>%c\x80-\xff]") or not id:find(pattern) then
+    raise.fail(what, ('"%s" is no message id'):format(text))
+  end
   return "<" .. id .. ">"
 end
 

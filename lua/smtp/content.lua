@@ -113,8 +113,9 @@ end
 
 -- As it is, which RFC 2046 section 5.2.1 wants of messages in messages. A function
 -- cannot be read beforehand.
-local function plain_of(from, is_function)
-  local segment = { chunks = function() return line_ends.strict(from.open()) end }
+-- `text` is what boundaries are looked for in.
+local function plain_of(from, is_function, text)
+  local segment = { text = text, chunks = function() return line_ends.strict(from.open()) end }
   if is_function then return segment, "8bit" end
   local size, eightbit = 0, false
   look(segment.chunks(), function(chunk)
@@ -160,7 +161,7 @@ local UNICODE = { ["utf-8"] = true, ["us-ascii"] = true }
 -- is its media type in small letters, `charset` what the user said.
 function M.encode(part, kind, charset)
   local from = source_of(part)
-  if PLAIN[kind] then return plain_of(from, part.source ~= nil) end
+  if PLAIN[kind] then return plain_of(from, part.source ~= nil, part.content) end
   local known = not charset or UNICODE[charset:lower()]
   if is_text(kind) and known and (part.source or is_utf8(from)) then -- a function is believed
     charset = charset or "utf-8"

@@ -56,12 +56,13 @@ local function fields_of(lines)
       fields[#fields + 1] = current
     end
   end
-  for _, line in ipairs(lines) do
+  for i, line in ipairs(lines) do
     if line:find("^[ \t]") and current then
       table.insert(current.lines, line)
     else
       finish()
       local name = line:match("^([\33-\57\59-\126]+)[ \t]*:")
+      if not name and not (i == 1 and line:find("^>?From ")) then fields.broken = true end
       current = { name = name, lower = name and name:lower(), lines = { line } }
     end
   end

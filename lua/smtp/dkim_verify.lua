@@ -102,8 +102,42 @@ local function collect(named, now)
   return all, open
 end
 
+-- RFC 5322 section 3.6 and RFC 2045: at most one of each. Readers show the first one, a
+-- signature is of the last (RFC 6376 section 8.15).
+local SINGLE = {}
+for name in ([[date sender reply-to to cc bcc message-id in-reply-to references subject
+  mime-version content-type content-transfer-encoding]]):gmatch("%S+") do SINGLE[name] = true end
+
+-- Tells whether a CR that no LF follows went by: those who read the message take it for
+-- no line end (RFC 5322 section 2.3), so what they see is not what was signed.
+local function watched(read)
+  local state, last = {}, ""
+  return function()
+    local chunk = read()
+    if type(chunk) ~= "string" then
+      if last == "\r" then state.bare = true end
+      return chunk
+    elseif chunk ~= "" then
+      if last == "\r" and chunk:byte() ~= 10 or chunk:find("\r[^\n]") then state.bare = true end
+      last = chunk:sub(-1)
+    end
+    return chunk
+  end, state
+end
+
+-- Why what a reader sees may be another message than the one that was signed (RFC 6376
+-- sections 3.8 and 8.15), and the result that this is.
+local function malformed(fields, named, state)
+  if state.bare then return "a CR is no line end", "permerror" end
+  if fields.broken then return "a line of the header is no field", "permerror" end
+  for name in pairs(SINGLE) do
+    if #(named[name] or {}) > 1 then return "the message has more than one " .. name, "fail" end
+  end
+end
+
 local function read(from, now)
-  local fields, body = message.read(from.read)
+  local input, state = watched(from.read)
+  local fields, body = message.read(input)
   if not fields then
     local sig = {}
     settle(sig, "permerror", "the header is too long")
@@ -112,6 +146,11 @@ local function read(from, now)
   local named = message.by_name(fields)
   local all, open = collect(named, now)
   if #open > 0 then message.hash(body, open) end
+  local why, result = malformed(fields, named, state)
+  if why then
+    for _, sig in ipairs(open) do settle(sig, result, why) end
+    open = {}
+  end
   return all, open, named
 end
 

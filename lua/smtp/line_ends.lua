@@ -23,7 +23,9 @@ function M.watcher()
     while true do
       local at = chunk:find("\n", from, true)
       length = length + (at or #chunk + 1) - from
+      local last = at and at - 1 or #chunk
       if length > M.MAX + 1 then return true end
+      if length == M.MAX + 1 and last >= from and chunk:byte(last) ~= 13 then return true end
       if not at then return false end
       from, length = at + 1, 0
     end

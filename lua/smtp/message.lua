@@ -7,6 +7,7 @@ local compose = require "smtp.compose"
 local dkim = require "smtp.dkim"
 local errors = require "smtp.error"
 local options = require "smtp.options"
+local parse = require "smtp.parse"
 local source = require "smtp.source"
 
 local M = {}
@@ -54,7 +55,9 @@ local function size_of(message)
 end
 
 local function content_of(message, signer)
-  local raw = message.raw or message
+  local raw, why = message.raw or message, nil
+  if parse.is(message) then raw, why = parse.sendable(message) end
+  if not raw then return invalid(why) end
   local content, err = source.of(raw, size_of(message))
   if err then return nil, err end
   if not content then return invalid("raw must be a string, a function or a file") end

@@ -71,13 +71,16 @@ function lazy.message_id(message) return ids(message, "Message-ID")[1] end
 function lazy.in_reply_to(message) return ids(message, "In-Reply-To")[1] end
 function lazy.references(message) return ids(message, "References") end
 
+-- Of a report of what became of a message, which nobody may answer (RFC 5321 section
+-- 6.1), it is from nobody.
 function lazy.envelope(message)
   local from
   local _, path = message.headers:get("Return-Path")
   if path then
     from = address_list.addresses(path)[1] or { address = "" }
   else
-    from = message.from[1] or { address = "" }
+    local is_report = message.report and message.report.type ~= "feedback"
+    from = not is_report and message.from[1] or { address = "" }
   end
   local to, seen = {}, {}
   for _, list in ipairs { message.to, message.cc, message.bcc } do
@@ -193,6 +196,34 @@ function parts.lazy.message(part)
   if part._kind == "L" and MESSAGES[part.type] then return of_string(part.content) end
 end
 
+--- Whether a value is a parsed message.
+function M.is(value) return getmetatable(value) == Message end
+
+-- The bytes of a message without its Bcc fields, each with the lines that continue it.
+local function without_bcc(bytes)
+  local out, at, dropping = {}, 1, false
+  while true do
+    local behind = (bytes:find("\n", at, true) or #bytes) + 1
+    local line = bytes:sub(at, behind - 1)
+    if line:find("^\r?\n") or line == "" then break end
+    if not line:find("^[ \t]") then dropping = line:find("^[Bb][Cc][Cc][ \t]*:") ~= nil end
+    if not dropping then out[#out + 1] = line end
+    at = behind
+  end
+  return table.concat(out) .. bytes:sub(at)
+end
+
+--- What of a parsed message may be sent, or nil and why: not Bcc, unless the message
+-- came by SMTP with that, and no CR that is no line end here, but might be elsewhere.
+function M.sendable(message)
+  local bytes = message.raw
+  if bytes:find("\r[^\n]") or bytes:sub(-1) == "\r" then
+    return nil, "the message has a bare CR, which others may take for the end of a line"
+  end
+  if message._came_by_smtp or not message.headers:get("Bcc") then return bytes end
+  return without_bcc(bytes)
+end
+
 local function read_all(read)
   local chunks = {}
   for chunk in read do
@@ -215,8 +246,9 @@ function M.parse(content)
       cause = bytes }
   end
   local message = of_string(bytes)
-  if type(content) == "table" then -- one that came by SMTP: its envelope is known
+  if type(content) == "table" and content.envelope then -- one that came by SMTP has its own
     message.envelope = content.envelope
+    message._came_by_smtp = not M.is(content) or content._came_by_smtp
   end
   return message
 end

@@ -119,7 +119,8 @@ local function boundary_of(segments, random)
     local boundary = "=_" .. random(24)
     local found = false
     for _, segment in ipairs(segments) do
-      found = found or type(segment) == "string" and segment:find(boundary, 1, true) ~= nil
+      local text = type(segment) == "string" and segment or segment.text
+      found = found or text and text:find(boundary, 1, true) ~= nil
     end
     if not found then return boundary end
   end
