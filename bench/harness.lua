@@ -41,7 +41,7 @@ end
 local CFLAGS = "-std=c99 -D_POSIX_C_SOURCE=200809L -O2 -Wall -Wextra "
 local PROGRAMS = { -- and the libraries that each needs
   floor_server = "", floor_client = "", floor_sink = "", measure = "", port = "",
-  source = "",
+  floor_tls = "-lssl -lcrypto", shake = "-lssl -lcrypto", source = "-lssl -lcrypto",
 }
 
 -- Builds the floors, and the peers whose libraries are here.
@@ -60,7 +60,7 @@ function M.compile()
     .. "go go build -o " .. M.build .. "peer_gosmtp bench/peer_gosmtp.go")
 end
 
--- Makes what is composed and parsed, by our own module: false without it.
+-- Makes what is composed, parsed and shown as a certificate, by our own module: false without it.
 function M.prepare()
   return M.succeeds(("mkdir -p %s && %s%s bench/material.lua %s"):format(M.material, ENVIRONMENT,
     M.lua, M.material))

@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- bench/material.lua FOLDER: writes what the rows M1 and M2 compose and parse.
+-- bench/material.lua FOLDER: writes what the rows M1 and M2 compose and parse, and for the servers
+-- of S5 a certificate on P-256 with its key.
 --
 -- subject, text and html are UTF-8 with a letter here and there that is not ASCII, as mail of
 -- people is; attachment is 20 KiB in which every byte occurs. message is composed of them, by
 -- us, once: all contestants of M2 parse the same bytes.
 
 local smtp = require "smtp"
+local authority = require "smtp.authority"
 
 local folder = arg[1]
 
@@ -44,3 +46,6 @@ write("message", tostring(assert(smtp.message {
   attachments = { { content = attachment, name = "notes.pdf" } },
   date = 1700000000, seed = 1,
 })))
+
+local identity = assert(authority.self_signed())
+write("certificate", identity.cert .. identity.key)

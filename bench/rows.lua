@@ -26,7 +26,12 @@ local function script(name)
   return function(argument, ...) return table.concat({ lua, name, argument, ... }, " ") end
 end
 
--- A program that works on what bench/material.lua made.
+-- A server under TLS, and a program that works on what bench/material.lua made.
+local function secured(command)
+  local certificate = harness.material .. "/certificate"
+  return function(portfile) return command(portfile .. " " .. certificate) end
+end
+
 local function worker(interpreter, name)
   return function(messages)
     return ("%s %s %s %d"):format(interpreter, name, harness.material, messages)
@@ -92,6 +97,13 @@ local function servers(floor, sink_scale, go_scale, python_scale)
   }
 end
 
+local function tls_servers()
+  return {
+    { name = "floor", command = secured(program("floor_tls")) },
+    { name = "lua-smtp", command = secured(script("bench/server.lua")) },
+  }
+end
+
 -- Ours below each of the others.
 local function faster_than(...)
   local goals = {}
@@ -104,6 +116,7 @@ local function faster_than(...)
 end
 
 local MESSAGE = 25 * 1024 * 1024
+local OPENSSL = "openssl version | cut -d' ' -f1-2"
 local PYTHON = plain_python .. " --version"
 local NODE = "echo node $(node --version)"
 local NODEMAILER = "sed -n 's/^ *\"version\": \"\\(.*\\)\".*/nodemailer \\1/p' " .. MODULES
@@ -133,6 +146,23 @@ return {
     end,
     contestants = servers("floor_sink", 10, 10, 20),
     goals = { { what = "wall", below = "floor", factor = 2 } },
+  },
+  {
+    id = "S5a", title = "server, TLS 1.3, 4,000 connections: handshake, greeting and the end",
+    test = "server", messages = 4000, unit = "handshake", rate = true, missing = absent.ours,
+    drive = function(port, messages) return ("%sshake %s %d"):format(build, port, messages) end,
+    versions = { OPENSSL }, contestants = tls_servers(),
+    goals = { { what = "cpu", below = "floor", factor = 1.2 } },
+  },
+  {
+    id = "S5b",
+    title = "server, TLS 1.3, 41 messages of 25 MiB (1 GiB), the handler reads every chunk",
+    test = "server", messages = 41, missing = absent.ours,
+    drive = function(port, messages)
+      return ("%ssource %s %d %d tls"):format(build, port, messages, MESSAGE)
+    end,
+    versions = { OPENSSL }, contestants = tls_servers(),
+    goals = { { what = "cpu", below = "floor", factor = 1.2 } },
   },
   {
     id = "C1", title = "client, 10,000 messages of 1 KiB over one connection",
