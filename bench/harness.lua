@@ -9,6 +9,7 @@
 local M = {}
 
 M.build = "build/bench/"
+M.material = M.build .. "material" -- of bench/material.lua
 M.lua = os.getenv("LUA") or "lua5.4"
 
 local SERVER_LIMIT = 300 -- seconds until a server is ended whatever happens
@@ -38,14 +39,18 @@ function M.built(program)
 end
 
 local CFLAGS = "-std=c99 -D_POSIX_C_SOURCE=200809L -O2 -Wall -Wextra "
+local PROGRAMS = { -- and the libraries that each needs
+  floor_server = "", floor_client = "", floor_sink = "", measure = "", port = "",
+  floor_tls = "-lssl -lcrypto", shake = "-lssl -lcrypto", source = "-lssl -lcrypto",
+}
 
 -- Builds the floors, and the peers whose libraries are here.
 function M.compile()
   local compiler = (os.getenv("CC") or "cc") .. " " .. CFLAGS
   assert(os.execute("mkdir -p " .. M.build))
-  for _, name in ipairs { "floor_server", "floor_client", "floor_sink", "source", "measure",
-    "port" } do
-    assert(os.execute(("%s -o %s%s bench/%s.c"):format(compiler, M.build, name, name)))
+  for name, libraries in pairs(PROGRAMS) do
+    assert(os.execute(("%s -o %s%s bench/%s.c %s"):format(compiler, M.build, name, name,
+      libraries)))
   end
   os.remove(M.build .. "peer_curl")
   M.succeeds(("%s -o %speer_curl bench/peer_curl.c -lcurl"):format(compiler, M.build))
@@ -53,6 +58,12 @@ function M.compile()
   -- Debian's Go libraries lie in a GOPATH; nothing is fetched.
   M.succeeds("GO111MODULE=off GOPROXY=off GOPATH=/usr/share/gocode GOCACHE=$PWD/" .. M.build
     .. "go go build -o " .. M.build .. "peer_gosmtp bench/peer_gosmtp.go")
+end
+
+-- Makes what is composed, parsed and shown as a certificate, by our own module: false without it.
+function M.prepare()
+  return M.succeeds(("mkdir -p %s && %s%s bench/material.lua %s"):format(M.material, ENVIRONMENT,
+    M.lua, M.material))
 end
 
 local function contents(path)

@@ -1,15 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- bench/server.lua PORTFILE: the server under test, with a Lua handler on mail, rcpt and message.
--- The message handler reads every chunk. The port is written to PORTFILE by rename, so that
--- whoever waits for the file never reads half of it. SIGTERM ends it.
+-- bench/server.lua PORTFILE [CERTIFICATE]: the server under test, with a Lua handler on mail, rcpt
+-- and message. The message handler reads every chunk. With a certificate (PEM, with its key) it
+-- speaks TLS from the first byte. The port is written to PORTFILE by rename, so that whoever waits
+-- for the file never reads half of it. SIGTERM ends it.
 
 local smtp = require "smtp"
 
-local portfile = arg[1]
+local portfile, certificate = arg[1], arg[2]
 
 local server = assert(smtp.server {
   listen = "127.0.0.1:0",
   hostname = "bench.example.org",
+  tls = certificate and { cert = certificate, implicit = true },
   limits = { messages = 1000000 }, -- a session of S1 sends 800, but not in equal shares
   on_mail = function(_, sender)
     if sender.domain == "spammer.example" then return false end

@@ -3,7 +3,8 @@
 # Finds what the groups named as arguments need (build test check valgrind
 # interop bench) and are missing here; installs it by apt-get as root or where
 # sudo asks nothing, else prints the line to run and fails. What counts is the
-# command, header or module itself, not where it came from.
+# command, header or module itself, not where it came from. For bench a module
+# of npm comes into build/bench/npm, if npm is here and can fetch it.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 LUA=${LUA:-lua5.4}
@@ -90,11 +91,19 @@ interop_() {
   need opendkim-tools command_ opendkim-testmsg
   need lua-socket lua 'require "socket"'
 }
-bench_() { # peers that are in Debian; go and npm are used if they are here
+bench_() { # peers that are in Debian; go and node are used if they are here
   need postfix command_ smtp-source
   need libcurl4-openssl-dev header curl/curl.h
   need python3-aiosmtpd python_module aiosmtpd
   need lua-socket lua 'require "socket"'
+}
+
+# npm_module NAME: a peer that may be absent. Nothing of it is run here.
+npm_module() {
+  prefix=build/bench/npm
+  [ -d "$prefix/node_modules/$1" ] || ! command_ npm ||
+    npm install --prefix "$prefix" --ignore-scripts --no-audit --no-fund "$1" ||
+    echo "npm cannot install $1; it is left out" >&2
 }
 
 find_missing() {
@@ -104,6 +113,9 @@ find_missing() {
 }
 
 groups=${*:-build}
+case " $groups " in
+*" bench "*) npm_module nodemailer ;;
+esac
 find_missing
 [ -n "${missing% }" ] || exit 0
 
