@@ -11,12 +11,29 @@
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                "abcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* The value of a digit, or 64 for any other byte. */
-static unsigned digit_value(unsigned char c) {
-  if (c >= 'A' && c <= 'Z') return c - (unsigned)'A';
-  if (c >= 'a' && c <= 'z') return c - (unsigned)'a' + 26;
-  if (c >= '0' && c <= '9') return c - (unsigned)'0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : 64;
+/* A table, since its branches would be guessed wrongly at every other byte. */
+const unsigned char smtp_base64_value[256] = {
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 62, 64, 64, 64, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60,
+    61, 64, 64, 64, 64, 64, 64, 64, 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+    11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64,
+    64, 64, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42,
+    43, 44, 45, 46, 47, 48, 49, 50, 51, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64};
+
+void smtp_base64_group(const char *from, size_t n, char *to) {
+  uint32_t bits = 0;
+  for (size_t k = 0; k < 3; k++)
+    bits = bits << 8 | (k < n ? (unsigned char)from[k] : 0);
+  for (size_t k = 0; k < 4; k++)
+    to[k] = k <= n ? alphabet[bits >> (18 - 6 * k) & 63] : '=';
 }
 
 int smtp_base64_format(smtp_buf *out, smtp_slice in) {
@@ -25,14 +42,8 @@ int smtp_base64_format(smtp_buf *out, smtp_slice in) {
   if (groups > SIZE_MAX / 4) return SMTP_ETOOBIG;
   int result = smtp_buf_reserve(out, groups * 4, &to);
   if (result != 0) return result;
-  for (size_t i = 0; i < in.n; i += 3) {
-    size_t n = in.n - i < 3 ? in.n - i : 3;
-    uint32_t bits = 0;
-    for (size_t k = 0; k < 3; k++)
-      bits = bits << 8 | (k < n ? (unsigned char)in.p[i + k] : 0);
-    for (size_t k = 0; k < 4; k++)
-      *to++ = k <= n ? alphabet[bits >> (18 - 6 * k) & 63] : '=';
-  }
+  for (size_t i = 0; i < in.n; i += 3, to += 4)
+    smtp_base64_group(in.p + i, in.n - i < 3 ? in.n - i : 3, to);
   smtp_buf_commit(out, groups * 4);
   return 0;
 }
@@ -41,7 +52,7 @@ int smtp_base64_format(smtp_buf *out, smtp_slice in) {
 static bool decode_group(const char *from, size_t pad, char *to) {
   uint32_t bits = 0;
   for (size_t k = 0; k < 4 - pad; k++) {
-    unsigned value = digit_value((unsigned char)from[k]);
+    unsigned value = smtp_base64_value[(unsigned char)from[k]];
     if (value == 64) return false;
     bits |= (uint32_t)value << (18 - 6 * k);
   }

@@ -16,4 +16,9 @@ SMTP_FUNC int smtp_base64_format(smtp_buf *out, smtp_slice in);
 /* Appends the bytes that in encodes. SMTP_ESYNTAX leaves out as it was. */
 SMTP_FUNC int smtp_base64_parse(smtp_buf *out, smtp_slice in);
 
+/* For codecs of another grammar: the value of a digit, 64 for any other byte;
+** and the four digits of n bytes, 1 to 3, with "=" for those that are missing. */
+SMTP_FUNC extern const unsigned char smtp_base64_value[256];
+SMTP_FUNC void smtp_base64_group(const char *from, size_t n, char *to);
+
 #endif

@@ -30,19 +30,27 @@ static const char *find(const char *p, char c, const char *end) {
   return at != NULL ? at : end;
 }
 
+static uint64_t word(const char *p) {
+  uint64_t w;
+  memcpy(&w, p, sizeof(w));
+  return w;
+}
+
 /* NUL and 8-bit bytes; whole messages pass, so four words at a time. */
 static unsigned look(const char *p, size_t n) {
   const uint64_t tops = UINT64_C(0x8080808080808080);
-  uint64_t w[4], all = 0;
+  uint64_t a = 0, b = 0, c = 0, d = 0, all;
+  uint64_t w[4] = {0, 0, 0, 0};
   size_t i;
 
   for (i = 0; n - i >= sizeof(w); i += sizeof(w)) {
-    memcpy(w, p + i, sizeof(w));
-    all |= (w[0] | w[1]) | (w[2] | w[3]);
+    a |= word(p + i);
+    b |= word(p + i + 8);
+    c |= word(p + i + 16);
+    d |= word(p + i + 24);
   }
-  memset(w, 0, sizeof(w));
   if (n > i) memcpy(w, p + i, n - i);
-  all |= (w[0] | w[1]) | (w[2] | w[3]);
+  all = a | b | c | d | w[0] | w[1] | w[2] | w[3];
   return (n > 0 && memchr(p, 0, n) != NULL ? SMTP_DOT_NUL : 0u) |
          (all & tops ? SMTP_DOT_EIGHTBIT : 0u);
 }

@@ -37,7 +37,9 @@ void smtp_mem_free(const smtp_mem *mem, void *p, size_t n) {
   if (p != NULL) mem->alloc(mem->ctx, p, n, 0);
 }
 
+/* No compiler knows what a volatile pointer points to, and so must call it. */
+static void *(*const volatile clear)(void *, int, size_t) = memset;
+
 void smtp_mem_wipe(void *p, size_t n) {
-  volatile unsigned char *byte = p;
-  while (n-- > 0) *byte++ = 0;
+  if (n > 0) clear(p, 0, n);
 }

@@ -216,9 +216,15 @@ static void set_names(lua_State *L, int t, const smtp_tls_peer *peer,
 
 /* Pushes the table of the peer's certificate, or nil. */
 static void push_certificate(lua_State *L, const smtp_tls *tls) {
-  smtp_tls_peer *peer = smtp_new_object(L, PEER, sizeof *peer);
-  smtp_buf *b = smtp_push_buffer(L, 65536); /* peer, b */
+  smtp_tls_peer *peer;
+  smtp_buf *b;
   int t;
+  if (SSL_get0_peer_certificate(smtp_tls_ssl(tls)) == NULL) {
+    lua_pushnil(L);
+    return;
+  }
+  peer = smtp_new_object(L, PEER, sizeof *peer);
+  b = smtp_push_buffer(L, 65536); /* peer, b */
   smtp_tls_peer_init(peer, tls);
   if (peer->x509 == NULL) {
     lua_pushnil(L);

@@ -6,18 +6,11 @@
 #include <string.h>
 
 #include "../core/ascii.h"
+#include "../core/base64.h"
 #include "charset.h"
 #include "fields.h"
 
 #define CHARSET_MAX 64 /* of an encoded word, with its language */
-
-static int sextet(unsigned char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  return c == '/' ? 63 : -1;
-}
 
 static int hexdigit(unsigned char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -36,33 +29,54 @@ static int hexbyte(const char *p, const char *end) {
 
 /* Every decoder writes at most as much as it reads. */
 
+/* As many whole groups of digits as there are at i: bytes go to *to. */
+static size_t plain_groups(smtp_slice in, size_t i, char **to) {
+  const unsigned char *p = (const unsigned char *)in.p;
+  char *at = *to;
+  while (in.n - i >= 4) {
+    unsigned a = smtp_base64_value[p[i]], b = smtp_base64_value[p[i + 1]];
+    unsigned c = smtp_base64_value[p[i + 2]], d = smtp_base64_value[p[i + 3]];
+    if (((a | b | c | d) & 64) != 0) break;
+    *at++ = (char)(a << 2 | b >> 4);
+    *at++ = (char)((b & 15) << 4 | c >> 2);
+    *at++ = (char)((c & 3) << 6 | d);
+    i += 4;
+  }
+  *to = at;
+  return i;
+}
+
 int smtp_decode_base64(smtp_buf *out, smtp_slice in) {
   unsigned long group = 0;
   unsigned have = 0; /* digits in group */
-  size_t i, n = 0;
-  char *to;
-  int result = smtp_buf_reserve(out, in.n, &to);
+  size_t i;
+  char *begin, *to;
+  int result = smtp_buf_reserve(out, in.n, &begin);
   if (result != 0) return result;
+  to = begin;
   for (i = 0; i <= in.n; i++) {
-    bool ends = i == in.n || in.p[i] == '=';
-    int digit = ends ? -1 : sextet((unsigned char)in.p[i]);
-    if (digit >= 0) {
-      group = group << 6 | (unsigned)digit;
+    bool ends;
+    unsigned digit;
+    if (have == 0) i = plain_groups(in, i, &to);
+    ends = i == in.n || in.p[i] == '=';
+    digit = ends ? 64 : smtp_base64_value[(unsigned char)in.p[i]];
+    if (digit < 64) {
+      group = group << 6 | digit;
       have++;
     }
     if (have == 4) {
-      to[n++] = (char)(group >> 16 & 0xff);
-      to[n++] = (char)(group >> 8 & 0xff);
-      to[n++] = (char)(group & 0xff);
+      *to++ = (char)(group >> 16 & 0xff);
+      *to++ = (char)(group >> 8 & 0xff);
+      *to++ = (char)(group & 0xff);
       have = 0;
     } else if (ends) {
-      if (have >= 2) to[n++] = (char)(group >> (have == 2 ? 4 : 10) & 0xff);
-      if (have == 3) to[n++] = (char)(group >> 2 & 0xff);
+      if (have >= 2) *to++ = (char)(group >> (have == 2 ? 4 : 10) & 0xff);
+      if (have == 3) *to++ = (char)(group >> 2 & 0xff);
       have = 0;
     }
     if (have == 0) group = 0;
   }
-  smtp_buf_commit(out, n);
+  smtp_buf_commit(out, (size_t)(to - begin));
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../core/ascii.h"
+#include "../core/base64.h"
 
 /* RFC 5322 section 2.1.1: should and must. */
 #define FOLD 78
@@ -115,8 +116,6 @@ static size_t b_size(size_t n) {
 
 /* "=?UTF-8?Q?...?=" or "B", whichever is shorter, into word; its length. */
 static size_t make_word(const char *p, size_t n, bool q, char *word) {
-  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                 "abcdefghijklmnopqrstuvwxyz0123456789+/";
   size_t i, at = sizeof PREFIX - 1;
   memcpy(word, PREFIX, at);
   word[at++] = q ? 'Q' : 'B';
@@ -131,14 +130,8 @@ static size_t make_word(const char *p, size_t n, bool q, char *word) {
       word[at++] = hex[c & 15];
     }
   }
-  for (i = 0; !q && i < n; i += 3) {
-    size_t k, left = n - i;
-    uint32_t bits = 0;
-    for (k = 0; k < 3; k++)
-      bits = bits << 8 | (k < left ? (unsigned char)p[i + k] : 0);
-    for (k = 0; k < 4; k++)
-      word[at++] = k <= left ? alphabet[bits >> (18 - 6 * k) & 63] : '=';
-  }
+  for (i = 0; !q && i < n; i += 3, at += 4)
+    smtp_base64_group(p + i, n - i < 3 ? n - i : 3, word + at);
   word[at++] = '?';
   word[at++] = '=';
   return at;

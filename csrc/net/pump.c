@@ -173,8 +173,11 @@ int smtp_pump_receive(smtp_pump *p) {
 }
 
 int smtp_pump_look(smtp_pump *p) {
+  int r;
   p->readable = true;
-  return smtp_pump_receive(p);
+  r = smtp_pump_receive(p);
+  if (r == SMTP_EBUSY) p->readable = false; /* not again before a wait */
+  return r;
 }
 
 int smtp_pump_handshake(smtp_pump *p) {
