@@ -105,6 +105,7 @@ int smtp_dot_decode(smtp_dot_decoder *d, char *p, size_t n, size_t *used,
         run = in += 3;
         break;
       }
+      if (in[1] != '.') d->seen |= SMTP_DOT_UNSTUFFED;
       run = ++in; /* a dot behind this one is content */
     }
     in = pass_line(d, in, end);

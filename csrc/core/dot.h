@@ -19,7 +19,8 @@ enum smtp_dot_seen {
   SMTP_DOT_BARE_LF = 1,
   SMTP_DOT_BARE_CR = 2,
   SMTP_DOT_NUL = 4,
-  SMTP_DOT_EIGHTBIT = 8
+  SMTP_DOT_EIGHTBIT = 8,
+  SMTP_DOT_UNSTUFFED = 16 /* decoder: a dot at a line start, with no other */
 };
 
 typedef struct smtp_dot_decoder {

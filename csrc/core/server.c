@@ -70,7 +70,7 @@ void smtp_server_free(smtp_server *s) {
 }
 
 bool smtp_server_asks(smtp_server_event_type type) {
-  return type >= SMTP_SERVER_CONNECT && type <= SMTP_SERVER_COMMAND;
+  return type >= SMTP_SERVER_CONNECT && type <= SMTP_SERVER_VERB;
 }
 
 bool smtp_server_idle(const smtp_server *s) {
@@ -376,6 +376,20 @@ static smtp_slice shown(const smtp_server *s, smtp_slice line) {
   return (smtp_slice){line.p, to};
 }
 
+/* Asks whether somebody else answers the command; not if it is none. */
+static bool intercept(smtp_server *s, smtp_slice line,
+                      smtp_server_event *event) {
+  smtp_command c;
+  smtp_slice text = {line.p, line.n - 2};
+  if (line.n < 2 || text.p[text.n] != '\r') return false;
+  if (s->state == ST_AUTH || smtp_command_parse(&c, text) != 0) return false;
+  event->type = s->asked = SMTP_SERVER_VERB;
+  event->verb = c.name;
+  event->text = c.args;
+  event->more = smtp_buf_length(&s->in) > line.n;
+  return true;
+}
+
 /* Reads one command; as smtp_server_next. */
 static int command(smtp_server *s, smtp_server_event *event) {
   smtp_slice line;
@@ -400,7 +414,8 @@ static int command(smtp_server *s, smtp_server_event *event) {
     event->text = shown(s, line);
     return 1;
   }
-  s->traced = false;
+  if (s->config->intercept && !s->passed && intercept(s, line, event)) return 1;
+  s->traced = s->passed = false;
   smtp_buf_consume(&s->in, line.n); /* the bytes stay until the next feed */
   if (line.n < 2 || line.p[line.n - 2] != '\r')
     return smtp_server_answer(s, SMTP_S_BARE_LF);

@@ -32,16 +32,18 @@ typedef struct smtp_server smtp_server;
 
 typedef enum smtp_server_event_type {
   SMTP_SERVER_NONE,
-  SMTP_SERVER_CONNECT,  /* asks: before the greeting */
-  SMTP_SERVER_HELO,     /* asks: text is the name, esmtp */
-  SMTP_SERVER_MAIL,     /* asks: path, mail */
-  SMTP_SERVER_RCPT,     /* asks: path */
-  SMTP_SERVER_DATA,     /* asks: whether content may come */
-  SMTP_SERVER_MESSAGE,  /* asks: the content is at its end */
-  SMTP_SERVER_VRFY,     /* asks: text */
-  SMTP_SERVER_AUTH,     /* asks: credentials, verb is the mechanism */
-  SMTP_SERVER_COMMAND,  /* asks: an own verb; verb, text */
-  SMTP_SERVER_LOOKUP,   /* asks for keys, by smtp_server_lookup: credentials
+  SMTP_SERVER_CONNECT, /* asks: before the greeting */
+  SMTP_SERVER_HELO,    /* asks: text is the name, esmtp */
+  SMTP_SERVER_MAIL,    /* asks: path, mail */
+  SMTP_SERVER_RCPT,    /* asks: path */
+  SMTP_SERVER_DATA,    /* asks: whether content may come */
+  SMTP_SERVER_MESSAGE, /* asks: the content is at its end */
+  SMTP_SERVER_VRFY,    /* asks: text */
+  SMTP_SERVER_AUTH,    /* asks: credentials, verb is the mechanism */
+  SMTP_SERVER_COMMAND, /* asks: an own verb; verb, text */
+  SMTP_SERVER_VERB,    /* asks, with intercept: a command line came; verb, text,
+                          more. NONE: it is read as ever; else it is not */
+  SMTP_SERVER_LOOKUP,  /* asks for keys, by smtp_server_lookup: credentials
                           has the user, verb is the mechanism */
   SMTP_SERVER_STARTTLS, /* pause: the handshake is due */
   SMTP_SERVER_BODY,     /* content: text */
@@ -57,6 +59,7 @@ typedef struct smtp_server_event {
   smtp_slice verb;
   smtp_slice text;
   bool esmtp;
+  bool more; /* VERB: bytes came behind the line already */
   const smtp_path *path;
   smtp_mail_params mail;
   smtp_slice params;                        /* of MAIL and RCPT, as written */
@@ -110,6 +113,7 @@ typedef struct smtp_server_config {
   smtp_slice verbs;     /* own verbs in upper case, parted by spaces */
   bool strict;          /* syntax = "strict" */
   bool trace;           /* gives LINE and REPLY */
+  bool intercept;       /* gives VERB */
   bool accept_data;     /* DATA does not ask: it is accepted */
   bool refuse_eightbit; /* 8-bit content without BODY=8BITMIME: 550 5.6.3 */
   smtp_bare_newline bare_newline;
@@ -161,7 +165,7 @@ SMTP_FUNC int smtp_server_next(smtp_server *s, smtp_server_event *event);
 
 /*
 ** Answers the event that asked. Gives the code that is sent (2xx and 3xx:
-** the step was accepted), or a negative result: SMTP_ESTATE if no verdict is
+** the step was accepted; 0: none, a VERB that is read as ever), or a negative result: SMTP_ESTATE if no verdict is
 ** due, SMTP_ENOMEM. A reply that may not be sent (code outside 2xx, 4xx, 5xx,
 ** controls in the text) is sent as 451 4.3.0.
 */

@@ -78,6 +78,7 @@ static const struct {
     [SMTP_SERVER_VRFY] = {SMTP_S_VRFY, SMTP_S_NO_VRFY},
     [SMTP_SERVER_AUTH] = {SMTP_S_AUTH, SMTP_S_NO_AUTH},
     [SMTP_SERVER_COMMAND] = {SMTP_S_COMMAND, SMTP_S_NO_COMMAND},
+    [SMTP_SERVER_VERB] = {SMTP_S_COMMAND, SMTP_S_NO_COMMAND},
 };
 
 /* The situation of a verdict that brings no reply of its own. */
@@ -230,6 +231,13 @@ static int put_situation(smtp_server *s, smtp_server_event_type stage,
   return r != 0 ? r : code;
 }
 
+/* The line at hand is answered here and not read. */
+static void skip_line(smtp_server *s) {
+  smtp_slice line;
+  if (smtp_buf_line(&s->in, &line)) smtp_buf_consume(&s->in, line.n);
+  s->traced = false;
+}
+
 /* A refusal, as far as it can be told before the reply is made. */
 static bool refuses(smtp_verdict verdict, int code) {
   return verdict == SMTP_VERDICT_REFUSE || verdict == SMTP_VERDICT_NOTHING ||
@@ -245,6 +253,12 @@ int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
   if (s->error != 0) return s->error;
   if (stage == SMTP_SERVER_NONE || stage == SMTP_SERVER_LOOKUP)
     return SMTP_ESTATE;
+  if (stage == SMTP_SERVER_VERB && verdict == SMTP_VERDICT_NONE) {
+    s->passed = true;
+    s->asked = SMTP_SERVER_NONE;
+    return 0;
+  }
+  if (stage == SMTP_SERVER_VERB) skip_line(s);
   if (stage == SMTP_SERVER_MESSAGE) why = s->refusal;
   if (stage == SMTP_SERVER_AUTH && refuses(verdict, code)) {
     r = smtp_server_auth_refused(s, verdict, code, text);

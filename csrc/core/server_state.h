@@ -49,6 +49,7 @@ struct smtp_server {
   bool cr;           /* while discarding: the last byte was CR */
   bool reset_due;    /* a RESET fact is to be given */
   bool traced;       /* the line at hand was told as a fact */
+  bool passed;       /* and nobody answers it in place of the machine */
   bool greets_esmtp; /* the greeting that waits for its verdict is EHLO */
   size_t space;      /* how much to receive at once */
   size_t recipients, over, messages, errors, junk;

@@ -118,6 +118,7 @@ static int config_new(lua_State *L) {
   text_field(L, 1, "verbs", 2, &c->verbs);
   c->strict = flag_field(L, 1, "strict");
   c->trace = flag_field(L, 1, "trace");
+  c->intercept = flag_field(L, 1, "intercept");
   c->accept_data = flag_field(L, 1, "accept_data");
   c->refuse_eightbit = flag_field(L, 1, "refuse_eightbit");
   c->tls = flag_field(L, 1, "tls");

@@ -120,6 +120,11 @@ int smtp_push_server_event(lua_State *L, const smtp_server_event *e) {
     push_text(L, "command", e->verb);
     smtp_push_slice(L, e->text);
     return 3;
+  case SMTP_SERVER_VERB:
+    push_text(L, "verb", e->verb);
+    smtp_push_slice(L, e->text);
+    lua_pushboolean(L, e->more);
+    return 4;
   case SMTP_SERVER_RESET: lua_pushliteral(L, "reset"); return 1;
   case SMTP_SERVER_LINE: return push_text(L, "line", e->text);
   case SMTP_SERVER_REPLY: return push_text(L, "reply", e->text);

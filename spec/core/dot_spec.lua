@@ -1,6 +1,6 @@
 local probe = require "probe"
 
-local BARE_LF, BARE_CR, NUL, EIGHTBIT = 1, 2, 4, 8
+local BARE_LF, BARE_CR, NUL, EIGHTBIT, UNSTUFFED = 1, 2, 4, 8, 16
 local STUFF, STRICT = 1, 2
 
 -- What DATA means (RFC 5321, 4.5.2), byte by byte: content, what was seen,
@@ -12,6 +12,7 @@ local function decode(input)
       local after = input:sub(i, i + 2)
       if after == ".\r\n" then return table.concat(content), seen, true, #input - i - 2 end
       if i + #after > #input and (after == "." or after == ".\r") then break end
+      if after:sub(2, 2) ~= "." then seen = seen | UNSTUFFED end
       i = i + 1
     end
     local before, c, behind = input:sub(i - 1, i - 1), input:sub(i, i), input:sub(i + 1, i + 1)

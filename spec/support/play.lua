@@ -64,7 +64,7 @@ local function verdict(self, name, ...)
 end
 
 local ASKS = { connect = true, helo = true, mail = true, rcpt = true, data = true,
-  message = true, vrfy = true, auth = true, command = true }
+  message = true, vrfy = true, auth = true, command = true, verb = true }
 
 -- One entry for content, however it is cut.
 local function note(self, name, ...)

@@ -153,9 +153,9 @@ static int answer(run *r, const smtp_server_event *e) {
 /* Answers what asks until there is nothing to do; 0, or a failure. */
 static int serve(run *r) {
   static const char *const names[] = {
-      "none",    "connect", "helo",  "mail",    "rcpt",   "data",
-      "message", "vrfy",    "auth",  "command", "lookup", "starttls",
-      "body",    "reset",   "close", "line",    "reply"};
+      "none",     "connect", "helo",  "mail",    "rcpt", "data",
+      "message",  "vrfy",    "auth",  "command", "verb", "lookup",
+      "starttls", "body",    "reset", "close",   "line", "reply"};
   for (;;) {
     smtp_server_event e;
     double at;
