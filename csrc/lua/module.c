@@ -39,5 +39,6 @@ int luaopen_smtp_core(lua_State *L) {
   smtp_open_dkim(L);
   smtp_open_server(L);
   smtp_open_client(L);
+  smtp_open_mock(L);
   return 1;
 }

@@ -35,6 +35,10 @@ static context *check_context(lua_State *L, int arg) {
   return c;
 }
 
+SSL_CTX *smtp_check_tls_context(lua_State *L, int arg) {
+  return check_context(L, arg)->ctx;
+}
+
 static int context_close(lua_State *L) {
   context *c = luaL_checkudata(L, 1, CONTEXT);
   SSL_CTX_free(c->ctx);

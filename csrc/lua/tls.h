@@ -13,6 +13,9 @@
 /* Adds tls_context to the table on the top. */
 SMTP_FUNC void smtp_open_tls(lua_State *L);
 
+/* The context of an open "smtp.tls_context"; borrowed. */
+SMTP_FUNC SSL_CTX *smtp_check_tls_context(lua_State *L, int arg);
+
 /* The engine of an open "smtp.tls", which is the caller's from now on. */
 SMTP_FUNC smtp_tls *smtp_check_tls_take(lua_State *L, int arg);
 

@@ -30,7 +30,9 @@ function Error.__tostring(err)
   if err.message and err.code then parts[#parts + 1] = reply_text(err) end
   local sentence = table.concat(parts, ": ")
   if err.hint then sentence = sentence .. " (" .. err.hint .. ")" end
-  return visible(sentence)
+  local shown = { visible(sentence) }
+  for line in (err.report or ""):gmatch("[^\n]+") do shown[#shown + 1] = visible(line) end
+  return table.concat(shown, "\n")
 end
 
 function Error.__concat(a, b)

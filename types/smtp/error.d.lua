@@ -19,6 +19,7 @@
 ---@field address? string the mailbox it is about
 ---@field peer? string `host:port`, or the path of a socket or file
 ---@field cause? any the system's name for it (`"ECONNREFUSED"`), what a function of yours raised, or the JSON by which a token was refused
+---@field report? string lines that say more, shown below the sentence
 ---@field transcript? string the last 32 commands and replies
 local error = {}
 

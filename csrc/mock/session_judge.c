@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** session_judge.c: what a client may not do, noted as it does it. What only a
+** reader of messages can see (missing fields, and the like) is not here: the
+** recorded bytes have it.
+*/
+#include "../core/ascii.h"
+#include "../core/dot.h"
+#include "session_state.h"
+#include "text.h"
+
+#include <string.h>
+
+/* RFC 5321 section 4.5.3.1.4 and 4.5.3.1.6, CRLF included. */
+#define COMMAND_LINE 512
+#define TEXT_LINE 1000
+
+#define RFC5321(section) "RFC 5321 section " section
+
+static void note(smtp_mock_session *s, const char *rule, const char *section,
+                 smtp_slice text) {
+  smtp_mock_record_violation(&s->mock->record, s->visit->number, rule, section,
+                             text);
+}
+
+static bool offers(const smtp_mock_session *s, smtp_slice keyword) {
+  return s->visit->esmtp && !smtp_mock_hides(s->mock, keyword);
+}
+
+static bool is_verb(const smtp_mock_session *s, smtp_slice name) {
+  return smtp_ascii_equal(s->event.verb, name);
+}
+
+/* Whether AUTH names a mechanism that shows the password to all. */
+static bool shows_password(smtp_slice args) {
+  smtp_slice word = args;
+  const char *space = memchr(args.p, ' ', args.n);
+  if (space != NULL) word.n = (size_t)(space - args.p);
+  return smtp_ascii_equal(word, SMTP_LIT("PLAIN")) ||
+         smtp_ascii_equal(word, SMTP_LIT("LOGIN")) ||
+         smtp_ascii_equal(word, SMTP_LIT("XOAUTH2")) ||
+         smtp_ascii_equal(word, SMTP_LIT("OAUTHBEARER"));
+}
+
+void smtp_mock_judge_line(smtp_mock_session *s) {
+  if (s->line.n + 2 > COMMAND_LINE && !is_verb(s, SMTP_LIT("AUTH")))
+    note(s, "long_command", RFC5321("4.5.3.1.4"), s->line);
+  if (s->event.more && !offers(s, SMTP_LIT("PIPELINING")))
+    note(s, "pipelining", "RFC 2920 section 3.1", s->line);
+  if (is_verb(s, SMTP_LIT("AUTH")) && s->pump.tls == NULL &&
+      shows_password(s->event.text))
+    note(s, "auth_in_clear", "RFC 4954 section 4", s->line);
+}
+
+void smtp_mock_judge_mail(smtp_mock_session *s) {
+  smtp_slice rest = s->event.params;
+  smtp_param param;
+  while (smtp_param_next(&rest, &param) == 1) {
+    smtp_slice keyword = param.key;
+    if (smtp_ascii_equal(keyword, SMTP_LIT("BODY")))
+      keyword = SMTP_LIT("8BITMIME");
+    if (!offers(s, keyword)) note(s, "parameter", RFC5321("2.2.1"), param.key);
+  }
+}
+
+/* The longest line of a text, its CRLF included. */
+static size_t longest(smtp_slice text) {
+  const char *p = text.p, *end = text.p + text.n;
+  size_t most = 0;
+  while (p < end) {
+    const char *lf = memchr(p, '\n', (size_t)(end - p));
+    const char *stop = lf == NULL ? end : lf + 1;
+    if ((size_t)(stop - p) > most) most = (size_t)(stop - p);
+    p = stop;
+  }
+  return most;
+}
+
+/* The message is the last one of the record. */
+void smtp_mock_judge_message(smtp_mock_session *s) {
+  const smtp_mock_record *r = &s->mock->record;
+  const smtp_mock_mail *mail;
+  if (r->mails_n == 0) return;
+  mail = r->mails[r->mails_n - 1];
+  if ((mail->seen & SMTP_DOT_BARE_LF) != 0)
+    note(s, "bare_lf", RFC5321("2.3.8"), mail->from);
+  if ((mail->seen & SMTP_DOT_BARE_CR) != 0)
+    note(s, "bare_cr", RFC5321("2.3.8"), mail->from);
+  if ((mail->seen & SMTP_DOT_NUL) != 0)
+    note(s, "nul", "RFC 5322 section 2.2", mail->from);
+  if ((mail->seen & SMTP_DOT_UNSTUFFED) != 0)
+    note(s, "unstuffed_dot", RFC5321("4.5.2"), mail->from);
+  if ((mail->seen & SMTP_DOT_EIGHTBIT) != 0 && !mail->body_8bit)
+    note(s, "eightbit", "RFC 6152 section 3", mail->from);
+  if (longest(smtp_buf_data(&mail->raw)) > TEXT_LINE)
+    note(s, "long_line", RFC5321("4.5.3.1.6"), mail->from);
+}
+
+void smtp_mock_judge_close(smtp_mock_session *s) {
+  switch (s->event.situation) {
+  case SMTP_S_EARLY: note(s, "early", RFC5321("3.1"), s->line); break;
+  case SMTP_S_PIPELINING:
+    note(s, "pipelining", "RFC 2920 section 3.1", s->line);
+    break;
+  case SMTP_S_BARE_LF: note(s, "bare_lf", RFC5321("2.3.8"), s->line); break;
+  case SMTP_S_NONE: /* the client went away */
+    if (s->ending == GOES_ON && s->stage == OPEN)
+      note(s, "no_quit", RFC5321("4.1.1.10"), s->line);
+    break;
+  default: break;
+  }
+}
+
+/* 500 to 504 and 555 say that a command was wrong, whoever sent it. */
+void smtp_mock_judge_reply(smtp_mock_session *s, smtp_slice reply) {
+  if (reply.n < 3 || reply.p[0] != '5') return;
+  if (memcmp(reply.p, "50", 2) == 0 || memcmp(reply.p, "555", 3) == 0)
+    note(s, "refused_command", RFC5321("4.3.2"), s->line);
+}

@@ -1,0 +1,199 @@
+-- SPDX-License-Identifier: MIT
+--- Rules of a mock: `mx:on("RCPT", { to = "*@gone.test" }):first(2):reply("550 no")`, or
+-- the same as a table, `{ on = "RCPT", to = "*@gone.test", first = 2, reply = "550 no" }`.
+-- They become the plain data of csrc/mock/rule.h.
+-- Internal.
+local options = require "smtp.options"
+
+local M = {}
+
+local Rule = { __name = "smtp.mock.rule" }
+Rule.__index = Rule
+
+local MATCHER = {
+  from = "string", to = "string", text = "string", user = "string", session = "count",
+  tls = "boolean", auth = "boolean",
+}
+
+-- Every change is in force at once.
+local function apply(rule)
+  rule.id = rule.mock._core:rule(rule.spec, rule.id)
+  return rule
+end
+
+--- Makes a rule of a mock; it does nothing until it has an action.
+function M.new(mock, event, matcher)
+  if type(event) ~= "string" or not event:find("^[%w-]+$") then
+    options.misuse("mock: on needs an event, such as \"RCPT\"")
+  end
+  local spec = { point = event, count = "always", steps = {} }
+  for key, value in pairs(options.check("mock: on", matcher or {}, MATCHER)) do
+    spec[key] = value
+  end
+  return apply(setmetatable({ mock = mock, event = event, spec = spec }, Rule))
+end
+
+-- ---- how often -------------------------------------------------------------
+
+local function seconds_of(what, seconds)
+  if type(seconds) ~= "number" or not (seconds >= 0 and seconds < 1e9) then
+    options.misuse(("mock: %s needs a number of seconds"):format(what))
+  end
+  return seconds
+end
+
+local function whole(what, n)
+  if math.type(n) ~= "integer" or n < 1 then
+    options.misuse(("mock: %s needs a whole number above 0"):format(what))
+  end
+  return n
+end
+
+for _, name in ipairs { "first", "nth", "from", "every" } do
+  Rule[name] = function(rule, n)
+    rule.spec.count, rule.spec.n = name, whole(name, n)
+    return apply(rule)
+  end
+end
+
+--- Once for each sender and recipient, as greylists do it.
+function Rule:new()
+  self.spec.count = "new"
+  return apply(self)
+end
+
+--- BODY: when so many bytes of content have come.
+function Rule:after_bytes(n)
+  self.spec.bytes = whole("after_bytes", n)
+  return apply(self)
+end
+
+--- idle: when nothing has come for so many seconds.
+function Rule:after(seconds)
+  self.spec.bytes = math.max(1, math.tointeger(seconds_of("after", seconds) * 1000 // 1))
+  return apply(self)
+end
+
+-- ---- what happens ----------------------------------------------------------
+
+-- The arguments of each action as fields of it.
+local ACTS = {}
+
+local function text_of(what, code, text)
+  if math.type(code) == "integer" then code = ("%d %s"):format(code, text or "") end
+  if type(code) ~= "string" or code == "" then
+    options.misuse(("mock: %s needs a text"):format(what))
+  end
+  return code
+end
+
+function ACTS.reply(code, text)
+  local reply = text_of("reply", code, text)
+  if not reply:find("^%d%d%d") then options.misuse("mock: a reply begins with its code") end
+  return { "reply", text = reply }
+end
+
+function ACTS.raw(bytes)
+  if type(bytes) ~= "string" then options.misuse("mock: raw needs bytes") end
+  return { "raw", text = bytes }
+end
+
+function ACTS.delay(seconds) return { "delay", seconds = seconds_of("delay", seconds) } end
+
+function ACTS.drip(seconds)
+  return { "drip", seconds = seconds_of("drip", seconds == true and 0.01 or seconds or 0.01) }
+end
+
+function ACTS.split(n, seconds)
+  if type(n) == "table" then n, seconds = n[1], n[2] end
+  return { "split", n = whole("split", n), seconds = seconds_of("split", seconds or 0.02) }
+end
+
+function ACTS.throttle(n) return { "throttle", n = whole("throttle", n) } end
+
+for _, name in ipairs { "hang", "close", "reset", "store", "reject" } do
+  ACTS[name] = function() return { name } end
+end
+
+--- A function of the session's facts, which gives a reply or nil: as ever. Only a mock of
+-- `driver = "loop"` can call it.
+function ACTS.call(mock, fn)
+  if not mock._engine then
+    options.misuse('mock: a function needs driver = "loop": the thread has no Lua')
+  end
+  local calls = mock._calls
+  calls[#calls + 1] = fn
+  return { "call", n = #calls }
+end
+
+local function add(rule, name, ...)
+  local steps = rule.spec.steps
+  if #steps == 0 then steps[1] = {} end
+  local action = name == "call" and ACTS.call(rule.mock, ...) or ACTS[name](...)
+  table.insert(steps[#steps], action)
+  return apply(rule)
+end
+
+for name in pairs(ACTS) do
+  Rule[name] = function(rule, first, ...)
+    if name == "reply" and type(first) == "function" then return add(rule, "call", first) end
+    return add(rule, name, first, ...)
+  end
+end
+
+-- In what order a table's actions are done.
+local ORDER = { "delay", "drip", "split", "throttle", "store", "reject", "reply", "raw", "close",
+  "reset", "hang" }
+
+local IS_ACT = {}
+for _, name in ipairs(ORDER) do IS_ACT[name] = true end
+
+-- One step of a table, or of a text, which is a reply.
+local function step_of(given)
+  if type(given) == "string" then given = { reply = given } end
+  local step = {}
+  for _, name in ipairs(ORDER) do
+    local value = given[name]
+    if value ~= nil and value ~= false then step[#step + 1] = ACTS[name](value) end
+  end
+  for key in pairs(given) do
+    if not IS_ACT[key] then options.misuse(("mock: unknown action %q"):format(tostring(key))) end
+  end
+  return step
+end
+
+--- What happens at the first match, at the second ...; the last one stays.
+function Rule:sequence(list)
+  if #options.list("mock: sequence", list) == 0 then options.misuse("mock: sequence is empty") end
+  self.spec.count, self.spec.steps = "sequence", {}
+  for i, given in ipairs(list) do self.spec.steps[i] = step_of(given) end
+  return apply(self)
+end
+
+-- ---- tables ----------------------------------------------------------------
+
+local TABLE = {
+  on = "string", first = "count", nth = "count", from_nth = "count", every = "count",
+  new = "boolean", after_bytes = "count", after = "seconds", sequence = "table",
+}
+for key, check in pairs(MATCHER) do TABLE[key] = check end
+for _, name in ipairs(ORDER) do TABLE[name] = "any" end
+
+--- Adds a rule that is a table; `from_nth` is the count that the method `from` is.
+function M.of_table(mock, given)
+  options.check("mock: a rule", given, TABLE)
+  local matcher, actions = {}, {}
+  for key in pairs(MATCHER) do matcher[key] = given[key] end
+  for _, name in ipairs(ORDER) do actions[name] = given[name] end
+  local rule = M.new(mock, given.on, matcher)
+  for _, name in ipairs { "first", "nth", "every", "after_bytes", "after" } do
+    if given[name] then rule[name](rule, given[name]) end
+  end
+  if given.from_nth then rule:from(given.from_nth) end
+  if given.new then rule:new() end
+  if given.sequence then return rule:sequence(given.sequence) end
+  rule.spec.steps = { step_of(actions) }
+  return apply(rule)
+end
+
+return M

@@ -1,0 +1,76 @@
+-- SPDX-License-Identifier: MIT
+--- What clients of a mock did wrong: what the sessions noted, what their messages lack,
+-- and, of a strict mock, rules that never fired and sessions that were left open.
+-- Internal.
+
+local M = {}
+
+-- RFC 5322 section 3.6.
+local NEEDED = { "Date", "From" }
+local WANTED = { "Message-ID" }
+local SINGLE = { "Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Message-ID",
+  "In-Reply-To", "References", "Subject" }
+
+-- What the words of csrc/mock/session_judge.c say.
+local SENTENCES = {
+  bare_lf = "a bare LF", bare_cr = "a bare CR", nul = "a NUL in the content",
+  long_line = "a line of the content over 998 bytes", long_command = "a command over 510 bytes",
+  unstuffed_dot = "a line that begins with a dot which was not doubled",
+  eightbit = "8-bit content without BODY=8BITMIME",
+  early = "it spoke before the greeting",
+  pipelining = "commands were pipelined where that is not allowed or not offered",
+  parameter = "a parameter that was not offered",
+  auth_in_clear = "a password in clear text",
+  refused_command = "a command that is wrong here",
+  no_quit = "it went away without QUIT", watchdog = "the session hung",
+}
+
+local function add(list, session, rule, section, text)
+  list[#list + 1] = setmetatable({ session = session, rule = rule, section = section, text = text },
+    M.meta)
+end
+
+M.meta = { __tostring = function(v)
+  return ("%s%s (%s): %s"):format(v.session and ("session %d: "):format(v.session) or "",
+    SENTENCES[v.rule] or v.rule, v.section, v.text or "")
+end }
+
+local function look_at(list, mail)
+  local function say(rule, text)
+    add(list, mail.session.number, rule, "RFC 5322 section 3.6", text)
+  end
+  for _, name in ipairs(NEEDED) do
+    if not mail.headers:get(name) then say("missing_" .. name:lower(), "there is no " .. name) end
+  end
+  for _, name in ipairs(WANTED) do
+    if not mail.headers:get(name) then say("missing_message_id", "there is no " .. name) end
+  end
+  for _, name in ipairs(SINGLE) do
+    if #mail.headers:all(name) > 1 then say("duplicate_header", name .. " is there twice") end
+  end
+end
+
+--- All of a mock, in the order of the sessions' notes, of the mails, and of the rest.
+function M.of(mock)
+  local list = {}
+  for _, one in ipairs(mock._core:violations()) do
+    add(list, one.session, one.rule, one.section, one.text)
+  end
+  for _, mail in ipairs(mock:mails()) do look_at(list, mail) end
+  if not mock.strict then return list end
+  for i, rule in ipairs(mock._core:rules()) do
+    local of = mock._rules[i]
+    if rule.fired == 0 and of and #of.spec.steps > 0 and not of.quiet then
+      add(list, nil, "unused_rule", "the test", ("on(%q) never applied"):format(of.event))
+    end
+  end
+  for _, session in ipairs(mock:sessions()) do
+    if not session.closed then
+      add(list, session.number, "left_open", "RFC 5321 section 4.1.1.10",
+        "the session is still open")
+    end
+  end
+  return list
+end
+
+return M

@@ -1,0 +1,329 @@
+-- SPDX-License-Identifier: MIT
+---@meta smtp.mock
+---
+--- `local mock = require "smtp.mock"`: a scripted SMTP server for tests, in a C thread of
+--- its own, so that a client in the same process may block. It serves what the core's
+--- server serves (RFC 5321), changed by rules.
+---
+--- ```lua
+--- local mx <close> = assert(mock.start { strict = true })
+--- mx:on("RCPT", { to = "*@gone.test" }):reply("550 5.1.1 no such user")
+--- -- ... the program under test sends to mx.url ...
+--- local mail = assert(mx:wait({ to = "bob@example.org", subject = "Welcome" }, 5))
+--- print(mail.from, mail.text, mail.attachments[1].name, mail.session.tls)
+--- ```
+
+---@class smtp.mock
+---@field quirks table<string, string> the names that `quirk` takes, and what each does
+local mock = {}
+
+--- Starts one; it listens when this returns. `stop`, the end of a `<close>` variable and
+--- the end of the process end it.
+---@param options? smtp.mock_options
+---@return smtp.mock_server? mx
+---@return smtp.error? err
+function mock.start(options) end
+
+---@class smtp.mock_options
+---@field host? string default `"127.0.0.1"`
+---@field port? integer default 0: any that is free
+---@field hostname? string in the greeting; default `"localhost"`
+---@field strict? boolean refuse what the grammar does not allow, and let `violations` tell of rules that never fired and of sessions that were left open
+---@field tls? boolean|"starttls"|"implicit"|smtp.mock_tls a certificate of a fresh authority, whose file is `mx.ca_file`
+---@field users? table<string, string>|"any" passwords (or tokens) by name: AUTH is offered; `"any"` lets everybody in
+---@field auth? { mechanisms?: string[], required?: boolean }
+---@field limits? { size?: integer|string, recipients?: integer } default 35 MiB and 1000
+---@field without? string|string[] keywords that EHLO leaves out
+---@field extensions? string[] lines that EHLO has besides
+---@field rules? smtp.mock_rule[]
+---@field driver? "thread"|"loop" `"loop"`: it is driven by `smtp.loop`, and rules may have functions; default `"thread"`
+---@field watchdog? number seconds without anything after which a session is ended; default 60
+---@field timeout? number seconds that `wait` and `wait_idle` wait; default 5
+
+--- The certificate is for localhost, 127.0.0.1 and ::1 and right, but for its fault.
+---@class smtp.mock_tls
+---@field mode? "starttls"|"implicit" default `"starttls"`
+---@field fault? "expired"|"not_yet"|"wrong_host"|"no_name"|"wrong_purpose"|"self_signed"|"unknown_ca"|"no_intermediate"|"close"|"reset"|"hang"|"plaintext"|"none" the last five are of the handshake
+---@field required? boolean 530 before STARTTLS (RFC 3207 section 4)
+---@field cert? string a PEM file or text of your own
+---@field key? string
+
+--- A rule as a table, as JSON has it too: where it applies, how often, and what is done.
+---@class smtp.mock_rule: smtp.mock_matcher
+---@field on string see `mx:on`
+---@field first? integer
+---@field nth? integer
+---@field from_nth? integer
+---@field every? integer
+---@field new? boolean once for each sender and recipient
+---@field after_bytes? integer
+---@field after? number
+---@field sequence? (string|table)[] replies, or tables of actions
+---@field delay? number
+---@field drip? number
+---@field split? integer
+---@field throttle? integer
+---@field store? boolean
+---@field reject? boolean
+---@field reply? string
+---@field raw? string
+---@field close? boolean
+---@field reset? boolean
+---@field hang? boolean
+
+--- Globs (`*`, `?`), in any case.
+---@class smtp.mock_matcher
+---@field from? string the sender
+---@field to? string the recipient; behind RCPT, any that was accepted
+---@field text? string is in the command line, or at EOM in the message
+---@field user? string who authenticated
+---@field session? integer its number
+---@field tls? boolean
+---@field auth? boolean
+
+--- A mock that runs.
+---@class smtp.mock_server
+---@field host string
+---@field port integer
+---@field url string `"smtp://127.0.0.1:40197"`, `smtps` with implicit TLS
+---@field ca_file? string PEM of the authority that its certificate is of; removed by `stop`
+---@field ca? string the same as text
+---@field strict boolean
+---@field seed? integer of `chaos`
+local mx = {}
+
+--- A rule: at an event (`connect`, `handshake`, `EHLO`, `HELO`, `AUTH`, `MAIL`, `RCPT`,
+--- `DATA`, `BODY`, `EOM`, `RSET`, `QUIT`, `STARTTLS`, `idle`, or any other verb), where the
+--- matcher fits. Of several that apply the last one added is taken. It does nothing before
+--- it has an action; each method gives the rule, and is in force at once.
+---@param event string
+---@param matcher? smtp.mock_matcher
+---@return smtp.mock_rule_builder
+function mx:on(event, matcher) end
+
+--- A rule that is a table.
+---@param rule smtp.mock_rule
+---@return smtp.mock_rule_builder
+function mx:rule(rule) end
+
+---@class smtp.mock_rule_builder
+local rule = {}
+
+--- The first n times that it matches.
+---@param n integer
+---@return smtp.mock_rule_builder
+function rule:first(n) end
+
+--- The n-th time.
+---@param n integer
+---@return smtp.mock_rule_builder
+function rule:nth(n) end
+
+--- The n-th time and all later ones.
+---@param n integer
+---@return smtp.mock_rule_builder
+function rule:from(n) end
+
+--- Each n-th time.
+---@param n integer
+---@return smtp.mock_rule_builder
+function rule:every(n) end
+
+--- Once for each sender and recipient.
+---@return smtp.mock_rule_builder
+function rule:new() end
+
+--- BODY: when so many bytes of content have come; default: the first ones.
+---@param n integer
+---@return smtp.mock_rule_builder
+function rule:after_bytes(n) end
+
+--- idle: when nothing came for so many seconds.
+---@param seconds number
+---@return smtp.mock_rule_builder
+function rule:after(seconds) end
+
+--- What is done at the first match, the second ...; the last one stays.
+---@param list (string|table)[] replies, or tables of actions
+---@return smtp.mock_rule_builder
+function rule:sequence(list) end
+
+--- Answers, and moves the session as that code would. `"\n"` parts lines.
+---@param code integer|string|function `"550 5.1.1 no"`, or 550 and a text; a function of the facts with `driver = "loop"`
+---@param text? string
+---@return smtp.mock_rule_builder
+function rule:reply(code, text) end
+
+--- Bytes in place of the reply, or besides all replies (BODY, idle, handshake).
+---@param bytes string
+---@return smtp.mock_rule_builder
+function rule:raw(bytes) end
+
+--- The usual refusal.
+---@return smtp.mock_rule_builder
+function rule:reject() end
+
+--- EOM: the message is kept, whatever is answered.
+---@return smtp.mock_rule_builder
+function rule:store() end
+
+--- Waits before what follows.
+---@param seconds number
+---@return smtp.mock_rule_builder
+function rule:delay(seconds) end
+
+--- The reply goes out byte by byte.
+---@param seconds? number between two; default 0.01
+---@return smtp.mock_rule_builder
+function rule:drip(seconds) end
+
+--- The reply goes out in two pieces.
+---@param n integer bytes of the first
+---@param seconds? number default 0.02
+---@return smtp.mock_rule_builder
+function rule:split(n, seconds) end
+
+--- The reply is written, or (BODY) the content read, at n bytes a second.
+---@param n integer
+---@return smtp.mock_rule_builder
+function rule:throttle(n) end
+
+--- Nothing more happens. Without a reply before, nothing is said.
+---@return smtp.mock_rule_builder
+function rule:hang() end
+
+--- FIN.
+---@return smtp.mock_rule_builder
+function rule:close() end
+
+--- RST.
+---@return smtp.mock_rule_builder
+function rule:reset() end
+
+--- EHLO does not offer an extension.
+---@param keyword string
+---@return smtp.mock_server
+function mx:without(keyword) end
+
+--- EHLO has a line more.
+---@param line string
+---@return smtp.mock_server
+function mx:with(line) end
+
+---@param limits { size?: integer|string, recipients?: integer }
+---@return smtp.mock_server
+function mx:limit(limits) end
+
+--- Refuses each sender and recipient once.
+---@param reply? string default `"450 4.7.1 greylisted, try again"`
+---@return smtp.mock_rule_builder
+function mx:greylist(reply) end
+
+--- A behaviour that is legal and nasty, by its name in `mock.quirks`.
+---@param name string
+---@return smtp.mock_server
+function mx:quirk(name) end
+
+--- Faults by chance: the same for the same seed, which it gives.
+---@param options? { seed?: integer, rate?: number, events?: string[], faults?: string[], most?: integer } rate: of all events, default 0.1
+---@return integer seed
+function mx:chaos(options) end
+
+--- The first mail of a query that `wait` has not given yet, come already or to come;
+--- `err.report` has what came closest, and the end of the transcript.
+---@param query? string|table|function
+---@param timeout? number seconds
+---@return smtp.mock_mail? mail
+---@return smtp.error? err `kind = "timeout"`
+function mx:wait(query, timeout) end
+
+--- Waits until all that clients have sent was dealt with and no session is at work.
+---@param timeout? number seconds
+---@return true? idle
+---@return smtp.error? err
+function mx:wait_idle(timeout) end
+
+--- The mails that were accepted so far; with a query, those of it.
+---@param query? string|table|function
+---@return smtp.mock_mail[]
+function mx:mails(query) end
+
+--- The mails that came whole and were refused, or whose reply was left out.
+---@return smtp.mock_mail[]
+function mx:refused() end
+
+--- All sessions so far.
+---@param query? table|function
+---@return smtp.mock_session[]
+function mx:sessions(query) end
+
+--- How often an event happened.
+---@param event string
+---@return integer
+function mx:count(event) end
+
+--- The dialogues, a line each: `"1 C: EHLO x"`; with a number, those of that session.
+---@param session? integer
+---@return string
+function mx:transcript(session) end
+
+--- What clients did wrong, with the RFC that says so; `tostring` gives a sentence.
+---@return smtp.mock_violation[]
+function mx:violations() end
+
+--- Writes the mails.
+---@param format "eml"|"mbox"|"maildir"
+---@param path string a folder, for mbox a file
+---@return true? done
+---@return smtp.error? err
+function mx:export(format, path) end
+
+--- Forgets what came; the rules stay.
+---@return smtp.mock_server
+function mx:clear() end
+
+--- Ends it; what came can still be read. Also `close`.
+function mx:stop() end
+
+--- A mail; every field of `smtp.parsed` but `from` and `to` is there as well.
+---@class smtp.mock_mail
+---@field number integer
+---@field from string the reverse-path
+---@field recipients string[] those that were accepted
+---@field to string[] the same
+---@field raw string the content, byte for byte, dots unstuffed
+---@field verdicts { address: string, code: integer, text: string, parameters: table }[] every RCPT
+---@field parameters table<string, string|true> of MAIL
+---@field session smtp.mock_session
+---@field message smtp.parsed
+---@field code integer of the last reply; 0: there was none
+---@field stored boolean
+---@field secure boolean it came through TLS
+---@field helo? string
+---@field user? string
+
+---@class smtp.mock_session
+---@field number integer
+---@field address string of the client
+---@field port integer
+---@field helo? string
+---@field esmtp boolean
+---@field tls? { version: string, cipher: string, name?: string } name: SNI
+---@field tls_error? string why the handshake failed
+---@field alert? string the alert that the client sent
+---@field user? string
+---@field mechanism? string
+---@field authenticated boolean
+---@field commands integer
+---@field mails integer
+---@field opened number
+---@field closed? number
+---@field reason? string `"quit"`, `"closed"`, `"reset"`, `"tls"`, `"watchdog"` ...
+
+---@class smtp.mock_violation
+---@field rule string a word, such as `"bare_lf"`
+---@field section string `"RFC 5321 section 2.3.8"`
+---@field text? string
+---@field session? integer
+
+return mock
