@@ -241,7 +241,10 @@ static bool proceed(smtp_mock_session *s) {
     return false;
   r = smtp_server_next(s->machine, &s->event);
   if (r > 0) smtp_mock_session_event(s);
-  if (r < 0) s->stage = OVER;
+  if (r < 0) { /* it went away while it waited for an answer */
+    because(s, "closed");
+    s->stage = OVER;
+  }
   if (r > 0 && s->event.type == SMTP_SERVER_CLOSE) {
     because(s, s->event.situation == SMTP_S_QUIT   ? "quit"
                : s->event.situation == SMTP_S_NONE ? "closed"

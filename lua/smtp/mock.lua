@@ -276,19 +276,14 @@ local function tail(text, n)
   return table.concat(lines, "\n", math.max(1, #lines - n + 1))
 end
 
---- The first mail of a query that was not given yet, come or to come; or nil and an error
--- that tells what came closest.
-function Mock:wait(asked, seconds)
-  local missed = query.mail(asked)
+--- The first mail of a query, or the n-th, come or to come; or nil and an error that
+-- tells what came closest.
+function Mock:wait(asked, seconds, n)
+  query.mail(asked) -- misuse is told at once
   local found = await(self, seconds or self._timeout, function()
-    for _, one in ipairs(all_mails(self)) do
-      if one.stored and not one.given and #missed(one) == 0 then return one end
-    end
+    return self:mails(asked)[n or 1]
   end)
-  if found then
-    found.given = true
-    return found
-  end
+  if found then return found end
   return nil, errors.new { kind = "timeout", peer = self.url,
     message = "no mail as " .. query.shown(asked),
     report = query.closest(asked, self:mails()) .. "\n" .. tail(self:transcript(), 20) }

@@ -229,10 +229,12 @@ function mx:quirk(name) end
 ---@return integer seed
 function mx:chaos(options) end
 
---- The first mail of a query that `wait` has not given yet, come already or to come;
---- `err.report` has what came closest, and the end of the transcript.
+--- The first mail of a query, come already or to come; `err.report` has what came
+--- closest, and the end of the transcript. A query is a table of what a mail has to be
+--- (globs, plain values, functions, matchers of luassert), or the recipient.
 ---@param query? string|table|function
 ---@param timeout? number seconds
+---@param n? integer the n-th such mail instead
 ---@return smtp.mock_mail? mail
 ---@return smtp.error? err `kind = "timeout"`
 function mx:wait(query, timeout) end
