@@ -12,7 +12,8 @@
 -- is the reason why it is left out. Contestant "floor" comes first, "lua-smtp" is ours.
 -- Ratios are to the contestant base, by default "floor"; unit is what is counted, if not messages,
 -- and rate prints how many of them there are in a CPU second. versions are commands that print one.
--- A goal is { what, below = contestant, factor }: our figure of that kind over the other's.
+-- A goal is { what, below = contestant, factor }: our figure of that kind over the other's; or
+-- { what, most }: seconds of ours a message.
 
 local harness = require "harness"
 
@@ -205,5 +206,17 @@ return {
         scale = 20, missing = absent.python },
     },
     goals = faster_than("python email"),
+  },
+  {
+    id = "K1", title = "a mock started and stopped 2,000 times", test = "alone", messages = 2000,
+    base = "lua-smtp", unit = "mock", missing = absent.ours,
+    contestants = { { name = "lua-smtp", command = worker(lua, "bench/mock.lua") } },
+    goals = { { what = "wall", most = 0.001 } },
+  },
+  {
+    id = "K2", title = "LuaSocket sends 2,000 mails to a mock in its own process", test = "alone",
+    messages = 2000, base = "lua-smtp", missing = absent.luasocket,
+    contestants = { { name = "lua-smtp", command = worker(lua, "bench/mock.lua mail") } },
+    goals = { { what = "wall", most = 0.002 } },
   },
 }

@@ -232,6 +232,7 @@ static void join_thread(smtp_engine *e) {
   pthread_join(thread, NULL);
   pthread_mutex_lock(&e->lock);
   e->quitting = false;
+  pthread_cond_broadcast(&e->changed);
 }
 
 static void at_exit(void) {
@@ -251,6 +252,7 @@ static void in_parent(void) {
 /* The child has no thread; its stations are the parent's. */
 static void in_child(void) {
   shared.running = shared.quitting = false;
+  pthread_cond_init(&shared.changed, NULL); /* nobody waits here */
   shared.stations = NULL;
   pthread_mutex_unlock(&shared.lock);
 }
@@ -276,19 +278,23 @@ static int start_thread(smtp_engine *e) {
 
 /* ---- engines ---------------------------------------------------------- */
 
+static void close_engine(smtp_engine *e) {
+  smtp_poller_free(e->poller);
+  smtp_wake_clear(&e->wake);
+  e->poller = NULL;
+}
+
 /* A poller of this process, with the wake in it. */
 static int open_engine(smtp_engine *e) {
   if (e->poller != NULL && e->owner == getpid()) return 0;
-  smtp_poller_free(e->poller);
-  smtp_wake_clear(&e->wake);
+  close_engine(e);
   e->owner = getpid();
   e->poller = smtp_poller_new(NULL);
   if (e->poller == NULL) return SMTP_ESYSTEM;
   if (smtp_wake_init(&e->wake) == 0 &&
       smtp_poller_set(e->poller, e->wake.fd, SMTP_READ) == 0)
     return 0;
-  smtp_poller_free(e->poller);
-  e->poller = NULL;
+  close_engine(e);
   return SMTP_ESYSTEM;
 }
 
@@ -309,8 +315,7 @@ smtp_engine *smtp_engine_new(void) {
 
 void smtp_engine_free(smtp_engine *e) {
   if (e == NULL || e == &shared) return;
-  smtp_poller_free(e->poller);
-  smtp_wake_clear(&e->wake);
+  close_engine(e);
   pthread_mutex_destroy(&e->lock);
   pthread_cond_destroy(&e->changed);
   free(e);
@@ -343,6 +348,7 @@ smtp_station *smtp_engine_start(smtp_engine *e, smtp_mock *m, int listener) {
   if (s == NULL) return NULL;
   pthread_once(&once, prepare);
   pthread_mutex_lock(&e->lock);
+  while (e->quitting) pthread_cond_wait(&e->changed, &e->lock);
   r = open_engine(e);
   if (r == 0 && e->threaded && !e->running) r = start_thread(e);
   if (r == 0) {
@@ -383,7 +389,10 @@ void smtp_station_stop(smtp_station *s) {
     while (!s->stopped && e->running) pthread_cond_wait(&e->changed, &e->lock);
   }
   if (!s->stopped) manage(e); /* there is no thread */
-  if (e->threaded && e->stations == NULL) join_thread(e);
+  if (e->threaded && e->stations == NULL) {
+    join_thread(e);
+    if (e->stations == NULL) close_engine(e);
+  }
   pthread_mutex_unlock(&e->lock);
 }
 
