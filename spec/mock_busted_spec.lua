@@ -41,6 +41,8 @@ describe("assert.smtp", function()
     fails("C: QUIT", function() assert.smtp(mx).has.received { to = "eve@example.org" } end)
     fails("Expected no such mail",
       function() assert.smtp(mx).has.no.received { to = "bob@example.org" } end)
+    mx:chaos { seed = 5, rate = 0 }
+    fails("chaos { seed = 5 }", function() assert.smtp(mx).has.received { to = "x@y" } end)
     fails("needs a mock", function() assert.smtp(5) end)
   end)
 

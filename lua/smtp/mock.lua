@@ -270,10 +270,14 @@ local function await(mock, seconds, look)
   end
 end
 
-local function tail(text, n)
+local TAIL = 20 -- lines
+
+--- The end of the transcript, and what else a failure should show. Internal.
+function Mock:_tail()
   local lines = {}
-  for line in text:gmatch("[^\n]+") do lines[#lines + 1] = line end
-  return table.concat(lines, "\n", math.max(1, #lines - n + 1))
+  for line in self:transcript():gmatch("[^\n]+") do lines[#lines + 1] = line end
+  local text = table.concat(lines, "\n", math.max(1, #lines - TAIL + 1))
+  return self.seed and ("%s\nchaos { seed = %d }"):format(text, self.seed) or text
 end
 
 --- The first mail of a query, or the n-th, come or to come; or nil and an error that
@@ -286,7 +290,7 @@ function Mock:wait(asked, seconds, n)
   if found then return found end
   return nil, errors.new { kind = "timeout", peer = self.url,
     message = "no mail as " .. query.shown(asked),
-    report = query.closest(asked, self:mails()) .. "\n" .. tail(self:transcript(), 20) }
+    report = query.closest(asked, self:mails()) .. "\n" .. self:_tail() }
 end
 
 --- Waits until all that clients have sent was dealt with: true, or nil and an error.
@@ -297,7 +301,7 @@ function Mock:wait_idle(seconds)
   end)
   if done then return true end
   return nil, errors.new { kind = "timeout", peer = self.url,
-    message = "sessions are still at work", report = tail(self:transcript(), 20) }
+    message = "sessions are still at work", report = self:_tail() }
 end
 
 --- How often an event happened, by its name.

@@ -13,18 +13,10 @@ local say = require "say"
 
 local query = require "smtp.mock.query"
 
-local TAIL = 20
-
 local function mock_of(state, level)
   local mx = rawget(state, "smtp_mock")
   if not mx then error("assert.smtp(mx) needs a mock", level + 1) end
   return mx
-end
-
-local function tail(mx)
-  local lines = {}
-  for line in mx:transcript():gmatch("[^\n]+") do lines[#lines + 1] = line end
-  return table.concat(lines, "\n", math.max(1, #lines - TAIL + 1))
 end
 
 local function fail_with(state, ...)
@@ -44,7 +36,7 @@ local function received(state, arguments, level)
   mx:wait_idle(arguments[2])
   local mail = mx:mails(asked)[1]
   if mail then
-    fail_with(state, ("%s is as %s"):format(tostring(mail), query.shown(asked or {})), tail(mx))
+    fail_with(state, ("%s is as %s"):format(tostring(mail), query.shown(asked or {})), mx:_tail())
   end
   return mail ~= nil, {}
 end
@@ -56,7 +48,7 @@ local function session(state, arguments, level)
   local found = mx:sessions(asked)[1]
   if (found ~= nil) ~= state.mod then
     fail_with(state, ("%d sessions, %s as %s"):format(#mx:sessions(), found and "one" or "none",
-      query.shown(asked or {})), tail(mx))
+      query.shown(asked or {})), mx:_tail())
   end
   return found ~= nil, { found }
 end
@@ -66,7 +58,7 @@ local function violations(state, _, level)
   mx:wait_idle()
   local list, lines = mx:violations(), {}
   for i, one in ipairs(list) do lines[i] = tostring(one) end
-  if (#list > 0) ~= state.mod then fail_with(state, table.concat(lines, "\n"), tail(mx)) end
+  if (#list > 0) ~= state.mod then fail_with(state, table.concat(lines, "\n"), mx:_tail()) end
   return #list > 0, { list }
 end
 
