@@ -44,6 +44,7 @@ endif
 CORE = $(sort $(wildcard csrc/core/*.c))
 MIME = $(sort $(wildcard csrc/mime/*.c))
 REST = $(filter-out $(CORE),$(sort $(wildcard csrc/*/*.c)))
+PROBED = $(addprefix csrc/mock/,plan.c rule.c text.c)
 PROBE = $(sort $(wildcard spec/support/probe*.c))
 FUZZ = $(sort $(wildcard fuzz/*.c))
 say = $(if $(V),,@echo "  $(1) $@";)
@@ -53,7 +54,7 @@ all: $(B)/smtp/core.so $(if $(PROBE),$(B)/probe.so)
 	@:
 
 $(B)/smtp/core.so: $(call object,$(CORE) $(REST))
-$(B)/probe.so: $(call object,$(CORE) $(MIME) $(PROBE))
+$(B)/probe.so: $(call object,$(CORE) $(MIME) $(PROBED) $(PROBE))
 $(B)/smtp/core.so: LDLIBS += $(OPENSSL_LIBS)
 $(B)/%.so:
 	@mkdir -p $(@D)
