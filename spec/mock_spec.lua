@@ -163,6 +163,10 @@ describe("what a mock remembers", function()
     assert.equal("Return-Path: <ada@code.energy>\r\n" .. mx:mails()[2].raw,
       net.slurp(folder .. "/eml/2.eml"))
     assert.equal(2, #net.names(folder .. "/mail/new"))
+    local other <close> = start()
+    assert(send(other))
+    assert(other:export("maildir", folder .. "/mail")) -- in the same second, the same number
+    assert.equal(3, #net.names(folder .. "/mail/new"))
     local text = run("python3 -c 'import mailbox; m = mailbox.mbox(\"%s/mbox\"); "
       .. "print([x[\"subject\"] for x in m]); print(m[0].get_payload())'", folder)
     assert.equal("['Welcome', 'two']\n>From here\n>>From there\n\n", text)

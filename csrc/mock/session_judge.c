@@ -17,8 +17,17 @@
 
 #define RFC5321(section) "RFC 5321 section " section
 
+/* What was just said is not said again: a line may be wrong in two ways that
+** are one. */
 static void note(smtp_mock_session *s, const char *rule, const char *section,
                  smtp_slice text) {
+  const smtp_mock_record *r = &s->mock->record;
+  const smtp_mock_violation *last =
+      r->violations_n > 0 ? &r->violations[r->violations_n - 1] : NULL;
+  if (last != NULL && last->session == s->visit->number &&
+      strcmp(last->rule, rule) == 0 && last->text.n == text.n &&
+      memcmp(last->text.p, text.p, text.n) == 0)
+    return;
   smtp_mock_record_violation(&s->mock->record, s->visit->number, rule, section,
                              text);
 }

@@ -49,7 +49,8 @@ function formats.maildir(mails, path)
     if ok then ok, err = folder(path .. name) end
   end
   for _, mail in ipairs(ok and mails or {}) do
-    local name = ("%d.%d.%s"):format(os.time(), mail.number, "mock")
+    local chance = core.random(6):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
+    local name = ("%d.%d_%s.mock"):format(os.time(), mail.number, chance)
     ok, err = write(path .. "/tmp/" .. name, with_trace(mail))
     if ok and not os.rename(path .. "/tmp/" .. name, path .. "/new/" .. name) then
       return failed(path, "the mail could not be moved to new")
