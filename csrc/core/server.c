@@ -19,6 +19,9 @@
 #define IN_MAX (SPACE_MAX * 4)
 #define OUT_MAX (1024 * 1024)
 
+/* So much of a line that is too long is told. */
+#define SHOWN_MAX 64
+
 void smtp_server_config_init(smtp_server_config *config) {
   static const smtp_server_config defaults = {
       .limits = {.message_size = 35 * 1024 * 1024,
@@ -294,7 +297,7 @@ static int body(smtp_server *s, smtp_server_event *event) {
     if (r != 0) return s->error = r;
   }
   s->ended = end != 0;
-  if (s->refusal != SMTP_S_NONE || content.n == 0)
+  if ((s->refusal != SMTP_S_NONE && !s->config->intercept) || content.n == 0)
     return s->ended ? message(s, event) : 0;
   s->handed = s->now;
   event->type = SMTP_SERVER_BODY;
@@ -376,6 +379,17 @@ static smtp_slice shown(const smtp_server *s, smtp_slice line) {
   return (smtp_slice){line.p, to};
 }
 
+/* A line that is too long is told of by its first bytes, which are there
+** however it was cut. */
+static int tell_cut(smtp_server *s, smtp_server_event *event) {
+  smtp_slice line = smtp_buf_data(&s->in);
+  size_t most = line_limit(s) < SHOWN_MAX ? line_limit(s) : SHOWN_MAX;
+  if (line.n > most) line.n = most;
+  event->type = SMTP_SERVER_LINE;
+  event->text = shown(s, line);
+  return 1;
+}
+
 /* Asks whether somebody else answers the command; not if it is none. */
 static bool intercept(smtp_server *s, smtp_slice line,
                       smtp_server_event *event) {
@@ -404,7 +418,7 @@ static int command(smtp_server *s, smtp_server_event *event) {
   if (n > line_limit(s)) { /* the same, however it was cut */
     s->discarding = true;
     s->cr = false;
-    return discard(s);
+    return s->config->trace ? tell_cut(s, event) : discard(s);
   }
   if (!whole) return 0;
   s->line_since = -1;

@@ -28,7 +28,9 @@
 /* ---- engines ---------------------------------------------------------- */
 
 static smtp_engine *check_engine(lua_State *L, int arg) {
-  return *(smtp_engine **)luaL_checkudata(L, arg, ENGINE);
+  smtp_engine *e = *(smtp_engine **)luaL_checkudata(L, arg, ENGINE);
+  if (e == NULL) luaL_error(L, "the engine was collected");
+  return e;
 }
 
 /* Its mocks keep it alive, so it is freed behind them. */
@@ -85,12 +87,14 @@ static smtp_station *check(lua_State *L) {
 /* Calls f, in protected mode, with the lock; its results are ours. */
 static int locked(lua_State *L, lua_CFunction f) {
   smtp_station *s = check(L);
-  int result;
+  int result, runs = lua_gc(L, LUA_GCISRUNNING);
   lua_pushcfunction(L, f);
   lua_insert(L, 1);
+  lua_gc(L, LUA_GCSTOP); /* a __gc may want the lock */
   smtp_station_lock(s);
   result = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
   smtp_station_unlock(s);
+  if (runs > 0) lua_gc(L, LUA_GCRESTART);
   if (result != LUA_OK) return lua_error(L);
   return lua_gettop(L);
 }
@@ -212,9 +216,13 @@ static int mock_new(lua_State *L) {
   return 1;
 }
 
+/* mock:stop() -> whether this process began it */
 static int mock_stop(lua_State *L) {
-  if (station(L) != NULL) smtp_station_stop(station(L));
-  return 0;
+  smtp_station *s = station(L);
+  if (s == NULL) return 0;
+  smtp_station_stop(s);
+  lua_pushboolean(L, smtp_station_is_ours(s));
+  return 1;
 }
 
 static int mock_free(lua_State *L) {
@@ -407,7 +415,7 @@ static int mock_watch(lua_State *L) {
   lua_setiuservalue(L, -2, 1);
   if (smtp_wake_init(&w->wake) < 0) return smtp_push_errno(L, errno, "mock");
   if (!smtp_station_watch(s, &w->wake))
-    return luaL_error(L, "too many wait for this mock");
+    return luaL_error(L, "not enough memory");
   w->station = luaL_checkudata(L, 1, MOCK);
   return 1;
 }

@@ -6,10 +6,9 @@
 */
 #include "../net/feature.h"
 
-#include "engine.h"
+#include "engine_state.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,41 +16,29 @@
 
 #include "../net/clock.h"
 #include "../net/pin.h"
-#include "../net/poller.h"
 #include "../net/socket.h"
 #include "../net/tls_context.h"
 
 #define EVENTS 64
-#define WATCHES 64 /* of a station */
 
-struct smtp_station {
-  smtp_station *next;
-  smtp_engine *engine;
-  smtp_mock *mock;
-  int listener; /* -1: it does not listen */
-  smtp_mock_session **sessions;
-  size_t sessions_n;
-  smtp_wake *watches[WATCHES];
-  bool listed; /* the poller has the listener */
-  bool stopping, stopped, settling, settled, news;
-  pid_t owner;
-};
+/* Where there is no descriptor left it asks again after so many seconds. */
+#define ACCEPT_PAUSE 0.05
 
-struct smtp_engine {
-  pthread_mutex_t lock;
-  pthread_cond_t changed;
-  smtp_poller *poller;
-  smtp_wake wake;
-  smtp_station *stations;
-  bool threaded, running, quitting;
-  pthread_t thread;
-  pid_t owner;
-};
-
-static smtp_engine shared = {.lock = PTHREAD_MUTEX_INITIALIZER,
+static smtp_engine shared = {.door = PTHREAD_MUTEX_INITIALIZER,
+                             .lock = PTHREAD_MUTEX_INITIALIZER,
                              .changed = PTHREAD_COND_INITIALIZER,
                              .wake = {-1, -1},
                              .threaded = true};
+
+void smtp_engine_enter(smtp_engine *e) {
+  pthread_mutex_lock(&e->door);
+  pthread_mutex_lock(&e->lock);
+  pthread_mutex_unlock(&e->door);
+}
+
+void smtp_engine_leave(smtp_engine *e) {
+  pthread_mutex_unlock(&e->lock);
+}
 
 /* ---- sessions --------------------------------------------------------- */
 
@@ -63,7 +50,7 @@ static void drop(smtp_station *s, size_t i, double now) {
 }
 
 /* Steps session i; false: it is gone, and another one has its place. */
-static bool step(smtp_station *s, size_t i, double now) {
+bool smtp_engine_session(smtp_station *s, size_t i, double now) {
   smtp_mock_session *session = s->sessions[i];
   s->news = true;
   if (!smtp_mock_session_step(session, now)) {
@@ -80,7 +67,12 @@ static void accept_all(smtp_station *s, double now) {
     smtp_address peer;
     smtp_mock_session *session, **more;
     int fd = smtp_socket_accept(s->listener, &peer);
-    if (fd < 0) return; /* without descriptors left it tries at the next turn */
+    if (fd == SMTP_ESYSTEM) {
+      smtp_poller_set(s->engine->poller, s->listener, 0);
+      s->listed = false;
+      s->retry_at = now + ACCEPT_PAUSE;
+    }
+    if (fd < 0) return;
     more = realloc(s->sessions, (s->sessions_n + 1) * sizeof *more);
     if (more == NULL) {
       smtp_socket_close(fd);
@@ -90,7 +82,7 @@ static void accept_all(smtp_station *s, double now) {
     session = smtp_mock_session_new(s->mock, fd, &peer, now);
     if (session == NULL) continue;
     more[s->sessions_n++] = session;
-    step(s, s->sessions_n - 1, now);
+    smtp_engine_session(s, s->sessions_n - 1, now);
   }
 }
 
@@ -117,8 +109,10 @@ static void manage(smtp_engine *e) {
       pthread_cond_broadcast(&e->changed);
       continue;
     }
-    if (!s->listed && smtp_poller_set(e->poller, s->listener, SMTP_READ) == 0)
-      s->listed = true;
+    if (!s->listed && smtp_clock_now() >= s->retry_at) {
+      s->listed = smtp_poller_set(e->poller, s->listener, SMTP_READ) == 0;
+      if (!s->listed) s->retry_at = smtp_clock_now() + ACCEPT_PAUSE;
+    }
     place = &s->next;
   }
 }
@@ -137,7 +131,7 @@ static void handle(smtp_engine *e, const smtp_ready *ready, double now) {
     }
     for (i = 0; i < s->sessions_n; i++) {
       if (smtp_mock_session_fd(s->sessions[i]) != ready->fd) continue;
-      step(s, i, now);
+      smtp_engine_session(s, i, now);
       return;
     }
   }
@@ -149,7 +143,7 @@ static void run_due(smtp_engine *e, double now) {
     size_t i = s->sessions_n;
     while (i-- > 0) {
       double due = smtp_mock_session_due(s->sessions[i]);
-      if (due >= 0 && due <= now) step(s, i, now);
+      if (due >= 0 && due <= now) smtp_engine_session(s, i, now);
     }
   }
 }
@@ -172,8 +166,7 @@ static void settle(smtp_engine *e, bool quiet) {
     }
     if (!s->news) continue;
     s->news = false;
-    for (i = 0; i < WATCHES; i++)
-      if (s->watches[i] != NULL) smtp_wake_signal(s->watches[i]);
+    for (i = 0; i < s->watches_n; i++) smtp_wake_signal(s->watches[i]);
   }
 }
 
@@ -183,7 +176,9 @@ static double next_due(const smtp_engine *e, double now) {
   double least = -1;
   for (s = e->stations; s != NULL; s = s->next) {
     size_t i;
-    if (s->stopping || !s->listed || (s->settling && all_idle(s))) return 0;
+    if (s->stopping || (s->settling && all_idle(s))) return 0;
+    if (!s->listed && (least < 0 || s->retry_at - now < least))
+      least = s->retry_at > now ? s->retry_at - now : 0;
     for (i = 0; i < s->sessions_n; i++) {
       double due = smtp_mock_session_due(s->sessions[i]);
       double left = due > now ? due - now : 0;
@@ -201,9 +196,9 @@ static void turn(smtp_engine *e, double timeout) {
   manage(e);
   left = next_due(e, smtp_clock_now());
   if (left >= 0 && (timeout < 0 || left < timeout)) timeout = left;
-  pthread_mutex_unlock(&e->lock);
+  smtp_engine_leave(e);
   n = smtp_poller_wait(e->poller, timeout, events, EVENTS);
-  pthread_mutex_lock(&e->lock);
+  smtp_engine_enter(e);
   now = smtp_clock_now();
   for (i = 0; i < n; i++) handle(e, &events[i], now);
   run_due(e, now);
@@ -215,9 +210,9 @@ static void turn(smtp_engine *e, double timeout) {
 
 static void *serve(void *arg) {
   smtp_engine *e = arg;
-  pthread_mutex_lock(&e->lock);
+  smtp_engine_enter(e);
   while (!e->quitting) turn(e, -1);
-  pthread_mutex_unlock(&e->lock);
+  smtp_engine_leave(e);
   return NULL;
 }
 
@@ -236,17 +231,19 @@ static void join_thread(smtp_engine *e) {
 }
 
 static void at_exit(void) {
-  pthread_mutex_lock(&shared.lock);
+  smtp_engine_enter(&shared);
   join_thread(&shared);
-  pthread_mutex_unlock(&shared.lock);
+  smtp_engine_leave(&shared);
 }
 
 static void before_fork(void) {
+  pthread_mutex_lock(&shared.door);
   pthread_mutex_lock(&shared.lock);
 }
 
 static void in_parent(void) {
   pthread_mutex_unlock(&shared.lock);
+  pthread_mutex_unlock(&shared.door);
 }
 
 /* The child has no thread; its stations are the parent's. */
@@ -254,7 +251,7 @@ static void in_child(void) {
   shared.running = shared.quitting = false;
   pthread_cond_init(&shared.changed, NULL); /* nobody waits here */
   shared.stations = NULL;
-  pthread_mutex_unlock(&shared.lock);
+  in_parent();
 }
 
 static void prepare(void) {
@@ -306,6 +303,7 @@ smtp_engine *smtp_engine_new(void) {
   smtp_engine *e = calloc(1, sizeof *e);
   if (e == NULL) return NULL;
   e->wake.fd = e->wake.writer = -1;
+  pthread_mutex_init(&e->door, NULL);
   pthread_mutex_init(&e->lock, NULL);
   pthread_cond_init(&e->changed, NULL);
   if (open_engine(e) == 0) return e;
@@ -316,15 +314,16 @@ smtp_engine *smtp_engine_new(void) {
 void smtp_engine_free(smtp_engine *e) {
   if (e == NULL || e == &shared) return;
   close_engine(e);
+  pthread_mutex_destroy(&e->door);
   pthread_mutex_destroy(&e->lock);
   pthread_cond_destroy(&e->changed);
   free(e);
 }
 
 void smtp_engine_step(smtp_engine *e, double timeout) {
-  pthread_mutex_lock(&e->lock);
+  smtp_engine_enter(e);
   turn(e, timeout);
-  pthread_mutex_unlock(&e->lock);
+  smtp_engine_leave(e);
 }
 
 int smtp_engine_fd(const smtp_engine *e) {
@@ -333,9 +332,9 @@ int smtp_engine_fd(const smtp_engine *e) {
 
 double smtp_engine_timeout(smtp_engine *e) {
   double left;
-  pthread_mutex_lock(&e->lock);
+  smtp_engine_enter(e);
   left = next_due(e, smtp_clock_now());
-  pthread_mutex_unlock(&e->lock);
+  smtp_engine_leave(e);
   return left;
 }
 
@@ -347,7 +346,7 @@ smtp_station *smtp_engine_start(smtp_engine *e, smtp_mock *m, int listener) {
   int r;
   if (s == NULL) return NULL;
   pthread_once(&once, prepare);
-  pthread_mutex_lock(&e->lock);
+  smtp_engine_enter(e);
   while (e->quitting) pthread_cond_wait(&e->changed, &e->lock);
   r = open_engine(e);
   if (r == 0 && e->threaded && !e->running) r = start_thread(e);
@@ -360,7 +359,7 @@ smtp_station *smtp_engine_start(smtp_engine *e, smtp_mock *m, int listener) {
     e->stations = s;
     smtp_wake_signal(&e->wake);
   }
-  pthread_mutex_unlock(&e->lock);
+  smtp_engine_leave(e);
   if (r == 0) return s;
   free(s);
   return NULL;
@@ -382,18 +381,21 @@ void smtp_station_stop(smtp_station *s) {
     abandon(s);
     return;
   }
-  pthread_mutex_lock(&e->lock);
+  smtp_engine_enter(e);
   s->stopping = true;
   if (e->running) {
     smtp_wake_signal(&e->wake);
     while (!s->stopped && e->running) pthread_cond_wait(&e->changed, &e->lock);
   }
-  if (!s->stopped) manage(e); /* there is no thread */
-  if (e->threaded && e->stations == NULL) {
+  if (!s->stopped) {
+    manage(e);                  /* there is no thread */
+    smtp_wake_signal(&e->wake); /* whoever waits for the engine looks again */
+  }
+  if (e->threaded && e->stations == NULL && !e->quitting) {
     join_thread(e);
     if (e->stations == NULL) close_engine(e);
   }
-  pthread_mutex_unlock(&e->lock);
+  smtp_engine_leave(e);
 }
 
 void smtp_station_free(smtp_station *s) {
@@ -401,80 +403,6 @@ void smtp_station_free(smtp_station *s) {
   smtp_station_stop(s);
   smtp_mock_free(s->mock);
   free(s->sessions);
+  free(s->watches);
   free(s);
-}
-
-smtp_mock *smtp_station_mock(smtp_station *s) {
-  return s->mock;
-}
-
-void smtp_station_lock(smtp_station *s) {
-  pthread_mutex_lock(&s->engine->lock);
-}
-
-void smtp_station_unlock(smtp_station *s) {
-  pthread_mutex_unlock(&s->engine->lock);
-}
-
-bool smtp_station_watch(smtp_station *s, smtp_wake *w) {
-  size_t i;
-  smtp_station_lock(s);
-  for (i = 0; i < WATCHES && s->watches[i] != NULL; i++) continue;
-  if (i < WATCHES) s->watches[i] = w;
-  smtp_station_unlock(s);
-  return i < WATCHES;
-}
-
-void smtp_station_unwatch(smtp_station *s, smtp_wake *w) {
-  size_t i;
-  smtp_station_lock(s);
-  for (i = 0; i < WATCHES; i++)
-    if (s->watches[i] == w) s->watches[i] = NULL;
-  smtp_station_unlock(s);
-}
-
-void smtp_station_settle(smtp_station *s) {
-  smtp_station_lock(s);
-  s->settled = s->stopped;
-  s->settling = !s->stopped;
-  if (s->engine->running) smtp_wake_signal(&s->engine->wake);
-  smtp_station_unlock(s);
-}
-
-bool smtp_station_settled(smtp_station *s) {
-  bool settled;
-  smtp_station_lock(s);
-  settled = s->settled || s->stopped;
-  smtp_station_unlock(s);
-  return settled;
-}
-
-size_t smtp_station_sessions(const smtp_station *s, size_t *busy) {
-  size_t i;
-  *busy = 0;
-  for (i = 0; i < s->sessions_n; i++)
-    if (!smtp_mock_session_idle(s->sessions[i])) ++*busy;
-  return s->sessions_n;
-}
-
-/* The place of the session that asks, or that behind the last one. */
-static size_t find_asking(const smtp_station *s) {
-  smtp_mock_facts facts;
-  size_t i = 0;
-  while (i < s->sessions_n &&
-         smtp_mock_session_asks(s->sessions[i], &facts) == 0)
-    i++;
-  return i;
-}
-
-smtp_mock_session *smtp_station_asking(smtp_station *s) {
-  size_t i = find_asking(s);
-  return i < s->sessions_n ? s->sessions[i] : NULL;
-}
-
-void smtp_station_answer(smtp_station *s, smtp_slice reply) {
-  size_t i = find_asking(s);
-  if (i == s->sessions_n) return;
-  smtp_mock_session_answer(s->sessions[i], reply);
-  step(s, i, smtp_clock_now());
 }

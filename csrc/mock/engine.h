@@ -49,8 +49,11 @@ SMTP_FUNC smtp_mock *smtp_station_mock(smtp_station *s);
 SMTP_FUNC void smtp_station_lock(smtp_station *s);
 SMTP_FUNC void smtp_station_unlock(smtp_station *s);
 
+/* Whether this process began it: a child of that one only has its memory. */
+SMTP_FUNC bool smtp_station_is_ours(const smtp_station *s);
+
 /* The wake is signalled when something has happened, until it is taken off;
-** false: there are too many. */
+** false: no memory. */
 SMTP_FUNC bool smtp_station_watch(smtp_station *s, smtp_wake *w);
 SMTP_FUNC void smtp_station_unwatch(smtp_station *s, smtp_wake *w);
 

@@ -83,29 +83,43 @@ int smtp_mock_put(smtp_mock *m, size_t at, smtp_mock_rule *rule) {
   if (append(&m->retired, &m->retired_n, old) != 0) return SMTP_ENOMEM;
   rule->matched = old->matched;
   rule->fired = old->fired;
+  rule->seen = old->seen;
+  rule->seen_n = old->seen_n;
+  old->seen = NULL;
+  old->seen_n = 0;
   m->rules[at - 1] = rule;
   return (int)at;
 }
 
 const smtp_mock_step *smtp_mock_fire(smtp_mock *m, const smtp_mock_facts *f) {
+  const smtp_mock_step *step = NULL;
   size_t i = m->rules_n;
-  while (i-- > 0) {
-    const smtp_mock_step *step = smtp_mock_rule_fire(m->rules[i], f);
-    if (step != NULL) return step;
-  }
-  return NULL;
+  while (i-- > 0) /* those behind the one that is taken count as well */
+    if (smtp_mock_rule_match(m->rules[i], f) && step == NULL)
+      step = smtp_mock_rule_fire(m->rules[i], f);
+  return step;
 }
 
-uint64_t smtp_mock_idle_after(const smtp_mock *m, uint64_t before) {
+/* The least threshold above before of a point that counts; 0: none. */
+static uint64_t next_threshold(const smtp_mock *m, smtp_mock_point point,
+                               uint64_t before) {
   uint64_t least = 0;
   size_t i;
   for (i = 0; i < m->rules_n; i++) {
     const smtp_mock_rule *r = m->rules[i];
     uint64_t at = r->bytes > 0 ? r->bytes : 1;
-    if (r->point == SMTP_MOCK_IDLE && at > before && (least == 0 || at < least))
+    if (r->point == point && at > before && (least == 0 || at < least))
       least = at;
   }
   return least;
+}
+
+uint64_t smtp_mock_body_after(const smtp_mock *m, uint64_t before) {
+  return next_threshold(m, SMTP_MOCK_BODY, before);
+}
+
+uint64_t smtp_mock_idle_after(const smtp_mock *m, uint64_t before) {
+  return next_threshold(m, SMTP_MOCK_IDLE, before);
 }
 
 /* ---- the rest --------------------------------------------------------- */

@@ -68,17 +68,7 @@ void smtp_mock_record_reset(smtp_mock_record *r) {
   r->mails = NULL;
   r->violations = NULL;
   r->mails_n = r->violations_n = 0;
-  /* Lists grow at powers of two, so what is kept moves to one of its size. */
-  {
-    smtp_mock_visit **all = NULL;
-    size_t room = 1;
-    while (room < kept) room *= 2;
-    if (kept > 0 && (all = malloc(room * sizeof *all)) == NULL) return;
-    if (kept > 0) memcpy(all, r->visits, kept * sizeof *all);
-    free(r->visits);
-    r->visits = all;
-    r->visits_n = kept;
-  }
+  r->visits_n = kept; /* a list may have more room than it needs */
   smtp_buf_clear(&r->transcript);
   memset(r->counts, 0, sizeof r->counts);
 }

@@ -180,11 +180,15 @@ static bool counts(smtp_mock_rule *r, const smtp_mock_facts *f) {
   }
 }
 
+bool smtp_mock_rule_match(smtp_mock_rule *rule, const smtp_mock_facts *f) {
+  bool match = matches(rule, f);
+  if (match) rule->matched++;
+  return match;
+}
+
 const smtp_mock_step *smtp_mock_rule_fire(smtp_mock_rule *rule,
                                           const smtp_mock_facts *f) {
   size_t step = 0;
-  if (!matches(rule, f)) return NULL;
-  rule->matched++;
   if (rule->steps_n == 0 || !counts(rule, f)) return NULL;
   rule->fired++;
   if (rule->count == SMTP_MOCK_SEQUENCE)

@@ -120,8 +120,12 @@ typedef struct smtp_mock_facts {
   bool tls, auth;
 } smtp_mock_facts;
 
+/* Whether a rule matches, which it counts. */
+SMTP_FUNC bool smtp_mock_rule_match(smtp_mock_rule *rule,
+                                    const smtp_mock_facts *f);
+
 /*
-** The actions of a rule if it applies now, which counts; else NULL.
+** The actions of a rule that has matched, if it is its turn; else NULL.
 ** SMTP_MOCK_NEW without memory forgets: it applies again.
 */
 SMTP_FUNC const smtp_mock_step *smtp_mock_rule_fire(smtp_mock_rule *rule,

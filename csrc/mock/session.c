@@ -39,6 +39,7 @@ static void verb_fed(void *m, size_t n) {
 
 static void verb_eof(void *m) {
   smtp_mock_session *s = m;
+  s->gone = true;
   smtp_server_eof(s->machine);
 }
 
@@ -62,7 +63,7 @@ static void verb_sent(void *m, size_t n) {
   smtp_slice bytes = verb_peek(m);
   bytes.n = n;
   tell(s, bytes);
-  s->touched = s->now;
+  s->touched = s->idle_since = s->now;
   smtp_plan_sent(&s->plan, n, s->now);
 }
 
@@ -80,9 +81,9 @@ static void dispose(smtp_mock_session *s) {
   smtp_plan_clear(&s->plan);
   smtp_server_free(s->machine);
   smtp_mock_mail_free(s->mail);
-  smtp_text_clear(&s->later.text);
   smtp_text_clear(&s->line);
   smtp_text_clear(&s->address);
+  smtp_text_clear(&s->offered);
   smtp_buf_clear(&s->said);
   free(s->to);
   free(s);
@@ -102,11 +103,12 @@ smtp_mock_session *smtp_mock_session_new(smtp_mock *m, int fd,
   s->pump.quickack = true;
   s->machine = smtp_server_new(smtp_mem_libc(), &m->config, now);
   s->visit = smtp_mock_record_visit(&m->record, m->sessions + 1);
+  m->sessions++;
   if (s->machine == NULL || s->visit == NULL) {
+    if (s->visit != NULL) s->visit->closed = now;
     dispose(s);
     return NULL;
   }
-  m->sessions++;
   smtp_plan_init(&s->plan, s->machine);
   s->visit->opened = now;
   smtp_address_format(peer, s->visit->peer);
@@ -117,6 +119,7 @@ smtp_mock_session *smtp_mock_session_new(smtp_mock *m, int fd,
 }
 
 void smtp_mock_session_free(smtp_mock_session *s, double now) {
+  if (now > 0) smtp_mock_session_abandon(s);
   if (smtp_buf_length(&s->said) > 0) tell(s, SMTP_LIT("\n"));
   s->visit->closed = now > 0 ? now : 1e-9;
   dispose(s);
@@ -216,11 +219,13 @@ static void finish(smtp_mock_session *s) {
 /* What comes now is dropped, until the peer is done as well. */
 static bool linger(smtp_mock_session *s) {
   char drop[4096];
-  for (;;) {
+  int i;
+  for (i = 0; i < TURNS; i++) { /* others have their turn */
     ssize_t n = smtp_socket_recv(s->pump.fd, drop, sizeof drop);
-    if (n == SMTP_EBUSY) return s->now < s->finish_by;
+    if (n == SMTP_EBUSY) break;
     if (n <= 0) return false;
   }
+  return s->now < s->finish_by;
 }
 
 /* The machine's next event, if it may have one now. */
@@ -236,9 +241,12 @@ static bool proceed(smtp_mock_session *s) {
     begin_tls(s);
     return true;
   }
-  if ((s->ending != GOES_ON && !s->later.on) || s->call != 0 ||
-      s->point == SMTP_MOCK_HANDSHAKE)
+  if (s->ending != GOES_ON || s->call != 0 || s->point == SMTP_MOCK_HANDSHAKE)
     return false;
+  if (s->body_from < s->body_to) {
+    smtp_mock_session_body(s);
+    return true;
+  }
   r = smtp_server_next(s->machine, &s->event);
   if (r > 0) smtp_mock_session_event(s);
   if (r < 0) { /* it went away while it waited for an answer */
@@ -257,7 +265,9 @@ static bool proceed(smtp_mock_session *s) {
 /* Nothing came for as long as a rule waits for. */
 static bool check_idle(smtp_mock_session *s) {
   uint64_t now, due;
-  if (s->ending != GOES_ON || s->step != NULL || s->call != 0) return false;
+  if (s->ending != GOES_ON || s->step != NULL || s->call != 0 ||
+      s->point == SMTP_MOCK_HANDSHAKE)
+    return false;
   now = (uint64_t)((s->now - s->idle_since) * 1000.0);
   due = smtp_mock_idle_after(s->mock, s->idle_told);
   if (due == 0 || now < due) return false;
@@ -279,7 +289,7 @@ static void lost(smtp_mock_session *s) {
 /* Writes and reads; false: there is nothing to do but to wait. */
 static bool move(smtp_mock_session *s) {
   bool early = smtp_plan_peek(&s->plan, s->now).n > 0 &&
-               smtp_server_wary(s->machine) && s->pump.tls == NULL;
+               smtp_server_wary(s->machine) && s->pump.tls == NULL && !s->gone;
   int r;
   if (early && smtp_pump_look(&s->pump) > 0) return true;
   r = smtp_pump_flush(&s->pump);
@@ -288,13 +298,14 @@ static bool move(smtp_mock_session *s) {
     lost(s);
     return true;
   }
-  if (r == 0 && smtp_plan_done(&s->plan) && !s->later.on &&
+  if (r == SMTP_EBUSY) return false; /* and TCP holds the client back */
+  if (r == 0 && smtp_plan_done(&s->plan) &&
       (s->ending == CLOSES || s->ending == RESETS)) {
     finish(s);
     return true;
   }
   if (gated(s) || s->ending != GOES_ON || s->call != 0) return false;
-  if (smtp_server_paused(s->machine)) return r == 0;
+  if (smtp_server_paused(s->machine)) return r == 0 && smtp_plan_done(&s->plan);
   r = smtp_pump_receive(&s->pump);
   if (r == SMTP_EBUSY) {
     s->waits |= SMTP_READ;
@@ -308,11 +319,12 @@ static bool move(smtp_mock_session *s) {
 static bool drain(smtp_mock_session *s) {
   char drop[4096];
   ssize_t n;
+  int i = 0;
   if (s->point == SMTP_MOCK_BODY) return true; /* its writes shall block */
   s->waits |= SMTP_READ;
   do n = smtp_socket_recv(s->pump.fd, drop, sizeof drop);
-  while (n > 0);
-  return n == SMTP_EBUSY;
+  while (n > 0 && ++i < TURNS);
+  return n > 0 || n == SMTP_EBUSY;
 }
 
 bool smtp_mock_session_step(smtp_mock_session *s, double now) {
@@ -320,8 +332,11 @@ bool smtp_mock_session_step(smtp_mock_session *s, double now) {
   s->now = now;
   s->waits = 0;
   smtp_server_clock(s->machine, now);
-  if (now - s->touched > s->mock->watchdog && s->call == 0) {
-    watch(s);
+  if (gated(s) && s->gate < (double)INFINITY) s->touched = now; /* our delay */
+  if (now - s->touched > s->mock->watchdog && s->call == 0 &&
+      s->stage != FINISHING) {
+    if (s->ending == GOES_ON) watch(s);
+    because(s, "watchdog");
     return false;
   }
   for (turns = 0; turns < TURNS; turns++) {
@@ -358,8 +373,9 @@ double smtp_mock_session_due(const smtp_mock_session *s) {
   if (s->stage == FINISHING) return s->finish_by;
   if (s->gate > s->now && s->gate < (double)INFINITY)
     due = sooner(due, s->gate);
-  due = sooner(due, smtp_plan_due(&s->plan));
-  if (s->stage == OPEN && s->ending == GOES_ON) {
+  if ((s->waits & SMTP_WRITE) == 0) due = sooner(due, smtp_plan_due(&s->plan));
+  if (s->stage == OPEN && s->ending == GOES_ON && !gated(s) &&
+      s->point != SMTP_MOCK_HANDSHAKE) {
     uint64_t ms = smtp_mock_idle_after(s->mock, s->idle_told);
     if (ms > 0) due = sooner(due, s->idle_since + (double)ms / 1000.0);
   }
@@ -367,7 +383,8 @@ double smtp_mock_session_due(const smtp_mock_session *s) {
 }
 
 bool smtp_mock_session_idle(const smtp_mock_session *s) {
-  if (s->ending == HANGS || s->stage == FINISHING) return true;
+  if (s->stage == FINISHING) return true;
+  if (s->ending == HANGS) return smtp_plan_done(&s->plan);
   return s->stage == OPEN && s->ending == GOES_ON && s->step == NULL &&
          !gated(s) && smtp_plan_done(&s->plan) && smtp_server_idle(s->machine);
 }

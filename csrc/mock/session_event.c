@@ -8,76 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/ascii.h"
-#include "../core/ehlo.h"
+#include "reply_text.h"
 #include "session_state.h"
 #include "text.h"
 
 static const smtp_slice nothing = {"", 0};
-
-/* ---- replies ---------------------------------------------------------- */
-
-/* The code that bytes begin with, 0 if they do not. */
-static int code_of(smtp_slice text) {
-  int code = 0;
-  size_t i;
-  for (i = 0; i < 3; i++) {
-    if (i >= text.n || text.p[i] < '0' || text.p[i] > '9') return 0;
-    code = code * 10 + (text.p[i] - '0');
-  }
-  return code;
-}
-
-/* "550 one LF two" as it goes on the wire: each line has the code. */
-static void format_reply(smtp_buf *out, smtp_slice text) {
-  char code[3] = {'2', '5', '0'};
-  const char *p = text.p, *end = text.p + text.n;
-  if (code_of(text) > 0) {
-    memcpy(code, p, 3);
-    p += 3;
-    if (p < end && (*p == ' ' || *p == '-')) p++;
-  }
-  for (;;) {
-    const char *lf = memchr(p, '\n', (size_t)(end - p));
-    const char *stop = lf == NULL ? end : lf;
-    smtp_buf_append(out, code, 3);
-    smtp_buf_append(out, lf == NULL ? " " : "-", 1);
-    smtp_buf_append(out, p, (size_t)(stop - p));
-    smtp_buf_append(out, "\r\n", 2);
-    if (lf == NULL) return;
-    p = lf + 1;
-  }
-}
-
-/* Of the machine's EHLO reply: without what is hidden, with what is extra. */
-static void filter_ehlo(const smtp_mock *m, smtp_slice reply, smtp_buf *out) {
-  smtp_buf text;
-  smtp_slice all;
-  bool first = true;
-  smtp_buf_init(&text, smtp_mem_libc(), SMTP_REPLY_MAX);
-  smtp_buf_append(&text, "250 ", 4);
-  while (reply.n > 6) {
-    const char *lf = memchr(reply.p, '\n', reply.n);
-    smtp_slice line = {reply.p + 4, (size_t)(lf - reply.p) - 5};
-    smtp_slice keyword, params;
-    bool hidden = !first && smtp_ehlo_line(line, &keyword, &params) == 0 &&
-                  smtp_mock_hides(m, keyword);
-    if (!hidden) {
-      if (!first) smtp_buf_append(&text, "\n", 1);
-      smtp_buf_append_slice(&text, line);
-    }
-    first = false;
-    reply.n -= (size_t)(lf + 1 - reply.p);
-    reply.p = lf + 1;
-  }
-  if (m->extra.n > 0) {
-    smtp_buf_append(&text, "\n", 1);
-    smtp_buf_append(&text, m->extra.p, m->extra.n);
-  }
-  all = smtp_buf_data(&text);
-  format_reply(out, all);
-  smtp_buf_clear(&text);
-}
 
 /* ---- what became of it ------------------------------------------------ */
 
@@ -113,6 +48,7 @@ static void end_mail(smtp_mock_session *s, int code) {
   s->mail = NULL;
   s->to_n = 0;
   s->rate = 0;
+  s->body_from = s->body_to = 0;
   if (mail == NULL) return;
   mail->code = code;
   mail->stored = s->keep || (code >= 200 && code < 300);
@@ -138,6 +74,7 @@ static void decided(smtp_mock_session *s, int code, smtp_slice reply) {
     if (code >= 300) break;
     s->visit->esmtp = s->event.esmtp;
     smtp_text_set(&s->visit->helo, s->event.text);
+    smtp_text_set(&s->offered, s->event.esmtp ? reply : nothing);
     break;
   case SMTP_SERVER_MAIL:
     if (code < 300) begin_mail(s);
@@ -150,34 +87,32 @@ static void decided(smtp_mock_session *s, int code, smtp_slice reply) {
 
 /* ---- deciding --------------------------------------------------------- */
 
-/* A command line that the machine is to read; its reply will be changed. */
+/* The machine reads the line at hand, and its reply goes out as other bytes,
+** unless wire.p is NULL. Up to its reply there are only events that it asks
+** about. */
 static void pass_line(smtp_mock_session *s, smtp_slice wire) {
-  s->later.on = true;
-  s->later.from = smtp_plan_end(&s->plan);
-  s->later.pace = s->pace;
-  smtp_text_clear(&s->later.text);
-  if (wire.p != NULL) smtp_text_set(&s->later.text, wire);
+  uint64_t from = smtp_plan_end(&s->plan);
+  smtp_mock_pace pace = s->pace;
   smtp_server_decide(s->machine, SMTP_VERDICT_NONE, 0, nothing);
+  while (smtp_server_next(s->machine, &s->event) == 1) {
+    smtp_mock_session_event(s);
+    if (s->event.type == SMTP_SERVER_REPLY) break;
+  }
+  if (wire.p != NULL || pace.size > 0)
+    smtp_plan_add(&s->plan, from, wire, pace);
 }
 
-/* Whether a command that is accepted must also be done. */
-static bool is_done_by_machine(const smtp_mock_session *s, int code) {
-  return s->event.type == SMTP_SERVER_VERB && s->point != SMTP_MOCK_AUTH &&
-         code < 400;
+/* Whether a reply of that code says that a step is done. */
+static bool accepts(const smtp_mock_session *s, int code) {
+  return s->event.type == SMTP_SERVER_DATA ? code / 100 == 3 : code / 100 == 2;
 }
 
 /* The verdict that leads the machine to where a reply of that code would. */
 static void decide_as(smtp_mock_session *s, int code) {
-  if (code == 421)
-    smtp_server_decide(s->machine, SMTP_VERDICT_REPLY, 421, nothing);
-  else if (code >= 500)
-    smtp_server_decide(s->machine, SMTP_VERDICT_REPLY, 550, nothing);
-  else if (code >= 400)
-    smtp_server_decide(s->machine, SMTP_VERDICT_REPLY, 450, nothing);
-  else if (s->event.type == SMTP_SERVER_VERB)
-    smtp_server_decide(s->machine, SMTP_VERDICT_REPLY, 250, nothing);
-  else
-    smtp_server_decide(s->machine, SMTP_VERDICT_ACCEPT, 0, nothing);
+  smtp_verdict verdict = SMTP_VERDICT_REPLY;
+  int as = code == 421 ? 421 : code >= 500 ? 550 : 450;
+  if (accepts(s, code)) verdict = SMTP_VERDICT_ACCEPT;
+  smtp_server_decide(s->machine, verdict, as, nothing);
 }
 
 /* Says bytes that stand for a reply of that code, or besides all replies. */
@@ -185,7 +120,7 @@ static void say(smtp_mock_session *s, int code, smtp_slice wire) {
   uint64_t from = smtp_plan_end(&s->plan);
   if (s->asks && !s->answered) {
     s->answered = s->line_ruled = true;
-    if (is_done_by_machine(s, code)) {
+    if (s->event.type == SMTP_SERVER_VERB && accepts(s, code)) {
       pass_line(s, wire);
       return;
     }
@@ -197,9 +132,9 @@ static void say(smtp_mock_session *s, int code, smtp_slice wire) {
 
 static void reply(smtp_mock_session *s, smtp_slice text) {
   smtp_buf wire;
-  int code = code_of(text);
+  int code = smtp_mock_reply_code(text);
   smtp_buf_init(&wire, smtp_mem_libc(), SIZE_MAX / 4);
-  format_reply(&wire, text);
+  smtp_mock_reply_format(&wire, text);
   say(s, code > 0 ? code : 250, smtp_buf_data(&wire));
   smtp_buf_clear(&wire);
 }
@@ -234,9 +169,12 @@ static void decide_usual(smtp_mock_session *s, bool refuse) {
   decided(s, code, wire);
   smtp_buf_init(&changed, smtp_mem_libc(), SMTP_REPLY_MAX);
   if (s->event.type == SMTP_SERVER_HELO && s->event.esmtp && code < 300)
-    filter_ehlo(s->mock, wire, &changed);
+    smtp_mock_reply_ehlo(s->mock, wire, &changed);
   wire = smtp_buf_data(&changed);
-  if (wire.n == 0) wire.p = NULL;
+  if (wire.n == 0)
+    wire.p = NULL;
+  else
+    smtp_text_set(&s->offered, wire);
   if (wire.p != NULL || s->pace.size > 0)
     smtp_plan_add(&s->plan, from, wire, s->pace);
   smtp_buf_clear(&changed);
@@ -268,7 +206,7 @@ static void conclude(smtp_mock_session *s) {
   if (s->asks && !s->answered && s->ending == GOES_ON) decide_usual(s, false);
   if (s->asks && !s->answered && s->event.type == SMTP_SERVER_MESSAGE)
     end_mail(s, 0); /* and nobody is told */
-  if (s->ending == HANGS && !s->later.on) s->gate = (double)INFINITY;
+  if (s->ending == HANGS) s->gate = (double)INFINITY;
 }
 
 void smtp_mock_session_run(smtp_mock_session *s) {
@@ -279,7 +217,8 @@ void smtp_mock_session_run(smtp_mock_session *s) {
     case SMTP_MOCK_DELAY: s->gate = s->now + a->seconds; return;
     case SMTP_MOCK_REPLY: reply(s, text); break;
     case SMTP_MOCK_RAW:
-      say(s, code_of(text) ? code_of(text) : 250, text);
+      say(s, smtp_mock_reply_code(text) ? smtp_mock_reply_code(text) : 250,
+          text);
       break;
     case SMTP_MOCK_REJECT:
       if (s->asks && !s->answered) decide_usual(s, true);
@@ -297,7 +236,9 @@ void smtp_mock_session_run(smtp_mock_session *s) {
 
 void smtp_mock_session_answer(smtp_mock_session *s, smtp_slice text) {
   s->call = 0;
-  if (text.n > 0) reply(s, text);
+  if (text.n > 0)
+    reply(s, smtp_mock_reply_code(text) > 0 ? text
+                                            : SMTP_LIT("451 4.3.0 no code"));
   smtp_mock_session_run(s);
 }
 
@@ -315,7 +256,7 @@ void smtp_mock_session_facts(const smtp_mock_session *s, smtp_mock_facts *f) {
   f->session = s->visit->number;
   f->tls = s->pump.tls != NULL;
   f->auth = s->visit->auth;
-  f->user = s->visit->user;
+  f->user = s->visit->auth ? s->visit->user : nothing;
   f->from = s->mail != NULL ? s->mail->from : nothing;
   f->to = s->to;
   f->to_n = s->to_n;
@@ -346,26 +287,28 @@ void smtp_mock_session_begin(smtp_mock_session *s, smtp_mock_point point,
 
 /* ---- events ----------------------------------------------------------- */
 
+static bool ends_in(smtp_slice text, char c) {
+  return text.n > 0 && text.p[text.n - 1] == c;
+}
+
+/* The core shows no more of a line than may be shown: what ends in an LF is
+** all of it, and of AUTH there is the mechanism at most. */
 static void on_line(smtp_mock_session *s) {
   smtp_slice line = s->event.text;
+  bool whole = ends_in(line, '\n');
+  bool secret = line.n >= 3 && memcmp(line.p, "***", 3) == 0;
   smtp_mock_record_line(&s->mock->record, s->visit->number, 'C', line);
-  while (line.n > 0 &&
-         (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r'))
-    line.n--;
-  /* A bare LF is told of as such, by the end that it makes. */
-  s->line_ruled = line.n + 2 > s->event.text.n;
-  smtp_text_set(&s->line, line);
+  if (whole) line.n--;
+  s->line_ruled = whole && !ends_in(line, '\r'); /* told of at the end */
+  if (ends_in(line, '\r')) line.n--;
+  if (secret) return;
   s->visit->commands++;
+  smtp_text_set(&s->line, line);
+  if (!whole) smtp_mock_judge_cut(s);
 }
 
 /* A reply of the machine to a line that it was given to read. */
 static void on_reply(smtp_mock_session *s) {
-  if (s->later.on) {
-    s->later.on = false;
-    if (s->later.text.p != NULL || s->later.pace.size > 0)
-      smtp_plan_add(&s->plan, s->later.from, s->later.text, s->later.pace);
-    if (s->ending == HANGS) s->gate = (double)INFINITY;
-  }
   if (!s->line_ruled) smtp_mock_judge_reply(s, s->event.text);
 }
 
@@ -389,15 +332,31 @@ static void on_verb(smtp_mock_session *s) {
   smtp_mock_session_begin(s, point, 0, 0);
 }
 
+void smtp_mock_session_body(smtp_mock_session *s) {
+  while (s->body_from < s->body_to && s->step == NULL && s->call == 0 &&
+         s->ending == GOES_ON) {
+    uint64_t from = s->body_from;
+    uint64_t next = smtp_mock_body_after(s->mock, from);
+    s->body_from = next > 0 && next < s->body_to ? next : s->body_to;
+    smtp_mock_session_begin(s, SMTP_MOCK_BODY, from, s->body_from);
+  }
+}
+
 static void on_body(smtp_mock_session *s) {
-  uint64_t before;
   if (s->mail == NULL) return;
-  before = smtp_buf_length(&s->mail->raw);
+  s->body_from = smtp_buf_length(&s->mail->raw);
+  s->body_to = s->body_from + s->event.text.n;
   if (smtp_buf_append_slice(&s->mail->raw, s->event.text) != 0)
     s->mock->record.lost = true;
-  smtp_mock_session_begin(s, SMTP_MOCK_BODY, before, before + s->event.text.n);
+  smtp_mock_session_body(s);
   if (s->rate > 0 && s->gate < s->now)
     s->gate = s->now + (double)s->event.text.n / (double)s->rate;
+}
+
+void smtp_mock_session_abandon(smtp_mock_session *s) {
+  if (s->event.type != SMTP_SERVER_MESSAGE || !s->asks || s->answered) return;
+  s->answered = true;
+  end_mail(s, 0);
 }
 
 static void on_auth(smtp_mock_session *s) {

@@ -6,6 +6,7 @@
 */
 #include "../core/ascii.h"
 #include "../core/dot.h"
+#include "../core/ehlo.h"
 #include "session_state.h"
 #include "text.h"
 
@@ -32,8 +33,31 @@ static void note(smtp_mock_session *s, const char *rule, const char *section,
                              text);
 }
 
+/* Whether a line of our reply to EHLO, behind the first, has the keyword. */
 static bool offers(const smtp_mock_session *s, smtp_slice keyword) {
-  return s->visit->esmtp && !smtp_mock_hides(s->mock, keyword);
+  const char *p = s->offered.p, *end = p + s->offered.n;
+  size_t n = 0;
+  for (; p != NULL && p < end; n++) {
+    const char *lf = memchr(p, '\n', (size_t)(end - p));
+    smtp_slice line = {p, (size_t)((lf == NULL ? end : lf) - p)};
+    smtp_slice found, params;
+    p = lf == NULL ? end : lf + 1;
+    while (line.n > 0 && line.p[line.n - 1] == '\r') line.n--;
+    if (n == 0 || line.n < 5) continue;
+    line = (smtp_slice){line.p + 4, line.n - 4};
+    if (smtp_ehlo_line(line, &found, &params) == 0 &&
+        smtp_ascii_equal(found, keyword))
+      return true;
+  }
+  return false;
+}
+
+/* The core shows no end of what is too long, nor of AUTH. */
+void smtp_mock_judge_cut(smtp_mock_session *s) {
+  smtp_slice word = {s->line.p, s->line.n < 4 ? s->line.n : 4};
+  if (smtp_ascii_equal(word, SMTP_LIT("AUTH"))) return;
+  note(s, "long_command", RFC5321("4.5.3.1.4"), s->line);
+  s->line_ruled = true;
 }
 
 static bool is_verb(const smtp_mock_session *s, smtp_slice name) {

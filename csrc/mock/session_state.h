@@ -39,23 +39,20 @@ struct smtp_mock_session {
   size_t at;                  /* the next action */
   uint64_t call;              /* the owner is asked; else 0 */
   bool asks, answered;
+  bool gone; /* the peer said its last */
   bool keep; /* STORE: whatever is answered */
   smtp_mock_pace pace;
-  struct {
-    bool on;
-    uint64_t from;
-    smtp_slice text; /* owned; p NULL: as it is */
-    smtp_mock_pace pace;
-  } later; /* how the machine's reply to the line at hand goes out */
   /* the message at hand */
   smtp_mock_mail *mail; /* NULL: there is none */
   smtp_slice *to;       /* recipients that were accepted; the mail's */
   size_t to_n;
-  uint64_t rate; /* at which the body is read; 0: as it comes */
+  uint64_t rate;               /* at which the body is read; 0: as it comes */
+  uint64_t body_from, body_to; /* of this content rules are still to be told */
   double idle_since;
   uint64_t idle_told; /* milliseconds that rules have had */
   smtp_slice line;    /* the last command line, owned */
   smtp_slice address; /* of the path at hand, owned */
+  smtp_slice offered; /* the reply to EHLO, owned */
   bool line_ruled;    /* a rule answered it */
   smtp_buf said;      /* a line of ours that is not whole */
 };
@@ -63,6 +60,10 @@ struct smtp_mock_session {
 /* session_event.c */
 SMTP_FUNC void smtp_mock_session_event(smtp_mock_session *s);
 SMTP_FUNC void smtp_mock_session_run(smtp_mock_session *s);
+/* Tells rules of content that came, as far as their actions let it. */
+SMTP_FUNC void smtp_mock_session_body(smtp_mock_session *s);
+/* It ends here: a message that came whole is kept, though nobody was told. */
+SMTP_FUNC void smtp_mock_session_abandon(smtp_mock_session *s);
 SMTP_FUNC void smtp_mock_session_facts(const smtp_mock_session *s,
                                        smtp_mock_facts *f);
 SMTP_FUNC void smtp_mock_session_begin(smtp_mock_session *s,
@@ -72,6 +73,7 @@ SMTP_FUNC void smtp_mock_session_begin(smtp_mock_session *s,
 /* session_judge.c: notes what is wrong with a command line, with parameters
 ** of MAIL, with a message, with how a session ended, with what the machine had
 ** to answer by itself. */
+SMTP_FUNC void smtp_mock_judge_cut(smtp_mock_session *s); /* or AUTH */
 SMTP_FUNC void smtp_mock_judge_line(smtp_mock_session *s);
 SMTP_FUNC void smtp_mock_judge_mail(smtp_mock_session *s);
 SMTP_FUNC void smtp_mock_judge_message(smtp_mock_session *s);

@@ -257,7 +257,10 @@ end
 -- Waits until `look` gives something, at most so long.
 local function await(mock, seconds, look)
   local limit = core.now() + seconds
-  local watch <close> = assert(mock._core:watch())
+  local watch <close>, why, cause = mock._core:watch()
+  if not watch then
+    return nil, errors.new { kind = "system", peer = mock.url, message = why, cause = cause }
+  end
   while true do
     watch:drain()
     local value = look()
@@ -284,10 +287,10 @@ end
 -- tells what came closest.
 function Mock:wait(asked, seconds, n)
   query.mail(asked) -- misuse is told at once
-  local found = await(self, seconds or self._timeout, function()
+  local found, err = await(self, seconds or self._timeout, function()
     return self:mails(asked)[n or 1]
   end)
-  if found then return found end
+  if found or err then return found, err end
   return nil, errors.new { kind = "timeout", peer = self.url,
     message = "no mail as " .. query.shown(asked),
     report = query.closest(asked, self:mails()) .. "\n" .. self:_tail() }
@@ -296,10 +299,10 @@ end
 --- Waits until all that clients have sent was dealt with: true, or nil and an error.
 function Mock:wait_idle(seconds)
   self._core:settle()
-  local done = await(self, seconds or self._timeout, function()
+  local done, err = await(self, seconds or self._timeout, function()
     return self._core:settled() or nil
   end)
-  if done then return true end
+  if done or err then return done, err end
   return nil, errors.new { kind = "timeout", peer = self.url,
     message = "sessions are still at work", report = self:_tail() }
 end
@@ -346,8 +349,8 @@ end
 function Mock:stop()
   if self._stopped then return end
   self._stopped = true
-  if self._core then self._core:stop() end
-  if self.ca_file then os.remove(self.ca_file) end
+  local ours = self._core and self._core:stop()
+  if ours and self.ca_file then os.remove(self.ca_file) end
 end
 
 Mock.close, Mock.__close, Mock.__gc = Mock.stop, Mock.stop, Mock.stop

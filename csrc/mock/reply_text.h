@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* reply_text.h: replies of rules on their way to the wire. */
+#ifndef SMTP_MOCK_REPLY_TEXT_H
+#define SMTP_MOCK_REPLY_TEXT_H
+
+#include "../core/buf.h"
+#include "mock.h"
+
+/* The code that bytes begin with, 0 if they do not. */
+SMTP_FUNC int smtp_mock_reply_code(smtp_slice text);
+
+/* "550 one LF two" as it goes on the wire: each line has the code. */
+SMTP_FUNC void smtp_mock_reply_format(smtp_buf *out, smtp_slice text);
+
+/* Of the machine's EHLO reply: without what is hidden, with what is extra. */
+SMTP_FUNC void smtp_mock_reply_ehlo(const smtp_mock *m, smtp_slice reply,
+                                    smtp_buf *out);
+
+#endif
