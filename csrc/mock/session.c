@@ -332,7 +332,8 @@ bool smtp_mock_session_step(smtp_mock_session *s, double now) {
   s->now = now;
   s->waits = 0;
   smtp_server_clock(s->machine, now);
-  if (gated(s) && s->gate < (double)INFINITY) s->touched = now; /* our delay */
+  if (s->gate < (double)INFINITY && s->gate > s->touched)
+    s->touched = s->gate < now ? s->gate : now; /* the delay was ours */
   if (now - s->touched > s->mock->watchdog && s->call == 0 &&
       s->stage != FINISHING) {
     if (s->ending == GOES_ON) watch(s);

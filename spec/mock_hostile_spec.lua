@@ -1,0 +1,288 @@
+-- What hostile clients, odd rules and odd moments may not do to a mock.
+local core = require "smtp.core"
+local loop = require "smtp.loop"
+local misused = require "spec.support.misuse"
+local mock = require "smtp.mock"
+local net = require "spec.support.net"
+local smtp = require "smtp"
+
+local function start(options) return assert(mock.start(options)) end
+
+local function open(mx)
+  local d = assert(smtp.dialogue(mx.url, { timeout = 5 }))
+  assert(d:expect(220))
+  assert(d:cmd("EHLO client.example", 250))
+  return d
+end
+
+local function transaction(d)
+  assert(d:cmd("MAIL FROM:<ada@code.energy>", 250))
+  assert(d:cmd("RCPT TO:<bob@example.org>", 250))
+  assert(d:cmd("DATA", 354))
+end
+
+-- Processor time of this process, all threads, while seconds go by.
+local function cost(seconds)
+  local before = os.clock()
+  smtp.sleep(seconds)
+  return os.clock() - before
+end
+
+describe("a mock at rest", function()
+  it("costs nothing, whatever its clients and rules do", function()
+    for name, set in pairs {
+      half_closed = function(mx)
+        local peer = assert(core.connect { host = mx.host, port = mx.port })
+        smtp.sleep(0.02)
+        peer:shutdown()
+        return peer
+      end,
+      idle_and_delay = function(mx)
+        mx:on("idle"):after(0.01):raw("")
+        mx:on("NOOP"):delay(5)
+        local d = open(mx)
+        d:raw("NOOP\r\n")
+        return d
+      end,
+      handshake = function(mx)
+        mx:on("handshake"):raw("slow"):drip(5)
+        mx:on("idle"):after(0.01):raw("")
+        return assert(core.connect { host = mx.host, port = mx.port })
+      end,
+      unread = function(mx)
+        mx:on("NOOP"):raw(("x"):rep(8000000))
+        local d = open(mx)
+        d:raw("NOOP\r\n")
+        return d
+      end,
+      hangs = function(mx)
+        mx:on("NOOP"):hang()
+        local d = open(mx)
+        d:raw("NOOP\r\nmore\r\n")
+        return d
+      end,
+    } do
+      local mx <close> = start { tls = name == "handshake" and "implicit" or nil }
+      local peer <close> = set(mx)
+      smtp.sleep(0.05)
+      assert.is_true(cost(0.3) < 0.15, name)
+      assert.is_true(type(peer) ~= "nil")
+    end
+  end)
+
+  it("is asked while others are collected", function()
+    for _ = 1, 30 do
+      local mx <close> = start()
+      for _ = 1, 3 do mock.start() end
+      for _ = 1, 200 do mx:sessions() end
+      collectgarbage()
+    end
+  end)
+
+  it("lets the loop end when the last one is stopped", function()
+    local status, output = net.run([[
+      local mock, smtp = require "smtp.mock", require "smtp"
+      local mx = assert(mock.start { driver = "loop" })
+      smtp.loop.spawn(function() smtp.sleep(0.05) mx:stop() end)
+      local since = require "smtp.core".now()
+      smtp.loop.run()
+      assert(require "smtp.core".now() - since < 5)
+    ]])
+    assert.same({ 0, "" }, { status, output })
+  end)
+
+  it("is idle only when all is said", function()
+    local mx <close> = start()
+    mx:on("NOOP"):reply("250 a long one"):drip(0.01):hang()
+    local d <close> = open(mx)
+    d:raw("NOOP\r\n")
+    smtp.sleep(0.03)
+    assert(mx:wait_idle())
+    assert.matches("S: 250 a long one\n$", mx:transcript())
+  end)
+end)
+
+describe("a mock counts", function()
+  it("what matches, whichever rule is taken", function()
+    for _, order in ipairs { { 1, 2 }, { 2, 1 } } do
+      local mx <close> = start()
+      for _, n in ipairs(order) do mx:on("NOOP"):nth(n):reply("45" .. n .. " 4.0.0 x") end
+      local d <close> = open(mx)
+      local codes = {}
+      for i = 1, 4 do codes[i] = d:cmd("NOOP").code end
+      assert.same({ 451, 452, 250, 250 }, codes)
+    end
+  end)
+
+  it("bytes of a body, however they come", function()
+    for _, pieces in ipairs { { "0123456789", "0123456789", "012345" }, {
+      "01234567890123456789012345" } } do
+      local mx <close> = start()
+      mx:on("BODY"):after_bytes(10):raw("250 ten\r\n")
+      mx:on("BODY"):after_bytes(20):raw("250 twenty\r\n")
+      local d <close> = open(mx)
+      transaction(d)
+      for _, piece in ipairs(pieces) do
+        d:raw(piece)
+        smtp.sleep(0.01)
+      end
+      d:raw("\r\n.\r\n")
+      for _, text in ipairs { "ten", "twenty", "2.0.0 Message accepted" } do
+        assert.equal(text, table.concat(assert(d:expect(250)).lines))
+      end
+      assert.equal(1, mx:count("BODY"))
+    end
+  end)
+
+  it("a greylist's senders on, when its rule is changed", function()
+    local mx <close> = start()
+    local rule = mx:greylist()
+    local d <close> = open(mx)
+    assert(d:cmd("MAIL FROM:<a@b>", 250))
+    assert(d:cmd("RCPT TO:<a@b>", 450))
+    rule:delay(0.001)
+    assert(d:cmd("RCPT TO:<a@b>", 250))
+  end)
+end)
+
+describe("a mock keeps", function()
+  it("each byte of what is over the limit", function()
+    local mx <close> = start { limits = { size = 1000 } }
+    mx:on("EOM", { session = 2 }):reply("250 fine")
+    local line = ("x"):rep(198) .. "\r\n"
+    for session = 1, 2 do
+      local d <close> = open(mx)
+      transaction(d)
+      for _ = 1, 6 do
+        d:raw(line)
+        smtp.sleep(0.005)
+      end
+      d:raw(".\r\n")
+      assert(d:expect(session == 1 and 552 or 250))
+      assert(d:cmd("QUIT", 221))
+    end
+    assert.equal(line:rep(6), mx:refused()[1].raw)
+    assert.equal(line:rep(6), mx:mails()[1].raw)
+  end)
+
+  it("a message whose session ends before its verdict", function()
+    local mx <close> = start()
+    mx:on("EOM"):delay(30)
+    local d <close> = open(mx)
+    transaction(d)
+    d:raw("Subject: x\r\n\r\n.\r\n")
+    smtp.sleep(0.05)
+    mx:stop()
+    assert.same({ 0, "Subject: x\r\n\r\n" }, { #mx:mails(), mx:refused()[1].raw })
+  end)
+
+  it("the file of its authority for its own process", function()
+    local mx <close> = start { tls = true }
+    local status = net.run(([[
+      local probe, mock = require "probe", require "smtp.mock"
+      local mx = assert(mock.start { tls = true })
+      local child = probe.fork()
+      if child == 0 then os.exit(0, true) end
+      probe.wait(child)
+      assert(io.open(mx.ca_file)):close()
+      mx:stop()
+      assert(not io.open(mx.ca_file))
+    ]]))
+    assert.equal(0, status)
+    assert.truthy(io.open(mx.ca_file))
+  end)
+end)
+
+describe("a rule of a mock", function()
+  it("has its actions done in their order", function()
+    local mx <close> = start()
+    mx:on("RSET"):reply("250 first"):delay(0.2):raw("250 second\r\n")
+    mx:on("QUIT"):reply("221 bye"):raw("221 more\r\n")
+    local d <close> = open(mx)
+    local since = core.now()
+    assert(d:cmd("RSET", 250))
+    assert.is_true(core.now() - since < 0.15)
+    assert.equal("second", table.concat(assert(d:expect(250)).lines))
+    assert.is_true(core.now() - since >= 0.2)
+    assert.equal("bye", table.concat(assert(d:cmd("QUIT", 221)).lines))
+    assert.equal("more", table.concat(assert(d:expect(221)).lines))
+  end)
+
+  it("leads the session to where its code says", function()
+    local mx <close> = start { users = "any" }
+    misused("AUTH can be refused", function() mx:on("AUTH"):reply("235 2.7.0 ok") end)
+    mx:on("DATA"):reply("250 what")
+    mx:on("MAIL", { from = "odd@b" }):reply("354 go on")
+    local d <close> = open(mx)
+    assert(d:cmd("MAIL FROM:<odd@b>", 354))
+    assert(d:cmd("RCPT TO:<a@b>", 503))
+    assert(d:cmd("MAIL FROM:<a@b>", 250))
+    assert(d:cmd("RCPT TO:<a@b>", 250))
+    assert(d:cmd("DATA", 250))
+    assert(d:cmd("RSET", 250)) -- which is no content
+  end)
+
+  it("knows no user whose password was wrong", function()
+    local mx <close> = start { users = { ada = "secret" } }
+    mx:on("MAIL", { user = "ada" }):reply("550 5.7.1 you")
+    local d <close> = open(mx)
+    assert.is_nil(d:auth("PLAIN", "ada", "wrong"))
+    assert(d:cmd("MAIL FROM:<a@b>", 250))
+  end)
+end)
+
+describe("a client of a mock", function()
+  local function rules(mx)
+    local list = {}
+    for i, one in ipairs(mx:violations()) do list[i] = one.rule .. " " .. one.text end
+    return table.concat(list, "; ")
+  end
+
+  it("is told of for its own lines", function()
+    local mx <close> = start { users = "any", without = "PIPELINING" }
+    local d <close> = open(mx)
+    assert(d:cmd("MAIL FROM:<a@b>", 250))
+    d:raw("RCPT TO:<" .. ("x"):rep(5000) .. ">\r\n")
+    assert(d:expect(500))
+    assert(d:cmd("AUTH PLAIN =", 503))
+    assert.equal("long_command RCPT TO:<" .. ("x"):rep(55)
+      .. "; auth_in_clear AUTH PLAIN; refused_command AUTH PLAIN", rules(mx))
+    assert.matches("C: RCPT TO:<xxx", mx:transcript())
+  end)
+
+  it("is told of for what a rule's EHLO did not offer", function()
+    local mx <close> = start()
+    mx:on("EHLO"):reply("250 x\nSIZE")
+    local d <close> = open(mx)
+    assert(d:cmd("MAIL FROM:<a@b> SIZE=5", 250))
+    assert(d:cmd("RSET", 250))
+    assert(d:cmd("MAIL FROM:<a@b> BODY=8BITMIME", 250))
+    assert.equal("parameter BODY", rules(mx))
+  end)
+
+  it("is not blamed for delays, hangs and slow reading of the rules", function()
+    local mx <close> = start { watchdog = 0.1 }
+    mx:on("NOOP"):delay(0.3)
+    mx:on("VRFY"):hang()
+    mx:on("BODY"):throttle(100)
+    local d <close> = open(mx)
+    assert(d:cmd("NOOP", 250))
+    transaction(d)
+    d:raw("Subject: 0123456789012345678\r\n\r\n.\r\n")
+    assert(d:expect(250))
+    d:raw("VRFY x\r\n")
+    assert.is_true(d:closed())
+    assert.same({ "watchdog", false }, { mx:sessions()[1].reason,
+      rules(mx):find("watchdog", 1, true) ~= nil })
+  end)
+
+  it("that does not read is held back, not cut off", function()
+    local mx <close> = start()
+    local d <close> = open(mx)
+    local task = loop.spawn(function() d:raw(("RSET\r\n"):rep(200000)) end)
+    smtp.sleep(0.1)
+    for _ = 1, 200000 do assert(d:expect(250)) end
+    assert(task)
+    assert(d:cmd("NOOP", 250))
+  end)
+end)
