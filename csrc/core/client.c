@@ -267,9 +267,10 @@ static int proceed(smtp_client *c, smtp_client_step step) {
     break;
   case SMTP_CLIENT_MAIL:
     c->accepted = 0;
+    c->refused = digit != 2;
     if (digit != 2 && c->due_n == 0) c->phase = PH_READY;
     break;
-  case SMTP_CLIENT_RCPT: c->accepted += digit == 2; break;
+  case SMTP_CLIENT_RCPT: c->accepted += digit == 2 && !c->refused; break;
   case SMTP_CLIENT_DATA:
     if (digit == 2) return smtp_client_breach(c, "a 2xx reply to DATA");
     if (digit == 3) return content_due(c);

@@ -57,6 +57,7 @@ struct smtp_client {
   size_t due_size, due_first, due_n;
   uint64_t queued, written;
   size_t accepted; /* RCPTs of this transaction */
+  bool refused;    /* its MAIL was: then no RCPT counts */
   smtp_dot_encoder dot;
   smtp_sasl *sasl; /* borrowed while AUTH is under way */
   bool initial;    /* its first message waits for the first 334 */

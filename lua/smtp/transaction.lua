@@ -214,9 +214,9 @@ function Transaction:take()
   elseif step == "rcpt" then
     self.answered = self.answered + 1
     local mailbox = self.to[self.answered]
-    if reply.code < 300 then
+    if reply.code < 300 and not self.mail_refused then
       self.accepted[#self.accepted + 1] = mailbox
-    else
+    elseif reply.code >= 300 then
       self.rejected[#self.rejected + 1] = {
         address = mailbox, code = reply.code, enhanced = reply.enhanced,
         text = reply.text, lines = reply.lines, temporary = reply.code < 500,
