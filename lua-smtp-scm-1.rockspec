@@ -122,6 +122,9 @@ build = {
       libraries = { "ssl", "crypto", "pthread" },
     },
   },
+  install = {
+    bin = { ["lua-smtp"] = "bin/lua-smtp" },
+  },
   platforms = {
     macosx = { -- where iconv is not in libc
       modules = {

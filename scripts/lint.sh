@@ -46,6 +46,6 @@ case $($format --version 2>&1) in
 *) echo "lint: clang-format 14 is not here; the form of C is not checked" ;;
 esac
 
-luacheck --no-color --quiet . *.rockspec || failed=1
+luacheck --no-color --quiet . bin/lua-smtp *.rockspec || failed=1
 "${LUA:-lua5.4}" scripts/bans.lua || failed=1
 [ $failed -eq 0 ] && echo "lint: clean"

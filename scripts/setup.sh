@@ -54,6 +54,8 @@ build_() {
 }
 test_() {
   need lua-busted lua 'require "busted.runner"'
+  need lua-argparse lua 'require "argparse"'
+  need lua-cjson lua 'require "cjson"'
 }
 check_() {
   need gcc sanitizers
@@ -85,6 +87,7 @@ interop_() {
   need libauthen-sasl-perl perl_module Authen::SASL
   need libdigest-hmac-perl perl_module Digest::HMAC_MD5
   need python3-aiosmtpd python_module aiosmtpd
+  need python3-pytest python_module pytest
   need python3-dkim python_module dkim
   need python3-nacl python_module nacl
   need opendkim command_ opendkim

@@ -9,9 +9,24 @@ local M = {}
 
 local End = {}
 
+-- Hints of the library speak Lua.
+local WORDS = {
+  { 'ca = "file.pem"', "--ca FILE" }, { "verify = false", "--insecure" },
+  { 'tls = "none"', "--tls none" }, { 'tls = "opportunistic"', "--tls opportunistic" },
+}
+
+--- A text of the library in the words of the command line.
+function M.translate(text)
+  for _, pair in ipairs(WORDS) do
+    local from, to = text:find(pair[1], 1, true)
+    if from then text = text:sub(1, from - 1) .. pair[2] .. text:sub(to + 1) end
+  end
+  return text
+end
+
 --- Ends the command with status 1 and a sentence, or an error of the library.
 function M.fail(why)
-  error(setmetatable({ status = 1, why = tostring(why) }, End), 0)
+  error(setmetatable({ status = 1, why = M.translate(tostring(why)) }, End), 0)
 end
 
 --- Ends the command with status 2: it was called in a wrong way.
@@ -44,7 +59,7 @@ end
 
 --- Writes the reason and gives the status.
 function M.failed(problem, parser)
-  io.stderr:write("lua-smtp: ", problem.why, "\n")
+  io.stderr:write("lua-smtp: ", (problem.why:gsub("[^\n\t]+", visible)), "\n")
   if problem.status == 2 and parser then io.stderr:write(parser:get_usage(), "\n") end
   return problem.status
 end
