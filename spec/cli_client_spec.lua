@@ -22,6 +22,7 @@ describe("lua-smtp", function()
   end)
 
   local function start(options)
+    if mx then mx:stop() end
     mx = assert(mock.start(options))
     return mx
   end
