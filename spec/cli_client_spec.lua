@@ -5,6 +5,8 @@ local mock = require "smtp.mock"
 local net = require "spec.support.net"
 local progress = require "smtp.cli.progress"
 
+local _ -- what does not matter
+
 describe("lua-smtp", function()
   local missing = cli.missing()
   if missing then
@@ -47,7 +49,8 @@ describe("lua-smtp", function()
         "--attach", file("b.txt", "b"), "--header", "X-Name: a: b" }
       assert.same({ 0, "" }, { status, err })
       assert.equal("accepted  bob@example.com\naccepted  eve@example.com\n" ..
-        "accepted  cc@example.com\naccepted  bcc@example.com\nreply     250 Message accepted\n", out)
+        "accepted  cc@example.com\naccepted  bcc@example.com\n" ..
+        "reply     250 Message accepted\n", out)
       local mail = assert(mx:wait())
       assert.equal("ada@code.energy", mail.from)
       assert.same({ "The engine", "It works.", "<b>It works.</b>" },
@@ -63,13 +66,13 @@ describe("lua-smtp", function()
       assert.equal(0, (send({ "--text", "-" }, { input = "Hi\n" })))
       assert.equal("Hi\n", assert(mx:wait()).text)
       assert.equal(0, (send({ "--html", "-" }, { input = "<p>Hi" })))
-      assert.matches("^<p>Hi", assert(mx:wait()).html)
+      assert.matches("^<p>Hi", assert(mx:wait(nil, 5, 2)).html)
       assert.equal(0, (send({ "--raw", "-" }, { input = "Subject: x\n\n.\n" })))
-      assert.equal("Subject: x\r\n\r\n.\r\n", assert(mx:wait()).raw)
+      assert.equal("Subject: x\r\n\r\n.\r\n", assert(mx:wait(nil, 5, 3)).raw)
       local status = cli.run { "send", mx.url, "--from", "", "--bcc", "bob@example.com", "--raw",
         file("raw", "Subject: y\r\n\r\n") }
       assert.equal(0, status)
-      assert.equal("", assert(mx:wait()).from)
+      assert.equal("", assert(mx:wait(nil, 5, 4)).from)
     end)
 
     it("tells who is refused, and fails then", function()
@@ -148,6 +151,14 @@ describe("lua-smtp", function()
         "a@b.example", "--to", "c@d.example", "--text", "x" }
       assert.equal(1, status)
       assert.matches("^lua%-smtp: connect at .*refused", err)
+    end)
+
+    it("waits no longer than it is told", function()
+      start()
+      mx:on("MAIL"):hang()
+      local status, _, err = send { "--text", "x", "--timeout", "0.1" }
+      assert.equal(1, status)
+      assert.matches("did not answer in time", err)
     end)
 
     it("draws a bar", function()
@@ -336,7 +347,7 @@ describe("lua-smtp", function()
   end)
 
   describe("gauntlet client", function()
-    -- The module as it is agreed on, with two mocks in it.
+    -- The module in little, with two mocks in it.
     local STUB = [[package.preload["smtp.mock.gauntlet"] = function()
       local function run(send, options)
         local results = {}
@@ -344,11 +355,16 @@ describe("lua-smtp", function()
           if not options.only or options.only == name then
             local mx <close> = require("smtp.mock").start()
             if name == "refusing" then mx:on("RCPT"):reply("550 5.1.1 no") end
-            local ok, text = send(mx)
-            results[#results + 1] = { name = name, about = "about " .. #text,
+            local ok, text = send { host = mx.host, port = mx.port, url = mx.url,
+              from = "a@b.example", to = { "c@d.example" }, tls = "none", timeout = 1,
+              raw = "Subject: x\n\nx\n", auth = { user = "ada", password = "secret" } }
+            local result = { name = name, about = "about it", detail = text,
               expected = "delivered", got = ok and "delivered" or "refused", right = ok }
+            results[#results + 1] = result
+            options.each(result)
           end
         end
+        if #results == 0 then error('x.lua:1: no behaviour "none"', 0) end
         return results
       end
       return { run = run }
@@ -359,17 +375,25 @@ describe("lua-smtp", function()
     end
 
     it("runs a command for each behaviour", function()
-      local send = cli.shell() .. ' send "$SMTP_URL" --from a@b.example --to c@d.example --text x'
+      local send = 'echo "$SMTP_TLS $SMTP_USER:$SMTP_PASSWORD $SMTP_TIMEOUT" >&2; '
+        .. cli.shell() .. ' send "$SMTP_URL" --from "$SMTP_FROM" --to "$SMTP_TO" --raw -'
       local status, out, err = gauntlet("--", "sh", "-c", send)
       assert.same({ 1, "" }, { status, err })
-      assert.matches("^ok    plain +expected delivered +got delivered +about %d+\n" ..
-        "WRONG refusing +expected delivered +got refused +about %d+\n2 behaviours, 1 wrong\n$", out)
+      assert.matches("^ok     plain +about it\nWRONG  refusing +about it\n +expected: delivered, "
+        .. "got: refused: lua%-smtp: rcpt .*550 5.1.1 no\n2 behaviours, 1 wrong\n$", out)
       status, out, err = gauntlet("--only", "plain", "-v", "--", "sh", "-c", send)
       assert.equal(0, status, out)
-      assert.matches("accepted  c@d.example", err)
-      status, _, err = gauntlet("--only", "none", "--", "true")
+      assert.matches("^none ada:secret 1\naccepted  c@d.example\n", err)
+      assert.matches("1 behaviour, 0 wrong\n$", out)
+    end)
+
+    it("refuses wrong usage", function()
+      local status, _, err = gauntlet("--only", "none", "--", "true")
       assert.equal(2, status)
       assert.matches('no behaviour "none"', err)
+      status, _, err = gauntlet("--lacks", "x", "--", "true")
+      assert.equal(2, status)
+      assert.matches("%-%-lacks", err)
     end)
   end)
 end)

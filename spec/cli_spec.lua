@@ -5,6 +5,8 @@ local cli = require "spec.support.cli"
 local net = require "spec.support.net"
 local smtp = require "smtp"
 
+local _ -- what does not matter
+
 describe("lua-smtp", function()
   local missing = cli.missing()
   if missing then
@@ -193,8 +195,9 @@ ${SMTP_CA_FILE-none}"]], { input = "from outside\n", env = { SMTP_CA_FILE = "/ol
     end)
 
     it("knows users, extensions and quirks", function()
-      local status, out, err = mock_run({ "--user", "ada:se:cret", "--user", "bob:x", "--without",
-        "PIPELINING", "--without", "SIZE", "--quirk", "many_lines" }, sender("-v --auth ada:se:cret"))
+      local status, out, err = mock_run({ "--user", "ada:se:cret", "--user", "bob:x",
+        "--without", "PIPELINING", "--without", "SIZE", "--quirk", "many_lines" },
+        sender("-v --auth ada:se:cret"))
       assert.equal(0, status, err)
       assert.matches("auth      SCRAM%-SHA%-256\n", out)
       assert.matches("S: 250%-2.1.0 one\n", err)

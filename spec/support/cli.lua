@@ -8,7 +8,9 @@ local M = {}
 --- Why the specs of the command line cannot run, or nil.
 function M.missing(...)
   for module, package in pairs { argparse = "lua-argparse", cjson = "lua-cjson" } do
-    if not pcall(require, module) then return package .. " is not here (`make test` installs it)" end
+    if not pcall(require, module) then
+      return package .. " is not here (`make test` installs it)"
+    end
   end
   return process.missing(...)
 end

@@ -62,7 +62,7 @@ local FOREVER = 1e6 -- seconds
 local function serve(mx, take, most, state)
   local n = 0
   while not most or n < most do
-    local mail = mx:wait(nil, FOREVER)
+    local mail = mx:wait(nil, FOREVER, n + 1)
     if mail then
       take(mail)
       n = n + 1

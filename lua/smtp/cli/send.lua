@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- `lua-smtp send TARGET`: composes a message, or takes one, and sends it.
 -- Internal.
+local convert = require "smtp.cli.convert"
 local progress = require "smtp.cli.progress"
 local say = require "smtp.cli.say"
 local smtp = require "smtp"
@@ -54,6 +55,8 @@ function M.describe(command)
   command:flag("--insecure", "Trust any certificate.")
   target.describe_auth(command)
   command:option("--dkim", "Sign the message."):argname("DOMAIN:SELECTOR:KEYFILE")
+  command:option("--timeout", "Seconds that each step may take; default: RFC 5321's minutes.")
+    :argname("S"):convert(convert.seconds)
   command:flag("-v --verbose", "Show the dialogue on standard error.")
 end
 
@@ -131,7 +134,8 @@ local function target_of(args)
   local verify
   if args.insecure then verify = false end
   return { url = args.target, tls = args.tls, ca = args.ca, verify = verify, auth = auth,
-    dkim = dkim_of(args.dkim), trace = args.verbose and say.trace(say.note) or nil }
+    timeout = args.timeout, dkim = dkim_of(args.dkim),
+    trace = args.verbose and say.trace(say.note) or nil }
 end
 
 local function show_refused(list)

@@ -38,14 +38,38 @@ function M.run(words, env)
   return execute(script(words, env))
 end
 
---- Runs a command without an input; gives its status and what it printed.
-function M.capture(words, env)
+-- Takes a file for a moment: `use` gets its path.
+local function with_file(text, use)
   local path = os.tmpname()
-  local status = execute(("{ %s; } </dev/null >%s 2>&1"):format(script(words, env), M.quote(path)))
-  local file <close> = io.open(path, "rb")
-  local text = file and file:read("a") or ""
+  local file <close> = assert(io.open(path, "wb"))
+  assert(file:write(text))
+  file:close()
+  local result = table.pack(pcall(use, path))
   os.remove(path)
-  return status, text
+  if not result[1] then error(result[2], 0) end
+  return table.unpack(result, 2, result.n)
+end
+
+local function slurp(path)
+  local file <close> = io.open(path, "rb")
+  return file and file:read("a") or ""
+end
+
+--- Runs a command with an input; gives its status and what it printed.
+function M.capture(words, env, input)
+  return with_file(input, function(from)
+    return with_file("", function(to)
+      local status = execute(("{ %s; } <%s >%s 2>&1"):format(script(words, env), M.quote(from),
+        M.quote(to)))
+      return status, slurp(to)
+    end)
+  end)
+end
+
+--- The words with a limit of so many seconds before them, where `timeout` is here.
+function M.limited(words, seconds)
+  if not os.execute("command -v timeout >/dev/null 2>&1") then return words end
+  return { "timeout", "-k", "1", ("%d"):format(seconds), table.unpack(words) }
 end
 
 --- What a command finds of a mock in its environment.
