@@ -127,7 +127,8 @@ describe("lua-smtp", function()
       start()
       for why, words in pairs {
         ["nothing to send"] = {}, ["has a subject of its own"] = { "--raw", "x", "--subject", "y" },
-        ["cannot add"] = { "--raw", "x", "--attach", "y" }, ["'Name: value'"] = { "--text", "x", "--header", "x" },
+        ["cannot add"] = { "--raw", "x", "--attach", "y" },
+        ["'Name: value'"] = { "--text", "x", "--header", "x" },
         ["DOMAIN:SELECTOR"] = { "--text", "x", "--dkim", "x" },
         ["needs a password"] = { "--text", "x", "--auth", "ada" },
         ["No such file"] = { "--raw", folder .. "/none" }, ["--tls"] = { "--tls", "maybe" },
@@ -269,7 +270,8 @@ describe("lua-smtp", function()
     it("begins with TLS where it is told to", function()
       start { tls = "implicit" }
       local script = file("script", "< 220\n")
-      local status, out, err = cli.run { "dialogue", mx.url, "--ca", mx.ca_file, "--script", script }
+      local status, out, err = cli.run { "dialogue", mx.url, "--ca", mx.ca_file, "--script",
+        script }
       assert.equal(0, status, err)
       assert.matches("^TLS: .*, verified\nS: 220 ", out)
       status, _, err = cli.run { "dialogue", "127.0.0.1:" .. mx.port, "--tls", "--script", script }
@@ -289,8 +291,9 @@ describe("lua-smtp", function()
       local status, out, err = cli.run { "check", mx.url, "--ca", mx.ca_file, "--auth",
         "ada:secret" }
       assert.same({ 0, "" }, { status, err })
-      for _, text in ipairs { "ok     name         127.0.0.1", "ok     connect      127.0.0.1 port ",
-        "ok     greeting     220 ", "ok     before TLS   ", "STARTTLS", "ok     tls          TLSv1.3",
+      for _, text in ipairs { "ok     name         127.0.0.1",
+        "ok     connect      127.0.0.1 port ", "ok     greeting     220 ",
+        "ok     before TLS   ", "STARTTLS", "ok     tls          TLSv1.3",
         "ok     certificate  for localhost, by ", "ok     trust ", "ok     under TLS    ",
         "ok     auth         SCRAM-SHA-256 as ada", "AUTH is offered in clear text" } do
         assert.truthy(out:find(text, 1, true), text .. " is not in\n" .. out)

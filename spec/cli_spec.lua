@@ -292,7 +292,8 @@ until grep -q url %s/out; do sleep 0.02; done; echo x >&3; %s; exec 3>&-; wait $
 
     it("judges at its end if it is strict", function()
       local server <close>, place = serve { "--strict", "--count", "1" }
-      assert(smtp.send(place.url, { envelope = { from = "", to = "x@y.example" }, raw = "Subject: x\n\nx\n" }))
+      assert(smtp.send(place.url, { envelope = { from = "", to = "x@y.example" },
+        raw = "Subject: x\n\nx\n" }))
       local status, _, err = server:wait()
       assert.equal(1, status)
       assert.matches("3 violations", err)

@@ -57,7 +57,7 @@ local function build()
   local parser = packages.argparse()("lua-smtp",
     "SMTP from the command line: a mock server, a client, a dialogue.", EPILOG)
   parser:flag("--version", "Show the version."):action(show_version)
-  parser:require_command(true):command_target("command")
+  parser:require_command(true):command_target("command"):help_max_width(95)
   for _, entry in ipairs(TREE) do add(parser, entry, "") end
   return parser
 end

@@ -49,7 +49,7 @@ function M.describe(command)
     :description("Sends a message and prints what came of it."):epilog(EPILOG)
   command:argument("target", "Where to."):argname("TARGET")
   describe_message(command)
-  command:option("--tls", "How to use TLS."):argname("MODE")
+  command:option("--tls", "How: implicit, required, opportunistic or none."):argname("MODE")
     :choices { "implicit", "required", "opportunistic", "none" }
   target.describe_trust(command)
   command:flag("--insecure", "Trust any certificate.")
