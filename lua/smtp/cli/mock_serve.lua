@@ -2,6 +2,7 @@
 --- `lua-smtp mock serve`: a mock for programs that are started elsewhere.
 -- Internal.
 local convert = require "smtp.cli.convert"
+local core = require "smtp.core"
 local export = require "smtp.mock.export"
 local input = require "smtp.cli.input"
 local json = require "smtp.cli.json"
@@ -49,15 +50,26 @@ local function store_mail(folder)
   return function(mail) say.check(export.write({ mail }, "maildir", folder)) end
 end
 
+local FOREVER = 1e6 -- seconds
+local FAREWELL = 2 -- seconds that the last client has for its QUIT
+local LOOK = 0.01 -- seconds between two looks whether it is gone
+
+local function is_open(session) return not session.closed end
+
+-- The last client shall have its reply, and say QUIT.
+local function see_off(mx)
+  mx:wait_idle()
+  local limit = core.now() + FAREWELL
+  while #mx:sessions(is_open) > 0 and core.now() < limit do loop.sleep(LOOK) end
+end
+
 -- A mail that was accepted before the end of input still counts.
 local function stop_at_end(mx, state)
   input.drain()
-  mx:wait_idle()
+  see_off(mx)
   state.over = true
   mx:stop()
 end
-
-local FOREVER = 1e6 -- seconds
 
 local function serve(mx, take, most, state)
   local n = 0
@@ -70,7 +82,7 @@ local function serve(mx, take, most, state)
       return
     end
   end
-  mx:wait_idle() -- the last client shall have its reply
+  see_off(mx)
 end
 
 function M.run(args)
