@@ -98,6 +98,10 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@bench/run
 
+# Runs clients through the gauntlet of the mock, and writes docs/gauntlet.md.
+gauntlet: all
+	@$(LUA) scripts/gauntlet.lua
+
 CHECKS = lint layers exports rock docs-check sanitize fuzz
 check:
 	@scripts/setup.sh build test check
@@ -166,9 +170,10 @@ help:
 	@echo "make valgrind   the specs under memcheck, without #slow"
 	@echo "make tsan       what has threads, under ThreadSanitizer"
 	@echo "make bench      the benchmarks"
+	@echo "make gauntlet   clients against hostile servers: docs/gauntlet.md"
 	@echo "make docs       docs/reference.md from types/smtp/*.d.lua"
 	@echo "make rockspec   the rockspec's list of C files, anew"
 	@echo "make clean      removes build/"
 
-.PHONY: all fuzzers demo test interop bench check lint layers exports rock \
+.PHONY: all fuzzers demo test interop bench gauntlet check lint layers exports rock \
   rockspec docs docs-check sanitize fuzz valgrind tsan clean help

@@ -357,4 +357,11 @@ Mock.close, Mock.__close, Mock.__gc = Mock.stop, Mock.stop, Mock.stop
 
 M.quirks = quirks.list
 
+local GAUNTLET = "smtp.mock.gauntlet" -- required late, as it starts mocks by this module
+
+--- Runs a client through servers that are nasty or hostile: see types/smtp/mock.d.lua.
+function M.gauntlet(send, given)
+  return require(GAUNTLET).run(send, given)
+end
+
 return M

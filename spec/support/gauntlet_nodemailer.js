@@ -17,7 +17,7 @@ const transport = nodemailer.createTransport({
 transport.sendMail({
   envelope: { from, to: to.split(","), use8BitMime: bits === "8bit" },
   raw: fs.readFileSync(path),
-}).then(() => process.exit(0), (problem) => {
+}).catch((problem) => {
   console.error(String(problem.message).split("\n")[0]);
-  process.exit(1);
+  process.exitCode = 1;
 });

@@ -328,4 +328,56 @@ function mx:stop() end
 ---@field text? string
 ---@field session? integer
 
+--- Runs a client through some two hundred behaviours of servers, legal and nasty ones and
+--- hostile ones, a mock for each. What is right is judged by facts: what the mock stored,
+--- byte for byte, what the client claims, which rules it broke, whether a password went
+--- out in clear text, how long it took. The client has to block until it is done; one that
+--- hangs is cut off by the mock. `docs/gauntlet.md` has the results of some clients.
+---
+--- ```lua
+--- local results = mock.gauntlet(function(target)
+---   local receipt, err = smtp.send({ url = target.url, ca = target.ca_file }, {
+---     envelope = { from = target.from, to = target.to }, raw = target.raw,
+---   })
+---   return receipt ~= nil, err
+--- end, { only = { "plain", "final_lost" } })
+--- ```
+---@param send fun(target: smtp.gauntlet_target): boolean?, any? true if the client believes that the mail was accepted; else a text; it may raise
+---@param options? smtp.gauntlet_options
+---@return smtp.gauntlet_result[] results
+function mock.gauntlet(send, options) end
+
+---@class smtp.gauntlet_options
+---@field only? string|string[] names of behaviours; default: all
+---@field lacks? string[] what the client cannot do, `"tls"` or `"auth"`: behaviours that need it are left out
+---@field timeout? number seconds that the client is told to wait; default 1
+---@field limit? number seconds that it may take for a behaviour; default 4
+---@field each? fun(result: smtp.gauntlet_result) is called after each
+
+---@class smtp.gauntlet_target
+---@field name string of the behaviour
+---@field host string
+---@field port integer
+---@field url string
+---@field ca_file? string PEM of whom to trust
+---@field tls "none"|"starttls"|"implicit" what the client must use, or send nothing
+---@field auth? { user: string, password: string } only under TLS
+---@field from string
+---@field to string[]
+---@field raw string the message, most often with CRLF
+---@field eightbit boolean there are 8-bit bytes in it
+---@field timeout number seconds for each step
+
+---@class smtp.gauntlet_result
+---@field name string
+---@field about string what the server does
+---@field section string of an RFC
+---@field expected "delivered"|"refused"|"either, but truthful"
+---@field got "delivered"|"refused"|"claimed, not accepted"|"accepted, not claimed"
+---@field right boolean
+---@field detail string what was wrong; else what the client said
+---@field said? string what the client said
+---@field seconds number
+---@field transcript string
+
 return mock

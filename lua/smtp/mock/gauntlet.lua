@@ -9,7 +9,7 @@
 --   options, rules, setup(mx)  how the mock is started and what it does
 --   target                     what `send` gets besides: tls, auth, to, raw ...
 --   kept        the mock may have stored what the client does not claim (lost replies)
---   orderly     QUIT is due; default: where mail is delivered
+--   orderly     whether it ends with QUIT is looked at
 --   lenient     violations do not count
 --   arrives     the content that must come; default: raw; false: any
 --   gone        nobody listens
@@ -102,8 +102,8 @@ end
 function judges.outcome(behaviour, facts)
   if behaviour.expected == "delivered" and #facts.mails == 0 then return "nothing came" end
   if behaviour.expected ~= "refused" then return nil end
-  if facts.claimed then return "claims success where there was none" end
-  if #facts.mails > 0 and not behaviour.kept then return "sent where it had to stop" end
+  if #facts.mails > 0 and not behaviour.kept then return "went on where it had to stop" end
+  if facts.claimed then return "claims success without a reply that says so" end
 end
 
 local function first_difference(a, b)
@@ -122,16 +122,11 @@ function judges.content(behaviour, facts)
   if at then return ("the content differs from byte %d on"):format(at) end
 end
 
-local function is_orderly(behaviour)
-  if behaviour.orderly ~= nil then return behaviour.orderly end
-  return behaviour.expected == "delivered"
-end
-
 -- What is no fault here: time has a judge of its own; a session that was broken may end
 -- without QUIT; and what was pipelined behind a refusal is refused as well.
 local function is_excused(behaviour, rule)
   return behaviour.lenient or rule == "watchdog" or
-    (rule == "no_quit" and not is_orderly(behaviour)) or
+    (rule == "no_quit" and not behaviour.orderly) or
     (rule == "refused_command" and behaviour.expected ~= "delivered")
 end
 
@@ -147,7 +142,7 @@ function judges.violations(behaviour, facts)
 end
 
 function judges.farewell(behaviour, facts)
-  if not is_orderly(behaviour) then return nil end
+  if not behaviour.orderly then return nil end
   for _, visit in ipairs(facts.sessions) do
     if not visit.closed then return "left the connection open" end
   end
