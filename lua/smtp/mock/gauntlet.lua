@@ -122,10 +122,10 @@ function judges.content(behaviour, facts)
   if at then return ("the content differs from byte %d on"):format(at) end
 end
 
--- What is no fault here: time has a judge of its own; a session that was broken may end
--- without QUIT; and what was pipelined behind a refusal is refused as well.
+-- What is no fault here, or has a judge of its own. A session that was broken may end
+-- without QUIT, and what was pipelined behind a refusal is refused as well.
 local function is_excused(behaviour, rule)
-  return behaviour.lenient or rule == "watchdog" or
+  return behaviour.lenient or rule == "watchdog" or rule == "auth_in_clear" or
     (rule == "no_quit" and not behaviour.orderly) or
     (rule == "refused_command" and behaviour.expected ~= "delivered")
 end
@@ -148,16 +148,9 @@ function judges.farewell(behaviour, facts)
   end
 end
 
--- The password of gauntlet_secure, as it is, as LOGIN and as PLAIN send it.
-local SECRETS = { "secret", "c2VjcmV0", "AGFkYQBzZWNyZXQ" }
-
--- Whether a session in clear text has a secret in it.
 function judges.secrets(_, facts)
-  for _, visit in ipairs(facts.sessions) do
-    local text = visit.tls and "" or facts.mx:transcript(visit.number)
-    for _, secret in ipairs(SECRETS) do
-      if text:find(secret, 1, true) then return "the password went out in clear text" end
-    end
+  for _, one in ipairs(facts.violations) do
+    if one.rule == "auth_in_clear" then return "the password went out in clear text" end
   end
 end
 
