@@ -181,6 +181,8 @@ local function data()
       expected = "refused", rules = { { on = "DATA", reply = "451 4.3.0 no" } } },
     { name = "data_554", about = "554 to DATA", section = "RFC 5321 section 3.3",
       expected = "refused", orderly = true, rules = { { on = "DATA", reply = "554 5.5.1 no" } } },
+    { name = "data_421", about = "421 to DATA", section = "RFC 5321 section 3.8",
+      expected = "refused", rules = { { on = "DATA", reply = "421 4.3.2 closing" } } },
     { name = "data_250", about = "250 to DATA, not 354", section = "RFC 5321 section 4.1.1.4",
       expected = "refused", rules = { { on = "DATA", reply = "250 2.0.0 queued" } } },
     { name = "data_250_early", about = "354, 250 with it, and 554 to the content",
