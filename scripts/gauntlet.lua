@@ -21,8 +21,8 @@ stored, byte for byte; whether the client claims success exactly where the mail 
 accepted (of a lost reply it must not); which rules it broke; whether a password went out
 in clear text; whether it was done within 4 s, told to wait 1 s for each step. That a
 session ends with QUIT counts only where a row is about that. Each client is used as
-somebody would who knows it: `spec/support/gauntlet_clients.lua`. An empty cell is right;
-"-" is not possible with this client.
+somebody would who knows it: `spec/support/gauntlet_clients.lua`. "-" is not possible
+with this client.
 
 ]]
 
@@ -63,7 +63,7 @@ local function row(behaviour, columns)
     behaviour.expected }
   for _, column in ipairs(columns) do
     local result = column.results[behaviour.name]
-    cells[#cells + 1] = not result and "-" or result.right and "" or
+    cells[#cells + 1] = not result and "-" or result.right and "right" or
       "wrong: " .. cell(result.detail)
   end
   return "| " .. table.concat(cells, " | ") .. " |"

@@ -78,7 +78,7 @@ local function luasocket()
       domain = "client.code.energy", source = ltn12.source.string(text),
     }
     return sent ~= nil, why
-  end, require("socket")._VERSION
+  end, require("socket")._VERSION:match("[%d.]+")
 end
 
 -- ---- children --------------------------------------------------------------

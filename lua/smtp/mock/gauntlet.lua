@@ -101,8 +101,8 @@ end
 
 function judges.outcome(behaviour, facts)
   if behaviour.expected == "delivered" and #facts.mails == 0 then return "nothing came" end
-  if behaviour.expected ~= "refused" then return nil end
-  if #facts.mails > 0 and not behaviour.kept then return "went on where it had to stop" end
+  if behaviour.expected ~= "refused" or #facts.mails == 0 then return nil end
+  if not behaviour.kept then return "went on where it had to stop" end
   if facts.claimed then return "claims success without a reply that says so" end
 end
 
