@@ -1,7 +1,6 @@
 -- What hostile clients, odd rules and odd moments may not do to a mock.
 local core = require "smtp.core"
 local loop = require "smtp.loop"
-local misused = require "spec.support.misuse"
 local mock = require "smtp.mock"
 local net = require "spec.support.net"
 local smtp = require "smtp"
@@ -209,11 +208,13 @@ describe("a rule of a mock", function()
   end)
 
   it("leads the session to where its code says", function()
-    local mx <close> = start { users = "any" }
-    misused("AUTH can be refused", function() mx:on("AUTH"):reply("235 2.7.0 ok") end)
+    local mx <close> = start { users = { ada = "secret" }, auth = { required = true } }
+    mx:on("AUTH"):reply("235 2.7.0 welcome")
     mx:on("DATA"):reply("250 what")
     mx:on("MAIL", { from = "odd@b" }):reply("354 go on")
     local d <close> = open(mx)
+    assert(d:cmd("MAIL FROM:<x@b>", 530))
+    assert.equal("welcome", assert(d:cmd("AUTH PLAIN AGFkYQBzZWNyZXQ=", 235)).text)
     assert(d:cmd("MAIL FROM:<odd@b>", 354))
     assert(d:cmd("RCPT TO:<a@b>", 503))
     assert(d:cmd("MAIL FROM:<a@b>", 250))

@@ -148,7 +148,9 @@ function rule:after(seconds) end
 ---@return smtp.mock_rule_builder
 function rule:sequence(list) end
 
---- Answers, and moves the session as that code would. `"\n"` parts lines.
+--- Answers, and moves the session as that code would. `"\n"` parts lines. A 2xx to a
+--- command that the mock does itself (AUTH, RSET, QUIT ...) changes only the text: it is
+--- done, or not, as ever.
 ---@param code integer|string|function `"550 5.1.1 no"`, or 550 and a text; a function of the facts with `driver = "loop"`
 ---@param text? string
 ---@return smtp.mock_rule_builder
