@@ -70,40 +70,77 @@ describe("assert.smtp", function()
   end)
 end)
 
+-- Word for word, but for the comments.
+-- luacheck: push no max line length
+local EXAMPLE = [[
+local mock = require "smtp.mock"
+local mx <close> = mock.start { strict = true }
+mx.host; mx.port; mx.url; mx.ca_file
+mx:on("RCPT", { to = "*@gone.test" }):reply("550 5.1.1 no such user")
+mx:on("DATA"):first(2):reply("451 4.3.0 try later")
+mx:on("BODY"):after_bytes(1024):reset()
+mx:on("EOM"):store():close()
+mx:on("EHLO"):delay(0.2); mx:without "PIPELINING"
+local mail = assert(mx:wait({ to = "bob@example.org", subject = "Welcome" }, 5))
+mail.from; mail.recipients; mail.raw; mail.subject; mail.text; mail.html; mail.attachments[1].name; mail.session.tls
+print(mx:transcript()); mx:violations(); mx:stop()
+]]
+-- luacheck: pop
+
+-- The example names fields, which Lua wants to be used: each becomes a call of `see`.
+local function runnable(text)
+  local out = {}
+  for line in text:gmatch("[^\n]+") do
+    if line:find("^m[xail]+%.") then
+      line = line:gsub("([^;]+)", function(field) return " see(" .. field:match("%S+") .. ") " end)
+    end
+    out[#out + 1] = line
+  end
+  return table.concat(out, "\n")
+end
+
 describe("the example of the design", function()
   it("works word for word", function()
-    local mock = require "smtp.mock" -- luacheck: ignore
-    local mx <close> = mock.start { strict = true }
-    assert.truthy(mx.host)
-    assert.truthy(mx.port)
-    assert.truthy(mx.url)
-    mx:on("RCPT", { to = "*@gone.test" }):reply("550 5.1.1 no such user")
-    mx:on("DATA"):first(2):reply("451 4.3.0 try later")
-    mx:on("BODY"):after_bytes(1024):reset()
-    mx:on("EHLO"):delay(0.02); mx:without "PIPELINING"
-    for _ = 1, 2 do
-      local _, err = send(mx)
-      assert.same({ 451, "4.3.0", true }, { err.code, err.enhanced, err.temporary })
+    local seen, printed, outcomes = {}, {}, {}
+    -- What is tested: it sends until it can do no more.
+    local function program(mx)
+      for _ = 1, 3 do
+        local receipt, err = send(mx, { html = "<b>x", attachments = { { content = "x",
+          name = "a.txt" } }, to = { "bob@example.org", "eve@gone.test" } })
+        outcomes[#outcomes + 1] = receipt and "sent" or ("%s %s"):format(err.code, err.outcome)
+      end
     end
-    assert(send(mx, { attachments = { { content = "x", name = "a.txt" } }, html = "<p>It works." }))
-    local mail = assert(mx:wait({ to = "bob@example.org", subject = "Welcome" }, 5))
-    assert.same({ "ada@code.energy", "bob@example.org", "Welcome", "It works.\n", "<p>It works.\n",
-      "a.txt" }, { mail.from, mail.recipients[1], mail.subject, mail.text, mail.html,
-      mail.attachments[1].name })
-    assert.is_nil(mail.session.tls)
-    assert.matches("Subject: Welcome\r\n", mail.raw)
-    local _, err = send(mx, { attachments = { { content = ("x"):rep(8000000) } } })
-    assert.equal("not_sent", err.outcome)
-    local _, gone = send(mx, { to = "x@gone.test" })
-    assert.equal(550, gone.code)
-    mx:on("EOM"):store():close()
-    local _, lost = send(mx)
-    assert.equal("unknown", lost.outcome)
-    assert.equal(2, #mx:mails())
-    assert.matches("C: EHLO", mx:transcript())
-    assert.smtp(mx).has.received { to = "bob@example.org" }
+    local env = setmetatable({
+      require = function(name)
+        assert.equal("smtp.mock", name)
+        return { start = function(options)
+          local mx = mock.start(options)
+          smtp.loop.spawn(function()
+            smtp.sleep(0.01) -- behind the rules
+            program(mx)
+          end)
+          return mx
+        end }
+      end,
+      see = function(value) seen[#seen + 1] = value or false end,
+      print = function(text) printed[#printed + 1] = text end,
+    }, { __index = _G })
+    assert(load(runnable(EXAMPLE), "=design", "t", env))()
+    assert.same({ "127.0.0.1", "smtp://127.0.0.1:" .. seen[2], false },
+      { seen[1], seen[3], seen[4] })
+    assert.same({ "ada@code.energy", { "bob@example.org" }, "Welcome", "It works.\n", "<b>x\n",
+      "a.txt", false }, { seen[5], seen[6], seen[8], seen[9], seen[10], seen[11], seen[12] })
+    assert.matches("^Date: .*\r\n$", seen[7])
+    assert.same({ "451 not_sent", "451 not_sent" }, { outcomes[1], outcomes[2] })
+    assert.matches("550 5%.1%.1 no such user", printed[1])
+  end)
+
+  it("and its assertions do", function()
+    local mx <close> = mock.start()
+    assert(send(mx))
+    require "smtp.mock.busted"
+    local mail = assert.smtp(mx).has.received { to = "bob@example.org" }
     assert.smtp(mx).has.no.received { to = "eve@example.org" }
-    assert.is_table(mx:violations())
-    mx:stop()
+    assert.equal("Welcome", mail.subject)
   end)
 end)
