@@ -251,6 +251,23 @@ describe("a client of a mock", function()
     assert.matches("C: RCPT TO:<xxx", mx:transcript())
   end)
 
+  it("is not blamed for what it pipelined behind a failed step, nor for a lost QUIT", function()
+    local mx <close> = start()
+    mx:on("RCPT"):reply("550 5.1.1 no")
+    mx:on("QUIT"):reply("554 5.0.0 no")
+    do
+      local d <close> = open(mx)
+      d:raw("MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nDATA\r\n")
+      for _, code in ipairs { 250, 550, 503 } do assert(d:expect(code)) end
+      assert.equal("", rules(mx))
+      assert(d:cmd("DATA", 503)) -- by itself it is wrong
+      assert.equal("refused_command DATA", rules(mx))
+      assert(d:cmd("QUIT", 554))
+    end
+    assert(mx:wait_idle())
+    assert.equal("refused_command DATA", rules(mx))
+  end)
+
   it("is told of for what a rule's EHLO did not offer", function()
     local mx <close> = start()
     mx:on("EHLO"):reply("250 x\nSIZE")

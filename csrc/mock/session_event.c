@@ -77,9 +77,13 @@ static void decided(smtp_mock_session *s, int code, smtp_slice reply) {
     smtp_text_set(&s->offered, s->event.esmtp ? reply : nothing);
     break;
   case SMTP_SERVER_MAIL:
+    s->excused = s->excused || (code >= 300 && s->more);
     if (code < 300) begin_mail(s);
     break;
-  case SMTP_SERVER_RCPT: add_recipient(s, code, reply); break;
+  case SMTP_SERVER_RCPT:
+    s->excused = s->excused || (code >= 300 && s->more);
+    add_recipient(s, code, reply);
+    break;
   case SMTP_SERVER_MESSAGE: end_mail(s, code); break;
   default: break;
   }

@@ -53,6 +53,8 @@ struct smtp_mock_session {
   smtp_slice line;    /* the last command line, owned */
   smtp_slice address; /* of the path at hand, owned */
   smtp_slice offered; /* the reply to EHLO, owned */
+  bool more, excused; /* more came behind it; a step failed before it in its
+                         group, so that a 503 is nobody's fault (RFC 2920) */
   bool line_ruled;    /* a rule answered it */
   smtp_buf said;      /* a line of ours that is not whole */
 };
