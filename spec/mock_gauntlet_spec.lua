@@ -5,10 +5,6 @@ local gauntlet = require "smtp.mock.gauntlet"
 local mock = require "smtp.mock"
 local smtp = require "smtp"
 
--- Bugs of the client that the gauntlet has found and that are still there: it sends the
--- content although MAIL was refused, when the server accepts RCPT and DATA all the same.
-local REPORTED = { mail_550_data_354 = true, mail_354 = true }
-
 local function by_name(results)
   local all = {}
   for _, result in ipairs(results) do all[result.name] = result end
@@ -59,19 +55,12 @@ describe("our client in the gauntlet #slow", function()
   it("is right in every behaviour", function()
     local wrong = {}
     mock.gauntlet(clients.ours, { each = function(result)
-      if not result.right and not REPORTED[result.name] then
+      if not result.right then
         wrong[#wrong + 1] = result.name .. ": " .. result.detail .. "\n" .. result.transcript
       end
     end })
     assert.equal("", table.concat(wrong, "\n"))
   end)
-
-  for name in pairs(REPORTED) do
-    it("is right in " .. name, function()
-      local result = run(clients.ours, { only = name })[name]
-      if not result.right then pending("a bug of the client: " .. result.detail) end
-    end)
-  end
 end)
 
 describe("a bad client in the gauntlet", function()
