@@ -40,7 +40,8 @@ describe("a process with a mock", function()
         mx:stop() -- closes what is the child's, and says nothing
         local own = assert(mock.start())
         os.execute(("env -u LD_PRELOAD timeout 30 python3 -c 'import smtplib; "
-          .. "smtplib.SMTP(\"127.0.0.1\", %d).sendmail(\"a@b\", [\"c@d\"], \"x\")'"):format(own.port))
+          .. "smtplib.SMTP(\"127.0.0.1\", %d).sendmail(\"a@b\", [\"c@d\"], \"x\")'")
+          :format(own.port))
         os.exit(#own:mails() == 1 and 3 or 4, true)
       end
       assert(probe.wait(child) == 3)
