@@ -162,7 +162,8 @@ ${SMTP_CA_FILE-none}"]], { input = "from outside\n", env = { SMTP_CA_FILE = "/ol
     it("says what is wrong with rules", function()
       for text, why in pairs {
         ["["] = "Expected", ["{\"on\":\"RCPT\"}"] = "no list of rules", ["7"] = "no list of rules",
-        ["[{\"on\":\"RCPT\"},{\"on\":\"RCPT\",\"first\":1.5}]"] = "rule 2: .*whole number",
+        ["[{\"on\":\"RSET\",\"reject\":true},{\"on\":\"RCPT\",\"first\":1.5}]"] =
+          "rule 2: .*whole number",
         ["[{\"on\":\"RCPT\",\"foo\":1}]"] = "rule 1: .*foo", ["[7]"] = "rule 1: ",
       } do
         local status, _, err = mock_run({ "--rules", file("bad.json", text) }, "true")

@@ -60,6 +60,21 @@ describe("assert.smtp", function()
       function() assert.smtp(mx).has.no.violations() end)
   end)
 
+  it("finds what is there or not, and passes for no half of a mail", function()
+    assert(send(mx, { text = "Forgot your password?\n" }))
+    assert.smtp(mx).has.received { text = "your password?" }
+    assert.smtp(mx).has.session { tls = false }
+    assert.smtp(mx).has.no.session { tls = true }
+    local d <close> = assert(smtp.dialogue(mx.url))
+    assert(d:expect(220))
+    for line in ("EHLO x|MAIL FROM:<a@b>|RCPT TO:<c@d>"):gmatch("[^|]+") do
+      assert(d:cmd(line, 250))
+    end
+    assert(d:cmd("DATA", 354))
+    fails("sessions are still at work",
+      function() assert.smtp(mx).has.no.received { to = "c@d" } end)
+  end)
+
   it("waits for what is still to come", function()
     local slow <close> = assert(mock.start { driver = "loop" })
     smtp.loop.spawn(function()

@@ -126,7 +126,7 @@ function M.start(given)
   for _, keyword in ipairs(type(given.without) == "string" and { given.without }
     or given.without or {}) do mock:without(keyword) end
   for _, line in ipairs(given.extensions or {}) do mock:with(line) end
-  for _, one in ipairs(given.rules or {}) do mock:rule(one) end
+  for _, one in ipairs(options.list("mock.start: rules", given.rules or {})) do mock:rule(one) end
   if mock._engine then loop.spawn(drive, mock) end
   return mock
 end
@@ -256,6 +256,10 @@ end
 
 -- Waits until `look` gives something, at most so long.
 local function await(mock, seconds, look)
+  seconds = seconds or mock._timeout
+  if type(seconds) ~= "number" then
+    options.misuse(("mock: the time to wait must be a number of seconds, not %q"):format(seconds))
+  end
   local limit = core.now() + seconds
   local watch <close>, why, cause = mock._core:watch()
   if not watch then
@@ -287,19 +291,25 @@ end
 -- tells what came closest.
 function Mock:wait(asked, seconds, n)
   query.mail(asked) -- misuse is told at once
-  local found, err = await(self, seconds or self._timeout, function()
+  local found, err = await(self, seconds, function()
     return self:mails(asked)[n or 1]
   end)
   if found or err then return found, err end
   return nil, errors.new { kind = "timeout", peer = self.url,
-    message = "no mail as " .. query.shown(asked),
+    message = "no mail as " .. query.shown(asked or {}),
     report = query.closest(asked, self:mails()) .. "\n" .. self:_tail() }
+end
+
+--- The first session of a query, come or to come. Internal.
+function Mock:_wait_session(asked, seconds)
+  self:wait_idle(seconds)
+  return await(self, seconds, function() return self:sessions(asked)[1] end)
 end
 
 --- Waits until all that clients have sent was dealt with: true, or nil and an error.
 function Mock:wait_idle(seconds)
   self._core:settle()
-  local done, err = await(self, seconds or self._timeout, function()
+  local done, err = await(self, seconds, function()
     return self._core:settled() or nil
   end)
   if done or err then return done, err end

@@ -97,7 +97,12 @@ function M.main(words)
   local ok, result = xpcall(function()
     parser = build()
     local head, tail = split(words)
-    args = parser:_parse(head, wrong)
+    args = parser:_parse(head, function(at, complaint)
+      if complaint == "too many arguments" and not tail then
+        complaint = complaint .. ": a command to run goes behind --"
+      end
+      wrong(at, complaint)
+    end)
     check_command(args, tail)
     return args.module.run(args, tail)
   end, say.caught)

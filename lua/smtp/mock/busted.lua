@@ -33,8 +33,12 @@ local function received(state, arguments, level)
     if not mail then fail_with(state, tostring(err)) end
     return mail ~= nil, { mail }
   end
-  mx:wait_idle(arguments[2])
+  local idle, err = mx:wait_idle(arguments[2])
   local mail = mx:mails(asked)[1]
+  if not mail and not idle then
+    fail_with(state, tostring(err))
+    return true, {}
+  end
   if mail then
     fail_with(state, ("%s is as %s"):format(tostring(mail), query.shown(asked or {})), mx:_tail())
   end
@@ -44,8 +48,11 @@ end
 local function session(state, arguments, level)
   local mx, asked = mock_of(state, level), arguments[1]
   arguments.nofmt = { true }
-  mx:wait_idle(arguments[2])
-  local found = mx:sessions(asked)[1]
+  local found
+  if state.mod then found = mx:_wait_session(asked, arguments[2]) else
+    mx:wait_idle(arguments[2])
+    found = mx:sessions(asked)[1]
+  end
   if (found ~= nil) ~= state.mod then
     fail_with(state, ("%d sessions, %s as %s"):format(#mx:sessions(), found and "one" or "none",
       query.shown(asked or {})), mx:_tail())

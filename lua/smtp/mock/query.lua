@@ -32,7 +32,8 @@ end
 local function equal(wanted, actual, within)
   if is_callable(wanted) then return wanted(actual) and true or false end
   if type(wanted) == "string" and type(actual) == "string" then
-    if within and not wanted:find("[*?]") then return actual:find(wanted, 1, true) ~= nil end
+    if within and actual:find(wanted, 1, true) then return true end
+    if within and not wanted:find("[*?]") then return false end
     return wanted == actual or actual:lower():find(pattern_of(wanted)) ~= nil
   end
   if type(wanted) == "table" and type(actual) == "table" then
@@ -40,6 +41,9 @@ local function equal(wanted, actual, within)
       if not equal(value, actual[key]) then return false end
     end
     return true
+  end
+  if type(wanted) == "boolean" and type(actual) ~= "boolean" then
+    return wanted == (actual ~= nil) -- there is one, or none
   end
   return wanted == actual
 end
@@ -74,6 +78,9 @@ local SPECIAL = {
     return equal(wanted, mail.session.number)
   end,
   header = function(mail, wanted)
+    if type(wanted) ~= "table" then
+      options.misuse('mock: a query: header must be a table, such as { ["X-Tag"] = "a" }')
+    end
     for name, value in pairs(wanted) do
       if not has(mail.headers:all(name), value) then return false end
     end

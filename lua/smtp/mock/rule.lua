@@ -15,6 +15,21 @@ local MATCHER = {
   tls = "boolean", auth = "boolean",
 }
 
+-- As it was made: on("RCPT", { to = "*@gone.test" }).
+function Rule:__tostring()
+  local list = {}
+  for key in pairs(MATCHER) do
+    local value = self.spec[key]
+    if value ~= nil then
+      list[#list + 1] = (type(value) == "string" and "%s = %q" or "%s = %s"):format(key,
+        type(value) == "string" and value or tostring(value))
+    end
+  end
+  table.sort(list)
+  return ("on(%q%s)"):format(self.event,
+    list[1] and ", { " .. table.concat(list, ", ") .. " }" or "")
+end
+
 -- Every change is in force at once.
 local function apply(rule)
   rule.id = rule.mock._core:rule(rule.spec, rule.id)
@@ -64,12 +79,14 @@ end
 
 --- BODY: when so many bytes of content have come.
 function Rule:after_bytes(n)
+  if self.event:upper() ~= "BODY" then options.misuse("mock: after_bytes is for BODY") end
   self.spec.bytes = whole("after_bytes", n)
   return apply(self)
 end
 
 --- idle: when nothing has come for so many seconds.
 function Rule:after(seconds)
+  if self.event:lower() ~= "idle" then options.misuse("mock: after is for idle") end
   self.spec.bytes = math.max(1, math.tointeger(seconds_of("after", seconds) * 1000 // 1))
   return apply(self)
 end
@@ -151,6 +168,9 @@ for _, name in ipairs(ORDER) do IS_ACT[name] = true end
 -- One step of a table, or of a text, which is a reply.
 local function step_of(given)
   if type(given) == "string" then given = { reply = given } end
+  if type(given) ~= "table" then
+    options.misuse('mock: a step is a reply, such as "450 4.7.1 later", or a table of actions')
+  end
   local step = {}
   for _, name in ipairs(ORDER) do
     local value = given[name]
@@ -164,6 +184,7 @@ end
 
 --- What happens at the first match, at the second ...; the last one stays.
 function Rule:sequence(list)
+  if type(list) ~= "table" then options.misuse("mock: sequence needs a list of replies") end
   if #options.list("mock: sequence", list) == 0 then options.misuse("mock: sequence is empty") end
   self.spec.count, self.spec.steps = "sequence", {}
   for i, given in ipairs(list) do self.spec.steps[i] = step_of(given) end
@@ -192,6 +213,9 @@ function M.of_table(mock, given)
   if given.from_nth then rule:from(given.from_nth) end
   if given.new then rule:new() end
   if given.sequence then return rule:sequence(given.sequence) end
+  if not next(actions) then
+    options.misuse('mock: a rule needs an action, such as reply = "550 no"')
+  end
   rule.spec.steps = { step_of(actions) }
   return apply(rule)
 end

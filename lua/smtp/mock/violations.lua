@@ -61,7 +61,7 @@ function M.of(mock)
   for i, rule in ipairs(mock._core:rules()) do
     local of = mock._rules[i]
     if rule.fired == 0 and of and #of.spec.steps > 0 and not of.quiet then
-      add(list, nil, "unused_rule", "the test", ("on(%q) never applied"):format(of.event))
+      add(list, nil, "unused_rule", "the test", ("%s never applied"):format(tostring(of)))
     end
   end
   for _, session in ipairs(mock:sessions()) do
