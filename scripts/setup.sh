@@ -56,6 +56,8 @@ test_() {
   need lua-busted lua 'require "busted.runner"'
   need lua-argparse lua 'require "argparse"'
   need lua-cjson lua 'require "cjson"'
+  need lua-socket lua 'require "socket"'
+  need curl command_ curl
 }
 check_() {
   need gcc sanitizers

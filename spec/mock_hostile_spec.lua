@@ -4,21 +4,9 @@ local loop = require "smtp.loop"
 local mock = require "smtp.mock"
 local net = require "spec.support.net"
 local smtp = require "smtp"
+local support = require "spec.support.mock"
 
-local function start(options) return assert(mock.start(options)) end
-
-local function open(mx)
-  local d = assert(smtp.dialogue(mx.url, { timeout = 5 }))
-  assert(d:expect(220))
-  assert(d:cmd("EHLO client.example", 250))
-  return d
-end
-
-local function transaction(d)
-  assert(d:cmd("MAIL FROM:<ada@code.energy>", 250))
-  assert(d:cmd("RCPT TO:<bob@example.org>", 250))
-  assert(d:cmd("DATA", 354))
-end
+local open, start, transaction = support.open, support.start, support.transaction
 
 -- Processor time of this process, all threads, while seconds go by.
 local function cost(seconds)
@@ -62,10 +50,9 @@ describe("a mock at rest", function()
       end,
     } do
       local mx <close> = start { tls = name == "handshake" and "implicit" or nil }
-      local peer <close> = set(mx)
+      local _ <close> = set(mx)
       smtp.sleep(0.05)
       assert.is_true(cost(0.3) < 0.15, name)
-      assert.is_true(type(peer) ~= "nil")
     end
   end)
 
@@ -294,13 +281,33 @@ describe("a client of a mock", function()
       rules(mx):find("watchdog", 1, true) ~= nil })
   end)
 
+  it("that sends more than there is memory for is told of", function()
+    local limit = "ulimit -v 300000 &&"
+    if net.run("", limit) ~= 0 then return pending("no limit can be set to the memory") end
+    local status, output = net.run([[
+      local mock, smtp = require "smtp.mock", require "smtp"
+      local mx <close> = assert(mock.start { limits = { size = "1G" } })
+      local d <close> = assert(smtp.dialogue(mx.url, { timeout = 20 }))
+      assert(d:expect(220) and d:cmd("EHLO x", 250) and d:cmd("MAIL FROM:<a@b>", 250)
+        and d:cmd("RCPT TO:<c@d>", 250) and d:cmd("DATA", 354))
+      local piece = (("x"):rep(998) .. "\r\n"):rep(1000)
+      for _ = 1, 400 do assert(d:raw(piece)) end
+      assert(d:raw(".\r\n"))
+      assert(d:expect("2xx"))
+      local list = mx._core:violations() -- those of the messages would need memory
+      print(list[#list].rule, list[#list].section)
+      mx:clear()
+      print(#mx:violations())
+    ]], limit)
+    assert.same({ 0, "lost\tthe mock\n0\n" }, { status, output })
+  end)
+
   it("that does not read is held back, not cut off", function()
     local mx <close> = start()
     local d <close> = open(mx)
-    local task = loop.spawn(function() d:raw(("RSET\r\n"):rep(200000)) end)
+    loop.spawn(function() d:raw(("RSET\r\n"):rep(200000)) end)
     smtp.sleep(0.1)
     for _ = 1, 200000 do assert(d:expect(250)) end
-    assert(task)
     assert(d:cmd("NOOP", 250))
   end)
 end)

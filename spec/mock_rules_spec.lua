@@ -3,22 +3,9 @@ local core = require "smtp.core"
 local misused = require "spec.support.misuse"
 local mock = require "smtp.mock"
 local smtp = require "smtp"
+local support = require "spec.support.mock"
 
-local function start(options) return assert(mock.start(options)) end
-
--- A dialogue behind the greeting and EHLO.
-local function open(mx, ehlo)
-  local d = assert(smtp.dialogue(mx.url, { timeout = 5 }))
-  assert(d:expect(220))
-  if ehlo ~= false then assert(d:cmd("EHLO client.example", 250)) end
-  return d
-end
-
-local function transaction(d)
-  assert(d:cmd("MAIL FROM:<ada@code.energy>", 250))
-  assert(d:cmd("RCPT TO:<bob@example.org>", 250))
-  assert(d:cmd("DATA", 354))
-end
+local open, start, transaction = support.open, support.start, support.transaction
 
 local function lines(reply) return table.concat(reply.lines, "|") end
 

@@ -165,8 +165,8 @@ SMTP_FUNC int smtp_server_next(smtp_server *s, smtp_server_event *event);
 
 /*
 ** Answers the event that asked. Gives the code that is sent (2xx and 3xx:
-** the step was accepted; 0: none, a VERB that is read as ever), or a negative result: SMTP_ESTATE if no verdict is
-** due, SMTP_ENOMEM. A reply that may not be sent (code outside 2xx, 4xx, 5xx,
+** the step was accepted; 0: none, a VERB that is read as ever), or a negative
+** result: SMTP_ESTATE if no verdict is due, SMTP_ENOMEM. A reply that may not be sent (code outside 2xx, 4xx, 5xx,
 ** controls in the text) is sent as 451 4.3.0.
 */
 SMTP_FUNC int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,

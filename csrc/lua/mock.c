@@ -388,6 +388,13 @@ static int mock_answer(lua_State *L) {
   return 0;
 }
 
+/* core.mock_glob(glob, text) -> whether it is of the glob */
+static int mock_glob(lua_State *L) {
+  smtp_slice glob = smtp_check_slice(L, 1), text = smtp_check_slice(L, 2);
+  lua_pushboolean(L, smtp_mock_glob(glob, text));
+  return 1;
+}
+
 /* ---- watches ---------------------------------------------------------- */
 
 typedef struct watch {
@@ -442,8 +449,10 @@ static int watch_timeout(lua_State *L) {
 }
 
 void smtp_open_mock(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"mock", mock_new}, {"mock_engine", engine_new}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"mock", mock_new},
+                                       {"mock_engine", engine_new},
+                                       {"mock_glob", mock_glob},
+                                       {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"stop", mock_stop},         {"rule", mock_rule},
       {"mails", mock_mails},       {"visits", mock_visits},

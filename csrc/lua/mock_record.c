@@ -114,6 +114,13 @@ void smtp_push_mock_violations(lua_State *L, const smtp_mock_record *r) {
     set_text(L, "text", v->text);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
+  if (!r->lost) return;
+  lua_createtable(L, 0, 2);
+  lua_pushliteral(L, "lost");
+  lua_setfield(L, -2, "rule");
+  lua_pushliteral(L, "the mock");
+  lua_setfield(L, -2, "section");
+  lua_rawseti(L, -2, (lua_Integer)i + 1);
 }
 
 void smtp_push_mock_counts(lua_State *L, const smtp_mock_record *r) {

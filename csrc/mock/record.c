@@ -71,6 +71,7 @@ void smtp_mock_record_reset(smtp_mock_record *r) {
   r->visits_n = kept; /* a list may have more room than it needs */
   smtp_buf_clear(&r->transcript);
   memset(r->counts, 0, sizeof r->counts);
+  r->lost = false;
 }
 
 void smtp_mock_record_clear(smtp_mock_record *r) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** record.h: what a mock remembers: sessions, mails, what clients did wrong, the
-** dialogue. Numbers count from 1. A record that found no memory says so, and
+** dialogue. Numbers count from 1. A record that found no memory is `lost`, and
 ** goes on with what it has.
 */
 #ifndef SMTP_MOCK_RECORD_H
@@ -64,7 +64,7 @@ typedef struct smtp_mock_record {
   size_t violations_n;
   smtp_buf transcript; /* lines: "12 C: text", LF behind each */
   uint64_t counts[SMTP_MOCK_POINTS];
-  bool lost; /* something found no memory */
+  bool lost; /* something found no memory: it is told as a violation */
 } smtp_mock_record;
 
 SMTP_FUNC void smtp_mock_record_init(smtp_mock_record *r);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* reply_text.h: replies of rules on their way to the wire. */
+/*
+** reply_text.h: replies of rules on their way to the wire. A rule may say what
+** smtp_reply_format refuses: any code, controls, lines of any length.
+*/
 #ifndef SMTP_MOCK_REPLY_TEXT_H
 #define SMTP_MOCK_REPLY_TEXT_H
 

@@ -294,18 +294,18 @@ static bool move(smtp_mock_session *s) {
   if (early && smtp_pump_look(&s->pump) > 0) return true;
   r = smtp_pump_flush(&s->pump);
   s->waits = r == SMTP_EBUSY ? SMTP_WRITE : 0;
-  if (r != SMTP_EBUSY && r < 0) {
+  if (r == SMTP_EBUSY) return false; /* and TCP holds the client back */
+  if (r < 0) {
     lost(s);
     return true;
   }
-  if (r == SMTP_EBUSY) return false; /* and TCP holds the client back */
-  if (r == 0 && smtp_plan_done(&s->plan) &&
+  if (smtp_plan_done(&s->plan) &&
       (s->ending == CLOSES || s->ending == RESETS)) {
     finish(s);
     return true;
   }
   if (gated(s) || s->ending != GOES_ON || s->call != 0) return false;
-  if (smtp_server_paused(s->machine)) return r == 0 && smtp_plan_done(&s->plan);
+  if (smtp_server_paused(s->machine)) return smtp_plan_done(&s->plan);
   r = smtp_pump_receive(&s->pump);
   if (r == SMTP_EBUSY) {
     s->waits |= SMTP_READ;

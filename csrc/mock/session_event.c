@@ -34,7 +34,10 @@ static void begin_mail(smtp_mock_session *s) {
   smtp_mock_mail_free(s->mail);
   s->to_n = 0;
   s->mail = smtp_mock_mail_new(s->visit->number, s->address, s->event.params);
-  if (s->mail == NULL) return;
+  if (s->mail == NULL) {
+    s->mock->record.lost = true;
+    return;
+  }
   s->mail->body_8bit = s->event.mail.body == SMTP_BODY_8BITMIME;
   s->mail->tls = s->pump.tls != NULL;
   if (s->visit->helo.p != NULL) smtp_text_set(&s->mail->helo, s->visit->helo);
@@ -208,8 +211,7 @@ static void find_pace(smtp_mock_session *s) {
 static void conclude(smtp_mock_session *s) {
   s->step = NULL;
   if (s->asks && !s->answered && s->ending == GOES_ON) decide_usual(s, false);
-  if (s->asks && !s->answered && s->event.type == SMTP_SERVER_MESSAGE)
-    end_mail(s, 0); /* and nobody is told */
+  smtp_mock_session_abandon(s); /* if it is still without an answer */
   if (s->ending == HANGS) s->gate = (double)INFINITY;
 }
 

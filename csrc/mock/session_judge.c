@@ -27,7 +27,7 @@ static void note(smtp_mock_session *s, const char *rule, const char *section,
       r->violations_n > 0 ? &r->violations[r->violations_n - 1] : NULL;
   if (last != NULL && last->session == s->visit->number &&
       strcmp(last->rule, rule) == 0 && last->text.n == text.n &&
-      memcmp(last->text.p, text.p, text.n) == 0)
+      (text.n == 0 || memcmp(last->text.p, text.p, text.n) == 0))
     return;
   smtp_mock_record_violation(&s->mock->record, s->visit->number, rule, section,
                              text);

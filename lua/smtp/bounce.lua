@@ -42,12 +42,11 @@ local CLASSES = { failed = "54", delayed = "4", delivered = "2", relayed = "2", 
 -- x.y.z of what is known of a failure, in a class of the action's.
 local function status_of(failure, action)
   local classes = CLASSES[action]
-  local status = failure.status
-  if status and not status:find("^[" .. classes .. "]%.%d%d?%d?%.%d%d?%d?$") then
+  local status = failure.status or failure.enhanced or ""
+  if status:find("^[" .. classes .. "]%.%d%d?%d?%.%d%d?%d?$") then return status end
+  if failure.status then
     raise.fail("failures", ("%q is no status of what is %s"):format(status, action))
   end
-  status = status or failure.enhanced or ""
-  if status:find("^[" .. classes .. "]%.%d%d?%d?%.%d%d?%d?$") then return status end
   local class = failure.code and tostring(failure.code // 100) or ""
   return (classes:find(class, 1, true) and class ~= "" and class or classes:sub(1, 1)) .. ".0.0"
 end

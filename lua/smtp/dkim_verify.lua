@@ -5,6 +5,7 @@ local core = require "smtp.core"
 local errors = require "smtp.error"
 local message = require "smtp.dkim_message"
 local options = require "smtp.options"
+local single_fields = require "smtp.single_fields"
 local source = require "smtp.source"
 local tags = require "smtp.dkim_tags"
 
@@ -102,12 +103,6 @@ local function collect(named, now)
   return all, open
 end
 
--- RFC 5322 section 3.6 and RFC 2045: at most one of each. Readers show the first one, a
--- signature is of the last (RFC 6376 section 8.15).
-local SINGLE = {}
-for name in ([[date sender reply-to to cc bcc message-id in-reply-to references subject
-  mime-version content-type content-transfer-encoding]]):gmatch("%S+") do SINGLE[name] = true end
-
 -- Tells whether a CR that no LF follows went by: those who read the message take it for
 -- no line end (RFC 5322 section 2.3), so what they see is not what was signed.
 local function watched(read)
@@ -126,11 +121,12 @@ local function watched(read)
 end
 
 -- Why what a reader sees may be another message than the one that was signed (RFC 6376
--- sections 3.8 and 8.15), and the result that this is.
+-- sections 3.8 and 8.15: of two fields readers show the first, a signature is of the
+-- last), and the result that this is.
 local function malformed(fields, named, state)
   if state.bare then return "a CR is no line end", "permerror" end
   if fields.broken then return "a line of the header is no field", "permerror" end
-  for name in pairs(SINGLE) do
+  for name in pairs(single_fields.set) do
     if #(named[name] or {}) > 1 then return "the message has more than one " .. name, "fail" end
   end
 end

@@ -6,18 +6,14 @@ local core = require "smtp.core"
 local line_ends = require "smtp.line_ends"
 local options = require "smtp.options"
 local parse = require "smtp.parse"
-
--- RFC 5322 section 3.6: at most one of each.
-local SINGLE = {}
-for name in ([[date from sender reply-to to cc bcc message-id in-reply-to references subject
-  mime-version content-type content-transfer-encoding]]):gmatch("%S+") do SINGLE[name] = true end
+local single_fields = require "smtp.single_fields"
 
 local function count_fields(message, say)
   local seen = {}
   for _, field in ipairs(message.headers) do
     local name = field.name:lower()
     seen[name] = (seen[name] or 0) + 1
-    if SINGLE[name] and seen[name] == 2 then
+    if single_fields.set[name] and seen[name] == 2 then
       say("duplicate", field.name .. " stands there more than once (RFC 5322 section 3.6)")
     end
   end

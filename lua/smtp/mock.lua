@@ -302,8 +302,9 @@ end
 
 --- The first session of a query, come or to come. Internal.
 function Mock:_wait_session(asked, seconds)
+  local limit = core.now() + (seconds or self._timeout)
   self:wait_idle(seconds)
-  return await(self, seconds, function() return self:sessions(asked)[1] end)
+  return await(self, limit - core.now(), function() return self:sessions(asked)[1] end)
 end
 
 --- Waits until all that clients have sent was dealt with: true, or nil and an error.
@@ -340,7 +341,7 @@ end
 
 --- What clients did wrong.
 function Mock:violations()
-  return violations.of(self)
+  return violations.of(self, self.strict)
 end
 
 --- Writes the mails as "eml", "mbox" or "maildir".

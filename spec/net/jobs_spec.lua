@@ -1,12 +1,6 @@
 local core = require "smtp.core"
 local net = require "spec.support.net"
 
--- Descriptors are given out from the lowest number: a leak raises it.
-local function lowest()
-  local job <close> = assert(core.resolve("127.0.0.1", 1))
-  return job:pollfd()
-end
-
 describe("smtp.core jobs", function()
   it("are pollable", function()
     local job <close> = assert(core.resolve("localhost", 25))
@@ -56,7 +50,7 @@ describe("smtp.core jobs", function()
   it("may be let go of before they are done, and leak nothing", function()
     collectgarbage() -- what other specs left has descriptors too, and
     collectgarbage() -- finalizers of its own
-    local before = lowest()
+    local before = net.lowest()
     for i = 1, 1000 do
       local job = assert(core.resolve("localhost", 25))
       if i % 2 == 0 then job:close() end
@@ -68,8 +62,8 @@ describe("smtp.core jobs", function()
       local job <close> = assert(core.resolve("localhost", 25))
       net.finish(job)
       job:close()
-    until lowest() <= before or core.now() > limit
-    assert.equal(before, lowest())
+    until net.lowest() <= before or core.now() > limit
+    assert.equal(before, net.lowest())
   end)
 
   it("do not hinder the end of the process", function()

@@ -22,6 +22,12 @@ function M.await(object)
   return M.wait(object:pollfd(), object:events() == "w" and M.WRITE or M.READ)
 end
 
+--- The lowest descriptor that is free: a leak raises it.
+function M.lowest()
+  local job <close> = assert(core.resolve("127.0.0.1", 1))
+  return job:pollfd()
+end
+
 --- The result of a job, once it is done.
 function M.finish(job)
   if job:result() == false then M.await(job) end

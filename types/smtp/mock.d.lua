@@ -325,7 +325,7 @@ function mx:stop() end
 ---@field reason? string `"quit"`, `"closed"`, `"reset"`, `"tls"`, `"watchdog"` ...
 
 ---@class smtp.mock_violation
----@field rule string a word, such as `"bare_lf"`
+---@field rule string a word, such as `"bare_lf"`; `"lost"`: the mock had no memory for all that came
 ---@field section string `"RFC 5321 section 2.3.8"`
 ---@field text? string
 ---@field session? integer

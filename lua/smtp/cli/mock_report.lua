@@ -3,6 +3,7 @@
 -- never needed. On standard error, so that the output of a command stays what it is.
 -- Internal.
 local say = require "smtp.cli.say"
+local violations = require "smtp.mock.violations"
 
 local M = {}
 
@@ -16,15 +17,10 @@ local function show_list(title, list)
   for _, one in ipairs(list) do say.note("  %s", tostring(one)) end
 end
 
--- Violations proper, and rules that never fired. Those are told by a strict mock only, so
--- it becomes one for the moment.
+-- Violations proper, and rules that never fired, as if the mock were a strict one.
 local function judge(mx)
-  local strict = mx.strict
-  mx.strict = true
-  local all = mx:violations()
-  mx.strict = strict
   local wrong, unused = {}, {}
-  for _, one in ipairs(all) do
+  for _, one in ipairs(violations.of(mx, true)) do
     local list = one.rule == "unused_rule" and unused or wrong
     list[#list + 1] = one
   end

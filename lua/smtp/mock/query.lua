@@ -3,6 +3,7 @@
 -- plain values, functions, or matchers of luassert. `to` is any recipient; a text in
 -- `text`, `html` or `raw` is looked for within.
 -- Internal.
+local core = require "smtp.core"
 local options = require "smtp.options"
 
 local M = {}
@@ -17,12 +18,6 @@ for name in ([[number address helo esmtp user mechanism authenticated tls reason
 
 local WITHIN = { text = true, html = true, raw = true }
 
--- A glob as a pattern; without a star or a question mark it is the text itself.
-local function pattern_of(glob)
-  return "^" .. glob:lower():gsub("[%^%$%(%)%%%.%[%]%+%-]", "%%%0"):gsub("%*", ".*")
-    :gsub("%?", ".") .. "$"
-end
-
 local function is_callable(value)
   if type(value) == "function" then return true end
   local meta = type(value) == "table" and getmetatable(value)
@@ -34,7 +29,7 @@ local function equal(wanted, actual, within)
   if type(wanted) == "string" and type(actual) == "string" then
     if within and actual:find(wanted, 1, true) then return true end
     if within and not wanted:find("[*?]") then return false end
-    return wanted == actual or actual:lower():find(pattern_of(wanted)) ~= nil
+    return core.mock_glob(wanted, actual)
   end
   if type(wanted) == "table" and type(actual) == "table" then
     for key, value in pairs(wanted) do
