@@ -27,8 +27,9 @@ typedef struct run {
   bool greeted; /* the first reply came */
   bool content; /* content is due */
   bool eof;
-  int error; /* what next gave at last, if it failed */
-  size_t accepted;
+  int error;       /* what next gave at last, if it failed */
+  size_t accepted; /* RCPTs of this transaction */
+  bool refused;    /* its MAIL was: then no RCPT counts */
   uint64_t queued, written;
   struct {
     smtp_client_step step;
@@ -211,8 +212,11 @@ static void check_reply(run *r, const smtp_client_event *e, size_t before) {
     CHECK(e->step == SMTP_CLIENT_UNASKED && code == 421);
     r->content = false;
   }
-  if (e->step == SMTP_CLIENT_MAIL) r->accepted = 0;
-  if (e->step == SMTP_CLIENT_RCPT && code < 300) r->accepted++;
+  if (e->step == SMTP_CLIENT_MAIL) {
+    r->refused = code >= 300;
+    r->accepted = 0;
+  }
+  if (e->step == SMTP_CLIENT_RCPT && code < 300 && !r->refused) r->accepted++;
   if (e->step == SMTP_CLIENT_DATA) CHECK(code >= 300);
   if (e->step == SMTP_CLIENT_DATA && code < 400) {
     r->content = r->accepted > 0;

@@ -19,6 +19,7 @@
 #define CHECK(condition) ((condition) ? (void)0 : abort())
 #define ROOM ((size_t)1 << 26)
 #define VERDICTS 8
+#define SHOWN 64 /* so much of a line that is too long is told */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -150,15 +151,19 @@ static size_t skip(smtp_slice text, size_t at, bool blanks) {
   return at;
 }
 
-/* What may be told of a line: all of it; of AUTH, behind whatever blanks, what
-** may be the name of a mechanism and no more; of a response nothing. */
+/* What may be told of a line: all of it, or the first bytes of one too long;
+** of AUTH, behind whatever blanks, what may be the name of a mechanism and no
+** more; of a response nothing. */
 static void check_told(const run *r, smtp_slice text) {
   size_t verb = skip(text, 0, true), from, to, i;
+  size_t limit = r->config->limits.line;
   smtp_slice word = {text.p + verb, text.n - verb < 4 ? text.n - verb : 4};
   CHECK(text.n > 0);
   if (!smtp_ascii_equal(word, SMTP_LIT("AUTH"))) {
-    CHECK(text.p[text.n - 1] == '\n' || (r->config->auth != 0 && text.n == 3 &&
-                                         memcmp(text.p, "***", 3) == 0));
+    CHECK(
+        text.p[text.n - 1] == '\n' ||
+        text.n == (limit < SHOWN ? limit : SHOWN) ||
+        (r->config->auth != 0 && text.n == 3 && memcmp(text.p, "***", 3) == 0));
     return;
   }
   if (text.n == verb + 4) return;

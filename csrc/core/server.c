@@ -362,7 +362,7 @@ static bool is_mechanism(smtp_slice word) {
 }
 
 /* What may be told of a line: of AUTH, however it is written, no more than the
-** mechanism. */
+** mechanism, and not even that where the line was cut. */
 static smtp_slice shown(const smtp_server *s, smtp_slice line) {
   size_t verb = 0, from, to;
   if (s->state == ST_AUTH) return SMTP_LIT("***");
@@ -372,7 +372,8 @@ static smtp_slice shown(const smtp_server *s, smtp_slice line) {
   while (from < line.n && is_blank(line.p[from])) from++;
   to = from;
   while (to < line.n && !is_blank(line.p[to])) to++;
-  if (from == verb + 4 || !is_mechanism((smtp_slice){line.p + from, to - from}))
+  if (from == verb + 4 || line.p[line.n - 1] != '\n' ||
+      !is_mechanism((smtp_slice){line.p + from, to - from}))
     to = verb + 4;
   else if (line.n - to <= 2) /* nothing behind it but the end of the line */
     return line;

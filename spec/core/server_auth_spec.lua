@@ -217,21 +217,37 @@ describe("AUTH of the server machine", function()
       lines("C: AUTH   NOVEL " .. ADA .. "\nS: 504 ...\n", "PLAIN"))
   end)
 
-  it("tells no response of an AUTH that is written oddly", function()
-    for line, told in pairs {
-      ["AUTH\tPLAIN\t"] = "AUTH\tPLAIN", ["AUTH PLAIN\t"] = "AUTH PLAIN",
-      [" AUTH PLAIN "] = " AUTH PLAIN", ["AUTH "] = "AUTH",
-      ["AUTH\0PLAIN "] = "AUTH\0PLAIN", ["AUTHPLAIN "] = "AUTH",
-    } do
-      local session = core.server_config(config({ "PLAIN" }, { trace = true })):session()
+  describe("of an AUTH that is written oddly", function()
+    local function told(line, limits)
+      local session = core.server_config(config({ "PLAIN" }, { trace = true, limits = limits }))
+        :session()
       assert.equal("connect", (session:next()))
       session:decide("accept")
       session:sent(#session:peek())
-      session:feed(line .. ADA .. "\r\n")
+      session:feed(line .. "\r\n")
       local event, text
       repeat event, text = session:next() until event ~= "reply"
-      assert.same({ "line", told }, { event, text })
+      assert.equal("line", event)
+      return text
     end
+
+    it("tells no response", function()
+      for line, shown in pairs {
+        ["AUTH\tPLAIN\t"] = "AUTH\tPLAIN", ["AUTH PLAIN\t"] = "AUTH PLAIN",
+        [" AUTH PLAIN "] = " AUTH PLAIN", ["AUTH "] = "AUTH",
+        ["AUTH\0PLAIN "] = "AUTH\0PLAIN", ["AUTHPLAIN "] = "AUTH",
+      } do
+        assert.equal(shown, told(line .. ADA))
+      end
+    end)
+
+    it("tells no response that was cut to what may be a mechanism", function()
+      local limits = { line = 512, auth_line = 512 }
+      local long = ("SECRET"):rep(100)
+      assert.equal("AUTH", told("AUTH" .. (" "):rep(54) .. long, limits))
+      assert.equal("AUTH", told("AUTH PLAIN" .. (" "):rep(53) .. long, limits))
+      assert.equal("AUTH PLAIN", told("AUTH PLAIN " .. ADA, limits))
+    end)
   end)
 
   it("counts a refused token, whatever answers the challenge", function()
