@@ -355,7 +355,7 @@ describe("lua-smtp", function()
       local function run(send, options)
         local results = {}
         for _, name in ipairs { "plain", "refusing" } do
-          if not options.only or options.only == name then
+          if not options.only or table.concat(options.only, " "):find(name) then
             local mx <close> = require("smtp.mock").start()
             if name == "refusing" then mx:on("RCPT"):reply("550 5.1.1 no") end
             local ok, text = send { host = mx.host, port = mx.port, url = mx.url,
@@ -388,12 +388,17 @@ describe("lua-smtp", function()
       assert.equal(0, status, out)
       assert.matches("^none ada:secret 1\naccepted  c@d.example\n", err)
       assert.matches("1 behaviour, 0 wrong\n$", out)
+      out = select(2, gauntlet("--only", "plain", "--only", "refusing", "--", "true"))
+      assert.matches("2 behaviours, 0 wrong\n$", out)
     end)
 
     it("refuses wrong usage", function()
       local status, _, err = gauntlet("--only", "none", "--", "true")
       assert.equal(2, status)
       assert.matches('no behaviour "none"', err)
+      status, _, err = gauntlet("--", "no-such-program", "x")
+      assert.equal(2, status)
+      assert.matches('no command "no%-such%-program"', err)
       status, _, err = gauntlet("--lacks", "x", "--", "true")
       assert.equal(2, status)
       assert.matches("%-%-lacks", err)

@@ -291,6 +291,40 @@ until grep -q url %s/out; do sleep 0.02; done; echo x >&3; %s; exec 3>&-; wait $
       assert.matches('"subject":"Hello"', out)
     end)
 
+    it("ends at SIGTERM and SIGINT, and leaves no file behind", function()
+      for _, name in ipairs { "TERM", "INT" } do
+        local server <close>, place = serve({ "--tls" }, { alone = true })
+        assert.truthy(net.slurp(place.ca_file))
+        server:signal(name)
+        assert.equal(0, (server:wait()))
+        assert.is_nil(io.open(place.ca_file))
+      end
+    end)
+
+    it("forgets what it has handed out", function()
+      if os.getenv("LD_PRELOAD") then return pending("a sanitizer keeps what is freed") end
+      local server <close>, place = serve({ "--count", "40" }, { alone = true })
+      local text = ("x"):rep(70) .. "\n"
+      local function send(n)
+        for _ = 1, n do
+          assert(smtp.send(place.url, mail(text:rep(15000)))) -- 1 MB
+        end
+      end
+      local function resident()
+        return tonumber(net.slurp(("/proc/%d/status"):format(server:pid())):match("VmRSS:%s*(%d+)"))
+      end
+      send(10)
+      local before = resident()
+      send(29)
+      assert.is_true(resident() - before < 15000, resident() - before)
+      send(1)
+      local status, out = server:wait()
+      assert.equal(0, status)
+      local last
+      for line in out:gmatch("[^\n]+") do last = line end
+      assert.equal(40, cjson.decode(last).number)
+    end)
+
     it("judges at its end if it is strict", function()
       local server <close>, place = serve { "--strict", "--count", "1" }
       assert(smtp.send(place.url, { envelope = { from = "", to = "x@y.example" },

@@ -32,6 +32,14 @@ describe("assert.smtp", function()
     assert.smtp(mx).has.no.received { to = "nobody@example.org" }
   end)
 
+  it("looks at Cc", function()
+    assert(send(mx, { cc = { "Carl <carl@example.org>", "dora@example.org" } }))
+    assert.smtp(mx).has.received { cc = "carl@example.org" }
+    assert.smtp(mx).has.received { cc = { "carl@*", "dora@*" } }
+    fails('cc is { "carl@example.org", "dora@example.org" }',
+      function() assert.smtp(mx).has.received { cc = "eve@example.org" } end)
+  end)
+
   it("says what came closest", function()
     assert(send(mx))
     fails("the closest of 1 is mail 1 from <ada@code.energy> to bob@example.org: Welcome",
@@ -73,6 +81,9 @@ describe("assert.smtp", function()
     assert(d:cmd("DATA", 354))
     fails("sessions are still at work",
       function() assert.smtp(mx).has.no.received { to = "c@d" } end)
+    fails("sessions are still at work",
+      function() assert.smtp(mx).has.no.session { number = 9 } end)
+    fails("sessions are still at work", function() assert.smtp(mx).has.no.violations(0.05) end)
   end)
 
   it("waits for what is still to come", function()
@@ -82,6 +93,16 @@ describe("assert.smtp", function()
       assert(send(slow))
     end)
     assert.smtp(slow).has.received { to = "bob@example.org" }
+  end)
+
+  it("waits no longer than the mock is there", function()
+    smtp.loop.spawn(function()
+      smtp.sleep(0.02)
+      mx:stop()
+    end)
+    local _, err = mx:wait("bob@example.org", 60, 3)
+    assert.equal("timeout", err.kind)
+    assert.matches('no mail 3 as "bob@example.org"', err.message)
   end)
 end)
 

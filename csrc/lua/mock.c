@@ -320,13 +320,19 @@ static int mock_sessions(lua_State *L) {
   return 2;
 }
 
-/* mock:clear(): forgets what came. */
+/* mock:clear([most]) -> whether it forgot what came: not if there are more
+** mails than that. */
 static int mock_clear(lua_State *L) {
   smtp_station *s = check(L);
+  lua_Integer most = luaL_optinteger(L, 2, LUA_MAXINTEGER);
+  smtp_mock_record *record = &smtp_station_mock(s)->record;
+  bool clears;
   smtp_station_lock(s);
-  smtp_mock_record_reset(&smtp_station_mock(s)->record);
+  clears = most >= 0 && record->mails_n <= (lua_Unsigned)most;
+  if (clears) smtp_mock_record_reset(record);
   smtp_station_unlock(s);
-  return 0;
+  lua_pushboolean(L, clears);
+  return 1;
 }
 
 /* mock:hide(keywords, lines): what EHLO leaves out, and has besides. */

@@ -40,5 +40,6 @@ int luaopen_smtp_core(lua_State *L) {
   smtp_open_server(L);
   smtp_open_client(L);
   smtp_open_mock(L);
+  smtp_open_signals(L);
   return 1;
 }

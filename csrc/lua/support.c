@@ -50,6 +50,7 @@ static const struct {
 } names[] = {
     {EACCES, "EACCES"},
     {EADDRINUSE, "EADDRINUSE"},
+    {EBUSY, "EBUSY"},
     {EADDRNOTAVAIL, "EADDRNOTAVAIL"},
     {EAFNOSUPPORT, "EAFNOSUPPORT"},
     {EAGAIN, "EAGAIN"},

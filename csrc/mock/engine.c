@@ -155,18 +155,22 @@ static bool all_idle(const smtp_station *s) {
   return true;
 }
 
+static void wake_watches(const smtp_station *s) {
+  size_t i;
+  for (i = 0; i < s->watches_n; i++) smtp_wake_signal(s->watches[i]);
+}
+
 /* A turn in which nothing came: whoever is idle then has dealt with it all. */
 static void settle(smtp_engine *e, bool quiet) {
   smtp_station *s;
   for (s = e->stations; s != NULL; s = s->next) {
-    size_t i;
     if (s->settling && quiet && all_idle(s)) {
       s->settling = false;
       s->settled = s->news = true;
     }
     if (!s->news) continue;
     s->news = false;
-    for (i = 0; i < s->watches_n; i++) smtp_wake_signal(s->watches[i]);
+    wake_watches(s);
   }
 }
 
@@ -391,6 +395,7 @@ void smtp_station_stop(smtp_station *s) {
     manage(e);                  /* there is no thread */
     smtp_wake_signal(&e->wake); /* whoever waits for the engine looks again */
   }
+  wake_watches(s);
   if (e->threaded && e->stations == NULL && !e->quitting) {
     join_thread(e);
     if (e->stations == NULL) close_engine(e);

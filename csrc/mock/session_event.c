@@ -51,6 +51,7 @@ static void end_mail(smtp_mock_session *s, int code) {
   s->mail = NULL;
   s->to_n = 0;
   s->rate = 0;
+  s->early = 0;
   s->body_from = s->body_to = 0;
   if (mail == NULL) return;
   mail->code = code;
@@ -142,6 +143,7 @@ static void reply(smtp_mock_session *s, smtp_slice text) {
   int code = smtp_mock_reply_code(text);
   smtp_buf_init(&wire, smtp_mem_libc(), SIZE_MAX / 4);
   smtp_mock_reply_format(&wire, text);
+  if (s->point == SMTP_MOCK_BODY) s->early = code;
   say(s, code > 0 ? code : 250, smtp_buf_data(&wire));
   smtp_buf_clear(&wire);
 }
@@ -365,6 +367,21 @@ void smtp_mock_session_abandon(smtp_mock_session *s) {
   end_mail(s, 0);
 }
 
+/* The content is at its end; if it was answered already, nothing is said. */
+static void on_message(smtp_mock_session *s) {
+  int code = s->early;
+  if (code == 0) {
+    smtp_mock_session_begin(s, SMTP_MOCK_EOM, 0, 0);
+    return;
+  }
+  s->point = SMTP_MOCK_EOM;
+  s->mock->record.counts[SMTP_MOCK_EOM]++;
+  s->asks = true;
+  s->answered = s->keep = false;
+  s->pace = (smtp_mock_pace){0, 0, false};
+  say(s, code, nothing);
+}
+
 static void on_auth(smtp_mock_session *s) {
   const smtp_sasl_credentials *c = s->event.credentials;
   bool ok = knows(s);
@@ -421,9 +438,7 @@ void smtp_mock_session_event(smtp_mock_session *s) {
   case SMTP_SERVER_DATA:
     smtp_mock_session_begin(s, SMTP_MOCK_DATA, 0, 0);
     break;
-  case SMTP_SERVER_MESSAGE:
-    smtp_mock_session_begin(s, SMTP_MOCK_EOM, 0, 0);
-    break;
+  case SMTP_SERVER_MESSAGE: on_message(s); break;
   case SMTP_SERVER_BODY: on_body(s); break;
   case SMTP_SERVER_VERB: on_verb(s); break;
   case SMTP_SERVER_AUTH: on_auth(s); break;

@@ -41,6 +41,7 @@ struct smtp_mock_session {
   bool asks, answered;
   bool gone; /* the peer said its last */
   bool keep; /* STORE: whatever is answered */
+  int early; /* code of a reply within the content, which is all; 0: none */
   smtp_mock_pace pace;
   /* the message at hand */
   smtp_mock_mail *mail; /* NULL: there is none */

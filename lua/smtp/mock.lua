@@ -10,6 +10,7 @@ local options = require "smtp.options"
 local query = require "smtp.mock.query"
 local quirks = require "smtp.mock.quirks"
 local rule = require "smtp.mock.rule"
+local server_auth = require "smtp.server_auth"
 local tls = require "smtp.mock.tls"
 local violations = require "smtp.mock.violations"
 
@@ -19,7 +20,7 @@ local Mock = { __name = "smtp.mock" }
 Mock.__index = Mock
 
 local OPTIONS = {
-  host = "string", port = "count", hostname = "string", strict = "boolean",
+  host = "string", port = "port", hostname = "string", strict = "boolean",
   tls = "boolean string table", users = "table string", auth = "table", limits = "table",
   rules = "table", without = "string table", extensions = "table",
   driver = { "thread", "loop" }, watchdog = "seconds", timeout = "seconds",
@@ -48,8 +49,11 @@ local function users_of(given)
 end
 
 local function mechanisms_of(given, list, any)
-  local names = given.auth and options.check("mock: auth", given.auth, AUTH).mechanisms
-  if names then return names end
+  local auth = options.check("mock: auth", given.auth or {}, AUTH)
+  if auth.required and not any and #list == 0 then
+    options.misuse("mock: auth: required needs users")
+  end
+  if auth.mechanisms then return server_auth.names("mock: auth", auth.mechanisms) end
   if any then return { "PLAIN", "LOGIN" } end
   return #list > 0 and { "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN", "CRAM-MD5",
     "XOAUTH2", "OAUTHBEARER" } or {}
@@ -114,7 +118,9 @@ function M.start(given)
   local config = configure(mock, given, secure)
   local errname
   config.socket, why, errname = core.listen { host = host, port = given.port or 0 }
-  if not config.socket then return system_error(host, why, errname) end
+  if not config.socket then
+    return system_error(("%s:%d"):format(host, given.port or 0), why, errname)
+  end
   local _, port = config.socket:name()
   mock._core, why, errname = core.mock(config)
   if not mock._core then return system_error(host, why, errname) end
@@ -296,7 +302,8 @@ function Mock:wait(asked, seconds, n)
   end)
   if found or err then return found, err end
   return nil, errors.new { kind = "timeout", peer = self.url,
-    message = "no mail as " .. query.shown(asked or {}),
+    message = ("%s as %s"):format(n and n > 1 and ("no mail %d"):format(n) or "no mail",
+      query.shown(asked or {})),
     report = query.closest(asked, self:mails()) .. "\n" .. self:_tail() }
 end
 
@@ -354,6 +361,13 @@ function Mock:clear()
   self._core:clear()
   self._seen = {}
   return self
+end
+
+--- The same, if no more than n mails came; gives whether it did. Internal.
+function Mock:_clear(n)
+  local done = self._core:clear(n)
+  if done then self._seen = {} end
+  return done
 end
 
 --- Ends all sessions and the listening; what came can still be read.

@@ -55,6 +55,12 @@ local CHECKS = {
   ["function"] = { "a function", function(v) return type(v) == "function" end },
   seconds = { "a number of seconds", is_seconds },
   size = { 'a size as 1024 or "25M"', function(v) return M.size(v) ~= nil end },
+  port = { "a port, 0 to 65535", function(v)
+    return math.type(v) == "integer" and v >= 0 and v <= 65535
+  end },
+  rate = { "a number from 0 to 1", function(v)
+    return type(v) == "number" and v >= 0 and v <= 1
+  end },
   count = { "a whole number", function(v) return math.type(v) == "integer" and v >= 0 end },
 }
 

@@ -36,7 +36,7 @@ local DEFAULTS = {
 }
 
 local PLACE = {
-  host = "string", port = "count", path = "string", fd = "count", backlog = "count",
+  host = "string", port = "port", path = "string", fd = "count", backlog = "count",
   tls = "table", proxy = "any", lmtp = "boolean",
 }
 

@@ -33,17 +33,26 @@ local function usual(have)
   return list
 end
 
-local function named(names, have)
+--- The names of mechanisms as the core has them; raises where there is no such one.
+function M.names(what, given)
   local list = {}
-  for i, name in ipairs(names) do
-    name = type(name) == "string" and name:upper() or name
+  for i, name in ipairs(options.list(what .. ": mechanisms", given)) do
+    list[i] = type(name) == "string" and name:upper() or name
+    if not NEEDS[list[i]] then
+      options.misuse(("%s: unknown mechanism %s"):format(what, tostring(name)))
+    end
+  end
+  return list
+end
+
+local function named(given, have)
+  local list = M.names("server", given)
+  for _, name in ipairs(list) do
     local need = NEEDS[name]
-    if not need then options.misuse(("server: unknown mechanism %s"):format(tostring(name))) end
     if not have[need] then
       options.misuse(("server: %s needs %s"):format(name,
         need == "lookup" and "auth.lookup" or need))
     end
-    list[i] = name
   end
   return list
 end

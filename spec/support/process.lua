@@ -114,13 +114,28 @@ function Process:wait()
   return self:status(), self:output(), self:errors()
 end
 
+-- The number of `timeout`, by which it was started.
+local function pid_of(self)
+  return math.tointeger(tonumber(self:await(function() return slurp(self.folder .. "/pid") end)))
+end
+
+--- The number of the program itself, which `timeout` has started.
+function Process:pid()
+  return tonumber(net.slurp(("/proc/%d/task/%d/children"):format(pid_of(self), pid_of(self)))
+    :match("%d+"))
+end
+
+--- Sends a signal, by its name.
+function Process:signal(name)
+  assert(os.execute(("kill -%s %d"):format(name, self:pid())))
+end
+
 --- Ends it, if it still runs, and removes its folder.
 function Process:close()
   if self.closed then return end
   self.closed = true
   if not self:status() then
-    local pid = self:await(function() return slurp(self.folder .. "/pid") end)
-    os.execute("kill " .. math.tointeger(tonumber(pid)) .. " 2>/dev/null")
+    os.execute(("kill %d 2>/dev/null"):format(pid_of(self)))
     self:wait()
   end
   net.remove(self.folder)

@@ -31,8 +31,8 @@ function mock.start(options) end
 ---@field strict? boolean refuse what the grammar does not allow, and let `violations` tell of rules that never fired and of sessions that were left open
 ---@field tls? boolean|"starttls"|"implicit"|smtp.mock_tls a certificate of a fresh authority, whose file is `mx.ca_file`
 ---@field users? table<string, string>|"any" passwords (or tokens) by name: AUTH is offered; `"any"` lets everybody in
----@field auth? { mechanisms?: string[], required?: boolean }
----@field limits? { size?: integer|string, recipients?: integer } default 35 MiB and 1000
+---@field auth? { mechanisms?: string[], required?: boolean } required: 530 before AUTH (RFC 4954 section 6)
+---@field limits? { size?: integer|string, recipients?: integer } default `"35M"` (MiB) and 1000
 ---@field without? string|string[] keywords that EHLO leaves out
 ---@field extensions? string[] lines that EHLO has besides
 ---@field rules? smtp.mock_rule[]
@@ -148,9 +148,10 @@ function rule:after(seconds) end
 ---@return smtp.mock_rule_builder
 function rule:sequence(list) end
 
---- Answers, and moves the session as that code would. `"\n"` parts lines. A 2xx to a
---- command that the mock does itself (AUTH, RSET, QUIT ...) changes only the text: it is
---- done, or not, as ever.
+--- Answers, and moves the session as that code would; one that is neither 2xx nor 3xx, as
+--- a refusal. `"\n"` parts lines. A 2xx to a command that the mock does itself (AUTH, RSET,
+--- QUIT ...) changes only the text: it is done, or not, as ever. At BODY it is the answer to
+--- the message before its end, where then nothing is said; at idle nobody has asked for it.
 ---@param code integer|string|function `"550 5.1.1 no"`, or 550 and a text; a function of the facts with `driver = "loop"`
 ---@param text? string
 ---@return smtp.mock_rule_builder
@@ -232,14 +233,14 @@ function mx:quirk(name) end
 function mx:chaos(options) end
 
 --- The first mail of a query, come already or to come; `err.report` has what came
---- closest, and the end of the transcript. A query is a table of what a mail has to be
---- (globs, plain values, functions, matchers of luassert), or the recipient.
----@param query? string|table|function
+--- closest, and the end of the transcript. A query is a table, a recipient, or a function of
+--- a mail.
+---@param query? string|smtp.mock_query|fun(mail: smtp.mock_mail): boolean
 ---@param timeout? number seconds
 ---@param n? integer the n-th such mail instead
 ---@return smtp.mock_mail? mail
 ---@return smtp.error? err `kind = "timeout"`
-function mx:wait(query, timeout) end
+function mx:wait(query, timeout, n) end
 
 --- Waits until all that clients have sent was dealt with and no session is at work.
 ---@param timeout? number seconds
@@ -248,7 +249,7 @@ function mx:wait(query, timeout) end
 function mx:wait_idle(timeout) end
 
 --- The mails that were accepted so far; with a query, those of it.
----@param query? string|table|function
+---@param query? string|smtp.mock_query|fun(mail: smtp.mock_mail): boolean
 ---@return smtp.mock_mail[]
 function mx:mails(query) end
 
@@ -256,8 +257,8 @@ function mx:mails(query) end
 ---@return smtp.mock_mail[]
 function mx:refused() end
 
---- All sessions so far.
----@param query? table|function
+--- All sessions so far; with a query, those of it.
+---@param query? smtp.mock_session_query|fun(session: smtp.mock_session): boolean
 ---@return smtp.mock_session[]
 function mx:sessions(query) end
 
@@ -288,6 +289,43 @@ function mx:clear() end
 
 --- Ends it; what came can still be read. Also `close`.
 function mx:stop() end
+
+--- What a mail has to be. A text is a glob (`*`, `?`, in any case), in `text`, `html` and
+--- `raw` something that is within; a function gets the value and says whether it is right,
+--- and so does a matcher of luassert (`match.is_string()`); `true` and `false` ask whether
+--- there is one at all. A table in the place of a value asks for each of its fields.
+---@class smtp.mock_query
+---@field from? any the reverse-path
+---@field to? any a recipient that was accepted; of a list, each of them
+---@field cc? any an address of the field Cc; of a list, each of them
+---@field subject? any
+---@field text? any
+---@field html? any
+---@field raw? any
+---@field header? table<string, any> a field of that name has that value
+---@field attachment? any the name of one; of a list, each of them
+---@field session? any its number, or a table as `smtp.mock_session_query`
+---@field secure? any
+---@field helo? any
+---@field user? any
+---@field code? any
+---@field number? any
+---@field parameters? any such as `{ BODY = "8BITMIME" }`
+
+--- What a session has to be, in the same way.
+---@class smtp.mock_session_query
+---@field number? any
+---@field address? any
+---@field helo? any
+---@field esmtp? any
+---@field user? any
+---@field mechanism? any
+---@field authenticated? any
+---@field tls? any such as `true` or `{ version = "TLSv1.3" }`
+---@field reason? any
+---@field commands? any
+---@field mails? any
+---@field closed? any
 
 --- A mail; every field of `smtp.parsed` but `from` and `to` is there as well.
 ---@class smtp.mock_mail

@@ -28,7 +28,7 @@ local LIMIT = 10 -- seconds that COMMAND may take
 function M.describe(command)
   command:summary("Run a client against difficult servers.")
     :description("Runs COMMAND once for each behaviour of a server."):epilog(EPILOG)
-  command:option("--only", "This behaviour alone."):argname("NAME")
+  command:option("--only", "This behaviour alone."):count("*"):argname("NAME")
   command:option("--lacks", "What COMMAND cannot do: tls or auth."):count("*")
     :argname("FEATURE"):choices { "tls", "auth" }
   command:flag("-v --verbose", "Show what COMMAND prints.")
@@ -67,14 +67,15 @@ end
 
 function M.run(args, words)
   local gauntlet = load()
+  if not shell.finds(words[1]) then say.usage(("there is no command %q"):format(words[1])) end
   words = shell.limited(words, LIMIT)
   local function send(target)
     local status, text = shell.capture(words, environment(target), target.raw or "")
     if args.verbose then io.stderr:write(text) end
     return status == 0, last_line(text) or ("status %d"):format(status)
   end
-  local results = say.guard(gauntlet.run, send, { only = args.only, each = show,
-    lacks = args.lacks[1] and args.lacks or nil })
+  local results = say.guard(gauntlet.run, send, { only = args.only[1] and args.only, each = show,
+    lacks = args.lacks })
   local wrong = 0
   for _, result in ipairs(results) do
     if not result.right then wrong = wrong + 1 end

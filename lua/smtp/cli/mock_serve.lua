@@ -18,9 +18,9 @@ The first line on standard output is JSON: host, port, url, and ca_file with TLS
 come the mails: a file each in a Maildir, or (the default) a line of JSON each, with from,
 recipients, subject, text and raw; bytes that are no UTF-8 become U+FFFD there.
 
-It ends when it is killed, after --count mails, or with --until-eof when standard input
+It ends at SIGINT or SIGTERM, after --count mails, or with --until-eof when standard input
 ends; with --strict a report goes to standard error then, and the status is 1 for
-violations.
+violations. Mails that were handed out are forgotten, but for --strict.
 
 Examples:
   lua-smtp mock serve --port 2525 --maildir mail
@@ -40,8 +40,8 @@ function M.describe(command)
   command:flag("--until-eof", "End when standard input does.")
 end
 
-local function print_mail(mail)
-  print(json.encode { number = mail.number, from = mail.from, recipients = mail.recipients,
+local function print_mail(mail, number)
+  print(json.encode { number = number, from = mail.from, recipients = mail.recipients,
     subject = mail.subject, text = mail.text, raw = mail.raw, helo = mail.helo,
     user = mail.user, tls = mail.secure })
 end
@@ -71,13 +71,23 @@ local function stop_at_end(mx, state)
   mx:stop()
 end
 
-local function serve(mx, take, most, state)
-  local n = 0
-  while not most or n < most do
+-- Somebody wants an end: nobody is seen off.
+local function stop_at_signal(mx, state, signals)
+  loop.wait(signals, "r")
+  state.over = true
+  mx:stop()
+end
+
+-- Hands out mails until there were enough of them; `forgets`: and then drops them, so that
+-- a mock that serves for weeks does not grow.
+local function serve(mx, take, most, state, forgets)
+  local n, total = 0, 0 -- those that the mock has, all
+  while not most or total < most do
     local mail = mx:wait(nil, FOREVER, n + 1)
     if mail then
-      take(mail)
-      n = n + 1
+      total, n = total + 1, n + 1
+      take(mail, total)
+      if forgets and mx:_clear(n) then n = 0 end
     elseif state.over then
       return
     end
@@ -89,11 +99,13 @@ function M.run(args)
   io.stdout:setvbuf("line")
   local take = args.maildir and store_mail(args.maildir) or print_mail
   if args.maildir then say.check(export.write({}, "maildir", args.maildir)) end
+  local signals <close> = assert(core.signals { "INT", "TERM" })
   local mx <close> = mock_options.start(args, args.port)
   print(json.encode { host = mx.host, port = mx.port, url = mx.url, ca_file = mx.ca_file })
   local state = {}
+  loop.spawn(stop_at_signal, mx, state, signals)
   if args.until_eof then loop.spawn(stop_at_end, mx, state) end
-  serve(mx, take, args.count, state)
+  serve(mx, take, args.count, state, not args.strict)
   if not args.strict then return 0 end
   return report.show(mx) and 0 or 1
 end

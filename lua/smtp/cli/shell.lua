@@ -23,6 +23,11 @@ local function script(words, env)
   return table.concat(out)
 end
 
+--- Whether the shell finds a command of that name.
+function M.finds(name)
+  return os.execute(("command -v %s >/dev/null 2>&1"):format(M.quote(name))) == true
+end
+
 local function execute(command)
   io.stdout:flush()
   io.stderr:flush()
@@ -68,7 +73,7 @@ end
 
 --- The words with a limit of so many seconds before them, where `timeout` is here.
 function M.limited(words, seconds)
-  if not os.execute("command -v timeout >/dev/null 2>&1") then return words end
+  if not M.finds("timeout") then return words end
   return { "timeout", "-k", "1", ("%d"):format(seconds), table.unpack(words) }
 end
 

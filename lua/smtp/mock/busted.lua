@@ -50,8 +50,12 @@ local function session(state, arguments, level)
   arguments.nofmt = { true }
   local found
   if state.mod then found = mx:_wait_session(asked, arguments[2]) else
-    mx:wait_idle(arguments[2])
+    local idle, err = mx:wait_idle(arguments[2])
     found = mx:sessions(asked)[1]
+    if not found and not idle then
+      fail_with(state, tostring(err))
+      return true, {}
+    end
   end
   if (found ~= nil) ~= state.mod then
     fail_with(state, ("%d sessions, %s as %s"):format(#mx:sessions(), found and "one" or "none",
@@ -60,11 +64,15 @@ local function session(state, arguments, level)
   return found ~= nil, { found }
 end
 
-local function violations(state, _, level)
+local function violations(state, arguments, level)
   local mx = mock_of(state, level)
-  mx:wait_idle()
+  local idle, err = mx:wait_idle(arguments[1])
   local list, lines = mx:violations(), {}
   for i, one in ipairs(list) do lines[i] = tostring(one) end
+  if not idle and #list == 0 and not state.mod then
+    fail_with(state, tostring(err))
+    return true, {}
+  end
   if (#list > 0) ~= state.mod then fail_with(state, table.concat(lines, "\n"), mx:_tail()) end
   return #list > 0, { list }
 end

@@ -9,8 +9,8 @@ local options = require "smtp.options"
 local M = {}
 
 local MAIL = {}
-for name in ([[from to subject text html raw header attachment session user secure helo code number
-  parameters]]):gmatch("%S+") do MAIL[name] = "any" end
+for name in ([[from to cc subject text html raw header attachment session user secure helo code
+  number parameters]]):gmatch("%S+") do MAIL[name] = "any" end
 
 local SESSION = {}
 for name in ([[number address helo esmtp user mechanism authenticated tls reason commands mails
@@ -63,8 +63,15 @@ local function names_of(attachments)
   return names
 end
 
+local function addresses_of(list)
+  local addresses = {}
+  for i, one in ipairs(list) do addresses[i] = one.address or "" end
+  return addresses
+end
+
 local SPECIAL = {
   to = function(mail, wanted) return has(mail.recipients, wanted) end,
+  cc = function(mail, wanted) return has(addresses_of(mail.cc), wanted) end,
   attachment = function(mail, wanted) return has(names_of(mail.attachments), wanted) end,
   session = function(mail, wanted)
     if type(wanted) == "table" and not is_callable(wanted) then
@@ -140,6 +147,7 @@ M.shown = shown
 
 local function actual(mail, key)
   if key == "to" then return mail.recipients end
+  if key == "cc" then return addresses_of(mail.cc) end
   if key == "attachment" then return names_of(mail.attachments) end
   if key == "header" then return "(other fields)" end
   if key == "session" then return mail.session.number end

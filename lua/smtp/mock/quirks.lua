@@ -68,7 +68,7 @@ end
 
 -- ---- chance ----------------------------------------------------------------
 
-local CHAOS = { seed = "count", rate = "number", events = "table", faults = "table",
+local CHAOS = { seed = "count", rate = "rate", events = "table", faults = "table",
   most = "count" }
 
 local EVENTS = { "connect", "EHLO", "MAIL", "RCPT", "DATA", "EOM" }

@@ -106,7 +106,9 @@ end
 
 function ACTS.reply(code, text)
   local reply = text_of("reply", code, text)
-  if not reply:find("^%d%d%d") then options.misuse("mock: a reply begins with its code") end
+  if not reply:find("^%d%d%d%f[^%d]") then
+    options.misuse("mock: a reply begins with its code, which has three digits")
+  end
   return { "reply", text = reply }
 end
 
@@ -143,7 +145,14 @@ function ACTS.call(mock, fn)
   return { "call", n = #calls }
 end
 
+local function check_place(rule, name)
+  if name == "store" and rule.event:upper() ~= "EOM" then
+    options.misuse("mock: store is for EOM, where a message is whole")
+  end
+end
+
 local function add(rule, name, ...)
+  check_place(rule, name)
   local steps = rule.spec.steps
   if #steps == 0 then steps[1] = {} end
   local action = name == "call" and ACTS.call(rule.mock, ...) or ACTS[name](...)
@@ -166,7 +175,7 @@ local IS_ACT = {}
 for _, name in ipairs(ORDER) do IS_ACT[name] = true end
 
 -- One step of a table, or of a text, which is a reply.
-local function step_of(given)
+local function step_of(rule, given)
   if type(given) == "string" then given = { reply = given } end
   if type(given) ~= "table" then
     options.misuse('mock: a step is a reply, such as "450 4.7.1 later", or a table of actions')
@@ -174,7 +183,10 @@ local function step_of(given)
   local step = {}
   for _, name in ipairs(ORDER) do
     local value = given[name]
-    if value ~= nil and value ~= false then step[#step + 1] = ACTS[name](value) end
+    if value ~= nil and value ~= false then
+      check_place(rule, name)
+      step[#step + 1] = ACTS[name](value)
+    end
   end
   for key in pairs(given) do
     if not IS_ACT[key] then options.misuse(("mock: unknown action %q"):format(tostring(key))) end
@@ -187,7 +199,7 @@ function Rule:sequence(list)
   if type(list) ~= "table" then options.misuse("mock: sequence needs a list of replies") end
   if #options.list("mock: sequence", list) == 0 then options.misuse("mock: sequence is empty") end
   self.spec.count, self.spec.steps = "sequence", {}
-  for i, given in ipairs(list) do self.spec.steps[i] = step_of(given) end
+  for i, given in ipairs(list) do self.spec.steps[i] = step_of(self, given) end
   return apply(self)
 end
 
@@ -216,7 +228,7 @@ function M.of_table(mock, given)
   if not next(actions) then
     options.misuse('mock: a rule needs an action, such as reply = "550 no"')
   end
-  rule.spec.steps = { step_of(actions) }
+  rule.spec.steps = { step_of(rule, actions) }
   return apply(rule)
 end
 
