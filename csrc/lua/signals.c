@@ -12,43 +12,36 @@
 
 #define CLASS "smtp.signals"
 
-typedef struct handle {
-  int fd; /* -1: closed */
-} handle;
-
 static const char *const names[] = {"CHLD", "HUP",  "INT",  "QUIT",
                                     "TERM", "USR1", "USR2", NULL};
 static const int numbers[] = {SIGCHLD, SIGHUP,  SIGINT, SIGQUIT,
                               SIGTERM, SIGUSR1, SIGUSR2};
 
-static handle *check(lua_State *L) {
-  handle *h = luaL_checkudata(L, 1, CLASS);
-  luaL_argcheck(L, h->fd >= 0, 1, "it is closed");
-  return h;
+static smtp_signals *check(lua_State *L) {
+  smtp_signals *s = luaL_checkudata(L, 1, CLASS);
+  luaL_argcheck(L, s->fd >= 0, 1, "it is closed");
+  return s;
 }
 
 static int signals_close(lua_State *L) {
-  handle *h = luaL_checkudata(L, 1, CLASS);
-  if (h->fd >= 0) smtp_signals_close();
-  h->fd = -1;
+  smtp_signals_close(luaL_checkudata(L, 1, CLASS));
   return 0;
 }
 
 /* core.signals(names) -> signals | nil, message, errno name: "TERM", "INT" ...
 ** do no more than to make it readable, until it is closed. */
 static int signals_new(lua_State *L) {
-  int list[SMTP_SIGNALS_MAX];
+  int list[sizeof numbers / sizeof *numbers];
   size_t n = 0;
-  handle *h;
+  smtp_signals *s;
   luaL_checktype(L, 1, LUA_TTABLE);
   while (lua_rawgeti(L, 1, (lua_Integer)n + 1) != LUA_TNIL) {
-    luaL_argcheck(L, n < SMTP_SIGNALS_MAX, 1, "too many signals");
+    luaL_argcheck(L, n < sizeof list / sizeof *list, 1, "too many signals");
     list[n++] = numbers[luaL_checkoption(L, -1, NULL, names)];
     lua_pop(L, 1);
   }
-  h = smtp_new_object(L, CLASS, sizeof *h);
-  h->fd = smtp_signals_open(list, n);
-  if (h->fd < 0) return smtp_push_errno(L, errno, NULL);
+  s = smtp_new_object(L, CLASS, sizeof *s);
+  if (smtp_signals_open(s, list, n) < 0) return smtp_push_errno(L, errno, NULL);
   return 1;
 }
 
@@ -56,8 +49,7 @@ static int signals_new(lua_State *L) {
 static int signals_take(lua_State *L) {
   size_t i;
   int number;
-  check(L);
-  number = smtp_signals_take();
+  number = smtp_signals_take(check(L));
   for (i = 0; names[i] != NULL; i++) {
     if (numbers[i] != number) continue;
     lua_pushstring(L, names[i]);

@@ -50,7 +50,6 @@ static const struct {
 } names[] = {
     {EACCES, "EACCES"},
     {EADDRINUSE, "EADDRINUSE"},
-    {EBUSY, "EBUSY"},
     {EADDRNOTAVAIL, "EADDRNOTAVAIL"},
     {EAFNOSUPPORT, "EAFNOSUPPORT"},
     {EAGAIN, "EAGAIN"},

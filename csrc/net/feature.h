@@ -17,6 +17,7 @@
 #ifndef SMTP_PORTABLE
 #define SMTP_HAVE_EPOLL 1
 #define SMTP_HAVE_EVENTFD 1
+#define SMTP_HAVE_SIGNALFD 1
 #define SMTP_HAVE_RENAMEAT2 1 /* if the C library knows it too */
 #endif
 #elif defined(__APPLE__)

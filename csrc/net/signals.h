@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** signals.h: signals of the process as something to wait for. There is one
-** such watch in a process, since signals are the process's too; a child has
-** its parent's, and should close it.
+** signals.h: signals as something to wait for, in place of what they do
+** otherwise. For programs (the command line, a supervisor): the library itself
+** takes none.
 */
 #ifndef SMTP_NET_SIGNALS_H
 #define SMTP_NET_SIGNALS_H
 
+#include <signal.h>
+
 #include "../core/smtp.h"
 
-/* Takes over these signals, at most SMTP_SIGNALS_MAX: a descriptor that is
-** readable when one came, or SMTP_ESYSTEM (EBUSY: there is a watch already). */
-SMTP_FUNC int smtp_signals_open(const int *numbers, size_t n);
+typedef struct smtp_signals {
+  int fd; /* readable when one came; -1: closed */
+  sigset_t mask, before;
+} smtp_signals;
 
-#define SMTP_SIGNALS_MAX 8
+/* Takes over these signals, in this thread and what it starts. 0, or
+** SMTP_ESYSTEM: ENOSYS where the system has no such thing. */
+SMTP_FUNC int smtp_signals_open(smtp_signals *s, const int *numbers, size_t n);
 
 /* The next signal that came; 0: none. */
-SMTP_FUNC int smtp_signals_take(void);
+SMTP_FUNC int smtp_signals_take(const smtp_signals *s);
 
-/* What signals did before, they do again. */
-SMTP_FUNC void smtp_signals_close(void);
+/* What signals did before, they do again; one that was not taken does it now.
+** May be called again. */
+SMTP_FUNC void smtp_signals_close(smtp_signals *s);
 
 #endif

@@ -7,8 +7,15 @@ local function raise(name)
   file:read("a")
 end
 
+local missing
+do
+  local signals <close>, why = core.signals { "USR1" }
+  if not signals then missing = "no signals can be watched here: " .. why end
+end
+
 describe("smtp.core signals", function()
   it("are pollable, and told one by one by their names", function()
+    if missing then return pending(missing) end
     local signals <close> = assert(core.signals { "USR1", "USR2" })
     assert.equal("integer", math.type(signals:pollfd()))
     assert.equal("r", signals:events())
@@ -21,17 +28,14 @@ describe("smtp.core signals", function()
     assert.is_nil(signals:take())
   end)
 
-  it("are watched by one at a time", function()
+  it("are closed once, and then raise", function()
+    if missing then return pending(missing) end
     local signals = assert(core.signals { "USR1" })
-    local none, why, errname = core.signals { "USR2" }
-    assert.same({ nil, "EBUSY" }, { none, errname })
-    assert.is_string(why)
     signals:close()
     signals:close()
     for _, method in ipairs { "take", "pollfd", "events", "timeout" } do
       assert.error_matches(function() signals[method](signals) end, "it is closed")
     end
-    assert(core.signals { "USR2" }):close()
     assert.error_matches(function() core.signals { "KILL" } end, "invalid option 'KILL'")
     assert.error_matches(function()
       core.signals { "HUP", "HUP", "HUP", "HUP", "HUP", "HUP", "HUP", "HUP", "HUP" }
@@ -39,6 +43,7 @@ describe("smtp.core signals", function()
   end)
 
   it("do what they did before when it is closed", function()
+    if missing then return pending(missing) end
     local one <close> = process.lua({ "-e", [[local core = require "smtp.core"
       local signals = assert(core.signals { "TERM" })
       io.popen("kill -TERM $PPID"):close()

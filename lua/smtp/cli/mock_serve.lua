@@ -74,6 +74,7 @@ end
 -- Somebody wants an end: nobody is seen off.
 local function stop_at_signal(mx, state, signals)
   loop.wait(signals, "r")
+  signals:take() -- else it acts when signals do again what they did
   state.over = true
   mx:stop()
 end
@@ -99,11 +100,11 @@ function M.run(args)
   io.stdout:setvbuf("line")
   local take = args.maildir and store_mail(args.maildir) or print_mail
   if args.maildir then say.check(export.write({}, "maildir", args.maildir)) end
-  local signals <close> = assert(core.signals { "INT", "TERM" })
+  local signals <close> = core.signals { "INT", "TERM" } -- nil where the system has none
   local mx <close> = mock_options.start(args, args.port)
   print(json.encode { host = mx.host, port = mx.port, url = mx.url, ca_file = mx.ca_file })
   local state = {}
-  loop.spawn(stop_at_signal, mx, state, signals)
+  if signals then loop.spawn(stop_at_signal, mx, state, signals) end
   if args.until_eof then loop.spawn(stop_at_end, mx, state) end
   serve(mx, take, args.count, state, not args.strict)
   if not args.strict then return 0 end
