@@ -325,6 +325,26 @@ until grep -q url %s/out; do sleep 0.02; done; echo x >&3; %s; exec 3>&-; wait $
       assert.equal(40, cjson.decode(last).number)
     end)
 
+    it("hands out all that it has accepted", function()
+      local server <close>, place = serve { "--count", "1" }
+      local client <close> = assert(smtp.connect(place.url))
+      local accepted = 0
+      for _ = 1, 3 do
+        if client:send(mail("x")) then accepted = accepted + 1 end
+      end
+      client:close()
+      local status, out = server:wait()
+      assert.equal(0, status)
+      assert.equal(accepted, select(2, out:gsub('"subject":"Hello"', "")))
+    end)
+
+    it("ends where it cannot hand them out", function()
+      local one <close> = cli.start { "sh", "-c", cli.shell() .. " mock serve >/dev/full" }
+      local status, _, err = one:wait()
+      assert.equal(1, status)
+      assert.matches("standard output: No space left", err)
+    end)
+
     it("judges at its end if it is strict", function()
       local server <close>, place = serve { "--strict", "--count", "1" }
       assert(smtp.send(place.url, { envelope = { from = "", to = "x@y.example" },

@@ -1,4 +1,6 @@
 -- The assertions for busted, and the example of the design, word for word.
+local core = require "smtp.core"
+local misused = require "spec.support.misuse"
 local mock = require "smtp.mock"
 local smtp = require "smtp"
 require "smtp.mock.busted"
@@ -86,6 +88,78 @@ describe("assert.smtp", function()
     fails("sessions are still at work", function() assert.smtp(mx).has.no.violations(0.05) end)
   end)
 
+  it("says what was refused, and nothing of a function", function()
+    mx:on("EOM"):reply("554 5.7.1 no")
+    assert.is_nil(send(mx))
+    fails("it was refused with 554", function() assert.smtp(mx).has.received "bob@example.org" end)
+    local ok, why = pcall(function()
+      assert.smtp(mx).has.received(function() return false end)
+    end)
+    assert.is_false(ok)
+    assert.not_matches("it is", tostring(why):gsub("it is as", ""))
+  end)
+
+  it("is idle at once where the loop drives and nobody came", function()
+    local slow <close> = assert(mock.start { driver = "loop" })
+    local since = core.now()
+    assert.smtp(slow).has.no.received()
+    assert.smtp(slow).has.no.violations()
+    assert.is_true(core.now() - since < 4)
+  end)
+
+  it("shows a session as it is now", function()
+    local d <close> = assert(smtp.dialogue(mx.url))
+    for line in ("|EHLO x|MAIL FROM:<a@b>|RCPT TO:<c@d>"):gmatch("[^|]*") do
+      assert(line == "" and d:expect(220) or d:cmd(line, 250))
+    end
+    assert(d:cmd("DATA", 354))
+    assert(d:cmd("Subject: x\r\n\r\n.", 250))
+    local mail = assert(mx:wait "c@d")
+    assert.is_nil(mail.session.closed)
+    assert(d:cmd("QUIT", 221))
+    assert.equal(mail, assert(mx:wait { session = { reason = "quit" } }))
+    assert.equal("quit", mail.session.reason)
+    assert.equal(mx:sessions()[1], mail.session)
+  end)
+
+  it("says what is asked in vain", function()
+    assert(send(mx, { headers = { ["X-Tag"] = "red" } }))
+    assert(mx:wait { attachment = false, cc = false, header = { ["X-No"] = false } })
+    assert(mx:wait { header = { ["X-Tag"] = "r?d" }, session = function(s) return s.esmtp end })
+    fails('header is { X-Tag = { "red" } }',
+      function() assert.smtp(mx).has.received { header = { ["X-Tag"] = "blue" } } end)
+    fails('session is { helo = "[127.0.0.1]" }',
+      function() assert.smtp(mx).has.received { session = { helo = "x" } } end)
+    fails("a function (spec/mock_busted_spec.lua:",
+      function() assert.smtp(mx).has.received { from = function() return false end } end)
+    for why, query in pairs {
+      ["from must be a string"] = { from = { "a@b" } },
+      ["code must be a number"] = { code = "250" },
+      ['unknown option "tlss"'] = { session = { tlss = true } },
+      ['unknown option "verson"'] = { session = { tls = { verson = 1 } } },
+      ["header must be a table"] = { header = { "X-Tag" } },
+    } do
+      misused(why, function() mx:mails(query) end)
+      misused(why, function() assert.smtp(mx).has.no.received(query) end)
+    end
+    misused("must be a number of seconds", function() mx:wait("x", {}) end)
+    misused("whole number above 0", function() mx:wait("x", 1, 0) end)
+  end)
+
+  it("does not take a session that said QUIT for one that is open", function()
+    local strict <close> = assert(mock.start { strict = true })
+    for _ = 1, 20 do assert(send(strict)) end
+    assert.same({}, strict:violations())
+  end)
+
+  it("counts verbs that are no events", function()
+    local d <close> = assert(smtp.dialogue(mx.url))
+    assert(d:expect(220))
+    assert(d:cmd("NOOP", 250))
+    assert(d:cmd("noop", 250))
+    assert.same({ 2, 0, 0 }, { mx:count("NOOP"), mx:count("VRFY"), mx:count("rcpt") })
+  end)
+
   it("waits for what is still to come", function()
     local slow <close> = assert(mock.start { driver = "loop" })
     smtp.loop.spawn(function()
@@ -100,7 +174,9 @@ describe("assert.smtp", function()
       smtp.sleep(0.02)
       mx:stop()
     end)
+    local since = core.now()
     local _, err = mx:wait("bob@example.org", 60, 3)
+    assert.is_true(core.now() - since < 30)
     assert.equal("timeout", err.kind)
     assert.matches('no mail 3 as "bob@example.org"', err.message)
   end)

@@ -53,13 +53,18 @@ end)
 
 describe("our client in the gauntlet #slow", function()
   it("is right in every behaviour", function()
-    local wrong = {}
+    local wrong, unused = {}, {}
     mock.gauntlet(clients.ours, { each = function(result)
+      -- LOGIN has a rule for either way of giving the name.
+      if result.expected == "delivered" and not result.name:find("^auth_login") then
+        for _, rule in ipairs(result.unused) do unused[#unused + 1] = result.name .. " " .. rule end
+      end
       if not result.right then
         wrong[#wrong + 1] = result.name .. ": " .. result.detail .. "\n" .. result.transcript
       end
     end })
     assert.equal("", table.concat(wrong, "\n"))
+    assert.equal("", table.concat(unused, "\n")) -- else "right" would say nothing
   end)
 end)
 

@@ -112,7 +112,7 @@ describe("what a mock remembers", function()
     local session = mx:sessions { authenticated = true, user = "a*" }[1]
     assert.same({ 1, "client.example", true, "SCRAM-SHA-256", "quit", 1 }, { session.number,
       session.helo, session.esmtp, session.mechanism, session.reason, session.mails })
-    assert.matches("C: AUTH SCRAM%-SHA%-256\n", mx:transcript())
+    assert.matches("C: AUTH SCRAM%-SHA%-256 %*%*%*\n", mx:transcript())
     assert.falsy(mx:transcript():find("secret", 1, true))
     assert.equal(mx:transcript(1):match("[^\n]+"), "S: 220 localhost Service ready")
     mx:clear()
@@ -313,8 +313,8 @@ describe("the TLS of a mock", function()
       local mx <close> = start { tls = { mode = "implicit", fault = fault } }
       local receipt, err = send(mx, {}, { timeout = 0.3 })
       assert.is_nil(receipt)
-      local kind = fault == "hang" and "timeout" or fault == "reset" and err.kind or "tls"
-      assert.equal(kind, err.kind)
+      assert.equal(fault == "hang" and "timeout" or "tls", err.kind)
+      assert.equal(fault == "reset", err.message:find("reset by peer", 1, true) ~= nil)
     end
     local mx <close> = start { tls = "starttls" }
     mx:on("STARTTLS"):reply("454 4.7.0 not now")

@@ -54,8 +54,11 @@ static int engine_step(lua_State *L) {
   return 0;
 }
 
+/* engine:pollfd() -> descriptor | nothing, with the poll back-end */
 static int engine_pollfd(lua_State *L) {
-  lua_pushinteger(L, smtp_engine_fd(check_engine(L, 1)));
+  int fd = smtp_engine_fd(check_engine(L, 1));
+  if (fd < 0) return 0;
+  lua_pushinteger(L, fd);
   return 1;
 }
 
@@ -139,7 +142,7 @@ static const char *const options[] = {
     "socket",   "tls",        "implicit", "hostname",      "users",
     "any_user", "mechanisms", "hidden",   "extra",         "watchdog",
     "size",     "recipients", "strict",   "auth_required", "tls_required",
-    "engine",   NULL};
+    "engine",   "file",       NULL};
 
 /* The options at 1, into a mock that an object owns already. */
 static void configure(lua_State *L, smtp_mock *m) {
@@ -147,6 +150,7 @@ static void configure(lua_State *L, smtp_mock *m) {
   text_option(L, "hostname", &m->hostname);
   text_option(L, "hidden", &m->hidden);
   text_option(L, "extra", &m->extra);
+  text_option(L, "file", &m->file);
   if (m->hostname.p != NULL) c->hostname = m->hostname;
   m->implicit = smtp_option_boolean(L, 1, "implicit");
   m->any_user = smtp_option_boolean(L, 1, "any_user");
@@ -216,13 +220,10 @@ static int mock_new(lua_State *L) {
   return 1;
 }
 
-/* mock:stop() -> whether this process began it */
 static int mock_stop(lua_State *L) {
   smtp_station *s = station(L);
-  if (s == NULL) return 0;
-  smtp_station_stop(s);
-  lua_pushboolean(L, smtp_station_is_ours(s));
-  return 1;
+  if (s != NULL) smtp_station_stop(s);
+  return 0;
 }
 
 static int mock_free(lua_State *L) {
@@ -243,6 +244,7 @@ static int mock_rule(lua_State *L) {
   number = smtp_mock_put(smtp_station_mock(s), (size_t)at, *rule);
   smtp_station_unlock(s);
   if (number < 0) return luaL_error(L, "not enough memory");
+  smtp_station_wake(s);
   *rule = NULL;
   lua_pushinteger(L, number);
   return 1;
@@ -263,10 +265,12 @@ static int mock_mails(lua_State *L) {
 }
 
 static int push_visits(lua_State *L) {
-  smtp_push_mock_visits(L, &mock_of(L)->record);
+  smtp_push_mock_visits(L, &mock_of(L)->record,
+                        (uint64_t)luaL_optinteger(L, 2, 0));
   return 1;
 }
 
+/* mock:visits([number]) -> all sessions, or that one */
 static int mock_visits(lua_State *L) {
   return locked(L, push_visits);
 }
@@ -308,27 +312,16 @@ static int mock_transcript(lua_State *L) {
   return locked(L, push_transcript);
 }
 
-/* mock:sessions() -> how many are open, and how many of them are at work */
-static int mock_sessions(lua_State *L) {
-  smtp_station *s = check(L);
-  size_t n, busy;
-  smtp_station_lock(s);
-  n = smtp_station_sessions(s, &busy);
-  smtp_station_unlock(s);
-  lua_pushinteger(L, (lua_Integer)n);
-  lua_pushinteger(L, (lua_Integer)busy);
-  return 2;
-}
-
-/* mock:clear([most]) -> whether it forgot what came: not if there are more
-** mails than that. */
+/* mock:clear([most]) -> whether it forgot what came: not if there was a mail
+** with a higher number. */
 static int mock_clear(lua_State *L) {
   smtp_station *s = check(L);
   lua_Integer most = luaL_optinteger(L, 2, LUA_MAXINTEGER);
   smtp_mock_record *record = &smtp_station_mock(s)->record;
   bool clears;
   smtp_station_lock(s);
-  clears = most >= 0 && record->mails_n <= (lua_Unsigned)most;
+  clears =
+      most >= 0 && record->mails_before + record->mails_n <= (lua_Unsigned)most;
   if (clears) smtp_mock_record_reset(record);
   smtp_station_unlock(s);
   lua_pushboolean(L, clears);
@@ -352,7 +345,8 @@ static int mock_limit(lua_State *L) {
   smtp_station *s = check(L);
   lua_Integer size = luaL_checkinteger(L, 2), most = luaL_checkinteger(L, 3);
   smtp_server_limits *limits = &smtp_station_mock(s)->config.limits;
-  luaL_argcheck(L, size >= 0 && most >= 0, 2, "sizes");
+  luaL_argcheck(L, size >= 0, 2, "a size");
+  luaL_argcheck(L, most >= 0, 3, "a count");
   smtp_station_lock(s);
   limits->message_size = (uint64_t)size;
   limits->recipients = (size_t)most;
@@ -459,16 +453,23 @@ void smtp_open_mock(lua_State *L) {
                                        {"mock_engine", engine_new},
                                        {"mock_glob", mock_glob},
                                        {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"stop", mock_stop},         {"rule", mock_rule},
-      {"mails", mock_mails},       {"visits", mock_visits},
-      {"counts", mock_counts},     {"violations", mock_violations},
-      {"rules", mock_rules},       {"transcript", mock_transcript},
-      {"sessions", mock_sessions}, {"clear", mock_clear},
-      {"hide", mock_hide},         {"limit", mock_limit},
-      {"settle", mock_settle},     {"settled", mock_settled},
-      {"asks", mock_asks},         {"answer", mock_answer},
-      {"watch", mock_watch},       {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"stop", mock_stop},
+                                     {"rule", mock_rule},
+                                     {"mails", mock_mails},
+                                     {"visits", mock_visits},
+                                     {"counts", mock_counts},
+                                     {"violations", mock_violations},
+                                     {"rules", mock_rules},
+                                     {"transcript", mock_transcript},
+                                     {"clear", mock_clear},
+                                     {"hide", mock_hide},
+                                     {"limit", mock_limit},
+                                     {"settle", mock_settle},
+                                     {"settled", mock_settled},
+                                     {"asks", mock_asks},
+                                     {"answer", mock_answer},
+                                     {"watch", mock_watch},
+                                     {NULL, NULL}};
   static const luaL_Reg engines[] = {{"step", engine_step},
                                      {"pollfd", engine_pollfd},
                                      {"events", engine_events},

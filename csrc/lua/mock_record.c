@@ -54,7 +54,6 @@ static void push_mail(lua_State *L, const smtp_mock_mail *mail) {
   set_text(L, "user", mail->user);
   set_flag(L, "tls", mail->tls);
   set_flag(L, "stored", mail->stored);
-  set_time(L, "at", mail->at);
   smtp_push_slice(L, smtp_buf_data(&mail->raw));
   lua_setfield(L, -2, "raw");
   push_recipients(L, mail);
@@ -66,17 +65,21 @@ void smtp_push_mock_mails(lua_State *L, const smtp_mock_record *r,
   lua_Integer n = 0;
   size_t i;
   lua_newtable(L);
-  for (i = from > 0 ? from - 1 : 0; i < r->mails_n; i++) {
+  for (i = from > r->mails_before ? from - r->mails_before - 1 : 0;
+       i < r->mails_n; i++) {
     push_mail(L, r->mails[i]);
     lua_rawseti(L, -2, ++n);
   }
 }
 
-void smtp_push_mock_visits(lua_State *L, const smtp_mock_record *r) {
+void smtp_push_mock_visits(lua_State *L, const smtp_mock_record *r,
+                           uint64_t number) {
+  lua_Integer n = 0;
   size_t i;
-  lua_createtable(L, (int)r->visits_n, 0);
+  lua_createtable(L, number == 0 ? (int)r->visits_n : 1, 0);
   for (i = 0; i < r->visits_n; i++) {
     const smtp_mock_visit *v = r->visits[i];
+    if (number != 0 && v->number != number) continue;
     lua_createtable(L, 0, 16);
     set_number(L, "number", v->number);
     set_number(L, "commands", v->commands);
@@ -96,7 +99,7 @@ void smtp_push_mock_visits(lua_State *L, const smtp_mock_record *r) {
     set_text(L, "tls_name", v->tls_name);
     set_text(L, "tls_error", v->tls_error);
     set_text(L, "reason", v->reason);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
+    lua_rawseti(L, -2, ++n);
   }
 }
 

@@ -10,7 +10,9 @@
 /* Each pushes one table. Mails are those from number `from` on. */
 SMTP_FUNC void smtp_push_mock_mails(lua_State *L, const smtp_mock_record *r,
                                     size_t from);
-SMTP_FUNC void smtp_push_mock_visits(lua_State *L, const smtp_mock_record *r);
+/* Of all sessions, or (number not 0) of that one alone. */
+SMTP_FUNC void smtp_push_mock_visits(lua_State *L, const smtp_mock_record *r,
+                                     uint64_t number);
 SMTP_FUNC void smtp_push_mock_violations(lua_State *L,
                                          const smtp_mock_record *r);
 SMTP_FUNC void smtp_push_mock_counts(lua_State *L, const smtp_mock_record *r);

@@ -12,12 +12,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../net/clock.h"
 #include "../net/pin.h"
 #include "../net/socket.h"
 #include "../net/tls_context.h"
+#include "text.h"
 
 #define EVENTS 64
 
@@ -88,14 +90,23 @@ static void accept_all(smtp_station *s, double now) {
 
 /* ---- turns ------------------------------------------------------------ */
 
+static void remove_file(const smtp_station *s) {
+  if (s->mock->file.n > 0) unlink(s->mock->file.p);
+  smtp_text_clear(&s->mock->file);
+}
+
 static void close_station(smtp_station *s) {
   double now = smtp_clock_now();
   while (s->sessions_n > 0) drop(s, s->sessions_n - 1, now);
   if (s->listed) smtp_poller_set(s->engine->poller, s->listener, 0);
-  if (s->listener >= 0) smtp_socket_close(s->listener);
+  if (s->listener >= 0) {
+    shutdown(s->listener, SHUT_RDWR); /* a child that was forked has it too */
+    smtp_socket_close(s->listener);
+  }
   s->listed = false;
   s->listener = -1;
   s->stopped = true;
+  remove_file(s);
 }
 
 /* Stations come and go. */
@@ -235,8 +246,11 @@ static void join_thread(smtp_engine *e) {
 }
 
 static void at_exit(void) {
+  smtp_station *s;
   smtp_engine_enter(&shared);
   join_thread(&shared);
+  for (s = shared.stations; s != NULL; s = s->next)
+    if (s->owner == getpid()) remove_file(s);
   smtp_engine_leave(&shared);
 }
 

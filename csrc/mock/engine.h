@@ -49,9 +49,6 @@ SMTP_FUNC smtp_mock *smtp_station_mock(smtp_station *s);
 SMTP_FUNC void smtp_station_lock(smtp_station *s);
 SMTP_FUNC void smtp_station_unlock(smtp_station *s);
 
-/* Whether this process began it: a child of that one only has its memory. */
-SMTP_FUNC bool smtp_station_is_ours(const smtp_station *s);
-
 /* The wake is signalled when something has happened, until it is taken off;
 ** false: no memory. */
 SMTP_FUNC bool smtp_station_watch(smtp_station *s, smtp_wake *w);
@@ -62,8 +59,8 @@ SMTP_FUNC void smtp_station_unwatch(smtp_station *s, smtp_wake *w);
 SMTP_FUNC void smtp_station_settle(smtp_station *s);
 SMTP_FUNC bool smtp_station_settled(smtp_station *s);
 
-/* Open sessions, and how many of them do not hang on purpose. With the lock. */
-SMTP_FUNC size_t smtp_station_sessions(const smtp_station *s, size_t *busy);
+/* The engine looks again at what is due: rules have changed. */
+SMTP_FUNC void smtp_station_wake(smtp_station *s);
 
 /* The next session that asks its owner (SMTP_MOCK_CALL), or NULL. */
 SMTP_FUNC smtp_mock_session *smtp_station_asking(smtp_station *s);

@@ -3,14 +3,9 @@
 #include "../net/feature.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "../net/clock.h"
 #include "engine_state.h"
-
-bool smtp_station_is_ours(const smtp_station *s) {
-  return s->owner == getpid();
-}
 
 smtp_mock *smtp_station_mock(smtp_station *s) {
   return s->mock;
@@ -48,7 +43,13 @@ void smtp_station_settle(smtp_station *s) {
   smtp_station_lock(s);
   s->settled = s->stopped;
   s->settling = !s->stopped;
-  if (s->engine->running) smtp_wake_signal(&s->engine->wake);
+  smtp_station_unlock(s);
+  smtp_station_wake(s);
+}
+
+void smtp_station_wake(smtp_station *s) {
+  smtp_station_lock(s);
+  if (!s->stopped) smtp_wake_signal(&s->engine->wake);
   smtp_station_unlock(s);
 }
 
@@ -58,14 +59,6 @@ bool smtp_station_settled(smtp_station *s) {
   settled = s->settled || s->stopped;
   smtp_station_unlock(s);
   return settled;
-}
-
-size_t smtp_station_sessions(const smtp_station *s, size_t *busy) {
-  size_t i;
-  *busy = 0;
-  for (i = 0; i < s->sessions_n; i++)
-    if (!smtp_mock_session_idle(s->sessions[i])) ++*busy;
-  return s->sessions_n;
 }
 
 /* The place of the session that asks, or that behind the last one. */

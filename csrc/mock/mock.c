@@ -58,6 +58,7 @@ void smtp_mock_free(smtp_mock *m) {
   smtp_text_clear(&m->hostname);
   smtp_text_clear(&m->hidden);
   smtp_text_clear(&m->extra);
+  smtp_text_clear(&m->file);
   smtp_mock_record_clear(&m->record);
   SSL_CTX_free(m->tls);
   free(m);

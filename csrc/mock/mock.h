@@ -27,7 +27,8 @@ typedef struct smtp_mock {
   smtp_mock_user *users;
   size_t users_n;
   smtp_slice hidden; /* keywords that EHLO leaves out, parted by spaces */
-  smtp_slice extra;  /* lines that EHLO has besides, LF behind each */
+  smtp_slice extra;  /* lines that EHLO has besides, LF between them */
+  smtp_slice file;   /* is removed when the mock ends */
   double watchdog;   /* seconds in which a session must have done something */
   smtp_mock_rule **rules; /* the last one that applies is taken */
   size_t rules_n;

@@ -65,6 +65,7 @@ void smtp_mock_record_reset(smtp_mock_record *r) {
   }
   free(r->mails);
   free(r->violations);
+  r->mails_before += r->mails_n;
   r->mails = NULL;
   r->violations = NULL;
   r->mails_n = r->violations_n = 0;
@@ -132,7 +133,7 @@ void smtp_mock_record_mail(smtp_mock_record *r, smtp_mock_mail *mail) {
   }
   r->mails = list;
   list[r->mails_n++] = mail;
-  mail->number = r->mails_n;
+  mail->number = r->mails_before + r->mails_n;
 }
 
 void smtp_mock_record_violation(smtp_mock_record *r, uint64_t session,

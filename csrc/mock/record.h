@@ -30,7 +30,6 @@ typedef struct smtp_mock_mail {
   bool body_8bit; /* BODY=8BITMIME */
   bool tls, stored;
   int code; /* the last reply; 0: there was none */
-  double at;
 } smtp_mock_mail;
 
 /* A session, from its connection on. */
@@ -57,7 +56,7 @@ typedef struct smtp_mock_violation {
 
 typedef struct smtp_mock_record {
   smtp_mock_mail **mails;
-  size_t mails_n;
+  size_t mails_n, mails_before; /* before: those that were forgotten */
   smtp_mock_visit **visits;
   size_t visits_n;
   smtp_mock_violation *violations;

@@ -17,6 +17,7 @@
 
 /* How often it goes on before others have their turn. */
 #define TURNS 256
+#define OUT_MARK 65536
 
 /* How long the peer may go on after our last word. */
 #define LINGER 2.0
@@ -61,9 +62,11 @@ static void tell(smtp_mock_session *s, smtp_slice bytes) {
 static void verb_sent(void *m, size_t n) {
   smtp_mock_session *s = m;
   smtp_slice bytes = verb_peek(m);
+  if (n == 0) return; /* TLS says so when nothing is due */
   bytes.n = n;
   tell(s, bytes);
-  s->touched = s->idle_since = s->now;
+  s->touched = s->now;
+  if (s->point != SMTP_MOCK_IDLE) s->idle_since = s->now;
   smtp_plan_sent(&s->plan, n, s->now);
 }
 
@@ -120,6 +123,9 @@ smtp_mock_session *smtp_mock_session_new(smtp_mock *m, int fd,
 
 void smtp_mock_session_free(smtp_mock_session *s, double now) {
   if (now > 0) smtp_mock_session_abandon(s);
+  /* A child that was forked has the descriptor as well. */
+  if (now > 0 && s->stage != OVER && s->pump.fd >= 0)
+    smtp_socket_shutdown(s->pump.fd);
   if (smtp_buf_length(&s->said) > 0) tell(s, SMTP_LIT("\n"));
   s->visit->closed = now > 0 ? now : 1e-9;
   dispose(s);
@@ -286,10 +292,16 @@ static void lost(smtp_mock_session *s) {
   if (s->ending != GOES_ON) s->stage = OVER;
 }
 
+/* So many replies go out before the next command is read. */
+static bool is_full(const smtp_mock_session *s) {
+  return smtp_server_peek(s->machine).n > OUT_MARK;
+}
+
 /* Writes and reads; false: there is nothing to do but to wait. */
 static bool move(smtp_mock_session *s) {
   bool early = smtp_plan_peek(&s->plan, s->now).n > 0 &&
-               smtp_server_wary(s->machine) && s->pump.tls == NULL && !s->gone;
+               smtp_server_wary(s->machine) && s->pump.tls == NULL &&
+               !s->gone && s->point != SMTP_MOCK_HANDSHAKE;
   int r;
   if (early && smtp_pump_look(&s->pump) > 0) return true;
   r = smtp_pump_flush(&s->pump);
@@ -304,7 +316,8 @@ static bool move(smtp_mock_session *s) {
     finish(s);
     return true;
   }
-  if (gated(s) || s->ending != GOES_ON || s->call != 0) return false;
+  if (gated(s) || is_full(s) || s->ending != GOES_ON || s->call != 0)
+    return false;
   if (smtp_server_paused(s->machine)) return smtp_plan_done(&s->plan);
   r = smtp_pump_receive(&s->pump);
   if (r == SMTP_EBUSY) {
@@ -334,6 +347,8 @@ bool smtp_mock_session_step(smtp_mock_session *s, double now) {
   smtp_server_clock(s->machine, now);
   if (s->gate < (double)INFINITY && s->gate > s->touched)
     s->touched = s->gate < now ? s->gate : now; /* the delay was ours */
+  if (smtp_plan_due(&s->plan) > s->touched)     /* and so is a slow reply */
+    s->touched = smtp_plan_due(&s->plan) < now ? smtp_plan_due(&s->plan) : now;
   if (now - s->touched > s->mock->watchdog && s->call == 0 &&
       s->stage != FINISHING) {
     if (s->ending == GOES_ON) watch(s);
@@ -351,7 +366,7 @@ bool smtp_mock_session_step(smtp_mock_session *s, double now) {
       s->waits = SMTP_READ | (smtp_pump_waits(&s->pump) ? SMTP_WRITE : 0);
       return true;
     }
-    if (!gated(s) && (proceed(s) || check_idle(s))) continue;
+    if (!gated(s) && !is_full(s) && (proceed(s) || check_idle(s))) continue;
     if (move(s)) continue;
     if (s->ending == HANGS) return drain(s);
     return true;

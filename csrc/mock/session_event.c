@@ -57,7 +57,6 @@ static void end_mail(smtp_mock_session *s, int code) {
   mail->code = code;
   mail->stored = s->keep || (code >= 200 && code < 300);
   mail->seen = s->event.seen;
-  mail->at = s->now;
   smtp_buf_init(&b, NULL, sizeof text);
   b.p = text;
   b.size = sizeof text;
@@ -123,9 +122,18 @@ static void decide_as(smtp_mock_session *s, int code) {
   smtp_server_decide(s->machine, verdict, as, nothing);
 }
 
+/* The message was answered within its content: nothing is said at its end. */
+static bool answered_early(const smtp_mock_session *s) {
+  return s->point == SMTP_MOCK_EOM && s->early != 0 && s->asks && !s->answered;
+}
+
 /* Says bytes that stand for a reply of that code, or besides all replies. */
 static void say(smtp_mock_session *s, int code, smtp_slice wire) {
   uint64_t from = smtp_plan_end(&s->plan);
+  if (answered_early(s)) {
+    code = s->early;
+    wire = nothing;
+  }
   if (s->asks && !s->answered) {
     s->answered = s->line_ruled = true;
     if (s->event.type == SMTP_SERVER_VERB && accepts(s, code)) {
@@ -143,7 +151,7 @@ static void reply(smtp_mock_session *s, smtp_slice text) {
   int code = smtp_mock_reply_code(text);
   smtp_buf_init(&wire, smtp_mem_libc(), SIZE_MAX / 4);
   smtp_mock_reply_format(&wire, text);
-  if (s->point == SMTP_MOCK_BODY) s->early = code;
+  if (s->point == SMTP_MOCK_BODY && s->early == 0) s->early = code;
   say(s, code > 0 ? code : 250, smtp_buf_data(&wire));
   smtp_buf_clear(&wire);
 }
@@ -164,6 +172,10 @@ static void decide_usual(smtp_mock_session *s, bool refuse) {
   smtp_buf changed;
   smtp_slice wire;
   int code;
+  if (answered_early(s)) {
+    say(s, s->early, nothing);
+    return;
+  }
   s->answered = true;
   if (s->event.type == SMTP_SERVER_VERB && !refuse) {
     pass_line(s, (smtp_slice){NULL, 0});
@@ -299,12 +311,29 @@ static bool ends_in(smtp_slice text, char c) {
   return text.n > 0 && text.p[text.n - 1] == c;
 }
 
+/* An AUTH of which the core shows the mechanism at most: it had more. */
+static void on_secret(smtp_mock_session *s, smtp_slice line) {
+  smtp_buf text;
+  smtp_buf_init(&text, smtp_mem_libc(), SMTP_LINE_MAX);
+  smtp_buf_append_slice(&text, line);
+  smtp_buf_append(&text, " ***", 4);
+  smtp_text_set(&s->line, smtp_buf_data(&text));
+  smtp_mock_record_line(&s->mock->record, s->visit->number, 'C', s->line);
+  smtp_buf_clear(&text);
+  s->line_ruled = false;
+  s->visit->commands++;
+}
+
 /* The core shows no more of a line than may be shown: what ends in an LF is
-** all of it, and of AUTH there is the mechanism at most. */
+** all of it. */
 static void on_line(smtp_mock_session *s) {
   smtp_slice line = s->event.text;
   bool whole = ends_in(line, '\n');
   bool secret = line.n >= 3 && memcmp(line.p, "***", 3) == 0;
+  if (!whole && smtp_mock_is_auth(line)) {
+    on_secret(s, line);
+    return;
+  }
   smtp_mock_record_line(&s->mock->record, s->visit->number, 'C', line);
   if (whole) line.n--;
   s->line_ruled = whole && !ends_in(line, '\r'); /* told of at the end */
@@ -364,22 +393,7 @@ static void on_body(smtp_mock_session *s) {
 void smtp_mock_session_abandon(smtp_mock_session *s) {
   if (s->event.type != SMTP_SERVER_MESSAGE || !s->asks || s->answered) return;
   s->answered = true;
-  end_mail(s, 0);
-}
-
-/* The content is at its end; if it was answered already, nothing is said. */
-static void on_message(smtp_mock_session *s) {
-  int code = s->early;
-  if (code == 0) {
-    smtp_mock_session_begin(s, SMTP_MOCK_EOM, 0, 0);
-    return;
-  }
-  s->point = SMTP_MOCK_EOM;
-  s->mock->record.counts[SMTP_MOCK_EOM]++;
-  s->asks = true;
-  s->answered = s->keep = false;
-  s->pace = (smtp_mock_pace){0, 0, false};
-  say(s, code, nothing);
+  end_mail(s, s->early);
 }
 
 static void on_auth(smtp_mock_session *s) {
@@ -438,7 +452,9 @@ void smtp_mock_session_event(smtp_mock_session *s) {
   case SMTP_SERVER_DATA:
     smtp_mock_session_begin(s, SMTP_MOCK_DATA, 0, 0);
     break;
-  case SMTP_SERVER_MESSAGE: on_message(s); break;
+  case SMTP_SERVER_MESSAGE:
+    smtp_mock_session_begin(s, SMTP_MOCK_EOM, 0, 0);
+    break;
   case SMTP_SERVER_BODY: on_body(s); break;
   case SMTP_SERVER_VERB: on_verb(s); break;
   case SMTP_SERVER_AUTH: on_auth(s); break;

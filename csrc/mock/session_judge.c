@@ -53,9 +53,16 @@ static bool offers(const smtp_mock_session *s, smtp_slice keyword) {
 }
 
 /* The core shows no end of what is too long, nor of AUTH. */
+bool smtp_mock_is_auth(smtp_slice line) {
+  while (line.n > 0 && (unsigned char)line.p[0] <= ' ') {
+    line.p++;
+    line.n--;
+  }
+  if (line.n > 4) line.n = 4;
+  return smtp_ascii_equal(line, SMTP_LIT("AUTH"));
+}
+
 void smtp_mock_judge_cut(smtp_mock_session *s) {
-  smtp_slice word = {s->line.p, s->line.n < 4 ? s->line.n : 4};
-  if (smtp_ascii_equal(word, SMTP_LIT("AUTH"))) return;
   note(s, "long_command", RFC5321("4.5.3.1.4"), s->line);
   s->line_ruled = true;
 }
@@ -147,7 +154,7 @@ void smtp_mock_judge_close(smtp_mock_session *s) {
   }
 }
 
-/* 500 to 504 and 555 say that a command was wrong, whoever sent it. */
+/* 500 to 509 and 555 say that a command was wrong, whoever sent it. */
 void smtp_mock_judge_reply(smtp_mock_session *s, smtp_slice reply) {
   if (reply.n < 3 || reply.p[0] != '5') return;
   if (s->excused && memcmp(reply.p, "503", 3) == 0) return;

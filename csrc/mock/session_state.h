@@ -76,7 +76,8 @@ SMTP_FUNC void smtp_mock_session_begin(smtp_mock_session *s,
 /* session_judge.c: notes what is wrong with a command line, with parameters
 ** of MAIL, with a message, with how a session ended, with what the machine had
 ** to answer by itself. */
-SMTP_FUNC void smtp_mock_judge_cut(smtp_mock_session *s); /* or AUTH */
+SMTP_FUNC void smtp_mock_judge_cut(smtp_mock_session *s);
+SMTP_FUNC bool smtp_mock_is_auth(smtp_slice line);
 SMTP_FUNC void smtp_mock_judge_line(smtp_mock_session *s);
 SMTP_FUNC void smtp_mock_judge_mail(smtp_mock_session *s);
 SMTP_FUNC void smtp_mock_judge_message(smtp_mock_session *s);

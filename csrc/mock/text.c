@@ -19,9 +19,10 @@ void smtp_text_clear(smtp_slice *place) {
 }
 
 int smtp_text_set(smtp_slice *place, smtp_slice text) {
-  char *copy = malloc(text.n + 1); /* never of 0 bytes, which may be NULL */
+  char *copy = malloc(text.n + 1);
   if (copy == NULL) return SMTP_ENOMEM;
   if (text.n > 0) memcpy(copy, text.p, text.n);
+  copy[text.n] = '\0';
   smtp_text_clear(place);
   *place = (smtp_slice){copy, text.n};
   return 0;

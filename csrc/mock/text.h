@@ -5,7 +5,8 @@
 
 #include "../core/smtp.h"
 
-/* Copies text into *place, in place of what it held. 0, SMTP_ENOMEM. */
+/* Copies text, with a NUL behind it, into *place, in place of what it held. 0,
+** SMTP_ENOMEM. */
 SMTP_FUNC int smtp_text_set(smtp_slice *place, smtp_slice text);
 SMTP_FUNC void smtp_text_clear(smtp_slice *place);
 

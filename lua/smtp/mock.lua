@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --- A scripted SMTP server for tests, in a thread of its own: for clients in this process,
 -- which may block, and in any other, in any language. See types/smtp/mock.d.lua.
+local config = require "smtp.mock.config"
 local core = require "smtp.core"
+local driver = require "smtp.mock.driver"
 local errors = require "smtp.error"
 local export = require "smtp.mock.export"
 local loop = require "smtp.loop"
@@ -10,7 +12,6 @@ local options = require "smtp.options"
 local query = require "smtp.mock.query"
 local quirks = require "smtp.mock.quirks"
 local rule = require "smtp.mock.rule"
-local server_auth = require "smtp.server_auth"
 local tls = require "smtp.mock.tls"
 local violations = require "smtp.mock.violations"
 
@@ -19,52 +20,21 @@ local M = {}
 local Mock = { __name = "smtp.mock" }
 Mock.__index = Mock
 
-local OPTIONS = {
-  host = "string", port = "port", hostname = "string", strict = "boolean",
-  tls = "boolean string table", users = "table string", auth = "table", limits = "table",
-  rules = "table", without = "string table", extensions = "table",
-  driver = { "thread", "loop" }, watchdog = "seconds", timeout = "seconds",
-}
-
-local AUTH = { mechanisms = "table", required = "boolean" }
-local LIMITS = { size = "size", recipients = "count" }
-
 local TIMEOUT = 5 -- of `wait`
+local EXTRA_MAX = 16384 -- bytes of own lines of EHLO
 
 -- ---- starting --------------------------------------------------------------
 
--- { { name, password } ... } in a fixed order, and whether anybody is let in.
-local function users_of(given)
-  if given == "any" then return {}, true end
-  if type(given) == "string" then options.misuse('mock: users is a table, or "any"') end
-  local list = {}
-  for name, password in pairs(given or {}) do
-    if type(name) ~= "string" or type(password) ~= "string" then
-      options.misuse("mock: users are passwords by name")
-    end
-    list[#list + 1] = { name, password }
-  end
-  table.sort(list, function(a, b) return a[1] < b[1] end)
-  return list, false
-end
-
-local function mechanisms_of(given, list, any)
-  local auth = options.check("mock: auth", given.auth or {}, AUTH)
-  if auth.required and not any and #list == 0 then
-    options.misuse("mock: auth: required needs users")
-  end
-  if auth.mechanisms then return server_auth.names("mock: auth", auth.mechanisms) end
-  if any then return { "PLAIN", "LOGIN" } end
-  return #list > 0 and { "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN", "CRAM-MD5",
-    "XOAUTH2", "OAUTHBEARER" } or {}
-end
-
+-- The name of a file with the text; or nil and why not.
 local function write_ca(text)
   if not text then return nil end
   local path = os.tmpname()
-  local file <close> = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  return path
+  local file <close>, why = io.open(path, "wb")
+  if not file then return nil, why end
+  local ok
+  ok, why = file:write(text)
+  if ok then return path end
+  return nil, why
 end
 
 local function system_error(at, why, errname)
@@ -72,40 +42,20 @@ local function system_error(at, why, errname)
     cause = errname }
 end
 
--- What the loop's driver does: steps the engine, and calls the rules' functions.
-local function drive(mock)
-  while not mock._stopped do
-    loop.wait(mock._engine, "r", mock._engine:timeout() or 60)
-    if mock._stopped then break end
-    mock._engine:step(0)
-    while true do
-      local number, facts = mock._core:asks()
-      if not number then break end
-      local ok, reply = pcall(mock._calls[number], facts)
-      if not ok then reply = "451 4.3.0 " .. tostring(reply):gsub("%c", " ") end
-      mock._core:answer(type(reply) == "string" and reply or "")
-    end
+local function apply(mock, given)
+  local without = given.without or {}
+  for _, keyword in ipairs(type(without) == "string" and { without } or without) do
+    mock:without(keyword)
   end
-end
-
-local function configure(mock, given, secure)
-  local users, any = users_of(given.users)
-  local limits = options.check("mock: limits", given.limits or {}, LIMITS)
-  mock._limits = { size = options.size(limits.size or "35M"),
-    recipients = limits.recipients or 1000 }
-  return {
-    hostname = given.hostname or "localhost", tls = secure.context, implicit = secure.implicit,
-    tls_required = secure.required, users = users, any_user = any,
-    mechanisms = mechanisms_of(given, users, any), auth_required = (given.auth or {}).required,
-    strict = given.strict, watchdog = given.watchdog, size = mock._limits.size,
-    recipients = mock._limits.recipients, engine = mock._engine,
-  }
+  for _, line in ipairs(given.extensions or {}) do mock:with(line) end
+  for _, one in ipairs(options.list("mock.start: rules", given.rules or {})) do mock:rule(one) end
 end
 
 --- Starts a mock; it listens when this returns.
 function M.start(given)
-  given = options.check("mock.start", given or {}, OPTIONS)
+  given = config.check(given or {})
   local host = given.host or "127.0.0.1"
+  local at = ("%s:%d"):format(host, given.port or 0)
   local secure, why = {}, nil
   if given.tls then secure, why = tls.make(given.tls) end
   if not secure then
@@ -113,27 +63,32 @@ function M.start(given)
   end
   local mock = setmetatable({ host = host, strict = given.strict or false, _rules = {},
     _calls = {}, _hidden = {}, _extra = {}, _timeout = given.timeout or TIMEOUT,
-    _seen = {} }, Mock)
-  if given.driver == "loop" then mock._engine = assert(core.mock_engine()) end
-  local config = configure(mock, given, secure)
+    _seen = {}, _sessions = {}, _failures = {}, _next = 1 }, Mock)
   local errname
-  config.socket, why, errname = core.listen { host = host, port = given.port or 0 }
-  if not config.socket then
-    return system_error(("%s:%d"):format(host, given.port or 0), why, errname)
+  if given.driver == "loop" then
+    mock._engine, why, errname = core.mock_engine()
+    if not mock._engine then return system_error(at, why, errname) end
   end
-  local _, port = config.socket:name()
-  mock._core, why, errname = core.mock(config)
-  if not mock._core then return system_error(host, why, errname) end
+  local made = config.make(given, secure, mock._engine)
+  mock._limits = { size = made.size, recipients = made.recipients }
+  made.socket, why, errname = core.listen { host = host, port = given.port or 0 }
+  if not made.socket then return system_error(at, why, errname) end
+  made.file, why = write_ca(secure.ca)
+  if why then return system_error(at, why) end
+  local _, port = made.socket:name()
+  mock._core, why, errname = core.mock(made)
+  if not mock._core then return system_error(at, why, errname) end
   mock.port = port
   mock.url = ("%s://%s:%d"):format(secure.implicit and "smtps" or "smtp",
     host:find(":", 1, true) and "[" .. host .. "]" or host, port)
-  mock.ca, mock.ca_file = secure.ca, write_ca(secure.ca)
+  mock.ca, mock.ca_file = secure.ca, made.file
   if secure.rule then mock:rule(secure.rule).quiet = true end
-  for _, keyword in ipairs(type(given.without) == "string" and { given.without }
-    or given.without or {}) do mock:without(keyword) end
-  for _, line in ipairs(given.extensions or {}) do mock:with(line) end
-  for _, one in ipairs(options.list("mock.start: rules", given.rules or {})) do mock:rule(one) end
-  if mock._engine then loop.spawn(drive, mock) end
+  local ok, misuse = pcall(apply, mock, given)
+  if not ok then
+    mock:stop()
+    error(misuse, 0)
+  end
+  if mock._engine then driver.spawn(mock) end
   return mock
 end
 
@@ -144,26 +99,49 @@ local function keep(mock, made)
   return made
 end
 
+local function check_running(mock)
+  if mock._stopped then options.misuse("mock: it was stopped") end
+end
+
 --- At an event ("RCPT", "connect" ...), where the matcher fits: see types/smtp/mock.d.lua.
 function Mock:on(event, matcher)
+  check_running(self)
   return keep(self, rule.new(self, event, matcher))
 end
 
 --- The same as a table.
 function Mock:rule(given)
+  check_running(self)
   return keep(self, rule.of_table(self, given))
 end
 
 -- Tells core what EHLO leaves out and has besides.
 local function advertise(mock)
+  if #table.concat(mock._extra, "\n") > EXTRA_MAX then
+    options.misuse("mock: with: a reply to EHLO that long could not be read")
+  end
   mock._core:hide(table.concat(mock._hidden, " "), table.concat(mock._extra, "\n"))
   return mock
+end
+
+-- What the mock may offer by itself.
+local OFFERED = { PIPELINING = true, SIZE = true, ["8BITMIME"] = true, STARTTLS = true,
+  ENHANCEDSTATUSCODES = true, AUTH = true }
+
+local function is_extra(mock, keyword)
+  for _, line in ipairs(mock._extra) do
+    if line:match("^[%w-]+"):upper() == keyword:upper() then return true end
+  end
+  return false
 end
 
 --- EHLO does not offer an extension.
 function Mock:without(keyword)
   if type(keyword) ~= "string" or not keyword:find("^[%w-]+$") then
     options.misuse("mock: without needs a keyword, such as \"PIPELINING\"")
+  end
+  if not OFFERED[keyword:upper()] and not is_extra(self, keyword) then
+    options.misuse(("mock: without: %q is not offered"):format(keyword))
   end
   table.insert(self._hidden, keyword)
   return advertise(self)
@@ -180,7 +158,7 @@ end
 
 --- Limits: `size` in bytes, `recipients`.
 function Mock:limit(given)
-  options.check("mock: limit", given, LIMITS)
+  options.check("mock: limit", given, config.LIMITS)
   local now = self._limits
   now.size = given.size and options.size(given.size) or now.size
   now.recipients = given.recipients or now.recipients
@@ -208,39 +186,50 @@ end
 
 local SECURE = { "tls_version", "tls_cipher", "tls_name", "tls_error" }
 
-local function visit_of(given)
+-- The object of a session, which is made once and says what is known by now.
+local function session_of(mock, given)
+  local session = mock._sessions[given.number] or {}
+  mock._sessions[given.number] = session
   local secure = {}
   for _, key in ipairs(SECURE) do
     secure[key:sub(5)], given[key] = given[key], nil
   end
-  given.alert = secure.error and secure.error:match("alert (.+)$")
-  given.tls_error = secure.error
-  given.tls = secure.version and secure or nil
-  return given
+  for key in pairs(session) do session[key] = nil end
+  for key, value in pairs(given) do session[key] = value end
+  session.alert = secure.error and secure.error:match("alert (.+)$")
+  session.tls_error = secure.error
+  session.tls = secure.version and secure or nil
+  return session
 end
 
 --- All sessions, those that are over too.
 function Mock:sessions(asked)
   local list, wanted = {}, asked and query.session(asked)
   for _, given in ipairs(self._core:visits()) do
-    local visit = visit_of(given)
-    if not wanted or #wanted(visit) == 0 then list[#list + 1] = visit end
+    local session = session_of(self, given)
+    if not wanted or #wanted(session) == 0 then list[#list + 1] = session end
   end
   return list
+end
+
+--- The session of that number as it is now, or as it was when it was forgotten. Internal.
+function Mock:_session(number)
+  local given = self._core:visits(number)[1]
+  return given and session_of(self, given) or self._sessions[number] or { number = number }
 end
 
 -- All mails, also those that were refused; each object is made once.
 local function all_mails(mock)
   local seen = mock._seen
-  local new = mock._core:mails(#seen + 1)
-  if #new == 0 then return seen end
-  local visits = {}
-  for _, visit in ipairs(mock:sessions()) do visits[visit.number] = visit end
-  for _, given in ipairs(new) do
-    seen[#seen + 1] = mail.new(given, visits[given.session] or { number = given.session })
+  for _, given in ipairs(mock._core:mails(mock._next)) do
+    seen[#seen + 1] = mail.new(given, mock)
+    mock._next = given.number + 1
   end
   return seen
 end
+
+--- All mails, those that were refused as well. Internal.
+Mock._all_mails = all_mails
 
 --- The mails that were accepted, in their order, or those of a query.
 function Mock:mails(asked)
@@ -263,8 +252,9 @@ end
 -- Waits until `look` gives something, at most so long.
 local function await(mock, seconds, look)
   seconds = seconds or mock._timeout
-  if type(seconds) ~= "number" then
-    options.misuse(("mock: the time to wait must be a number of seconds, not %q"):format(seconds))
+  if type(seconds) ~= "number" or seconds ~= seconds then
+    options.misuse(("mock: the time to wait must be a number of seconds, not %s"):format(
+      tostring(seconds)))
   end
   local limit = core.now() + seconds
   local watch <close>, why, cause = mock._core:watch()
@@ -290,6 +280,7 @@ function Mock:_tail()
   local lines = {}
   for line in self:transcript():gmatch("[^\n]+") do lines[#lines + 1] = line end
   local text = table.concat(lines, "\n", math.max(1, #lines - TAIL + 1))
+  if self._stopped then text = text .. "\nthe mock was stopped" end
   return self.seed and ("%s\nchaos { seed = %d }"):format(text, self.seed) or text
 end
 
@@ -297,6 +288,9 @@ end
 -- tells what came closest.
 function Mock:wait(asked, seconds, n)
   query.mail(asked) -- misuse is told at once
+  if n ~= nil and (math.type(n) ~= "integer" or n < 1) then
+    options.misuse("mock: wait: the number of a mail is a whole number above 0")
+  end
   local found, err = await(self, seconds, function()
     return self:mails(asked)[n or 1]
   end)
@@ -304,7 +298,7 @@ function Mock:wait(asked, seconds, n)
   return nil, errors.new { kind = "timeout", peer = self.url,
     message = ("%s as %s"):format(n and n > 1 and ("no mail %d"):format(n) or "no mail",
       query.shown(asked or {})),
-    report = query.closest(asked, self:mails()) .. "\n" .. self:_tail() }
+    report = query.closest(asked, all_mails(self)) .. "\n" .. self:_tail() }
 end
 
 --- The first session of a query, come or to come. Internal.
@@ -312,6 +306,11 @@ function Mock:_wait_session(asked, seconds)
   local limit = core.now() + (seconds or self._timeout)
   self:wait_idle(seconds)
   return await(self, limit - core.now(), function() return self:sessions(asked)[1] end)
+end
+
+--- Waits until there are more than n mails, refused ones among them. Internal.
+function Mock:_wait_more(n, seconds)
+  return await(self, seconds, function() return #all_mails(self) > n or nil end)
 end
 
 --- Waits until all that clients have sent was dealt with: true, or nil and an error.
@@ -325,13 +324,24 @@ function Mock:wait_idle(seconds)
     message = "sessions are still at work", report = self:_tail() }
 end
 
+-- How often a verb came that is no event of its own.
+local function count_lines(mock, verb)
+  local n = 0
+  for word in mock:transcript():gmatch("%f[^\n\0]%d+ C: ([%w-]+)") do
+    if word:upper() == verb:upper() then n = n + 1 end
+  end
+  return n
+end
+
 --- How often an event happened, by its name.
 function Mock:count(event)
-  local counts = self._core:counts()
-  for name, n in pairs(counts) do
-    if name:lower() == tostring(event):lower() then return n end
+  if type(event) ~= "string" or not event:find("^[%w-]+$") then
+    options.misuse("mock: count needs an event, such as \"RCPT\"")
   end
-  options.misuse(("mock: there is no event %q"):format(tostring(event)))
+  for name, n in pairs(self._core:counts()) do
+    if name:lower() == event:lower() then return n end
+  end
+  return count_lines(self, event)
 end
 
 --- The dialogues, a line each: "1 C: EHLO x"; of one session if its number is given.
@@ -359,14 +369,14 @@ end
 --- Forgets what came; the rules stay.
 function Mock:clear()
   self._core:clear()
-  self._seen = {}
+  self._seen, self._sessions, self._failures = {}, {}, {}
   return self
 end
 
---- The same, if no more than n mails came; gives whether it did. Internal.
-function Mock:_clear(n)
-  local done = self._core:clear(n)
-  if done then self._seen = {} end
+--- The same, unless a mail came that was not looked at yet; gives whether it did. Internal.
+function Mock:_clear_seen()
+  local done = self._core:clear(self._next - 1)
+  if done then self._seen, self._sessions, self._failures = {}, {}, {} end
   return done
 end
 
@@ -374,8 +384,7 @@ end
 function Mock:stop()
   if self._stopped then return end
   self._stopped = true
-  local ours = self._core and self._core:stop()
-  if ours and self.ca_file then os.remove(self.ca_file) end
+  if self._core then self._core:stop() end
 end
 
 Mock.close, Mock.__close, Mock.__gc = Mock.stop, Mock.stop, Mock.stop

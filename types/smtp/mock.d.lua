@@ -25,7 +25,7 @@ local mock = {}
 function mock.start(options) end
 
 ---@class smtp.mock_options
----@field host? string default `"127.0.0.1"`
+---@field host? string an address; default `"127.0.0.1"`
 ---@field port? integer default 0: any that is free
 ---@field hostname? string in the greeting; default `"localhost"`
 ---@field strict? boolean refuse what the grammar does not allow, and let `violations` tell of rules that never fired and of sessions that were left open
@@ -37,18 +37,20 @@ function mock.start(options) end
 ---@field extensions? string[] lines that EHLO has besides
 ---@field rules? smtp.mock_rule[]
 ---@field driver? "thread"|"loop" `"loop"`: it is driven by `smtp.loop`, and rules may have functions; default `"thread"`
----@field watchdog? number seconds without anything after which a session is ended; default 60
+---@field watchdog? number above 0: seconds without anything after which a session is ended; default 60
 ---@field timeout? number seconds that `wait` and `wait_idle` wait; default 5
 
 --- The certificate is for localhost, 127.0.0.1 and ::1 and right, but for its fault.
 ---@class smtp.mock_tls
 ---@field mode? "starttls"|"implicit" default `"starttls"`
----@field fault? "expired"|"not_yet"|"wrong_host"|"no_name"|"wrong_purpose"|"self_signed"|"unknown_ca"|"no_intermediate"|"close"|"reset"|"hang"|"plaintext"|"none" the last five are of the handshake
+---@field fault? "expired"|"not_yet"|"wrong_host"|"no_name"|"wrong_purpose"|"self_signed"|"unknown_ca"|"no_intermediate"|"close"|"reset"|"hang"|"plaintext"|"none" `close` to `plaintext` are of the handshake; default `"none"`
 ---@field required? boolean 530 before STARTTLS (RFC 3207 section 4)
 ---@field cert? string a PEM file or text of your own
 ---@field key? string
 
---- A rule as a table, as JSON has it too: where it applies, how often, and what is done.
+--- A rule as a table, as JSON has it too: where it applies, how often (`from_nth` is the
+--- method `from`), and what is done, in the order delay, drip, split, throttle, store,
+--- reject, reply, raw, close, reset, hang.
 ---@class smtp.mock_rule: smtp.mock_matcher
 ---@field on string see `mx:on`
 ---@field first? integer
@@ -65,17 +67,17 @@ function mock.start(options) end
 ---@field throttle? integer
 ---@field store? boolean
 ---@field reject? boolean
----@field reply? string
+---@field reply? string|integer|function
 ---@field raw? string
 ---@field close? boolean
 ---@field reset? boolean
 ---@field hang? boolean
 
---- Globs (`*`, `?`), in any case.
+--- Globs (`*`, `?`), in any case, but for `text`.
 ---@class smtp.mock_matcher
 ---@field from? string the sender
 ---@field to? string the recipient; behind RCPT, any that was accepted
----@field text? string is in the command line, or at EOM in the message
+---@field text? string is, as it is written, in the command line, or at EOM in the message; an AUTH line with a response is `AUTH PLAIN ***`
 ---@field user? string who authenticated
 ---@field session? integer its number
 ---@field tls? boolean
@@ -86,7 +88,7 @@ function mock.start(options) end
 ---@field host string
 ---@field port integer
 ---@field url string `"smtp://127.0.0.1:40197"`, `smtps` with implicit TLS
----@field ca_file? string PEM of the authority that its certificate is of; removed by `stop`
+---@field ca_file? string PEM of the authority that its certificate is of, unless that is your own; removed at its end
 ---@field ca? string the same as text
 ---@field strict boolean
 ---@field seed? integer of `chaos`
@@ -105,6 +107,18 @@ function mx:on(event, matcher) end
 ---@param rule smtp.mock_rule
 ---@return smtp.mock_rule_builder
 function mx:rule(rule) end
+
+--- What a function at an event gets.
+---@class smtp.mock_facts
+---@field event string
+---@field verb? string
+---@field text? string the command line; at EOM the message
+---@field from? string
+---@field to string[]
+---@field user? string
+---@field session integer
+---@field tls boolean
+---@field auth boolean
 
 ---@class smtp.mock_rule_builder
 local rule = {}
@@ -152,7 +166,7 @@ function rule:sequence(list) end
 --- a refusal. `"\n"` parts lines. A 2xx to a command that the mock does itself (AUTH, RSET,
 --- QUIT ...) changes only the text: it is done, or not, as ever. At BODY it is the answer to
 --- the message before its end, where then nothing is said; at idle nobody has asked for it.
----@param code integer|string|function `"550 5.1.1 no"`, or 550 and a text; a function of the facts with `driver = "loop"`
+---@param code integer|string|function `"550 5.1.1 no"`, or 550 and a text; with `driver = "loop"` a function of `smtp.mock_facts` that gives a reply, or a code and a text, or nil: as ever; anything else is a violation
 ---@param text? string
 ---@return smtp.mock_rule_builder
 function rule:reply(code, text) end
@@ -208,7 +222,7 @@ function rule:reset() end
 ---@return smtp.mock_server
 function mx:without(keyword) end
 
---- EHLO has a line more.
+--- EHLO has a line more: the mock only says so.
 ---@param line string
 ---@return smtp.mock_server
 function mx:with(line) end
@@ -228,7 +242,7 @@ function mx:greylist(reply) end
 function mx:quirk(name) end
 
 --- Faults by chance: the same for the same seed, which it gives.
----@param options? { seed?: integer, rate?: number, events?: string[], faults?: string[], most?: integer } rate: of all events, default 0.1
+---@param options? { seed?: integer, rate?: number, events?: string[], faults?: string[], most?: integer } rate: of all events, default 0.1; seed: by the time; events: connect, EHLO, MAIL, RCPT, DATA, EOM; faults: delay, drip, split, later (451), no (554), bye (421), close, reset; most: 200 of each event
 ---@return integer seed
 function mx:chaos(options) end
 
@@ -262,7 +276,8 @@ function mx:refused() end
 ---@return smtp.mock_session[]
 function mx:sessions(query) end
 
---- How often an event happened.
+--- How often an event happened; a verb that is no event by itself (NOOP ...) is counted in
+--- the transcript.
 ---@param event string
 ---@return integer
 function mx:count(event) end
@@ -272,28 +287,30 @@ function mx:count(event) end
 ---@return string
 function mx:transcript(session) end
 
---- What clients did wrong, with the RFC that says so; `tostring` gives a sentence.
+--- What clients did wrong, with the RFC that says so (what only `strict` refuses is told
+--- with it alone); `tostring` gives a sentence.
 ---@return smtp.mock_violation[]
 function mx:violations() end
 
---- Writes the mails.
+--- Writes the mails that were accepted, over files of the same name.
 ---@param format "eml"|"mbox"|"maildir"
 ---@param path string a folder, for mbox a file
 ---@return true? done
 ---@return smtp.error? err
 function mx:export(format, path) end
 
---- Forgets what came; the rules stay.
+--- Forgets what came; the rules stay, and have counted what they have. Numbers go on.
 ---@return smtp.mock_server
 function mx:clear() end
 
 --- Ends it; what came can still be read. Also `close`.
 function mx:stop() end
 
---- What a mail has to be. A text is a glob (`*`, `?`, in any case), in `text`, `html` and
---- `raw` something that is within; a function gets the value and says whether it is right,
---- and so does a matcher of luassert (`match.is_string()`); `true` and `false` ask whether
---- there is one at all. A table in the place of a value asks for each of its fields.
+--- What a mail has to be. A text is a glob of the whole (`*`; `?` is a byte; ASCII letters in
+--- any case); in `text`, `html` and `raw` something that is within, as it is written, or a
+--- glob of the whole. A function gets the value and says whether it is right, and so does a
+--- matcher of luassert (`match.is_string()`); `true` and `false` ask whether there is one at
+--- all. A table in the place of a value asks for each of its fields.
 ---@class smtp.mock_query
 ---@field from? any the reverse-path
 ---@field to? any a recipient that was accepted; of a list, each of them
@@ -326,6 +343,9 @@ function mx:stop() end
 ---@field commands? any
 ---@field mails? any
 ---@field closed? any
+---@field port? any
+---@field tls_error? any
+---@field alert? any
 
 --- A mail; every field of `smtp.parsed` but `from` and `to` is there as well.
 ---@class smtp.mock_mail
@@ -364,7 +384,7 @@ function mx:stop() end
 
 ---@class smtp.mock_violation
 ---@field rule string a word, such as `"bare_lf"`; `"lost"`: the mock had no memory for all that came
----@field section string `"RFC 5321 section 2.3.8"`
+---@field section string `"RFC 5321 section 2.3.8"`, `"the test"` or `"the mock"`
 ---@field text? string
 ---@field session? integer
 
@@ -417,6 +437,7 @@ function mock.gauntlet(send, options) end
 ---@field right boolean
 ---@field detail string what was wrong; else what the client said
 ---@field said? string what the client said
+---@field unused string[] rules of the mock that never applied, so that the client did not see what they do
 ---@field seconds number
 ---@field transcript string
 

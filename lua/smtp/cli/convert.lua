@@ -16,6 +16,13 @@ function M.seconds(word)
   return nil, ("%q is no number of seconds"):format(word)
 end
 
+--- The name of a file that can be read.
+function M.file(word)
+  local file <close>, why = io.open(word, "rb")
+  if file then return word end
+  return nil, why
+end
+
 --- What may be a port.
 function M.port(word)
   local number = M.whole(word)

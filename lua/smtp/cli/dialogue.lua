@@ -2,6 +2,7 @@
 --- `lua-smtp dialogue TARGET`: the protocol by hand. Lines go out as they are typed and
 -- replies are shown as they come; a script (dialogue_script.lua) does it without hands.
 -- Internal.
+local convert = require "smtp.cli.convert"
 local input = require "smtp.cli.input"
 local loop = require "smtp.loop"
 local say = require "smtp.cli.say"
@@ -18,7 +19,7 @@ DATA; STARTTLS makes the handshake too. Nothing is mended and no dot is doubled.
 A script has a line for each step, and `#` before comments:
   > line         send it
   < 250          read a reply, which must begin so: 250, 2xx, "250 2.1.0"; < alone: any
-  ! pause 0.2    wait; also: ! starttls, ! closed, ! reset, ! raw TEXT (with \r \n \xHH)
+  ! pause 0.2    wait; also: ! starttls, ! closed, ! abort, ! raw TEXT (with \r \n \xHH)
 
 Examples:
   lua-smtp dialogue localhost:2525
@@ -38,6 +39,8 @@ function M.describe(command)
   command:option("--script", "Take the steps from a file; - is standard input."):argname("FILE")
   target.describe_trust(command)
   command:flag("--insecure", "Trust any certificate.")
+  command:option("--timeout", "Seconds to wait for a reply; default: 10 in a script, else none.")
+    :argname("S"):convert(convert.seconds)
   command:option("--helo", "Our name for --starttls; default [127.0.0.1]."):argname("NAME")
 end
 
@@ -51,8 +54,14 @@ local function trust_of(args)
   return { ca = args.ca, verify = not args.insecure }
 end
 
-local function begin(d, args)
-  if args.tls or args.target:lower():find("^smtps://") then
+local function is_implicit(args)
+  local implicit = args.target:lower():find("^smtps://")
+  if implicit and args.starttls then say.usage("smtps:// has TLS already, without --starttls") end
+  return args.tls or implicit
+end
+
+local function begin(d, args, implicit)
+  if implicit then
     show_tls(say.check(d:secure(trust_of(args))))
   elseif args.starttls then
     say.check(d:expect("2xx"))
@@ -139,10 +148,11 @@ end
 
 function M.run(args)
   io.stdout:setvbuf("line")
+  local implicit = is_implicit(args)
   local steps = args.script and script.read(args.script)
   local d <close> = say.check(say.guard(smtp.dialogue, args.target,
-    { timeout = steps and 10 or FOREVER, trace = say.trace(say.line) }))
-  begin(d, args)
+    { timeout = args.timeout or steps and 10 or FOREVER, trace = say.trace(say.line) }))
+  begin(d, args, implicit)
   if steps then return script.run(d, steps, trust_of(args), show_tls) end
   return by_hand(d, args)
 end

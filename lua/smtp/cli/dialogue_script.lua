@@ -38,7 +38,7 @@ end
 
 function ACTIONS.closed() return function(d) return d:closed() end end
 
-function ACTIONS.reset() return function(d) d:abort() return true end end
+function ACTIONS.abort() return function(d) d:abort() return true end end
 
 -- Whether a reply begins as it should, in one of its lines.
 local function fits(reply, wanted)

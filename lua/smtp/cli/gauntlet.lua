@@ -12,7 +12,8 @@ COMMAND runs once for each behaviour. It gets a whole message on standard input 
 it as it is, from SMTP_FROM to SMTP_TO (parted by commas) by SMTP_HOST and SMTP_PORT (or
 SMTP_URL). SMTP_TLS is none, starttls or implicit, which then must be used and verified by
 SMTP_CA_FILE; SMTP_USER and SMTP_PASSWORD are there where it shall sign in. It ends with 0
-only if the mail was accepted, and gives up within SMTP_TIMEOUT seconds for each step.
+only if the mail was accepted, and gives up within SMTP_TIMEOUT seconds for each step. One
+that takes more than 4 seconds in all is wrong, and is ended after 10.
 
 Status: 0 if it did right each time, else 1.
 

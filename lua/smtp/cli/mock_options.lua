@@ -38,6 +38,7 @@ local function users_of(list)
   if #list == 0 then return nil end
   local users = {}
   for _, word in ipairs(list) do
+    if word == "any" and #list > 1 then say.usage('--user: "any" stands alone') end
     if word == "any" then return "any" end
     local name, password = word:match("^([^:]+):(.*)$")
     if not name then say.usage(("--user needs NAME:PASSWORD, not %q"):format(word)) end

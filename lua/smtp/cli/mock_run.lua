@@ -14,12 +14,13 @@ The command finds SMTP_HOST, SMTP_PORT, SMTP_URL and, with TLS, SMTP_CA_FILE in 
 environment. When it has ended and the mock is idle, a report goes to standard error.
 
 Status: the command's own if it is not 0 (128 + n: signal n ended it); else 1 if --expect
-is not met or, with --strict, for violations and rules that never fired; else 0.
+is not met, if sessions are still at work or, with --strict, for violations and rules that
+never fired; else 0.
 
 Examples:
   lua-smtp mock run -- pytest tests/
   lua-smtp mock run --tls implicit --user ada:secret --expect 1 -- npm test
-  lua-smtp mock run --strict --rules greylist.json -- sh -c './send.sh && ./send.sh'
+  lua-smtp mock run --strict --rules greylist.json -- sh -c './send.sh; ./send.sh'
   lua-smtp mock run --fault expired -- sh -c '! ./send.sh'    it must refuse to send]]
 
 function M.describe(command)
@@ -39,7 +40,7 @@ function M.run(args, words)
   if not idle then say.note("mock: %s", err.message) end
   local well = report.show(mx, args.expect)
   if status ~= 0 then return status end
-  return well and 0 or 1
+  return well and idle and 0 or 1
 end
 
 return M

@@ -24,7 +24,7 @@ violations. Mails that were handed out are forgotten, but for --strict.
 
 Examples:
   lua-smtp mock serve --port 2525 --maildir mail
-  lua-smtp mock serve --tls --count 1 | jq -r .subject
+  lua-smtp mock serve --port 2525 | jq 'select(.number).subject'
   sleep 60 | lua-smtp mock serve --until-eof]]
 
 function M.describe(command)
@@ -40,10 +40,17 @@ function M.describe(command)
   command:flag("--until-eof", "End when standard input does.")
 end
 
+-- What cannot be handed out must not be lost in silence.
+local function put_line(value)
+  local ok, why = io.stdout:write(json.encode(value), "\n")
+  if ok then ok, why = io.stdout:flush() end
+  if not ok then say.fail("standard output: " .. tostring(why)) end
+end
+
 local function print_mail(mail, number)
-  print(json.encode { number = number, from = mail.from, recipients = mail.recipients,
+  put_line { number = number, from = mail.from, recipients = mail.recipients,
     subject = mail.subject, text = mail.text, raw = mail.raw, helo = mail.helo,
-    user = mail.user, tls = mail.secure })
+    user = mail.user, tls = mail.secure }
 end
 
 local function store_mail(folder)
@@ -79,30 +86,39 @@ local function stop_at_signal(mx, state, signals)
   mx:stop()
 end
 
--- Hands out mails until there were enough of them; `forgets`: and then drops them, so that
--- a mock that serves for weeks does not grow.
+-- Hands out mails until there were enough of them; `forgets`: and then drops them, and
+-- those that were refused, so that a mock that serves for weeks does not grow.
 local function serve(mx, take, most, state, forgets)
-  local n, total = 0, 0 -- those that the mock has, all
-  while not most or total < most do
-    local mail = mx:wait(nil, FOREVER, n + 1)
-    if mail then
-      total, n = total + 1, n + 1
-      take(mail, total)
-      if forgets and mx:_clear(n) then n = 0 end
-    elseif state.over then
-      return
+  local n, total = 0, 0 -- mails of the mock that were looked at; those handed out
+  local function hand_out()
+    local all = mx:_all_mails()
+    for i = n + 1, #all do
+      if all[i].stored then
+        total = total + 1
+        take(all[i], total)
+      end
     end
+    n = forgets and mx:_clear_seen() and 0 or #all
   end
+  while not state.over and not (most and total >= most) do
+    local _, err = mx:_wait_more(n, FOREVER)
+    if err then loop.sleep(LOOK) end -- no descriptor is left: others end
+    hand_out()
+  end
+  if state.over then return end
+  mx:on("MAIL"):reply("421 4.3.2 that was the last mail")
   see_off(mx)
+  hand_out()
 end
 
 function M.run(args)
-  io.stdout:setvbuf("line")
+  io.stdout:setvbuf("full") -- put_line flushes: by lines, a write that fails is not told
   local take = args.maildir and store_mail(args.maildir) or print_mail
   if args.maildir then say.check(export.write({}, "maildir", args.maildir)) end
-  local signals <close> = core.signals { "INT", "TERM" } -- nil where the system has none
+  local signals <close>, why, errname = core.signals { "INT", "TERM" }
+  if not signals and errname ~= "ENOSYS" then say.fail("signals: " .. why) end
   local mx <close> = mock_options.start(args, args.port)
-  print(json.encode { host = mx.host, port = mx.port, url = mx.url, ca_file = mx.ca_file })
+  put_line { host = mx.host, port = mx.port, url = mx.url, ca_file = mx.ca_file }
   local state = {}
   if signals then loop.spawn(stop_at_signal, mx, state, signals) end
   if args.until_eof then loop.spawn(stop_at_end, mx, state) end

@@ -106,6 +106,9 @@ end
 
 local function record(args)
   all_recipients(args)
+  if args.text == "-" and args.html == "-" then
+    say.usage("only one of --text and --html can be standard input")
+  end
   if not (args.subject or args.text or args.html or args.attach[1]) then
     say.usage("there is nothing to send: --subject, --text, --html, --attach or --raw")
   end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- The options that say whom to trust and who to be, for all that connects.
 -- Internal.
+local convert = require "smtp.cli.convert"
 local say = require "smtp.cli.say"
 
 local M = {}
@@ -8,6 +9,7 @@ local M = {}
 --- Adds --ca.
 function M.describe_trust(command)
   command:option("--ca", "Trust this authority, and not the system's."):argname("FILE")
+    :convert(convert.file)
 end
 
 --- Adds --auth.

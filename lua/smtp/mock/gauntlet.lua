@@ -21,6 +21,7 @@ local options = require "smtp.options"
 local secure = require "smtp.mock.gauntlet_secure"
 local session = require "smtp.mock.gauntlet_session"
 local transaction = require "smtp.mock.gauntlet_transaction"
+local violations = require "smtp.mock.violations"
 
 local M = {}
 
@@ -70,14 +71,14 @@ local function target_of(behaviour, mx, timeout)
 end
 
 -- What the client did, by its own word and by the mock's.
-local function attempt(send, target, mx)
+local function attempt(send, target, mx, limit)
   local began = core.now()
   local ok, result, why = pcall(send, target)
   local facts = { target = target, mx = mx, seconds = core.now() - began,
     claimed = ok and result and true or false }
   facts.said = ok and (not result and why ~= nil and tostring(why) or nil)
     or not ok and "raised " .. tostring(result) or nil
-  mx:wait_idle(0.5)
+  mx:wait_idle(limit)
   facts.mails, facts.refused = mx:mails(), mx:refused()
   facts.sessions, facts.violations = mx:sessions(), mx:violations()
   return facts
@@ -173,19 +174,29 @@ end
 
 -- ---- running ---------------------------------------------------------------
 
+-- Rules that never applied: of what they do, the client saw nothing.
+local function unused_of(mx)
+  local list = {}
+  for _, one in ipairs(violations.of(mx, true)) do
+    if one.rule == "unused_rule" then list[#list + 1] = one.text end
+  end
+  return list
+end
+
 local function run_one(send, behaviour, given)
   local limit = given.limit or LIMIT
   local mx <close> = start(behaviour, limit)
   local target = target_of(behaviour, mx, given.timeout or TIMEOUT)
   if behaviour.gone then mx:stop() end
-  local facts = attempt(send, target, mx)
+  local facts = attempt(send, target, mx, limit)
   local complaints = complaints_of(behaviour, facts, limit)
   local right = #complaints == 0
   return {
     name = behaviour.name, about = behaviour.about, section = behaviour.section,
     expected = EXPECTED[behaviour.expected], got = got_of(facts), right = right,
     detail = right and (facts.said or "") or table.concat(complaints, "; "),
-    said = facts.said, seconds = facts.seconds, transcript = mx:transcript(),
+    said = facts.said, unused = unused_of(mx), seconds = facts.seconds,
+    transcript = mx:transcript(),
   }
 end
 

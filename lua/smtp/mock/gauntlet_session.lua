@@ -3,8 +3,7 @@
 -- greeting, EHLO, QUIT. See gauntlet.lua for what the fields mean.
 -- Internal.
 
-local ALL = { "PIPELINING", "8BITMIME", "SIZE", "ENHANCEDSTATUSCODES", "HELP", "SMTPUTF8",
-  "CHUNKING", "DSN" }
+local ALL = { "PIPELINING", "8BITMIME", "SIZE", "ENHANCEDSTATUSCODES" }
 
 local NOT_HERE = { on = "RCPT", reply = "550 5.1.1 no such user" }
 

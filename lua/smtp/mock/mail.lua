@@ -21,6 +21,7 @@ end
 
 function Mail.__index(mail, key)
   if key == "message" then return message_of(mail) end
+  if key == "session" then return rawget(mail, "_mock"):_session(rawget(mail, "_session")) end
   if PARSED[key] then return mail.message[key] end
   if key == "to" then return mail.recipients end
   return Mail[key]
@@ -40,11 +41,12 @@ local function parameters(text)
   return all
 end
 
---- Makes a mail of what core tells; `session` is that of it.
-function M.new(given, session)
+--- Makes a mail of what core tells to a mock.
+function M.new(given, mock)
   local mail = {
     number = given.number, from = given.from, raw = given.raw, code = given.code,
-    stored = given.stored, session = session, helo = given.helo, user = given.user,
+    stored = given.stored, _mock = mock, _session = given.session,
+    helo = given.helo, user = given.user,
     secure = given.tls, parameters = parameters(given.params), recipients = {}, verdicts = {},
   }
   for i, one in ipairs(given.recipients) do
@@ -55,7 +57,5 @@ function M.new(given, session)
   mail.envelope = { from = mail.from, to = mail.recipients }
   return setmetatable(mail, Mail)
 end
-
-function M.is(value) return getmetatable(value) == Mail end
 
 return M

@@ -8,13 +8,27 @@ local options = require "smtp.options"
 
 local M = {}
 
-local MAIL = {}
-for name in ([[from to cc subject text html raw header attachment session user secure helo code
-  number parameters]]):gmatch("%S+") do MAIL[name] = "any" end
+-- What a value may be besides a function (or a matcher): a text, a number, whether there is
+-- one, a list of texts, or a table of its own.
+local KINDS = {
+  text = { "string", "boolean" }, number = { "number", "boolean" }, flag = { "boolean" },
+  texts = { "string", "boolean", "table" }, fields = { "table" },
+  any = { "string", "boolean", "number", "table" },
+}
 
-local SESSION = {}
-for name in ([[number address helo esmtp user mechanism authenticated tls reason commands mails
-  closed]]):gmatch("%S+") do SESSION[name] = "any" end
+local TLS = { version = "text", cipher = "text", name = "text" }
+
+local SESSION = {
+  number = "number", address = "text", port = "number", helo = "text", esmtp = "flag",
+  user = "text", mechanism = "text", authenticated = "flag", tls = TLS, tls_error = "text",
+  alert = "text", reason = "text", commands = "number", mails = "number", closed = "number",
+}
+
+local MAIL = {
+  from = "text", to = "texts", cc = "texts", subject = "text", text = "text", html = "text",
+  raw = "text", header = "fields", attachment = "texts", session = SESSION, user = "text",
+  secure = "flag", helo = "text", code = "number", number = "number", parameters = "any",
+}
 
 local WITHIN = { text = true, html = true, raw = true }
 
@@ -22,6 +36,36 @@ local function is_callable(value)
   if type(value) == "function" then return true end
   local meta = type(value) == "table" and getmetatable(value)
   return meta and meta.__call ~= nil
+end
+
+-- Raises for a value that cannot be of its key.
+local function check_value(what, key, value, kind)
+  if is_callable(value) then return end
+  local names = KINDS[kind] or { "table", "boolean", kind == SESSION and "number" or nil }
+  for _, name in ipairs(names) do
+    if type(value) == name then return end
+  end
+  options.misuse(("%s: %s must be a %s or a function, not a %s"):format(what, key,
+    table.concat(names, ", a "), type(value)))
+end
+
+-- Raises for what is asked in vain, in tables within as well.
+local function check(what, query, spec)
+  local known = {}
+  for key in pairs(spec) do known[key] = "any" end
+  for key, value in pairs(options.check(what, query, known)) do
+    local kind = spec[key]
+    check_value(what, key, value, kind)
+    if type(kind) == "table" and type(value) == "table" and not is_callable(value) then
+      check(what .. ": " .. key, value, kind)
+    end
+  end
+  for name in pairs(type(query.header) == "table" and spec.header and query.header or {}) do
+    if type(name) ~= "string" or name == "" then
+      options.misuse(what .. ': header must be a table, such as { ["X-Tag"] = "a" }')
+    end
+  end
+  return query
 end
 
 local function equal(wanted, actual, within)
@@ -45,6 +89,7 @@ end
 
 -- Of a list, each of what is wanted is there (one, or a table of several).
 local function has(list, wanted)
+  if type(wanted) == "boolean" then return wanted == (#list > 0) end
   if type(wanted) == "table" and not is_callable(wanted) then
     for _, one in ipairs(wanted) do
       if not has(list, one) then return false end
@@ -74,15 +119,11 @@ local SPECIAL = {
   cc = function(mail, wanted) return has(addresses_of(mail.cc), wanted) end,
   attachment = function(mail, wanted) return has(names_of(mail.attachments), wanted) end,
   session = function(mail, wanted)
-    if type(wanted) == "table" and not is_callable(wanted) then
-      return equal(wanted, mail.session)
-    end
-    return equal(wanted, mail.session.number)
+    if type(wanted) == "number" then return mail.session.number == wanted end
+    return equal(wanted, mail.session)
   end,
   header = function(mail, wanted)
-    if type(wanted) ~= "table" then
-      options.misuse('mock: a query: header must be a table, such as { ["X-Tag"] = "a" }')
-    end
+    if is_callable(wanted) then return wanted(mail.headers) and true or false end
     for name, value in pairs(wanted) do
       if not has(mail.headers:all(name), value) then return false end
     end
@@ -106,9 +147,9 @@ local function misses(query, object, special)
 end
 
 local function prepared(what, query, spec)
-  if type(query) == "string" then query = { to = query } end
+  if type(query) == "string" and spec.to then query = { to = query } end
   if is_callable(query) then return { [1] = query }, true end
-  return options.check(what, query or {}, spec), false
+  return check(what, query or {}, spec), false
 end
 
 --- A function that tells of a mail what of the query it misses; none is a match.
@@ -130,6 +171,11 @@ function M.session(query)
 end
 
 local function shown(value)
+  if is_callable(value) then
+    local info = type(value) == "function" and debug.getinfo(value, "S")
+    return info and ("a function (%s:%d)"):format(info.short_src, info.linedefined)
+      or "a matcher"
+  end
   if type(value) == "string" then
     return #value > 60 and ("%q..."):format(value:sub(1, 60)) or ("%q"):format(value)
   end
@@ -145,27 +191,52 @@ local function shown(value)
 end
 M.shown = shown
 
-local function actual(mail, key)
+local REFUSED = {} -- among the keys that a mail misses
+
+-- Of a table, those fields that were asked for.
+local function fields_of(object, wanted)
+  local all = {}
+  for name in pairs(is_callable(wanted) and {} or wanted) do
+    all[name] = object[name] == nil and "(none)" or object[name]
+  end
+  return all
+end
+
+local function headers_of(mail, wanted)
+  local all = {}
+  for name in pairs(is_callable(wanted) and {} or wanted) do all[name] = mail.headers:all(name) end
+  return all
+end
+
+local function actual(mail, key, wanted)
   if key == "to" then return mail.recipients end
   if key == "cc" then return addresses_of(mail.cc) end
   if key == "attachment" then return names_of(mail.attachments) end
-  if key == "header" then return "(other fields)" end
+  if key == "header" then return headers_of(mail, wanted) end
+  if key == "session" and type(wanted) == "table" then return fields_of(mail.session, wanted) end
   if key == "session" then return mail.session.number end
   return mail[key]
 end
 
---- A sentence about the mail that comes closest to a query, and why it is not it.
+--- A sentence about the mail that comes closest to a query, and why it is not it; mails that
+-- were refused are among them.
 function M.closest(query, mails)
-  if type(query) == "string" then query = { to = query } end
+  query = type(query) == "string" and { to = query } or query or {}
   local missed, best, least = M.mail(query), nil, nil
   for _, mail in ipairs(mails) do
     local list = missed(mail)
+    if not mail.stored then table.insert(list, 1, REFUSED) end
     if not least or #list < #least then best, least = mail, list end
   end
   if not best then return "no mail came" end
   local out = { ("the closest of %d is %s"):format(#mails, tostring(best)) }
   for _, key in ipairs(least) do
-    out[#out + 1] = ("  %s is %s"):format(key, shown(actual(best, key)))
+    if key == REFUSED then
+      out[#out + 1] = best.code > 0 and ("  it was refused with %d"):format(best.code)
+        or "  it was not answered"
+    elseif not is_callable(query) then
+      out[#out + 1] = ("  %s is %s"):format(key, shown(actual(best, key, query[key])))
+    end
   end
   return table.concat(out, "\n")
 end

@@ -73,6 +73,9 @@ local CHAOS = { seed = "count", rate = "rate", events = "table", faults = "table
 
 local EVENTS = { "connect", "EHLO", "MAIL", "RCPT", "DATA", "EOM" }
 
+local IS_EVENT = {}
+for _, name in ipairs(EVENTS) do IS_EVENT[name:lower()] = true end
+
 local FAULTS = {
   delay = { delay = 0.05 }, drip = { drip = 0.001 }, split = { split = 3 },
   later = { reply = "451 4.3.0 chaos" }, no = { reply = "554 5.3.0 chaos" },
@@ -97,15 +100,22 @@ function M.chaos(mock, given)
   local seed = given.seed or os.time() % 100000
   local random, rate = generator(seed), given.rate or 0.1
   local faults = given.faults or ORDER
-  for _, event in ipairs(given.events or EVENTS) do
+  for _, name in ipairs(options.list("mock: chaos: faults", faults)) do
+    if not FAULTS[name] then
+      options.misuse(("mock: there is no fault %q (there are %s)"):format(tostring(name),
+        table.concat(ORDER, ", ")))
+    end
+  end
+  for _, event in ipairs(options.list("mock: chaos: events", given.events or EVENTS)) do
+    if not IS_EVENT[tostring(event):lower()] then
+      options.misuse(("mock: chaos: there is no event %q (there are %s)"):format(tostring(event),
+        table.concat(EVENTS, ", ")))
+    end
     for n = 1, given.most or 200 do
       local hit, which = random() < rate, random()
       if hit then
-        local name = faults[which * #faults // 1 + 1]
-        local fault = FAULTS[name]
-        if not fault then options.misuse(("mock: there is no fault %q"):format(tostring(name))) end
         local one = { on = event, nth = n }
-        for key, value in pairs(fault) do one[key] = value end
+        for key, value in pairs(FAULTS[faults[which * #faults // 1 + 1]]) do one[key] = value end
         mock:rule(one).quiet = true
       end
     end

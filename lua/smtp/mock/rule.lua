@@ -26,8 +26,11 @@ function Rule:__tostring()
     end
   end
   table.sort(list)
-  return ("on(%q%s)"):format(self.event,
-    list[1] and ", { " .. table.concat(list, ", ") .. " }" or "")
+  local spec = self.spec
+  return ("on(%q%s)%s%s"):format(self.event,
+    list[1] and ", { " .. table.concat(list, ", ") .. " }" or "",
+    spec.n and (":%s(%d)"):format(spec.count, spec.n) or "",
+    spec.bytes and self.event:upper() == "BODY" and (":after_bytes(%d)"):format(spec.bytes) or "")
 end
 
 -- Every change is in force at once.
@@ -58,22 +61,31 @@ local function seconds_of(what, seconds)
 end
 
 local function whole(what, n)
-  if math.type(n) ~= "integer" or n < 1 then
+  if math.type(n) ~= "integer" or n < 1 or n > 2^52 then
     options.misuse(("mock: %s needs a whole number above 0"):format(what))
   end
   return n
 end
 
+-- `first`, `nth` ... and `sequence` tell how often: one of them.
+local function set_count(rule, count, n)
+  local before = rule.spec.count
+  if before ~= "always" and before ~= count then
+    options.misuse(("mock: a rule has %s already, and cannot have %s"):format(before, count))
+  end
+  rule.spec.count, rule.spec.n = count, n
+end
+
 for _, name in ipairs { "first", "nth", "from", "every" } do
   Rule[name] = function(rule, n)
-    rule.spec.count, rule.spec.n = name, whole(name, n)
+    set_count(rule, name, whole(name, n))
     return apply(rule)
   end
 end
 
 --- Once for each sender and recipient, as greylists do it.
 function Rule:new()
-  self.spec.count = "new"
+  set_count(self, "new")
   return apply(self)
 end
 
@@ -106,7 +118,7 @@ end
 
 function ACTS.reply(code, text)
   local reply = text_of("reply", code, text)
-  if not reply:find("^%d%d%d%f[^%d]") then
+  if not reply:find("^[1-9]%d%d%f[^%d]") then
     options.misuse("mock: a reply begins with its code, which has three digits")
   end
   return { "reply", text = reply }
@@ -130,13 +142,15 @@ end
 
 function ACTS.throttle(n) return { "throttle", n = whole("throttle", n) } end
 
-for _, name in ipairs { "hang", "close", "reset", "store", "reject" } do
+local FLAG = { hang = true, close = true, reset = true, store = true, reject = true }
+for name in pairs(FLAG) do
   ACTS[name] = function() return { name } end
 end
 
 --- A function of the session's facts, which gives a reply or nil: as ever. Only a mock of
 -- `driver = "loop"` can call it.
 function ACTS.call(mock, fn)
+  if type(fn) ~= "function" then options.misuse("mock: call needs a function") end
   if not mock._engine then
     options.misuse('mock: a function needs driver = "loop": the thread has no Lua')
   end
@@ -145,16 +159,42 @@ function ACTS.call(mock, fn)
   return { "call", n = #calls }
 end
 
+-- Where nobody asks, there is nothing to refuse.
+local UNASKED = { BODY = true, IDLE = true, HANDSHAKE = true }
+
 local function check_place(rule, name)
-  if name == "store" and rule.event:upper() ~= "EOM" then
+  local event = rule.event:upper()
+  if name == "store" and event ~= "EOM" then
     options.misuse("mock: store is for EOM, where a message is whole")
+  end
+  if name == "reject" and UNASKED[event] then
+    options.misuse(("mock: at %s there is nothing to reject; reply says what is said"):format(
+      rule.event))
+  end
+end
+
+-- A step answers once, and ends once.
+local ONCE = { reply = "answer", call = "answer", reject = "answer", hang = "end", close = "end",
+  reset = "end" }
+
+local function check_once(step, name)
+  if not ONCE[name] then return end
+  for _, action in ipairs(step) do
+    if ONCE[action[1]] == ONCE[name] then
+      options.misuse(("mock: a rule has %s already, and cannot have %s as well"):format(
+        action[1] == "call" and "reply" or action[1], name == "call" and "reply" or name))
+    end
   end
 end
 
 local function add(rule, name, ...)
   check_place(rule, name)
   local steps = rule.spec.steps
+  if rule.spec.count == "sequence" then
+    options.misuse(("mock: a rule has sequence already, and cannot have %s"):format(name))
+  end
   if #steps == 0 then steps[1] = {} end
+  check_once(steps[#steps], name)
   local action = name == "call" and ACTS.call(rule.mock, ...) or ACTS[name](...)
   table.insert(steps[#steps], action)
   return apply(rule)
@@ -176,7 +216,7 @@ for _, name in ipairs(ORDER) do IS_ACT[name] = true end
 
 -- One step of a table, or of a text, which is a reply.
 local function step_of(rule, given)
-  if type(given) == "string" then given = { reply = given } end
+  if type(given) == "string" or math.type(given) == "integer" then given = { reply = given } end
   if type(given) ~= "table" then
     options.misuse('mock: a step is a reply, such as "450 4.7.1 later", or a table of actions')
   end
@@ -185,7 +225,12 @@ local function step_of(rule, given)
     local value = given[name]
     if value ~= nil and value ~= false then
       check_place(rule, name)
-      step[#step + 1] = ACTS[name](value)
+      check_once(step, name)
+      if FLAG[name] and value ~= true then
+        options.misuse(("mock: %s must be true"):format(name))
+      end
+      step[#step + 1] = type(value) == "function" and name == "reply"
+        and ACTS.call(rule.mock, value) or ACTS[name](value)
     end
   end
   for key in pairs(given) do
@@ -198,7 +243,10 @@ end
 function Rule:sequence(list)
   if type(list) ~= "table" then options.misuse("mock: sequence needs a list of replies") end
   if #options.list("mock: sequence", list) == 0 then options.misuse("mock: sequence is empty") end
-  self.spec.count, self.spec.steps = "sequence", {}
+  if #self.spec.steps > 0 then
+    options.misuse("mock: a rule has actions already, and cannot have sequence")
+  end
+  set_count(self, "sequence")
   for i, given in ipairs(list) do self.spec.steps[i] = step_of(self, given) end
   return apply(self)
 end

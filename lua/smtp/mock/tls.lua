@@ -72,6 +72,10 @@ function M.make(given)
   local fault = given.fault or "none"
   local made = { implicit = given.mode == "implicit", required = given.required,
     rule = HANDSHAKES[fault] }
+  if given.key and not given.cert then options.misuse("mock: tls: key needs cert") end
+  if given.cert and fault ~= "none" and not HANDSHAKES[fault] then
+    options.misuse(("mock: tls: fault = %q makes a certificate of its own"):format(fault))
+  end
   local leaf = { cert = given.cert, key = given.key }
   if not given.cert then
     local root = assert(authority.new())

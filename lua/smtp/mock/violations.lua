@@ -22,17 +22,20 @@ local SENTENCES = {
   refused_command = "a command that is wrong here",
   no_quit = "it went away without QUIT", watchdog = "the session hung",
   lost = "the mock had no memory for all that came",
+  failed_rule = "the function of a rule failed",
 }
+
+local meta = {}
 
 local function add(list, session, rule, section, text)
   list[#list + 1] = setmetatable({ session = session, rule = rule, section = section, text = text },
-    M.meta)
+    meta)
 end
 
-M.meta = { __tostring = function(v)
-  return ("%s%s (%s): %s"):format(v.session and ("session %d: "):format(v.session) or "",
-    SENTENCES[v.rule] or v.rule, v.section, v.text or "")
-end }
+meta.__tostring = function(v)
+  return ("%s%s (%s)%s"):format(v.session and ("session %d: "):format(v.session) or "",
+    SENTENCES[v.rule] or v.rule, v.section, (v.text or "") ~= "" and ": " .. v.text or "")
+end
 
 local function look_at(list, mail)
   local function say(rule, text)
@@ -56,15 +59,19 @@ function M.of(mock, strict)
     add(list, one.session, one.rule, one.section, one.text)
   end
   for _, mail in ipairs(mock:mails()) do look_at(list, mail) end
+  for _, one in ipairs(mock._failures) do
+    add(list, one.session, "failed_rule", "the test", one.event .. ": " .. one.text)
+  end
   if not strict then return list end
   for i, rule in ipairs(mock._core:rules()) do
     local of = mock._rules[i]
-    if rule.fired == 0 and of and #of.spec.steps > 0 and not of.quiet then
-      add(list, nil, "unused_rule", "the test", ("%s never applied"):format(tostring(of)))
+    if rule.fired == 0 and of and not of.quiet then
+      add(list, nil, "unused_rule", "the test", ("%s %s"):format(tostring(of),
+        #of.spec.steps > 0 and "never applied" or "has no action"))
     end
   end
   for _, session in ipairs(mock:sessions()) do
-    if not session.closed then
+    if not session.closed and session.reason ~= "quit" then
       add(list, session.number, "left_open", "RFC 5321 section 4.1.1.10",
         "the session is still open")
     end

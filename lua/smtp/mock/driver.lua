@@ -1,0 +1,52 @@
+-- SPDX-License-Identifier: MIT
+--- What drives a mock that has no thread: a task of the loop, which may call functions.
+-- Internal.
+local loop = require "smtp.loop"
+
+local M = {}
+
+-- Seconds between two looks at an engine that has no descriptor to wait for.
+local LOOK = 0.01
+
+local function shown(value)
+  local ok, text = pcall(tostring, value)
+  return ok and text or "an error that cannot be shown"
+end
+
+-- What a rule's function gave as a reply; "" for nothing: as ever. What is no reply is
+-- told as a violation.
+local function reply_of(mock, facts, ok, code, text)
+  if ok and code == nil and text == nil then return "" end
+  if ok and math.type(code) == "integer" then code = ("%d %s"):format(code, text or "") end
+  if ok and type(code) == "string" and code:find("^%d%d%d%f[^%d]") then
+    return text and #code == 3 and code .. " " .. tostring(text) or code
+  end
+  local event = facts.event ~= "" and facts.event or facts.verb
+  local failure = { session = facts.session, event = event,
+    text = ok and "it gave a " .. type(code) .. ", which is no reply" or shown(code) }
+  table.insert(mock._failures, failure)
+  return "451 4.3.0 the function of a rule failed"
+end
+
+-- What the loop's driver does: steps the engine, and calls the rules' functions.
+local function drive(mock)
+  local pollable = mock._engine:pollfd() and mock._engine
+  while not mock._stopped do
+    local left = mock._engine:timeout() or 60
+    loop.wait(pollable, pollable and "r" or "", pollable and left or math.min(left, LOOK))
+    if mock._stopped then break end
+    mock._engine:step(0)
+    while true do
+      local number, facts = mock._core:asks()
+      if not number then break end
+      mock._core:answer(reply_of(mock, facts, pcall(mock._calls[number], facts)))
+    end
+  end
+end
+
+--- Begins the task; it ends with the mock.
+function M.spawn(mock)
+  loop.spawn(drive, mock)
+end
+
+return M
