@@ -313,8 +313,10 @@ describe("the TLS of a mock", function()
       local mx <close> = start { tls = { mode = "implicit", fault = fault } }
       local receipt, err = send(mx, {}, { timeout = 0.3 })
       assert.is_nil(receipt)
-      assert.equal(fault == "hang" and "timeout" or "tls", err.kind)
-      assert.equal(fault == "reset", err.message:find("reset by peer", 1, true) ~= nil)
+      local reset = err.message:find("reset by peer", 1, true) ~= nil
+      assert.equal(fault == "reset", reset)
+      -- A reset may come before the handshake begins.
+      if not reset then assert.equal(fault == "hang" and "timeout" or "tls", err.kind) end
     end
     local mx <close> = start { tls = "starttls" }
     mx:on("STARTTLS"):reply("454 4.7.0 not now")
