@@ -330,7 +330,8 @@ until grep -q url %s/out; do sleep 0.02; done; echo x >&3; %s; exec 3>&-; wait $
       local client <close> = assert(smtp.connect(place.url))
       local accepted = 0
       for _ = 1, 3 do
-        if client:send(mail("x")) then accepted = accepted + 1 end
+        if not client:send(mail("x")) then break end -- 421
+        accepted = accepted + 1
       end
       client:close()
       local status, out = server:wait()
