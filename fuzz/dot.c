@@ -33,6 +33,7 @@ static void reference(result *r, const char *in, size_t n) {
     if (start && in[i] == '.') {
       if (n - i < 2 || (n - i == 2 && in[i + 1] == '\r')) break;
       r->ended = in[i + 1] == '\r' && in[i + 2] == '\n';
+      if (!r->ended && in[i + 1] != '.') r->seen |= SMTP_DOT_UNSTUFFED;
       i += r->ended ? 3 : 1;
       if (r->ended) break;
     }
