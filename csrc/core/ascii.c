@@ -58,6 +58,18 @@ bool smtp_ascii_equal(smtp_slice a, smtp_slice b) {
   return true;
 }
 
+bool smtp_ascii_listed(smtp_slice all, smtp_slice word) {
+  size_t i = 0;
+  while (i < all.n) {
+    size_t from = i;
+    while (i < all.n && all.p[i] != ' ') i++;
+    if (smtp_ascii_equal((smtp_slice){all.p + from, i - from}, word))
+      return true;
+    i++;
+  }
+  return false;
+}
+
 int smtp_ascii_number(smtp_slice text, uint64_t *value) {
   uint64_t sum = 0;
   bool over = text.n > 20;

@@ -30,6 +30,9 @@ SMTP_FUNC unsigned char smtp_ascii_lower(unsigned char c);
 /* Equal without regard to the case of A-Z. */
 SMTP_FUNC bool smtp_ascii_equal(smtp_slice a, smtp_slice b);
 
+/* True if word is one of those in all, which spaces part. */
+SMTP_FUNC bool smtp_ascii_listed(smtp_slice all, smtp_slice word);
+
 /*
 ** An unsigned number of 1 to 20 digits and nothing else. Leading zeros count
 ** as digits. SMTP_ESYNTAX if it is none, SMTP_ETOOBIG beyond 2^64-1 or 20

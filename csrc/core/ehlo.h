@@ -24,7 +24,13 @@ enum smtp_extension {
   SMTP_EXT_AUTH = 32,
   SMTP_EXT_SMTPUTF8 = 64,
   SMTP_EXT_CHUNKING = 128,
-  SMTP_EXT_DSN = 256
+  SMTP_EXT_DSN = 256,
+  SMTP_EXT_BINARYMIME = 512,
+  SMTP_EXT_REQUIRETLS = 1024,
+  SMTP_EXT_DELIVERBY = 2048,
+  SMTP_EXT_MT_PRIORITY = 4096,
+  SMTP_EXT_FUTURERELEASE = 8192,
+  SMTP_EXT_RRVS = 16384
 };
 
 typedef struct smtp_ehlo {
@@ -50,8 +56,8 @@ SMTP_FUNC void smtp_ehlo_learn(smtp_ehlo *ehlo, smtp_slice line);
 /*
 ** Appends the whole reply: 250-hostname, a line for each extension in ehlo,
 ** the last with "250 ". SIZE is written with its number. Own keyword lines
-** ("XNAME arg", joined by LF) come last; an empty own adds none. SMTP_EXT_AUTH
-** gives no line: what it needs is mechanisms, so "AUTH PLAIN" is an own line.
+** ("XNAME arg", joined by LF) come last; an empty own adds none. AUTH and
+** FUTURERELEASE give no line: "AUTH PLAIN" is an own line, for its words.
 ** SMTP_EINVALID for a hostname that is empty, longer than 255 or not visible
 ** ASCII, or an own line that is not of the grammar; out is then as it was.
 */

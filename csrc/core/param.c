@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** param.c: the parameters of MAIL and RCPT (RFC 5321 section 4.1.1.11), SIZE
-** (RFC 1870) and BODY (RFC 6152). All of them are read before one that is not
-** known is told: a line that is malformed is malformed whatever it asks for.
+** param.c: the grammar of parameters of MAIL and RCPT (RFC 5321 section
+** 4.1.1.11).
 */
 #include "param.h"
 
 #include "ascii.h"
-#include "xtext.h"
-
-#define AUTH_VALUE_MAX 500
 
 /* ALPHA / DIGIT, and the hyphen anywhere but at the start. */
 static size_t keyword_length(smtp_slice in) {
@@ -79,67 +75,4 @@ int smtp_param_format(smtp_buf *out, const smtp_param *param) {
   }
   if (result != 0) smtp_buf_truncate(out, before);
   return result;
-}
-
-/* size-value ::= 1*20DIGIT. A second SIZE, or one without value, is wrong. */
-static int read_size(smtp_mail_params *out, const smtp_param *param) {
-  if (out->has_size) return SMTP_ESYNTAX;
-  if (smtp_ascii_number(param->value, &out->size) != 0) return SMTP_ESYNTAX;
-  out->has_size = true;
-  return 0;
-}
-
-/* body-value ::= "7BIT" / "8BITMIME", in any case and only once. */
-static int read_body(smtp_mail_params *out, const smtp_param *param) {
-  if (out->body != SMTP_BODY_UNSET) return SMTP_ESYNTAX;
-  if (smtp_ascii_equal(param->value, SMTP_LIT("7BIT")))
-    out->body = SMTP_BODY_7BIT;
-  else if (smtp_ascii_equal(param->value, SMTP_LIT("8BITMIME")))
-    out->body = SMTP_BODY_8BITMIME;
-  else
-    return SMTP_ESYNTAX;
-  return 0;
-}
-
-/* At most 500 octets of xtext (RFC 4954 section 5, RFC 3461 section 4). */
-static int read_auth(smtp_mail_params *out, const smtp_param *param) {
-  char room[AUTH_VALUE_MAX];
-  smtp_buf decoded;
-  if (out->has_auth || param->value.n > sizeof room) return SMTP_ESYNTAX;
-  smtp_buf_init(&decoded, NULL, sizeof room);
-  decoded.p = room;
-  decoded.size = sizeof room;
-  out->has_auth = true;
-  out->auth = param->value;
-  if (param->value.n == 0) return SMTP_ESYNTAX;
-  if (param->value.n == 2 && param->value.p[0] == '<' &&
-      param->value.p[1] == '>')
-    return 0;
-  return smtp_xtext_parse(&decoded, param->value);
-}
-
-int smtp_mail_params_parse(smtp_mail_params *out, smtp_slice in) {
-  smtp_param param;
-  int more, result = 0;
-  *out = (smtp_mail_params){false, 0, SMTP_BODY_UNSET, false, {"", 0}};
-  while ((more = smtp_param_next(&in, &param)) > 0) {
-    int read = 0;
-    if (smtp_ascii_equal(param.key, SMTP_LIT("SIZE")))
-      read = read_size(out, &param);
-    else if (smtp_ascii_equal(param.key, SMTP_LIT("BODY")))
-      read = read_body(out, &param);
-    else if (smtp_ascii_equal(param.key, SMTP_LIT("AUTH")))
-      read = read_auth(out, &param);
-    else
-      result = SMTP_EINVALID;
-    if (read != 0) return read;
-  }
-  return more != 0 ? more : result;
-}
-
-int smtp_rcpt_params_parse(smtp_slice in) {
-  smtp_param param;
-  int more, result = 0;
-  while ((more = smtp_param_next(&in, &param)) > 0) result = SMTP_EINVALID;
-  return more != 0 ? more : result;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** param.h: the parameters behind a path (RFC 5321 section 4.1.1.11), and the
-** typed values of those that the library knows.
+** param.h: the parameters behind a path (RFC 5321 section 4.1.1.11); what they
+** mean is in envelope.h.
 **   esmtp-param   = esmtp-keyword ["=" esmtp-value]
 **   esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
 **   esmtp-value   = 1*(%d33-60 / %d62-126)
@@ -30,30 +30,5 @@ SMTP_FUNC int smtp_param_next(smtp_slice *rest, smtp_param *param);
 
 /* Appends SP key ["=" value]. SMTP_EINVALID if either breaks its grammar. */
 SMTP_FUNC int smtp_param_format(smtp_buf *out, const smtp_param *param);
-
-/* BODY of RFC 6152; BINARYMIME (RFC 3030) comes with CHUNKING. */
-typedef enum smtp_body {
-  SMTP_BODY_UNSET,
-  SMTP_BODY_7BIT,
-  SMTP_BODY_8BITMIME
-} smtp_body;
-
-typedef struct smtp_mail_params {
-  bool has_size;
-  uint64_t size; /* RFC 1870: the declared size of the message in bytes */
-  smtp_body body;
-  bool has_auth;
-  smtp_slice auth; /* RFC 4954 section 5: xtext of a mailbox, or "<>" */
-} smtp_mail_params;
-
-/*
-** Reads all of the parameters of MAIL. SMTP_ESYNTAX for a malformed or
-** doubled parameter or a bad value (501), SMTP_EINVALID for one that is not
-** known (555), once or twice. The malformed comes before the unknown.
-*/
-SMTP_FUNC int smtp_mail_params_parse(smtp_mail_params *out, smtp_slice in);
-
-/* RCPT knows no parameter yet: the same results. */
-SMTP_FUNC int smtp_rcpt_params_parse(smtp_slice in);
 
 #endif

@@ -22,7 +22,7 @@
 #include <stdbool.h>
 
 #include "mem.h"
-#include "param.h"
+#include "envelope.h"
 #include "path.h"
 #include "sasl.h"
 #include "smtp.h"
@@ -62,6 +62,7 @@ typedef struct smtp_server_event {
   bool more; /* VERB: bytes came behind the line already */
   const smtp_path *path;
   smtp_mail_params mail;
+  smtp_rcpt_params rcpt;
   smtp_slice params;                        /* of MAIL and RCPT, as written */
   const smtp_sasl_credentials *credentials; /* until it is answered */
   smtp_situation situation; /* MESSAGE: why it is refused whatever the verdict
@@ -111,6 +112,9 @@ typedef struct smtp_server_limits {
 typedef struct smtp_server_config {
   smtp_slice hostname;  /* in the greeting and in HELO's reply */
   smtp_slice verbs;     /* own verbs in upper case, parted by spaces */
+  unsigned extensions;  /* OR of enum smtp_extension: offered as well */
+  smtp_slice offers;    /* lines of EHLO besides, parted by LF */
+  smtp_slice mail_own, rcpt_own; /* own parameters, as verbs */
   bool strict;          /* syntax = "strict" */
   bool trace;           /* gives LINE and REPLY */
   bool intercept;       /* gives VERB */
