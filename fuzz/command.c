@@ -10,6 +10,7 @@
 
 #include "../csrc/core/ascii.h"
 #include "../csrc/core/command.h"
+#include "../csrc/core/envelope.h"
 #include "../csrc/core/param.h"
 
 #define CHECK(condition) ((condition) ? (void)0 : abort())
@@ -24,6 +25,7 @@ static void check_params(smtp_verb verb, smtp_slice params) {
   smtp_slice rest = params;
   smtp_param param;
   smtp_mail_params mail;
+  smtp_param_rules rules = {~0u, {"", 0}};
   int rc;
   while ((rc = smtp_param_next(&rest, &param)) == 1) {
     CHECK(param.key.n > 0 && rest.n < params.n);
@@ -31,7 +33,8 @@ static void check_params(smtp_verb verb, smtp_slice params) {
     CHECK(param.has_value || param.value.n == 0);
   }
   CHECK(rc == 0 || rc == SMTP_ESYNTAX);
-  if (verb == SMTP_VERB_MAIL && smtp_mail_params_parse(&mail, params) == 0)
+  if (verb == SMTP_VERB_MAIL &&
+      smtp_mail_params_parse(&mail, params, &rules) == 0)
     CHECK(rc == 0);
 }
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../csrc/core/ehlo.h"
+#include "../csrc/core/envelope.h"
 #include "../csrc/core/param.h"
 
 #define CHECK(condition) ((condition) ? (void)0 : abort())
@@ -53,16 +55,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *copy = malloc(size); /* exact: a read beyond it is seen */
   size_t count;
   smtp_mail_params mail;
+  smtp_rcpt_params rcpt;
+  smtp_param_rules rules = {0, {"", 0}};
   if (copy == NULL && size > 0) return 0;
   if (size > 0) memcpy(copy, data, size);
   smtp_slice in = {copy, size};
   int each = check_each(in, &count);
-  int result = smtp_rcpt_params_parse(in);
+  int result = smtp_rcpt_params_parse(&rcpt, in, &rules);
   CHECK(result == (each != 0 ? each : count > 0 ? SMTP_EINVALID : 0));
-  result = smtp_mail_params_parse(&mail, in);
+  rules.offered = ~0u;
+  result = smtp_rcpt_params_parse(&rcpt, in, &rules);
   CHECK(each == 0 || result == SMTP_ESYNTAX);
   if (result == 0)
-    CHECK(count == (size_t)mail.has_size + (mail.body != SMTP_BODY_UNSET));
+    CHECK(count == (size_t)(rcpt.notify != 0) + (rcpt.orcpt.n > 0) +
+                       (rcpt.rrvs.n > 0));
+  result = smtp_mail_params_parse(&mail, in, &rules);
+  CHECK(each == 0 || result == SMTP_ESYNTAX);
+  if (result == 0)
+    CHECK(count == (size_t)mail.has_size + (mail.body != SMTP_BODY_UNSET) +
+                       mail.has_auth + mail.smtputf8 +
+                       (mail.ret != SMTP_RET_UNSET) + (mail.envid.n > 0) +
+                       mail.requiretls + mail.has_by + mail.has_priority +
+                       mail.has_hold_for + (mail.hold_until.n > 0));
   free(copy);
   return 0;
 }

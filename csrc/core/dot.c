@@ -117,6 +117,13 @@ int smtp_dot_decode(smtp_dot_decoder *d, char *p, size_t n, size_t *used,
   return d->state == ENDED;
 }
 
+void smtp_dot_look(smtp_dot_decoder *d, smtp_slice content, bool last) {
+  const char *in = content.p, *end = content.p + content.n;
+  while (in < end) in = pass_line(d, in, end);
+  d->seen |= look(content.p, content.n);
+  if (last && d->state == AFTER_CR) d->seen |= SMTP_DOT_BARE_CR;
+}
+
 void smtp_dot_encoder_init(smtp_dot_encoder *e, unsigned mode) {
   e->mode = mode;
   e->state = LINE_START;

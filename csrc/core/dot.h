@@ -40,6 +40,13 @@ SMTP_FUNC void smtp_dot_decoder_init(smtp_dot_decoder *d);
 SMTP_FUNC int smtp_dot_decode(smtp_dot_decoder *d, char *p, size_t n,
                               size_t *used, size_t *made);
 
+/*
+** The same look at content that has no dots to remove, as BDAT has it: notes
+** what a peer should not send. `last`: it ends with these bytes.
+*/
+SMTP_FUNC void smtp_dot_look(smtp_dot_decoder *d, smtp_slice content,
+                             bool last);
+
 enum smtp_dot_mode {
   SMTP_DOT_STUFF = 1, /* double the dot at a line start, end with .CRLF */
   SMTP_DOT_STRICT = 2 /* a bare CR or LF is SMTP_EINVALID, not mended */

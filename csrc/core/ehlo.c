@@ -20,11 +20,20 @@ static const struct {
 } extensions[] = {
 #define KEYWORD(name) \
   { {#name, sizeof(#name) - 1}, SMTP_EXT_##name }
-    KEYWORD(PIPELINING), KEYWORD(SIZE),     KEYWORD(8BITMIME),
-    KEYWORD(STARTTLS),   KEYWORD(AUTH),     KEYWORD(ENHANCEDSTATUSCODES),
-    KEYWORD(SMTPUTF8),   KEYWORD(CHUNKING), KEYWORD(BINARYMIME),
-    KEYWORD(DSN),        KEYWORD(REQUIRETLS), KEYWORD(DELIVERBY),
-    KEYWORD(FUTURERELEASE), KEYWORD(RRVS),
+    KEYWORD(PIPELINING),
+    KEYWORD(SIZE),
+    KEYWORD(8BITMIME),
+    KEYWORD(STARTTLS),
+    KEYWORD(AUTH),
+    KEYWORD(ENHANCEDSTATUSCODES),
+    KEYWORD(SMTPUTF8),
+    KEYWORD(CHUNKING),
+    KEYWORD(BINARYMIME),
+    KEYWORD(DSN),
+    KEYWORD(REQUIRETLS),
+    KEYWORD(DELIVERBY),
+    KEYWORD(FUTURERELEASE),
+    KEYWORD(RRVS),
 #undef KEYWORD
     {{"MT-PRIORITY", 11}, SMTP_EXT_MT_PRIORITY},
 };
@@ -154,8 +163,8 @@ static int put_size(smtp_buf *out, size_t *left, uint64_t size) {
 int smtp_ehlo_format(smtp_buf *out, smtp_slice hostname, const smtp_ehlo *ehlo,
                      smtp_slice own) {
   size_t before = smtp_buf_length(out), left = 1, i, owns = 0;
-  unsigned wanted = ehlo->extensions &
-                    ~(unsigned)(SMTP_EXT_AUTH | SMTP_EXT_FUTURERELEASE);
+  unsigned wanted =
+      ehlo->extensions & ~(unsigned)(SMTP_EXT_AUTH | SMTP_EXT_FUTURERELEASE);
   int rc;
 
   if (!is_hostname(hostname)) return SMTP_EINVALID;

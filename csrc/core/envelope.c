@@ -33,8 +33,7 @@ static bool field(smtp_slice text, size_t *i, size_t n, int low, int high,
   int value = digits(text, i, n);
   if (*i - from != n || value < low || value > high) return false;
   if (end == 0) return true;
-  return *i < text.n &&
-         smtp_ascii_lower((unsigned char)text.p[(*i)++]) == end;
+  return *i < text.n && smtp_ascii_lower((unsigned char)text.p[(*i)++]) == end;
 }
 
 static int days_of(int year, int month) {
@@ -107,8 +106,8 @@ static bool read_size(reading *r, const smtp_param *param) {
 }
 
 static bool read_body(reading *r, const smtp_param *param) {
-  static const smtp_slice words[] = {{"7BIT", 4}, {"8BITMIME", 8},
-                                     {"BINARYMIME", 10}};
+  static const smtp_slice words[] = {
+      {"7BIT", 4}, {"8BITMIME", 8}, {"BINARYMIME", 10}};
   bool binary = (r->offered & SMTP_EXT_BINARYMIME) != 0;
   int i = word_of(param->value, words, binary ? 3 : 2);
   r->mail->body = (smtp_body)(i + 1);

@@ -45,8 +45,8 @@ typedef struct smtp_mail_params {
     bool returns;   /* by-mode R; else N */
     bool trace;
   } by;
-  int priority; /* -9 to 9, RFC 6710 section 4 */
-  uint64_t hold_for; /* seconds, RFC 4865 section 5 */
+  int priority;          /* -9 to 9, RFC 6710 section 4 */
+  uint64_t hold_for;     /* seconds, RFC 4865 section 5 */
   smtp_slice hold_until; /* date-time of RFC 3339; empty: none */
 } smtp_mail_params;
 

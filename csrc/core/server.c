@@ -97,7 +97,7 @@ void smtp_server_fed(smtp_server *s, size_t n) {
   s->active = s->now;
   if (s->state == ST_CLOSED) return; /* what a refused peer still says */
   smtp_buf_commit(&s->in, n);
-  if (s->state == ST_BODY && n == s->space && s->space < SPACE_MAX)
+  if ((s->state & ST_CONTENT) != 0 && n == s->space && s->space < SPACE_MAX)
     s->space *= 2;
   if (s->state == ST_TLS) {
     s->error = smtp_server_injected(s);
@@ -131,12 +131,16 @@ void smtp_server_eof(smtp_server *s) {
 
 smtp_slice smtp_server_peek(const smtp_server *s) {
   static const smtp_slice nothing = {"", 0};
-  return smtp_server_held(s) ? nothing : smtp_buf_data(&s->out);
+  smtp_slice out = smtp_buf_data(&s->out);
+  if (smtp_server_held(s)) return nothing;
+  if (s->chunk.refused && out.n > s->chunk.answered) out.n = s->chunk.answered;
+  return out;
 }
 
 void smtp_server_sent(smtp_server *s, size_t n) {
   if (n == 0) return;
   smtp_buf_consume(&s->out, n);
+  if (s->chunk.refused) s->chunk.answered -= n;
   if (s->state == ST_TLS) /* a 220 that is partly written stays */
     s->before_tls = n <= s->before_tls ? s->before_tls - n : SIZE_MAX;
   s->spoke = true;
@@ -167,7 +171,7 @@ double smtp_server_deadline(const smtp_server *s) {
   if (smtp_server_held(s)) return s->hold;
   if (s->asked != SMTP_SERVER_NONE || s->handed >= 0 || smtp_server_paused(s))
     return -1; /* the handler's own clock, or that of the handshake */
-  if (s->state == ST_BODY && limits->data_rate > 0) {
+  if ((s->state & (ST_CONTENT | ST_CHUNKS)) != 0 && limits->data_rate > 0) {
     double due =
         s->body_since + SMTP_DATA_GRACE + (double)s->size / limits->data_rate;
     if (due < at) at = due;
@@ -214,13 +218,18 @@ static void fact(smtp_server *s, smtp_server_event *event) {
 }
 
 /* The end of the content: what is remembered of it goes to the verdict. */
-static int message(smtp_server *s, smtp_server_event *event) {
+int smtp_server_message(smtp_server *s, smtp_server_event *event) {
   s->ended = true;
   event->type = s->asked = SMTP_SERVER_MESSAGE;
   event->situation = s->refusal;
   event->size = s->size;
   event->seen = s->dot.seen;
   return 1;
+}
+
+/* Of binary content no byte means anything (RFC 3030 section 3). */
+static bool is_binary(const smtp_server *s) {
+  return s->body == SMTP_BODY_BINARYMIME;
 }
 
 /* Holds the content against the rules; the first breach is what is said. */
@@ -231,12 +240,12 @@ static void inspect(smtp_server *s, smtp_slice content) {
   if (!s->header.done) smtp_header_feed(&s->header, content);
   if (s->size > c->limits.message_size)
     why = SMTP_S_TOO_BIG;
-  else if (c->bare_newline == SMTP_BARE_REJECT &&
+  else if (c->bare_newline == SMTP_BARE_REJECT && !is_binary(s) &&
            (s->dot.seen &
             (SMTP_DOT_BARE_LF | SMTP_DOT_BARE_CR | SMTP_DOT_NUL)) != 0)
     why = SMTP_S_BARE_NEWLINE;
   else if (c->refuse_eightbit && s->body != SMTP_BODY_8BITMIME &&
-           (s->dot.seen & SMTP_DOT_EIGHTBIT) != 0)
+           !is_binary(s) && (s->dot.seen & SMTP_DOT_EIGHTBIT) != 0)
     why = SMTP_S_EIGHTBIT;
   else if (s->header.size > c->limits.header)
     why = SMTP_S_HEADER_SIZE;
@@ -268,37 +277,56 @@ static int mend(smtp_server *s, smtp_slice *content, bool last) {
   return r;
 }
 
-/* One slice of content, or its end. */
-static int body(smtp_server *s, smtp_server_event *event) {
+/* The content that is there, without its dots; *used: bytes of the input. */
+static smtp_slice take_lines(smtp_server *s, size_t *used, bool *end) {
   smtp_slice data = smtp_buf_data(&s->in);
+  size_t made;
+  *end = smtp_dot_decode(&s->dot, s->in.p + s->in.begin, data.n, used, &made);
+  return (smtp_slice){data.p, made};
+}
+
+/* One slice of content, or its end: of DATA, or of a chunk. */
+static int body(smtp_server *s, smtp_server_event *event) {
   smtp_slice content;
-  size_t used, made;
-  int end;
+  size_t used;
+  bool end;
   if (s->handed >= 0) { /* a slow handler is not the peer's fault */
     s->body_since += s->now - s->handed;
     s->active = s->now;
     s->handed = -1;
   }
-  if (s->ended) return message(s, event);
-  end = smtp_dot_decode(&s->dot, s->in.p + s->in.begin, data.n, &used, &made);
-  if (used == 0) return 0;
-  content = (smtp_slice){data.p, made};
+  if (s->ended) return smtp_server_message(s, event);
+  if (s->state == ST_BODY) {
+    content = take_lines(s, &used, &end);
+  } else {
+    if (s->chunk.left == 0 && (!s->chunk.last || s->chunk.refused))
+      return smtp_server_chunk_end(s, event);
+    content = smtp_server_chunk_take(s, &end);
+    used = content.n;
+  }
+  if (used == 0 && !end) return 0;
   smtp_buf_consume(&s->in, used);
-  inspect(s, content);
-  if (!end && s->refusal == SMTP_S_TOO_BIG && drained(s)) {
-    int r = smtp_server_answer(s, SMTP_S_TOO_BIG);
+  if (s->chunk.refused)
+    s->size += used;
+  else
+    inspect(s, content);
+  if (!end && (s->chunk.refused || s->refusal == SMTP_S_TOO_BIG) &&
+      drained(s)) {
+    int r = s->chunk.refused ? 0 : smtp_server_answer(s, SMTP_S_TOO_BIG);
+    s->chunk.refused = false;
     s->state = ST_CLOSED;
     s->why = SMTP_S_TOO_BIG;
     return r;
   }
-  if (s->refusal == SMTP_S_NONE &&
+  if (s->chunk.refused) return 0;
+  if (s->refusal == SMTP_S_NONE && !is_binary(s) &&
       s->config->bare_newline == SMTP_BARE_NORMALIZE) {
-    int r = mend(s, &content, end != 0);
+    int r = mend(s, &content, end);
     if (r != 0) return s->error = r;
   }
-  s->ended = end != 0;
+  s->ended = end;
   if ((s->refusal != SMTP_S_NONE && !s->config->intercept) || content.n == 0)
-    return s->ended ? message(s, event) : 0;
+    return s->ended ? smtp_server_message(s, event) : 0;
   s->handed = s->now;
   event->type = SMTP_SERVER_BODY;
   event->text = content;
@@ -328,9 +356,23 @@ static int discard(smtp_server *s) {
   return smtp_server_answer(s, SMTP_S_AUTH_LENGTH);
 }
 
+static bool begins(smtp_slice line, smtp_slice verb) {
+  if (line.n > verb.n) line.n = verb.n;
+  return smtp_ascii_equal(line, verb);
+}
+
 static bool is_auth(smtp_slice line) {
-  smtp_slice word = {line.p, line.n < 4 ? line.n : 4};
-  return smtp_ascii_equal(word, SMTP_LIT("AUTH"));
+  return begins(line, SMTP_LIT("AUTH"));
+}
+
+static bool is_bdat(smtp_slice line) {
+  return begins(line, SMTP_LIT("BDAT"));
+}
+
+/* Within a message EHLO and HELO end it, whatever becomes of them. */
+static bool ends_message(const smtp_server *s, smtp_slice line) {
+  return s->state == ST_CHUNKS &&
+         (begins(line, SMTP_LIT("EHLO")) || begins(line, SMTP_LIT("HELO")));
 }
 
 /* How long the line at hand may be. */
@@ -410,12 +452,14 @@ static int command(smtp_server *s, smtp_server_event *event) {
   smtp_slice line;
   bool whole;
   size_t n;
-  if (s->ending != SMTP_S_NONE && (s->state & (ST_MAIL | ST_RCPT)) == 0)
+  if (s->ending != SMTP_S_NONE && (s->state & ST_TRANSACTION) == 0)
     return smtp_server_answer(s, s->ending);
   if (s->discarding) return discard(s);
   whole = smtp_buf_line(&s->in, &line);
   n = whole ? line.n : smtp_buf_length(&s->in) + 1; /* at least */
   if (!whole && n > 1 && s->line_since < 0) s->line_since = s->now;
+  if (n > line_limit(s) && is_bdat(smtp_buf_data(&s->in)))
+    return smtp_server_answer(s, SMTP_S_BAD_CHUNK); /* its bytes follow */
   if (n > line_limit(s)) { /* the same, however it was cut */
     s->discarding = true;
     s->cr = false;
@@ -427,6 +471,11 @@ static int command(smtp_server *s, smtp_server_event *event) {
     s->traced = true;
     event->type = SMTP_SERVER_LINE;
     event->text = shown(s, line);
+    return 1;
+  }
+  if (ends_message(s, line)) {
+    smtp_server_drop(s);
+    event->type = SMTP_SERVER_RESET;
     return 1;
   }
   if (s->config->intercept && !s->passed && intercept(s, line, event)) return 1;
@@ -451,6 +500,7 @@ static int close_event(smtp_server *s, smtp_server_event *event) {
 static int turn(smtp_server *s, smtp_server_event *event) {
   size_t before = smtp_buf_length(&s->in);
   bool discarding = s->discarding;
+  enum state state = s->state;
   int r;
   if (smtp_buf_length(&s->facts) > 0) {
     fact(s, event);
@@ -472,10 +522,12 @@ static int turn(smtp_server *s, smtp_server_event *event) {
     s->judging = false;
     return smtp_server_judge(s, event);
   }
-  r = s->state == ST_BODY ? body(s, event) : command(s, event);
+  r = (s->state & ST_CONTENT) != 0 ? body(s, event) : command(s, event);
   if (r != 0 || s->state == ST_CLOSED) return r;
-  return before == smtp_buf_length(&s->in) && discarding == s->discarding ? 2
-                                                                          : 0;
+  return before == smtp_buf_length(&s->in) && state == s->state &&
+                 discarding == s->discarding
+             ? 2
+             : 0;
 }
 
 int smtp_server_next(smtp_server *s, smtp_server_event *event) {

@@ -21,8 +21,8 @@
 
 #include <stdbool.h>
 
-#include "mem.h"
 #include "envelope.h"
+#include "mem.h"
 #include "path.h"
 #include "sasl.h"
 #include "smtp.h"
@@ -110,15 +110,15 @@ typedef struct smtp_server_limits {
 #define SMTP_RECIPIENTS_OVER 200 /* refused ones beyond, then 421 */
 
 typedef struct smtp_server_config {
-  smtp_slice hostname;  /* in the greeting and in HELO's reply */
-  smtp_slice verbs;     /* own verbs in upper case, parted by spaces */
-  unsigned extensions;  /* OR of enum smtp_extension: offered as well */
-  smtp_slice offers;    /* lines of EHLO besides, parted by LF */
+  smtp_slice hostname; /* in the greeting and in HELO's reply */
+  smtp_slice verbs;    /* own verbs in upper case, parted by spaces */
+  unsigned extensions; /* OR of enum smtp_extension: offered as well */
+  smtp_slice offers;   /* lines of EHLO besides, parted by LF */
   smtp_slice mail_own, rcpt_own; /* own parameters, as verbs */
-  bool strict;          /* syntax = "strict" */
-  bool trace;           /* gives LINE and REPLY */
-  bool intercept;       /* gives VERB */
-  bool accept_data;     /* DATA does not ask: it is accepted */
+  bool strict;                   /* syntax = "strict" */
+  bool trace;                    /* gives LINE and REPLY */
+  bool intercept;                /* gives VERB */
+  bool accept_data;              /* DATA does not ask: it is accepted */
   bool refuse_eightbit; /* 8-bit content without BODY=8BITMIME: 550 5.6.3 */
   smtp_bare_newline bare_newline;
   smtp_server_limits limits;

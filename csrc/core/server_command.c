@@ -6,6 +6,7 @@
 ** answered by itself, or a failure.
 */
 #include "ascii.h"
+#include "ehlo.h"
 #include "server_state.h"
 
 typedef int check(smtp_server *s, const smtp_command *c,
@@ -28,9 +29,10 @@ static bool junk(smtp_server *s) {
 }
 
 void smtp_server_drop(smtp_server *s) {
-  if ((s->state & (ST_MAIL | ST_RCPT | ST_BODY)) != 0) s->state = ST_READY;
+  if ((s->state & (ST_TRANSACTION | ST_CONTENT)) != 0) s->state = ST_READY;
   s->recipients = s->over = 0;
   s->refusal = SMTP_S_NONE;
+  s->utf8 = false;
   s->size = 0;
   s->ended = false;
   s->handed = -1;
@@ -56,9 +58,16 @@ static smtp_situation parse_path(smtp_server *s, const smtp_command *c,
   int r =
       smtp_command_path(c->args, word, path_flags(s, flags), &s->path, params);
   if (r == SMTP_ETOOBIG) return SMTP_S_PATH_LENGTH;
-  if (r != 0) return bad;
-  if (s->path.eightbit) return SMTP_S_NEEDS_UTF8;
-  return SMTP_S_NONE;
+  return r != 0 ? bad : SMTP_S_NONE;
+}
+
+/* What parameters may come now: what EHLO has offered. */
+static smtp_param_rules param_rules(const smtp_server *s, smtp_slice own) {
+  smtp_param_rules rules = {
+      s->config->extensions | SMTP_EXT_SIZE | SMTP_EXT_8BITMIME, own};
+  if (s->config->auth != 0) rules.offered |= SMTP_EXT_AUTH;
+  if (!s->secured) rules.offered &= ~(unsigned)SMTP_EXT_REQUIRETLS;
+  return rules;
 }
 
 /* What a result of parsing parameters means; HELO allows none at all. */
@@ -72,6 +81,7 @@ static smtp_situation params_situation(const smtp_server *s, int result,
 static int check_mail(smtp_server *s, const smtp_command *c,
                       smtp_server_event *event) {
   const smtp_server_limits *limits = &s->config->limits;
+  smtp_param_rules rules = param_rules(s, s->config->mail_own);
   smtp_slice params;
   smtp_situation why;
   if (s->messages >= limits->messages)
@@ -79,14 +89,15 @@ static int check_mail(smtp_server *s, const smtp_command *c,
   why = parse_path(s, c, SMTP_LIT("FROM:"), SMTP_PATH_NULL, SMTP_S_BAD_SENDER,
                    &params);
   if (why == SMTP_S_NONE)
-    why = params_situation(s, smtp_mail_params_parse(&event->mail, params),
-                           params);
-  if (why == SMTP_S_NONE && event->mail.has_auth && s->config->auth == 0)
-    why = SMTP_S_UNKNOWN_PARAM;
+    why = params_situation(
+        s, smtp_mail_params_parse(&event->mail, params, &rules), params);
+  if (why == SMTP_S_NONE && s->path.eightbit && !event->mail.smtputf8)
+    why = SMTP_S_NEEDS_UTF8;
   if (why == SMTP_S_NONE && event->mail.size > limits->message_size)
     why = SMTP_S_TOO_BIG;
   if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
   s->body = event->mail.body;
+  s->utf8 = event->mail.smtputf8;
   if (!s->authenticated) event->mail.auth = SMTP_LIT("<>"); /* RFC 4954 5 */
   event->path = &s->path;
   event->params = params;
@@ -95,6 +106,7 @@ static int check_mail(smtp_server *s, const smtp_command *c,
 
 static int check_rcpt(smtp_server *s, const smtp_command *c,
                       smtp_server_event *event) {
+  smtp_param_rules rules = param_rules(s, s->config->rcpt_own);
   smtp_slice params;
   smtp_situation why;
   if (s->recipients >= s->config->limits.recipients)
@@ -104,7 +116,10 @@ static int check_rcpt(smtp_server *s, const smtp_command *c,
   why = parse_path(s, c, SMTP_LIT("TO:"), SMTP_PATH_POSTMASTER,
                    SMTP_S_BAD_RECIPIENT, &params);
   if (why == SMTP_S_NONE)
-    why = params_situation(s, smtp_rcpt_params_parse(params), params);
+    why = params_situation(
+        s, smtp_rcpt_params_parse(&event->rcpt, params, &rules), params);
+  if (why == SMTP_S_NONE && s->path.eightbit && !s->utf8)
+    why = SMTP_S_NEEDS_UTF8;
   if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
   event->path = &s->path;
   event->params = params;
@@ -116,6 +131,8 @@ static int check_data(smtp_server *s, const smtp_command *c,
   smtp_slice none = {"", 0};
   int r;
   if (c->args.n > 0) return smtp_server_answer(s, SMTP_S_NO_ARGUMENT);
+  if (s->body == SMTP_BODY_BINARYMIME) /* RFC 3030 section 3 */
+    return smtp_server_answer(s, SMTP_S_SEQUENCE);
   if (!s->config->accept_data) return ask(s, event, SMTP_SERVER_DATA);
   s->asked = SMTP_SERVER_DATA;
   r = smtp_server_decide(s, SMTP_VERDICT_NONE, 0, none);
@@ -127,7 +144,7 @@ static int check_rset(smtp_server *s, const smtp_command *c,
   (void)event;
   if (c->args.n > 0) return smtp_server_answer(s, SMTP_S_NO_ARGUMENT);
   if (junk(s)) return smtp_server_answer(s, SMTP_S_JUNK);
-  s->reset_due = (s->state & (ST_MAIL | ST_RCPT)) != 0;
+  s->reset_due = (s->state & ST_TRANSACTION) != 0;
   smtp_server_drop(s);
   return smtp_server_answer(s, SMTP_S_RESET);
 }
@@ -146,13 +163,30 @@ static int check_help(smtp_server *s, const smtp_command *c,
   return smtp_server_answer(s, junk(s) ? SMTP_S_JUNK : SMTP_S_HELP);
 }
 
+/* Takes the parameter SMTPUTF8 off the end of VRFY's argument (RFC 6531
+** section 3.7.4.2); whether it was there. */
+static bool cut_utf8(const smtp_server *s, smtp_slice *text) {
+  smtp_slice word = SMTP_LIT("SMTPUTF8"), end = *text;
+  if ((s->config->extensions & SMTP_EXT_SMTPUTF8) == 0) return false;
+  if (text->n < word.n + 2) return false;
+  end.p += text->n - word.n - 1;
+  end.n = word.n + 1;
+  if (end.p[0] != ' ' ||
+      !smtp_ascii_equal((smtp_slice){end.p + 1, word.n}, word))
+    return false;
+  text->n -= end.n;
+  while (text->n > 0 && text->p[text->n - 1] == ' ') text->n--;
+  return true;
+}
+
 static int check_vrfy(smtp_server *s, const smtp_command *c,
                       smtp_server_event *event) {
   if (junk(s)) return smtp_server_answer(s, SMTP_S_JUNK);
-  if (c->args.n == 0) return smtp_server_answer(s, SMTP_S_SYNTAX);
-  if (smtp_ascii_eightbit(c->args))
-    return smtp_server_answer(s, SMTP_S_NEEDS_UTF8);
   event->text = c->args;
+  s->utf8 = cut_utf8(s, &event->text);
+  if (event->text.n == 0) return smtp_server_answer(s, SMTP_S_SYNTAX);
+  if (smtp_ascii_eightbit(c->args) && !s->utf8)
+    return smtp_server_answer(s, SMTP_S_NEEDS_UTF8);
   return ask(s, event, SMTP_SERVER_VRFY);
 }
 
@@ -187,13 +221,13 @@ static const struct {
     [SMTP_VERB_MAIL] = {ST_READY, false, check_mail},
     [SMTP_VERB_RCPT] = {ST_MAIL | ST_RCPT, false, check_rcpt},
     [SMTP_VERB_DATA] = {ST_RCPT, true, check_data},
-    [SMTP_VERB_BDAT] = {ANY, false, NULL},
-    [SMTP_VERB_RSET] = {ANY, false, check_rset},
-    [SMTP_VERB_NOOP] = {ANY, true, check_noop},
+    [SMTP_VERB_BDAT] = {0, false, NULL}, /* smtp_server_chunk */
+    [SMTP_VERB_RSET] = {ANY | ST_CHUNKS, false, check_rset},
+    [SMTP_VERB_NOOP] = {ANY | ST_CHUNKS, true, check_noop},
     [SMTP_VERB_VRFY] = {ANY, true, check_vrfy},
     [SMTP_VERB_EXPN] = {ANY, true, NULL},
     [SMTP_VERB_HELP] = {ANY, true, check_help},
-    [SMTP_VERB_QUIT] = {ANY | ST_REFUSED, true, check_quit},
+    [SMTP_VERB_QUIT] = {ANY | ST_CHUNKS | ST_REFUSED, true, check_quit},
     [SMTP_VERB_STARTTLS] = {ANY, true, smtp_server_starttls},
     [SMTP_VERB_AUTH] = {ST_READY, true, smtp_server_auth},
 };
@@ -226,18 +260,8 @@ static bool is_absent(const smtp_server *s, smtp_verb verb) {
          (verb == SMTP_VERB_AUTH && s->config->auth == 0);
 }
 
-/* True if the name is one of the own verbs of the configuration. */
 static bool is_own(const smtp_server *s, smtp_slice name) {
-  smtp_slice all = s->config->verbs;
-  size_t i = 0;
-  while (i < all.n) {
-    size_t from = i;
-    while (i < all.n && all.p[i] != ' ') i++;
-    if (smtp_ascii_equal((smtp_slice){all.p + from, i - from}, name))
-      return true;
-    i++;
-  }
-  return false;
+  return smtp_ascii_listed(s->config->verbs, name);
 }
 
 /* What every line must be, before its verb is looked at. */
@@ -256,12 +280,28 @@ static int other(smtp_server *s, const smtp_command *c, smtp_slice line) {
                                    : SMTP_S_NOT_IMPLEMENTED);
 }
 
+smtp_situation smtp_server_may_chunk(const smtp_server *s) {
+  smtp_situation why = check_policy(s, SMTP_VERB_BDAT);
+  if (s->state == ST_REFUSED) return SMTP_S_SEQUENCE;
+  if (why != SMTP_S_NONE) return why;
+  if ((s->config->extensions & SMTP_EXT_CHUNKING) == 0)
+    return SMTP_S_NOT_IMPLEMENTED;
+  if (s->state == ST_MAIL) return SMTP_S_NO_RECIPIENTS;
+  return s->esmtp && (s->state & (ST_RCPT | ST_CHUNKS)) != 0 ? SMTP_S_NONE
+                                                             : SMTP_S_SEQUENCE;
+}
+
 int smtp_server_line(smtp_server *s, smtp_slice line,
                      smtp_server_event *event) {
   smtp_command c = {SMTP_VERB_OTHER, {"", 0}, {"", 0}};
   smtp_situation why = check_bytes(line);
+  bool parsed = smtp_command_parse(&c, line) == 0;
+  if (parsed && c.verb == SMTP_VERB_BDAT)
+    return why != SMTP_S_NONE
+               ? smtp_server_answer(s, SMTP_S_BAD_CHUNK)
+               : smtp_server_chunk(s, c.args, smtp_server_may_chunk(s), event);
   if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
-  if (smtp_command_parse(&c, line) != 0) return other(s, &c, line);
+  if (!parsed) return other(s, &c, line);
   if (commands[c.verb].ends && smtp_buf_length(&s->in) > 0)
     return smtp_server_answer(s, SMTP_S_PIPELINING);
   if (s->state == ST_REFUSED && c.verb != SMTP_VERB_QUIT)
@@ -281,8 +321,8 @@ int smtp_server_line(smtp_server *s, smtp_slice line,
 
 /* ---- after the verdict ----------------------------------------------- */
 
-/* The content begins: everything that is known of a message starts anew. */
-static void begin(smtp_server *s) {
+/* Everything that is known of a message starts anew. */
+void smtp_server_begin(smtp_server *s) {
   s->state = ST_BODY;
   s->body_since = s->handed = s->now;
   smtp_dot_decoder_init(&s->dot);
@@ -314,7 +354,7 @@ void smtp_server_proceed(smtp_server *s, int code) {
     s->recipients++;
     break;
   case SMTP_SERVER_DATA:
-    if (good) begin(s);
+    if (good) smtp_server_begin(s);
     break;
   case SMTP_SERVER_AUTH:
     smtp_server_auth_end(s);

@@ -42,7 +42,8 @@ static bool is_error(smtp_situation situation) {
 
 static bool closes(smtp_situation situation) {
   return situation == SMTP_S_QUIT || situation == SMTP_S_BARE_LF ||
-         situation == SMTP_S_EARLY || situation == SMTP_S_PIPELINING;
+         situation == SMTP_S_BAD_CHUNK || situation == SMTP_S_EARLY ||
+         situation == SMTP_S_PIPELINING;
 }
 
 int smtp_server_answer(smtp_server *s, smtp_situation situation) {
@@ -124,18 +125,22 @@ static int put_mechanisms(smtp_buf *out, unsigned mechanisms) {
 /* The reply to EHLO: the name and what is offered. */
 static int put_ehlo(smtp_server *s) {
   size_t from = smtp_buf_length(&s->out);
-  smtp_buf auth;
+  smtp_buf own;
   smtp_ehlo ehlo = {SMTP_EXT_PIPELINING | SMTP_EXT_SIZE | SMTP_EXT_8BITMIME |
-                        SMTP_EXT_ENHANCEDSTATUSCODES,
+                        SMTP_EXT_ENHANCEDSTATUSCODES | s->config->extensions,
                     s->config->limits.message_size};
   int r;
   if (s->config->tls && !s->secured) ehlo.extensions |= SMTP_EXT_STARTTLS;
-  smtp_buf_init(&auth, s->mem, SMTP_LINE_MAX);
-  r = put_mechanisms(&auth, smtp_server_mechanisms(s));
+  if (!s->secured) ehlo.extensions &= ~(unsigned)SMTP_EXT_REQUIRETLS;
+  smtp_buf_init(&own, s->mem, SMTP_REPLY_MAX);
+  r = put_mechanisms(&own, smtp_server_mechanisms(s));
+  if (r == 0 && smtp_buf_length(&own) > 0 && s->config->offers.n > 0)
+    r = smtp_buf_append(&own, "\n", 1);
+  if (r == 0) r = smtp_buf_append_slice(&own, s->config->offers);
   if (r == 0)
     r = smtp_ehlo_format(&s->out, s->config->hostname, &ehlo,
-                         smtp_buf_data(&auth));
-  smtp_buf_clear(&auth);
+                         smtp_buf_data(&own));
+  smtp_buf_clear(&own);
   return r != 0 ? r : note(s, from);
 }
 
@@ -248,6 +253,7 @@ int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
                        smtp_slice text) {
   smtp_server_event_type stage = s->asked;
   smtp_situation why = SMTP_S_NONE; /* what wins over the verdict */
+  size_t before = smtp_buf_length(&s->out), told = smtp_buf_length(&s->facts);
   smtp_status usual = {0, 0, 0};
   int r;
   if (s->error != 0) return s->error;
@@ -286,6 +292,11 @@ int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
   }
   if (r < 0) return s->error = r;
   if (s->state == ST_CLOSED) s->why = why != SMTP_S_NONE ? why : SMTP_S_FAILED;
+  if (stage == SMTP_SERVER_DATA && s->chunk.waits && r < 400) {
+    smtp_buf_truncate(&s->out, before); /* the chunk is there already */
+    smtp_buf_truncate(&s->facts, told);
+  }
   smtp_server_proceed(s, r);
+  if (s->chunk.waits) smtp_server_chunk_decided(s, r, before);
   return r;
 }

@@ -24,8 +24,13 @@ enum state {
   ST_BODY = 64,    /* content is coming */
   ST_CLOSED = 128, /* the last reply is written */
   ST_TLS = 256,    /* STARTTLS was accepted: the handshake is due */
-  ST_AUTH = 512    /* a response of the client is due */
+  ST_AUTH = 512,   /* a response of the client is due */
+  ST_CHUNK = 1024, /* the bytes of a BDAT are coming */
+  ST_CHUNKS = 2048 /* a message is under way, between two of them */
 };
+
+#define ST_CONTENT (ST_BODY | ST_CHUNK)
+#define ST_TRANSACTION (ST_MAIL | ST_RCPT | ST_CHUNKS)
 
 /* The most that a channel binding or the name in a certificate may have. */
 #define SECURED_MAX 256
@@ -56,12 +61,21 @@ struct smtp_server {
   smtp_path path;
   /* the message at hand */
   smtp_body body;
+  bool utf8; /* SMTPUTF8 */
   smtp_dot_decoder dot;
   smtp_dot_encoder mend;
   smtp_header header;
   smtp_situation refusal;
   uint64_t size;
   bool ended;
+  struct {
+    uint64_t left;   /* bytes that are still to come */
+    bool last;       /* it is the last of its message */
+    bool waits;      /* for the verdict on DATA */
+    bool refused;    /* it is dropped, and its reply waits until it was read */
+    size_t answered; /* bytes of out before that reply */
+  } chunk;
+  enum state after_chunk; /* that was refused */
   /* TLS and AUTH */
   bool secured;       /* bytes come through TLS */
   bool authenticated; /* AUTH succeeded */
@@ -93,6 +107,31 @@ struct smtp_server {
 ** 0 if it was answered, or a failure. */
 SMTP_FUNC int smtp_server_line(smtp_server *s, smtp_slice line,
                                smtp_server_event *event);
+
+/* server_command.c: what speaks against a BDAT here, or NONE. */
+SMTP_FUNC smtp_situation smtp_server_may_chunk(const smtp_server *s);
+
+/* server_command.c: the content of a message begins. */
+SMTP_FUNC void smtp_server_begin(smtp_server *s);
+
+/* server_chunk.c: BDAT, as smtp_server_line; why: it is refused. */
+SMTP_FUNC int smtp_server_chunk(smtp_server *s, smtp_slice args,
+                                smtp_situation why, smtp_server_event *event);
+
+/* server_chunk.c: a reply was made where out had `before` bytes: that to the
+** verdict on DATA where a chunk waits for it. */
+SMTP_FUNC void smtp_server_chunk_decided(smtp_server *s, int code,
+                                         size_t before);
+
+/* server_chunk.c: what of the input is of the chunk; *end: the message is at
+** its end. */
+SMTP_FUNC smtp_slice smtp_server_chunk_take(smtp_server *s, bool *end);
+
+/* server_chunk.c: all of a chunk was read: as a turn. */
+SMTP_FUNC int smtp_server_chunk_end(smtp_server *s, smtp_server_event *event);
+
+/* server.c: asks for the verdict on the message. */
+SMTP_FUNC int smtp_server_message(smtp_server *s, smtp_server_event *event);
 
 /* server_command.c: moves the state after a verdict whose code is sent. */
 SMTP_FUNC void smtp_server_proceed(smtp_server *s, int code);

@@ -80,6 +80,7 @@ static const smtp_default defaults[SMTP_S_COUNT] = {
     [SMTP_S_COMMAND] = {250, {2, 0, 0}, "OK"},
     [SMTP_S_STARTTLS] = {220, {2, 0, 0}, "Ready to start TLS"},
     [SMTP_S_AUTH] = {235, {2, 7, 0}, "Authentication succeeded"},
+    [SMTP_S_CHUNK] = {250, {2, 0, 0}, "Chunk received"},
 
     [SMTP_S_NO_CONNECT] = {554, NO_STATUS, "No SMTP service here for you"},
     [SMTP_S_NO_HELO] = {550, NO_STATUS, "Not accepted under this name"},
@@ -128,6 +129,9 @@ static const smtp_default defaults[SMTP_S_COUNT] = {
     [SMTP_S_BARE_LF] = {500, {5, 5, 2}, "Lines must end with CRLF"},
     [SMTP_S_BARE_NEWLINE] = {550, {5, 5, 2}, "Bare CR, LF or NUL in message"},
     [SMTP_S_EIGHTBIT] = {550, {5, 6, 3}, "8-bit content needs BODY=8BITMIME"},
+    [SMTP_S_BAD_CHUNK] = {501,
+                          {5, 5, 4},
+                          "BDAT needs a size, and LAST or nothing"},
     [SMTP_S_EARLY] = {554, {5, 5, 0}, "Please wait for the greeting"},
     [SMTP_S_PIPELINING] = {554, {5, 5, 0}, "Please wait for replies"},
     [SMTP_S_FOREIGN] = {421, {4, 7, 0}, "This is an SMTP server"},

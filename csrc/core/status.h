@@ -51,6 +51,7 @@ typedef enum smtp_situation {
   SMTP_S_COMMAND,  /* 250 2.0.0 an own verb that was accepted */
   SMTP_S_STARTTLS, /* 220 2.0.0 ready to start TLS */
   SMTP_S_AUTH,     /* 235 2.7.0 authentication succeeded */
+  SMTP_S_CHUNK,    /* 250 2.0.0 a chunk that is not the last */
   /* a handler said no */
   SMTP_S_NO_CONNECT, /* 554 no SMTP service here */
   SMTP_S_NO_HELO,    /* 550 */
@@ -90,6 +91,7 @@ typedef enum smtp_situation {
   SMTP_S_BARE_LF,         /* 500 5.5.2 in a command; closes */
   SMTP_S_BARE_NEWLINE,    /* 550 5.5.2 bare CR, LF or NUL in the body */
   SMTP_S_EIGHTBIT,        /* 550 5.6.3 8-bit content under BODY=7BIT */
+  SMTP_S_BAD_CHUNK,       /* 501 5.5.4 BDAT without its size; closes */
   SMTP_S_EARLY,           /* 554 5.5.0 spoke before the greeting; closes */
   SMTP_S_PIPELINING,      /* 554 5.5.0 illegal pipelining; closes */
   SMTP_S_FOREIGN,         /* 421 4.7.0 another protocol; closes */

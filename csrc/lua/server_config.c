@@ -7,6 +7,7 @@
 
 #include <lauxlib.h>
 
+#include "../core/ehlo.h"
 #include "../core/sasl.h"
 #include "../net/crypto.h"
 #include "support.h"
@@ -90,6 +91,24 @@ static unsigned mechanisms_field(lua_State *L, int t, const char *key) {
   return all;
 }
 
+/* OR of the extensions whose keywords are in the array. */
+static unsigned extensions_field(lua_State *L, int t) {
+  unsigned all = 0;
+  lua_Integer i;
+  if (lua_getfield(L, t, "extensions") == LUA_TTABLE) {
+    for (i = 1; lua_rawgeti(L, -1, i) == LUA_TSTRING; i++) {
+      unsigned one = smtp_ehlo_extension(smtp_check_slice(L, -1));
+      if (one == 0)
+        luaL_error(L, "unknown extension '%s'", lua_tostring(L, -1));
+      all |= one;
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return all;
+}
+
 static void auth_fields(lua_State *L, int t, config *c) {
   smtp_server_config *s = &c->server;
   s->auth = mechanisms_field(L, t, "auth");
@@ -110,12 +129,16 @@ static int config_new(lua_State *L) {
   smtp_server_config *c;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  own = lua_newuserdatauv(L, sizeof *own, 2);
+  own = lua_newuserdatauv(L, sizeof *own, 5);
   c = &own->server;
   smtp_server_config_init(c);
   luaL_setmetatable(L, CONFIG);
   text_field(L, 1, "hostname", 1, &c->hostname);
   text_field(L, 1, "verbs", 2, &c->verbs);
+  text_field(L, 1, "offers", 3, &c->offers);
+  text_field(L, 1, "mail_own", 4, &c->mail_own);
+  text_field(L, 1, "rcpt_own", 5, &c->rcpt_own);
+  c->extensions = extensions_field(L, 1);
   c->strict = flag_field(L, 1, "strict");
   c->trace = flag_field(L, 1, "trace");
   c->intercept = flag_field(L, 1, "intercept");

@@ -3,6 +3,7 @@
 #include "server_event.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 #include "../core/dot.h"
 #include "../core/xtext.h"
@@ -21,34 +22,102 @@ static const char *reason(smtp_situation why) {
   }
 }
 
-/* AUTH= of MAIL, decoded: the null path for "<>". */
-static void push_auth(lua_State *L, smtp_slice value) {
-  smtp_buf mailbox;
-  luaL_Buffer b;
-  luaL_buffinitsize(L, &b, value.n);
-  smtp_buf_init(&mailbox, NULL, value.n);
-  mailbox.p = luaL_buffaddr(&b);
-  mailbox.size = value.n;
-  if (value.p[0] != '<' && smtp_xtext_parse(&mailbox, value) == 0)
-    luaL_addsize(&b, smtp_buf_length(&mailbox));
-  luaL_pushresult(&b);
+/* Sets a field to what xtext stands for, with what is before it as it is. */
+static void set_xtext(lua_State *L, const char *key, smtp_slice before,
+                      smtp_slice value) {
+  smtp_buf *text = smtp_push_buffer(L, SMTP_LINE_MAX);
+  if (smtp_buf_append_slice(text, before) != 0 ||
+      smtp_xtext_parse(text, value) != 0) /* UTF-8, of RFC 6533 */
+    smtp_buf_append_slice(text, value);
+  smtp_push_bytes(L, text);
+  lua_setfield(L, -3, key);
+  lua_pop(L, 1); /* the buffer */
+}
+
+static void set_slice(lua_State *L, const char *key, smtp_slice value) {
+  if (value.n == 0) return;
+  smtp_push_slice(L, value);
+  lua_setfield(L, -2, key);
+}
+
+static void set_integer(lua_State *L, const char *key, bool given,
+                        lua_Integer value) {
+  if (!given) return;
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, key);
+}
+
+static void set_flag(lua_State *L, const char *key, bool given) {
+  if (!given) return;
+  lua_pushboolean(L, 1);
+  lua_setfield(L, -2, key);
+}
+
+static void set_word(lua_State *L, const char *key, const char *word) {
+  if (word == NULL) return;
+  lua_pushstring(L, word);
+  lua_setfield(L, -2, key);
+}
+
+/* by = { seconds, mode, trace } */
+static void set_by(lua_State *L, const smtp_mail_params *p) {
+  if (!p->has_by) return;
+  lua_createtable(L, 0, 3);
+  set_integer(L, "seconds", true, p->by.seconds);
+  set_word(L, "mode", p->by.returns ? "return" : "notify");
+  set_flag(L, "trace", p->by.trace);
+  lua_setfield(L, -2, "by");
 }
 
 static int push_mail(lua_State *L, const smtp_server_event *e) {
-  static const char *const bodies[] = {NULL, "7BIT", "8BITMIME"};
+  static const char *const bodies[] = {NULL, "7BIT", "8BITMIME", "BINARYMIME"};
+  static const char *const rets[] = {NULL, "FULL", "HDRS"};
+  const smtp_mail_params *p = &e->mail;
+  const smtp_slice nothing = {"", 0};
+  bool null = p->auth.n > 0 && p->auth.p[0] == '<';
   lua_pushliteral(L, "mail");
   smtp_push_path(L, e->path);
-  if (e->mail.has_size) {
-    lua_pushinteger(L, (lua_Integer)e->mail.size);
-    lua_setfield(L, -2, "size");
+  set_integer(L, "size", p->has_size, (lua_Integer)p->size);
+  set_word(L, "body", bodies[p->body]);
+  if (p->has_auth) set_xtext(L, "auth", nothing, null ? nothing : p->auth);
+  set_flag(L, "smtputf8", p->smtputf8);
+  set_word(L, "ret", rets[p->ret]);
+  if (p->envid.n > 0) set_xtext(L, "envid", nothing, p->envid);
+  set_flag(L, "requiretls", p->requiretls);
+  set_by(L, p);
+  set_integer(L, "priority", p->has_priority, p->priority);
+  set_integer(L, "hold_for", p->has_hold_for, (lua_Integer)p->hold_for);
+  set_slice(L, "hold_until", p->hold_until);
+  smtp_push_params(L, e->params);
+  return 2;
+}
+
+/* notify = { "SUCCESS", "DELAY" } */
+static void set_notify(lua_State *L, unsigned notify) {
+  static const char *const words[] = {"NEVER", "SUCCESS", "FAILURE", "DELAY"};
+  lua_Integer n = 0;
+  size_t i;
+  if (notify == 0) return;
+  lua_createtable(L, 3, 0);
+  for (i = 0; i < sizeof words / sizeof *words; i++) {
+    if ((notify & 1u << i) == 0) continue;
+    lua_pushstring(L, words[i]);
+    lua_rawseti(L, -2, ++n);
   }
-  if (e->mail.body != SMTP_BODY_UNSET) {
-    lua_pushstring(L, bodies[e->mail.body]);
-    lua_setfield(L, -2, "body");
-  }
-  if (e->mail.has_auth) {
-    push_auth(L, e->mail.auth);
-    lua_setfield(L, -2, "auth");
+  lua_setfield(L, -2, "notify");
+}
+
+static int push_rcpt(lua_State *L, const smtp_server_event *e) {
+  smtp_slice type = e->rcpt.orcpt, value = type;
+  lua_pushliteral(L, "rcpt");
+  smtp_push_path(L, e->path);
+  set_notify(L, e->rcpt.notify);
+  set_slice(L, "rrvs", e->rcpt.rrvs);
+  if (type.n > 0) { /* type ";" xtext */
+    type.n = (size_t)((const char *)memchr(type.p, ';', type.n) + 1 - type.p);
+    value.p += type.n;
+    value.n -= type.n;
+    set_xtext(L, "orcpt", type, value);
   }
   smtp_push_params(L, e->params);
   return 2;
@@ -101,11 +170,7 @@ int smtp_push_server_event(lua_State *L, const smtp_server_event *e) {
     lua_pushboolean(L, e->esmtp);
     return 3;
   case SMTP_SERVER_MAIL: return push_mail(L, e);
-  case SMTP_SERVER_RCPT:
-    lua_pushliteral(L, "rcpt");
-    smtp_push_path(L, e->path);
-    smtp_push_params(L, e->params);
-    return 2;
+  case SMTP_SERVER_RCPT: return push_rcpt(L, e);
   case SMTP_SERVER_DATA: lua_pushliteral(L, "data"); return 1;
   case SMTP_SERVER_BODY:
     lua_pushliteral(L, "body");

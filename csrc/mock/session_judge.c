@@ -5,6 +5,7 @@
 ** recorded bytes have it.
 */
 #include "../core/ascii.h"
+#include "../core/param.h"
 #include "../core/dot.h"
 #include "../core/ehlo.h"
 #include "session_state.h"

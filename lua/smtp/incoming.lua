@@ -48,18 +48,18 @@ function M.new(session)
   return setmetatable({
     session = session, sender = session.sender, recipients = session.recipients, size = 0,
     streamed = true, -- `size` is what was read so far
-    touched = false, ended = false, failed = false, closed = false, unkept = false,
+    touched = false, ended = false, failed = false, closed = false, reset = false, unkept = false,
     why = false, rest = false, tail = false, held = false, -- absent fields would go through __index
   }, meta)
 end
 
 local function fail(message, text)
   message.failed = true
-  error(errors.new { kind = message.closed and "closed" or "rejected", stage = "body",
+  error(errors.new { kind = (message.closed or message.reset) and "closed" or "rejected", stage = "body",
     message = text, peer = message.session.peer.address }, 0)
 end
 
--- Takes in what an event of the machine says of the message.
+--- Takes in what an event of the machine says of the message; whether content came.
 local function note(message, event, a, why, eightbit)
   if event == "body" then
     message.size = message.size + a
@@ -68,11 +68,15 @@ local function note(message, event, a, why, eightbit)
   message.ended = true
   if event == "message" then
     message.eightbit, message.why = eightbit, why or false
+  elseif event == "reset" then -- between two chunks
+    message.reset, message.why = true, "the client gave the message up"
   else
     message.closed, message.why = true, "the client went away: " .. tostring(a)
   end
   return false
 end
+
+M.note = note
 
 --- The event that began the content, where nobody decided on DATA.
 function M.first(message, ...)

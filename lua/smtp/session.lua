@@ -145,21 +145,23 @@ local function step(self, stage, handler, a, b)
   return decide(self, stage, consult(self, stage, handler, a, b))
 end
 
+-- The transaction is over without a message.
+local function drop(self)
+  self.sender, self.recipients = nil, nil
+  local on_reset = self.server.handlers.on_reset
+  if not on_reset then return end
+  local ok, cause = pcall(on_reset, self)
+  if not ok then self:fact("error", { stage = "reset", error = cause }) end
+end
+
 -- ---- messages ------------------------------------------------------------
 
 -- What the handler left is read, so that the machine can say its verdict. A
 -- handler that read all and said nothing has taken the message.
 local function conclude(self, message, name, code, text, bare)
   local whole = message.touched and message.ended and not message.failed
-  while not message.ended do
-    local event, _, why = self:next_event()
-    if event == "message" then
-      message.ended, message.why = true, why
-    elseif event == "close" then
-      message.ended, message.closed = true, true
-    end
-  end
-  if message.closed then return nil end
+  while not message.ended do incoming.note(message, self:next_event()) end
+  if message.closed or message.reset then return nil end
   if message.unkept and bare then name = "fail" end
   if name == "nothing" and whole and not message.unkept then name = "accept" end
   return decide(self, "message", name, code, text), text
@@ -175,20 +177,13 @@ local function receive(self, ...)
     self:fact("message", { id = message.id, code = code, text = text, size = message.size,
       refused = message.why, sender = self.sender, recipients = self.recipients })
   end
+  if message.reset then return drop(self) end
   self.sender, self.recipients = nil, nil
   self.messages = self.messages + 1
   self.server.messages = self.server.messages + (code and code < 300 and 1 or 0)
 end
 
 -- ---- the loop of a session -----------------------------------------------
-
-local function drop(self)
-  self.sender, self.recipients = nil, nil
-  local on_reset = self.server.handlers.on_reset
-  if not on_reset then return end
-  local ok, cause = pcall(on_reset, self)
-  if not ok then self:fact("error", { stage = "reset", error = cause }) end
-end
 
 local events = {}
 

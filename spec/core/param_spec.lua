@@ -196,8 +196,8 @@ end)
 
 describe("param of RCPT", function()
   it("may be none, and none is known", function()
-    assert.is_true(probe.rcpt_params_parse "")
-    assert.is_true(probe.rcpt_params_parse "  ")
+    assert.are.same({}, probe.rcpt_params_parse "")
+    assert.are.same({}, probe.rcpt_params_parse "  ")
     assert.are.same({ nil, "EINVALID" }, { probe.rcpt_params_parse " NOTIFY=NEVER" })
     assert.are.same({ nil, "EINVALID" }, { probe.rcpt_params_parse " SIZE=1 X" })
     for _, text in ipairs { "X", " X=", " X =1", " \0" } do

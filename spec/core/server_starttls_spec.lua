@@ -168,7 +168,7 @@ describe("STARTTLS of the server machine", function()
       limits = { errors = 100 } })
     player:output()
     for _, line in ipairs { "HELO x", "MAIL FROM:<a@b>", "RCPT TO:<a@b>", "DATA", "RSET", "VRFY a",
-      "HELP", "AUTH PLAIN AGFkYQBzZWNyZXQ=", "BDAT 1 LAST", "EXPN a" } do
+      "HELP", "AUTH PLAIN AGFkYQBzZWNyZXQ=", "BDAT 0 LAST", "EXPN a" } do
       assert.equal(MUST .. "\r\n", player:cmd(line), line)
     end
     assert.matches("^250 ", player:cmd("NOOP"))

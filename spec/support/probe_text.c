@@ -6,6 +6,8 @@
 */
 #include "../../csrc/core/ascii.h"
 #include "../../csrc/core/base64.h"
+#include "../../csrc/core/ehlo.h"
+#include "../../csrc/core/envelope.h"
 #include "../../csrc/core/param.h"
 #include "../../csrc/core/path.h"
 #include "../../csrc/core/punycode.h"
@@ -294,25 +296,83 @@ static int param_format(lua_State *L) {
   return push_output(L, out, result);
 }
 
-/* mail_params_parse(text) -> { size, body } */
+/* ehlo_extension keywords, parted by spaces, as bits; default: the first ones. */
+static smtp_param_rules rules_of(lua_State *L, int arg) {
+  smtp_param_rules rules = {
+      SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_AUTH, {"", 0}};
+  size_t n;
+  const char *p = luaL_optlstring(L, arg, NULL, &n);
+  rules.own.p = luaL_optlstring(L, arg + 1, "", &rules.own.n);
+  if (p == NULL) return rules;
+  rules.offered = 0;
+  while (n > 0) {
+    const char *space = memchr(p, ' ', n);
+    size_t length = space == NULL ? n : (size_t)(space - p);
+    rules.offered |= smtp_ehlo_extension((smtp_slice){p, length});
+    p += length + (space != NULL);
+    n -= length + (space != NULL);
+  }
+  return rules;
+}
+
+static void set_slice(lua_State *L, const char *key, smtp_slice value) {
+  if (value.n == 0) return;
+  lua_pushlstring(L, value.p, value.n);
+  lua_setfield(L, -2, key);
+}
+
+static void set_number(lua_State *L, const char *key, bool has,
+                       lua_Integer value) {
+  if (!has) return;
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, key);
+}
+
+static void set_true(lua_State *L, const char *key, bool value) {
+  if (!value) return;
+  lua_pushboolean(L, 1);
+  lua_setfield(L, -2, key);
+}
+
+/* mail_params_parse(text [, offered [, own]]) -> { size, body ... } */
 static int mail_params_parse(lua_State *L) {
-  static const char *const bodies[] = {NULL, "7BIT", "8BITMIME"};
-  smtp_mail_params params;
-  memset(&params, 0xa5, sizeof(params));
-  int result = smtp_mail_params_parse(&params, probe_input(L, 1));
+  static const char *const bodies[] = {NULL, "7BIT", "8BITMIME", "BINARYMIME"};
+  static const char *const rets[] = {NULL, "FULL", "HDRS"};
+  smtp_param_rules rules = rules_of(L, 2);
+  smtp_mail_params p;
+  memset(&p, 0xa5, sizeof(p));
+  int result = smtp_mail_params_parse(&p, probe_input(L, 1), &rules);
   if (result != 0) return probe_error(L, result);
   lua_newtable(L);
-  if (params.has_size) {
-    lua_pushinteger(L, (lua_Integer)params.size);
-    lua_setfield(L, -2, "size");
-  }
-  lua_pushstring(L, bodies[params.body]);
+  set_number(L, "size", p.has_size, (lua_Integer)p.size);
+  lua_pushstring(L, bodies[p.body]);
   lua_setfield(L, -2, "body");
+  lua_pushstring(L, rets[p.ret]);
+  lua_setfield(L, -2, "ret");
+  set_slice(L, "envid", p.envid);
+  set_slice(L, "hold_until", p.hold_until);
+  set_true(L, "smtputf8", p.smtputf8);
+  set_true(L, "requiretls", p.requiretls);
+  set_number(L, "by", p.has_by, p.by.seconds);
+  set_true(L, "by_returns", p.has_by && p.by.returns);
+  set_true(L, "by_trace", p.has_by && p.by.trace);
+  set_number(L, "priority", p.has_priority, p.priority);
+  set_number(L, "hold_for", p.has_hold_for, (lua_Integer)p.hold_for);
   return 1;
 }
 
+/* rcpt_params_parse(text [, offered [, own]]) -> { notify, orcpt, rrvs } */
 static int rcpt_params_parse(lua_State *L) {
-  return push_true(L, smtp_rcpt_params_parse(probe_input(L, 1)));
+  smtp_param_rules rules = rules_of(L, 2);
+  smtp_rcpt_params p;
+  memset(&p, 0xa5, sizeof(p));
+  int result = smtp_rcpt_params_parse(&p, probe_input(L, 1), &rules);
+  if (result != 0) return probe_error(L, result);
+  lua_newtable(L);
+  set_number(L, "notify", p.notify != 0, p.notify);
+  set_slice(L, "orcpt", p.orcpt);
+  set_slice(L, "rrvs", p.rrvs);
+  return 1;
 }
 
 const luaL_Reg probe_text[] = {{"ascii_is", ascii_is},
