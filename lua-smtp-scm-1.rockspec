@@ -54,6 +54,7 @@ build = {
         "csrc/core/sasl_scram_server.c",
         "csrc/core/server.c",
         "csrc/core/server_auth.c",
+        "csrc/core/server_body.c",
         "csrc/core/server_chunk.c",
         "csrc/core/server_command.c",
         "csrc/core/server_reply.c",

@@ -67,8 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   result = smtp_rcpt_params_parse(&rcpt, in, &rules);
   CHECK(each == 0 || result == SMTP_ESYNTAX);
   if (result == 0)
-    CHECK(count == (size_t)(rcpt.notify != 0) + (rcpt.orcpt.n > 0) +
-                       (rcpt.rrvs.n > 0));
+    CHECK(count ==
+          (size_t)(rcpt.notify != 0) + (rcpt.orcpt.n > 0) + (rcpt.rrvs.n > 0));
   result = smtp_mail_params_parse(&mail, in, &rules);
   CHECK(each == 0 || result == SMTP_ESYNTAX);
   if (result == 0)

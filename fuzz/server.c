@@ -14,6 +14,7 @@
 #include "../csrc/core/ascii.h"
 #include "../csrc/core/buf.h"
 #include "../csrc/core/dot.h"
+#include "../csrc/core/ehlo.h"
 #include "../csrc/core/server.h"
 
 #define CHECK(condition) ((condition) ? (void)0 : abort())
@@ -40,7 +41,8 @@ typedef struct run {
   size_t asked, events, said;
   enum place place;
   bool reset_due, secured;
-  bool refused; /* a message broke a rule: cuts may tell another one */
+  bool binary, chunked; /* of the message at hand */
+  bool refused;         /* a message broke a rule: cuts may tell another one */
   smtp_situation why;
   smtp_buf log;     /* what happened, without the borders of BODY */
   smtp_buf told;    /* what REPLY told */
@@ -79,7 +81,7 @@ static void drain(run *r) {
 }
 
 /* The code that a verdict gives must be the one that is then written. */
-static int decide(run *r) {
+static int decide(run *r, smtp_server_event_type type) {
   static const int codes[] = {250, 220, 354, 251, 299, 421, 450, 452,
                               480, 550, 554, 559, 199, 600, 0,   -1};
   static const smtp_slice texts[] = {
@@ -94,8 +96,9 @@ static int decide(run *r) {
   CHECK((code >= 200 && code < 300) || code == 354 || code == 334 ||
         (code >= 400 && code < 560));
   after = smtp_server_peek(r->s);
-  CHECK(after.n > n || after.n == 0); /* held back */
-  if (after.n > 0) {
+  r->chunked = type == SMTP_SERVER_DATA && after.n == n; /* no 354, or later */
+  CHECK(after.n > n || after.n == 0 || r->chunked);      /* held back */
+  if (after.n > 0 && !r->chunked) {
     CHECK(after.n > n + 4 && after.p[n] == '0' + code / 100);
     CHECK(after.p[n + 1] == '0' + code / 10 % 10);
     CHECK(after.p[n + 2] == '0' + code % 10);
@@ -108,7 +111,7 @@ static int decide(run *r) {
 /* ---- events ---------------------------------------------------------- */
 
 /* Lines end with CRLF and there is no NUL, as whoever keeps mail expects. */
-static void check_clean(smtp_slice content) {
+static void check_clean(smtp_slice content, bool whole) {
   size_t i;
   for (i = 0; i < content.n; i++) {
     bool crlf =
@@ -117,12 +120,14 @@ static void check_clean(smtp_slice content) {
     CHECK(content.p[i] != '\r' || crlf);
     i += crlf;
   }
-  CHECK(content.n == 0 || content.p[content.n - 1] == '\n');
+  CHECK(content.n == 0 || !whole || content.p[content.n - 1] == '\n');
 }
 
 static void check_path(run *r, const smtp_server_event *e, bool null) {
   smtp_buf b;
-  CHECK(e->path != NULL && (null || !e->path->null) && !e->path->eightbit);
+  bool utf8 = (r->config->extensions & SMTP_EXT_SMTPUTF8) != 0;
+  CHECK(e->path != NULL && (null || !e->path->null));
+  CHECK(!e->path->eightbit || utf8);
   smtp_buf_init(&b, smtp_mem_libc(), ROOM);
   CHECK(smtp_path_format(&b, e->path) == 0);
   note(r, "<", smtp_buf_data(&b));
@@ -135,8 +140,9 @@ static void check_message(run *r, const smtp_server_event *e) {
   smtp_slice content = smtp_buf_data(&r->content);
   bool kept = e->situation == SMTP_S_NONE;
   CHECK(r->place == BODY && content.n <= 2 * e->size + 2);
-  if (kept && r->config->bare_newline != SMTP_BARE_RAW) check_clean(content);
-  if (kept && r->config->bare_newline != SMTP_BARE_NORMALIZE)
+  if (kept && r->config->bare_newline != SMTP_BARE_RAW && !r->binary)
+    check_clean(content, !r->chunked);
+  if (kept && (r->config->bare_newline != SMTP_BARE_NORMALIZE || r->binary))
     CHECK(content.n == e->size);
   CHECK(!kept || e->size <= r->config->limits.message_size);
   if (kept) note(r, "B", content);
@@ -195,6 +201,7 @@ static void check_event(run *r, const smtp_server_event *e) {
     break;
   case SMTP_SERVER_MAIL:
     CHECK(p == READY && e->mail.size <= r->config->limits.message_size);
+    r->binary = e->mail.body == SMTP_BODY_BINARYMIME;
     check_path(r, e, true);
     break;
   case SMTP_SERVER_RCPT:
@@ -227,11 +234,13 @@ static void check_event(run *r, const smtp_server_event *e) {
     note(r, "?", e->text);
     break;
   case SMTP_SERVER_RESET:
-    CHECK(p == MAIL || p == RCPT || r->reset_due);
+    CHECK(p == MAIL || p == RCPT || r->reset_due || (p == BODY && r->chunked));
+    if (p == BODY) smtp_buf_truncate(&r->content, 0);
     note(r, "R", e->verb);
     break;
   case SMTP_SERVER_LINE:
-    CHECK(r->config->trace && (open || p == REFUSED));
+    CHECK(r->config->trace &&
+          (open || p == REFUSED || (p == BODY && r->chunked)));
     check_told(r, e->text);
     note(r, "L", e->text);
     break;
@@ -295,7 +304,7 @@ static void work(run *r) {
       check_event(r, &e);
       if (smtp_server_asks(e.type)) {
         CHECK(smtp_server_next(r->s, &none) == SMTP_ESTATE);
-        good = decide(r) < 400;
+        good = decide(r, e.type) < 400;
       }
       move(r, &e, good);
     }
@@ -429,7 +438,7 @@ static void check_same(const run *a, const run *b) {
   CHECK(x.n == y.n && memcmp(x.p, y.p, x.n) == 0);
 }
 
-static void configure(smtp_server_config *c, unsigned flags) {
+static void configure(smtp_server_config *c, unsigned flags, unsigned more) {
   static const smtp_server_limits small = {.message_size = 60,
                                            .header = 40,
                                            .hops = 2,
@@ -451,6 +460,10 @@ static void configure(smtp_server_config *c, unsigned flags) {
     c->tls = c->auth_cleartext = true;
     c->auth = SMTP_SASL_PLAIN | SMTP_SASL_LOGIN | SMTP_SASL_OAUTHBEARER;
   }
+  if (more & 16) c->extensions = SMTP_EXT_CHUNKING | SMTP_EXT_BINARYMIME;
+  if (more & 32)
+    c->extensions |= SMTP_EXT_SMTPUTF8 | SMTP_EXT_DSN | SMTP_EXT_REQUIRETLS |
+                     SMTP_EXT_DELIVERBY | SMTP_EXT_MT_PRIORITY | SMTP_EXT_RRVS;
   if (flags & 64) c->verbs = SMTP_LIT("XADA HELP ETRN");
 }
 
@@ -459,7 +472,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   run runs[3];
   int i;
   if (size < 2 + VERDICTS || size > 100000) return 0;
-  configure(&config, data[0]);
+  configure(&config, data[0], data[1]);
   for (i = 0; i < 3; i++) {
     open_run(&runs[i], &config, data);
     play(&runs[i], BYTES + i, (const char *)data + 2 + VERDICTS,

@@ -129,18 +129,23 @@ void smtp_server_eof(smtp_server *s) {
 
 /* ---- bytes out ------------------------------------------------------- */
 
+/* A chunk that was refused is answered when it was read, or never will be. */
+static bool is_late(const smtp_server *s) {
+  return s->state == ST_CHUNK && s->chunk.refused;
+}
+
 smtp_slice smtp_server_peek(const smtp_server *s) {
   static const smtp_slice nothing = {"", 0};
   smtp_slice out = smtp_buf_data(&s->out);
   if (smtp_server_held(s)) return nothing;
-  if (s->chunk.refused && out.n > s->chunk.answered) out.n = s->chunk.answered;
+  if (is_late(s) && out.n > s->chunk.answered) out.n = s->chunk.answered;
   return out;
 }
 
 void smtp_server_sent(smtp_server *s, size_t n) {
   if (n == 0) return;
   smtp_buf_consume(&s->out, n);
-  if (s->chunk.refused) s->chunk.answered -= n;
+  if (is_late(s)) s->chunk.answered -= n;
   if (s->state == ST_TLS) /* a 220 that is partly written stays */
     s->before_tls = n <= s->before_tls ? s->before_tls - n : SIZE_MAX;
   s->spoke = true;
@@ -215,123 +220,6 @@ static void fact(smtp_server *s, smtp_server_event *event) {
   event->type = SMTP_SERVER_REPLY;
   event->text = smtp_buf_data(&s->facts);
   smtp_buf_consume(&s->facts, event->text.n);
-}
-
-/* The end of the content: what is remembered of it goes to the verdict. */
-int smtp_server_message(smtp_server *s, smtp_server_event *event) {
-  s->ended = true;
-  event->type = s->asked = SMTP_SERVER_MESSAGE;
-  event->situation = s->refusal;
-  event->size = s->size;
-  event->seen = s->dot.seen;
-  return 1;
-}
-
-/* Of binary content no byte means anything (RFC 3030 section 3). */
-static bool is_binary(const smtp_server *s) {
-  return s->body == SMTP_BODY_BINARYMIME;
-}
-
-/* Holds the content against the rules; the first breach is what is said. */
-static void inspect(smtp_server *s, smtp_slice content) {
-  const smtp_server_config *c = s->config;
-  smtp_situation why = SMTP_S_NONE;
-  s->size += content.n;
-  if (!s->header.done) smtp_header_feed(&s->header, content);
-  if (s->size > c->limits.message_size)
-    why = SMTP_S_TOO_BIG;
-  else if (c->bare_newline == SMTP_BARE_REJECT && !is_binary(s) &&
-           (s->dot.seen &
-            (SMTP_DOT_BARE_LF | SMTP_DOT_BARE_CR | SMTP_DOT_NUL)) != 0)
-    why = SMTP_S_BARE_NEWLINE;
-  else if (c->refuse_eightbit && s->body != SMTP_BODY_8BITMIME &&
-           !is_binary(s) && (s->dot.seen & SMTP_DOT_EIGHTBIT) != 0)
-    why = SMTP_S_EIGHTBIT;
-  else if (s->header.size > c->limits.header)
-    why = SMTP_S_HEADER_SIZE;
-  else if (s->header.received >= c->limits.hops)
-    why = SMTP_S_HOPS;
-  if (s->refusal == SMTP_S_NONE) s->refusal = why;
-}
-
-/* Over the limit by half again: the peer does not listen, so we leave. */
-static bool drained(const smtp_server *s) {
-  uint64_t limit = s->config->limits.message_size;
-  return s->size > limit && s->size - limit > limit / 2;
-}
-
-/* NUL is dropped here and not in the decoder, which keeps what came. */
-static int mend(smtp_server *s, smtp_slice *content, bool last) {
-  const char *p = content->p, *end = p + content->n;
-  int r = 0;
-  smtp_buf_truncate(&s->mended, 0);
-  while (r == 0 && p < end) {
-    const char *nul = memchr(p, 0, (size_t)(end - p));
-    const char *stop = nul == NULL ? end : nul;
-    smtp_slice run = {p, (size_t)(stop - p)};
-    r = smtp_dot_encode(&s->mend, run, &s->mended);
-    p = nul == NULL ? end : nul + 1;
-  }
-  if (r == 0 && last) r = smtp_dot_finish(&s->mend, &s->mended);
-  *content = smtp_buf_data(&s->mended);
-  return r;
-}
-
-/* The content that is there, without its dots; *used: bytes of the input. */
-static smtp_slice take_lines(smtp_server *s, size_t *used, bool *end) {
-  smtp_slice data = smtp_buf_data(&s->in);
-  size_t made;
-  *end = smtp_dot_decode(&s->dot, s->in.p + s->in.begin, data.n, used, &made);
-  return (smtp_slice){data.p, made};
-}
-
-/* One slice of content, or its end: of DATA, or of a chunk. */
-static int body(smtp_server *s, smtp_server_event *event) {
-  smtp_slice content;
-  size_t used;
-  bool end;
-  if (s->handed >= 0) { /* a slow handler is not the peer's fault */
-    s->body_since += s->now - s->handed;
-    s->active = s->now;
-    s->handed = -1;
-  }
-  if (s->ended) return smtp_server_message(s, event);
-  if (s->state == ST_BODY) {
-    content = take_lines(s, &used, &end);
-  } else {
-    if (s->chunk.left == 0 && (!s->chunk.last || s->chunk.refused))
-      return smtp_server_chunk_end(s, event);
-    content = smtp_server_chunk_take(s, &end);
-    used = content.n;
-  }
-  if (used == 0 && !end) return 0;
-  smtp_buf_consume(&s->in, used);
-  if (s->chunk.refused)
-    s->size += used;
-  else
-    inspect(s, content);
-  if (!end && (s->chunk.refused || s->refusal == SMTP_S_TOO_BIG) &&
-      drained(s)) {
-    int r = s->chunk.refused ? 0 : smtp_server_answer(s, SMTP_S_TOO_BIG);
-    s->chunk.refused = false;
-    s->state = ST_CLOSED;
-    s->why = SMTP_S_TOO_BIG;
-    return r;
-  }
-  if (s->chunk.refused) return 0;
-  if (s->refusal == SMTP_S_NONE && !is_binary(s) &&
-      s->config->bare_newline == SMTP_BARE_NORMALIZE) {
-    int r = mend(s, &content, end);
-    if (r != 0) return s->error = r;
-  }
-  s->ended = end;
-  if ((s->refusal != SMTP_S_NONE && !s->config->intercept) || content.n == 0)
-    return s->ended ? smtp_server_message(s, event) : 0;
-  s->handed = s->now;
-  event->type = SMTP_SERVER_BODY;
-  event->text = content;
-  event->size = s->size;
-  return 1;
 }
 
 /* A line over the limit is dropped up to its CRLF, as it comes. */
@@ -522,7 +410,8 @@ static int turn(smtp_server *s, smtp_server_event *event) {
     s->judging = false;
     return smtp_server_judge(s, event);
   }
-  r = (s->state & ST_CONTENT) != 0 ? body(s, event) : command(s, event);
+  r = (s->state & ST_CONTENT) != 0 ? smtp_server_body(s, event)
+                                   : command(s, event);
   if (r != 0 || s->state == ST_CLOSED) return r;
   return before == smtp_buf_length(&s->in) && state == s->state &&
                  discarding == s->discarding

@@ -183,9 +183,9 @@ static int check_vrfy(smtp_server *s, const smtp_command *c,
                       smtp_server_event *event) {
   if (junk(s)) return smtp_server_answer(s, SMTP_S_JUNK);
   event->text = c->args;
-  s->utf8 = cut_utf8(s, &event->text);
+  s->utf8_once = cut_utf8(s, &event->text);
   if (event->text.n == 0) return smtp_server_answer(s, SMTP_S_SYNTAX);
-  if (smtp_ascii_eightbit(c->args) && !s->utf8)
+  if (smtp_ascii_eightbit(c->args) && !s->utf8_once)
     return smtp_server_answer(s, SMTP_S_NEEDS_UTF8);
   return ask(s, event, SMTP_SERVER_VRFY);
 }
@@ -334,6 +334,7 @@ void smtp_server_proceed(smtp_server *s, int code) {
   smtp_server_event_type asked = s->asked;
   bool good = code < 400;
   s->asked = SMTP_SERVER_NONE;
+  s->utf8_once = false;
   s->active = s->now;
   if (s->state == ST_CLOSED) return;
   switch (asked) {

@@ -4,6 +4,7 @@
 ** one place for every driver. A text of a handler is never trusted: what may
 ** not be sent becomes 451 4.3.0.
 */
+#include "ascii.h"
 #include "base64.h"
 #include "ehlo.h"
 #include "reply.h"
@@ -219,6 +220,35 @@ static int put_own(smtp_server *s, smtp_server_event_type stage, int code,
   return put(s, code, status, text);
 }
 
+/* Appends text with a "?" for each character that is not ASCII. */
+static int put_ascii(smtp_buf *out, smtp_slice text) {
+  size_t i, from = 0;
+  int r = 0;
+  for (i = 0; r == 0 && i < text.n; i++) {
+    unsigned char c = (unsigned char)text.p[i];
+    if (c < 0x80) continue;
+    r = smtp_buf_append(out, text.p + from, i - from);
+    if (r == 0 && (c & 0xc0) != 0x80) r = smtp_buf_append(out, "?", 1);
+    from = i + 1;
+  }
+  return r == 0 ? smtp_buf_append(out, text.p + from, text.n - from) : r;
+}
+
+/* The same, in ASCII where the client does not speak SMTPUTF8 (RFC 6531 section
+** 3.7.4.2). */
+static int put_heard(smtp_server *s, smtp_server_event_type stage, int code,
+                     smtp_slice text, smtp_status usual) {
+  smtp_buf ascii;
+  int r;
+  if (s->utf8 || s->utf8_once || !smtp_ascii_eightbit(text))
+    return put_own(s, stage, code, text, usual);
+  smtp_buf_init(&ascii, s->mem, SMTP_REPLY_MAX);
+  r = put_ascii(&ascii, text);
+  if (r == 0) r = put_own(s, stage, code, smtp_buf_data(&ascii), usual);
+  smtp_buf_clear(&ascii);
+  return r;
+}
+
 /* The reply of a situation that a verdict came to; gives its code. */
 static int put_situation(smtp_server *s, smtp_server_event_type stage,
                          smtp_situation situation) {
@@ -283,7 +313,7 @@ int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
   if (why != SMTP_S_NONE) {
     r = put_situation(s, stage, why);
   } else if (verdict == SMTP_VERDICT_REPLY) {
-    r = put_own(s, stage, code, text, usual);
+    r = put_heard(s, stage, code, text, usual);
     if (r == 0) r = code_at(stage, code);
     if (r == SMTP_EINVALID || r == SMTP_ETOOBIG)
       r = put_situation(s, stage, situation_of(stage, SMTP_VERDICT_FAIL));

@@ -2,7 +2,8 @@
 /*
 ** server_state.h: what the files of the server machine share, and nobody
 ** else: server.c moves bytes and time, server_command.c knows the commands,
-** server_reply.c makes the replies, server_auth.c does STARTTLS and AUTH.
+** server_body.c and server_chunk.c the content, server_reply.c makes the
+** replies, server_auth.c does STARTTLS and AUTH.
 */
 #ifndef SMTP_SERVER_STATE_H
 #define SMTP_SERVER_STATE_H
@@ -61,7 +62,8 @@ struct smtp_server {
   smtp_path path;
   /* the message at hand */
   smtp_body body;
-  bool utf8; /* SMTPUTF8 */
+  bool utf8;      /* SMTPUTF8 of the transaction */
+  bool utf8_once; /* of the VRFY at hand */
   smtp_dot_decoder dot;
   smtp_dot_encoder mend;
   smtp_header header;
@@ -130,7 +132,8 @@ SMTP_FUNC smtp_slice smtp_server_chunk_take(smtp_server *s, bool *end);
 /* server_chunk.c: all of a chunk was read: as a turn. */
 SMTP_FUNC int smtp_server_chunk_end(smtp_server *s, smtp_server_event *event);
 
-/* server.c: asks for the verdict on the message. */
+/* server_body.c: one turn within content; the verdict on it is asked for. */
+SMTP_FUNC int smtp_server_body(smtp_server *s, smtp_server_event *event);
 SMTP_FUNC int smtp_server_message(smtp_server *s, smtp_server_event *event);
 
 /* server_command.c: moves the state after a verdict whose code is sent. */

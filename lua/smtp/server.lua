@@ -6,6 +6,7 @@ local errors = require "smtp.error"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
 local server_auth = require "smtp.server_auth"
+local server_extensions = require "smtp.server_extensions"
 local server_tls = require "smtp.server_tls"
 local session = require "smtp.session"
 
@@ -15,7 +16,7 @@ Server.__index = Server
 local SPEC = {
   listen = "string table", hostname = "string", lmtp = "boolean", tls = "table", auth = "table",
   syntax = { "lenient", "strict" }, bare_newline = { "reject", "normalize", "raw" },
-  refuse_eightbit = "boolean", limits = "table", proxy = "any", xclient = "any",
+  refuse_eightbit = "boolean", limits = "table", extensions = "table", proxy = "any", xclient = "any",
   on_event = "function", on_connect = "function", on_helo = "function", on_auth = "function",
   on_mail = "function", on_rcpt = "function boolean", on_data = "function",
   on_message = "function", on_vrfy = "function", on_command = "table",
@@ -30,9 +31,9 @@ local LIMITS = {
   handler_timeout = "seconds",
 }
 
--- Those that do not live in the core's machine.
+-- Those that do not live in the core's machine, or that EHLO tells as well.
 local DEFAULTS = {
-  connections = 1000, per_ip = 50, handler_timeout = 300, handshake_timeout = 30,
+  recipients = 1000, messages = 1000, connections = 1000, per_ip = 50, handler_timeout = 300, handshake_timeout = 30,
 }
 
 local PLACE = {
@@ -198,9 +199,10 @@ local function share(self, given, place)
         message = why, temporary = false }
     end
   end
-  local auth = self.auth or {}
+  local auth, offered = self.auth or {}, self.offered
   known = { tls = tls, config = core.server_config {
-    hostname = self.hostname, verbs = self.verbs, strict = given.syntax == "strict",
+    extensions = offered.extensions, offers = offered.offers, mail_own = offered.mail_own,
+    rcpt_own = offered.rcpt_own, hostname = self.hostname, verbs = self.verbs, strict = given.syntax == "strict",
     trace = given.on_event ~= nil, accept_data = given.on_data == nil,
     bare_newline = given.bare_newline, refuse_eightbit = given.refuse_eightbit,
     limits = self.limits, tls = tls ~= nil and not tls.implicit,
@@ -329,6 +331,7 @@ local function new(given)
       on_auth = given.on_auth,
     },
     auth = server_auth.check(given.auth, given.on_auth, has_tls(given)), verbs = verbs,
+    offered = server_extensions.check(given.extensions, limits),
     listeners = {}, listening = {}, places = {}, shared = {}, tasks = {}, sessions = {}, hosts = {},
     connections = 0, accepted = 0, messages = 0, drained = loop.gate(),
   }, Server)

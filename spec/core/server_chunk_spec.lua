@@ -184,6 +184,20 @@ describe("BDAT of the server machine", function()
     assert.equal("closed", player.closed)
   end)
 
+  it("answers a refused chunk that never comes whole at the end", function()
+    local player = in_rcpt()
+    player:cmd("RSET")
+    player:feed("BDAT 10\r\n12345")
+    assert.equal("", player:output())
+    assert.equal("503 5.5.1 Bad sequence of commands\r\n"
+      .. "421 4.4.2 Timeout, closing connection\r\n", player:at(1000))
+    player = in_rcpt()
+    player:cmd("RSET")
+    player:feed("BDAT 10\r\n12345")
+    player.core:eof()
+    assert.equal("503 5.5.1 Bad sequence of commands\r\n", player:turn():output())
+  end)
+
   it("has no more time than DATA", function()
     local player = in_rcpt { limits = { data_rate = 10 } }
     player:feed("BDAT 1000 LAST\r\n" .. ("x"):rep(100))

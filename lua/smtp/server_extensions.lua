@@ -1,0 +1,94 @@
+-- SPDX-License-Identifier: MIT
+--- What EHLO of a server offers: extensions that the core speaks, and keywords and
+-- parameters of one's own.
+-- Internal.
+local options = require "smtp.options"
+
+local M = {}
+
+-- Those that the core speaks, and whether they are offered unless it is said otherwise:
+-- the others promise something that only handlers can do.
+local KNOWN = {
+  CHUNKING = true, SMTPUTF8 = true, BINARYMIME = false, DSN = false, REQUIRETLS = false,
+  DELIVERBY = false, ["MT-PRIORITY"] = false, FUTURERELEASE = false, RRVS = false,
+}
+
+-- What is there anyway, or has an option of its own.
+local TAKEN = {
+  PIPELINING = true, SIZE = true, ["8BITMIME"] = true, ENHANCEDSTATUSCODES = true,
+  STARTTLS = true, AUTH = true, LIMITS = true,
+}
+
+local OWN = { params = "string", mail = "table", rcpt = "table" }
+
+local function check_word(word)
+  if type(word) ~= "string" or not word:find("^%w[%w-]*$") then
+    options.misuse(("server: extensions: %s is no keyword"):format(tostring(word)))
+  end
+  if TAKEN[word:upper()] then
+    options.misuse(("server: extensions: %s has options of its own"):format(word))
+  end
+  return word:upper()
+end
+
+local function check_line(keyword, params)
+  if params and (params == "" or params:find("[^\x20-\x7e]") or #params > 400) then
+    options.misuse(("server: extensions: parameters of %s are visible ASCII"):format(keyword))
+  end
+  return params and keyword .. " " .. params or keyword
+end
+
+-- The parameters of an own keyword go to the lists of MAIL and RCPT.
+local function add_own(made, keyword, value)
+  local own = type(value) == "table" and
+    options.check("server: extensions: " .. keyword, value, OWN) or {}
+  table.insert(made.offers, check_line(keyword, type(value) == "string" and value or own.params))
+  for _, verb in ipairs { "mail", "rcpt" } do
+    for _, word in ipairs(own[verb] or {}) do table.insert(made[verb], check_word(word)) end
+  end
+end
+
+local function sorted(map)
+  local keys = {}
+  for key in pairs(map) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+-- RFC 9422: what one session may do.
+local function limits_line(limits)
+  local words = {}
+  if limits.recipients then words[#words + 1] = "RCPTMAX=" .. limits.recipients end
+  if limits.messages then words[#words + 1] = "MAILMAX=" .. limits.messages end
+  return words[1] and "LIMITS " .. table.concat(words, " ")
+end
+
+--- Gives `{ extensions, offers, mail_own, rcpt_own }` as core.server_config has them.
+function M.check(given, limits)
+  local wanted, made = {}, { offers = {}, mail = {}, rcpt = {}, extensions = {} }
+  for keyword, on in pairs(KNOWN) do wanted[keyword] = on or nil end
+  for word, value in pairs(given or {}) do
+    local keyword, kind = check_word(word), type(value)
+    if kind ~= "boolean" and kind ~= "string" and (kind ~= "table" or KNOWN[keyword] ~= nil) then
+      options.misuse(("server: extensions.%s must not be a %s"):format(keyword, kind))
+    end
+    wanted[keyword] = value or nil
+  end
+  if type(wanted.FUTURERELEASE) == "boolean" then
+    options.misuse('server: extensions.FUTURERELEASE needs its limits: "SECONDS DATE-TIME"')
+  end
+  if wanted.BINARYMIME and not wanted.CHUNKING then
+    options.misuse("server: extensions.BINARYMIME needs CHUNKING")
+  end
+  for _, keyword in ipairs(sorted(wanted)) do
+    if KNOWN[keyword] ~= nil then table.insert(made.extensions, keyword) end
+    if KNOWN[keyword] == nil or keyword == "FUTURERELEASE" then
+      add_own(made, keyword, wanted[keyword])
+    end
+  end
+  table.insert(made.offers, limits_line(limits))
+  return { extensions = made.extensions, offers = table.concat(made.offers, "\n"),
+    mail_own = table.concat(made.mail, " "), rcpt_own = table.concat(made.rcpt, " ") }
+end
+
+return M

@@ -1,0 +1,57 @@
+-- SMTPUTF8 in the server machine (RFC 6531).
+local support = require "spec.support.play"
+
+local EHLO = support.GREETING .. [[
+C: EHLO client.code.energy
+S: 250-mx.example
+S: 250-PIPELINING
+S: 250-SIZE ...
+S: 250-8BITMIME
+S: 250-ENHANCEDSTATUSCODES
+S: 250 SMTPUTF8
+]]
+local NEEDS = "S: 553 5.6.7 Non-ASCII address needs SMTPUTF8\n"
+local OK = "S: 250 2.1.0 Sender OK\n"
+
+local function play(script, options)
+  local all = { config = { extensions = { "SMTPUTF8" } } }
+  for key, value in pairs(options or {}) do all[key] = value end
+  return support.play(script, all)
+end
+
+describe("SMTPUTF8 of the server machine", function()
+  it("C096 C097 comes with 8BITMIME, and lets UTF-8 into addresses", function()
+    local player = play(EHLO .. "C: MAIL FROM:<\\xc3\\xa9@\\xc3\\xa9.example> SMTPUTF8\n" .. OK
+      .. "C: RCPT TO:<\\xc3\\xbc@example.org>\nS: 250 2.1.5 Recipient OK\n")
+    local sender = player:events("mail")[1][2]
+    assert.same({ "\u{e9}@\u{e9}.example", true }, { sender.address, sender.smtputf8 })
+    assert.equal("\u{fc}@example.org", player:events("rcpt")[1][2].address)
+  end)
+
+  it("C098 is asked for by 5.6.7", function()
+    play(EHLO .. "C: MAIL FROM:<\\xc3\\xa9@x.example>\n" .. NEEDS
+      .. "C: MAIL FROM:<a@x.example>\n" .. OK .. "C: RCPT TO:<\\xc3\\xa9@x.example>\n" .. NEEDS
+      .. "C: RSET\nS: 250 2.0.0 Reset\nC: MAIL FROM:<a@x.example> SMTPUTF8\n" .. OK
+      .. "C: RSET\nS: 250 2.0.0 Reset\nC: MAIL FROM:<a@x.example>\n" .. OK
+      .. "C: RCPT TO:<\\xc3\\xa9@x.example>\n" .. NEEDS)
+    support.play(support.EHLO .. "C: MAIL FROM:<a@x.example> SMTPUTF8\n"
+      .. "S: 555 5.5.4 Parameter not recognized\n")
+  end)
+
+  it("C097 is a parameter of VRFY", function()
+    local player = play(EHLO .. "C: VRFY \\xc3\\xa9\n" .. NEEDS .. "C: VRFY \\xc3\\xa9 smtputf8\nS: 252 ...\n"
+      .. "C: VRFY SMTPUTF8\nS: 252 ...\n")
+    assert.same({ { "vrfy", "\u{e9}" }, { "vrfy", "SMTPUTF8" } }, player:events("vrfy"))
+  end)
+
+  it("C100 lets UTF-8 into replies", function()
+    local verdicts = { mail = { "reply", 250, "2.1.0 d'accord, Andr\u{e9}" },
+      rcpt = { "reply", 550, "5.1.1 bo\u{ee}te \u{1f4ed}" } }
+    play(EHLO .. "C: MAIL FROM:<a@x.example>\nS: 250 2.1.0 d'accord, Andr?\n"
+      .. "C: RCPT TO:<c@d.example>\nS: 550 5.1.1 bo?te ?\n", { verdicts = verdicts })
+    verdicts.mail[3] = "2.1.0 ok"
+    play(EHLO .. "C: MAIL FROM:<a@x.example> SMTPUTF8\nS: 250 2.1.0 ok\n"
+      .. "C: RCPT TO:<c@d.example>\nS: 550 5.1.1 bo\\xc3\\xaete \\xf0\\x9f\\x93\\xad\n",
+      { verdicts = verdicts })
+  end)
+end)
