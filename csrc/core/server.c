@@ -142,6 +142,10 @@ smtp_slice smtp_server_peek(const smtp_server *s) {
   return out;
 }
 
+smtp_slice smtp_server_queued(const smtp_server *s) {
+  return smtp_buf_data(&s->out);
+}
+
 void smtp_server_sent(smtp_server *s, size_t n) {
   if (n == 0) return;
   smtp_buf_consume(&s->out, n);
@@ -328,6 +332,7 @@ static bool intercept(smtp_server *s, smtp_slice line,
   smtp_slice text = {line.p, line.n - 2};
   if (line.n < 2 || text.p[text.n] != '\r') return false;
   if (s->state == ST_AUTH || smtp_command_parse(&c, text) != 0) return false;
+  if (c.verb == SMTP_VERB_BDAT) return false; /* its bytes must be read */
   event->type = s->asked = SMTP_SERVER_VERB;
   event->verb = c.name;
   event->text = c.args;

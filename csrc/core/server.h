@@ -36,14 +36,16 @@ typedef enum smtp_server_event_type {
   SMTP_SERVER_HELO,    /* asks: text is the name, esmtp */
   SMTP_SERVER_MAIL,    /* asks: path, mail */
   SMTP_SERVER_RCPT,    /* asks: path */
-  SMTP_SERVER_DATA,    /* asks: whether content may come */
+  SMTP_SERVER_DATA,    /* asks: whether content may come; chunk: by BDAT, for
+                          whose acceptance nothing is said */
   SMTP_SERVER_MESSAGE, /* asks: the content is at its end */
   SMTP_SERVER_VRFY,    /* asks: text */
   SMTP_SERVER_AUTH,    /* asks: credentials, verb is the mechanism */
   SMTP_SERVER_COMMAND, /* asks: an own verb; verb, text */
-  SMTP_SERVER_VERB,    /* asks, with intercept: a command line came; verb, text,
+  SMTP_SERVER_CHUNK,   /* asks, with intercept: one that is not the last came */
+  SMTP_SERVER_VERB, /* asks, with intercept, but for BDAT: a command line came; verb, text,
                           more. NONE: it is read as ever; else it is not */
-  SMTP_SERVER_LOOKUP,  /* asks for keys, by smtp_server_lookup: credentials
+  SMTP_SERVER_LOOKUP,   /* asks for keys, by smtp_server_lookup: credentials
                           has the user, verb is the mechanism */
   SMTP_SERVER_STARTTLS, /* pause: the handshake is due */
   SMTP_SERVER_BODY,     /* content: text */
@@ -59,6 +61,7 @@ typedef struct smtp_server_event {
   smtp_slice verb;
   smtp_slice text;
   bool esmtp;
+  bool chunk;
   bool more; /* VERB: bytes came behind the line already */
   const smtp_path *path;
   smtp_mail_params mail;
@@ -193,6 +196,9 @@ SMTP_FUNC int smtp_server_secured(smtp_server *s,
 /* What is to be written, and how much of it was. Empty while held back. */
 SMTP_FUNC smtp_slice smtp_server_peek(const smtp_server *s);
 SMTP_FUNC void smtp_server_sent(smtp_server *s, size_t n);
+
+/* All that was made, with what is held back or waits for the end of a chunk. */
+SMTP_FUNC smtp_slice smtp_server_queued(const smtp_server *s);
 
 /* True as long as what the peer says is an attack: until our first bytes are
 ** sent, and the 220 to STARTTLS. Look for it before those are written. */

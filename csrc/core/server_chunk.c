@@ -58,6 +58,7 @@ int smtp_server_chunk(smtp_server *s, smtp_slice args, smtp_situation why,
   }
   s->chunk.waits = true;
   s->asked = event->type = SMTP_SERVER_DATA;
+  event->chunk = true;
   if (!s->config->accept_data) return 1;
   event->type = SMTP_SERVER_NONE;
   r = smtp_server_decide(s, SMTP_VERDICT_NONE, 0, (smtp_slice){"", 0});
@@ -91,6 +92,10 @@ int smtp_server_chunk_end(smtp_server *s, smtp_server_event *event) {
   }
   if (s->chunk.last || s->refusal != SMTP_S_NONE)
     return smtp_server_message(s, event);
+  if (s->config->intercept) {
+    event->type = s->asked = SMTP_SERVER_CHUNK;
+    return 1;
+  }
   s->state = ST_CHUNKS;
   return smtp_server_answer(s, SMTP_S_CHUNK);
 }

@@ -357,6 +357,11 @@ void smtp_server_proceed(smtp_server *s, int code) {
   case SMTP_SERVER_DATA:
     if (good) smtp_server_begin(s);
     break;
+  case SMTP_SERVER_CHUNK:
+    if (!good) smtp_server_drop(s);
+    s->reset_due = !good;
+    if (good) s->state = ST_CHUNKS;
+    break;
   case SMTP_SERVER_AUTH:
     smtp_server_auth_end(s);
     s->authenticated = good;

@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
+#include <string.h>
 
+#include "../core/ehlo.h"
 #include "../core/sasl.h"
 #include "../mock/engine.h"
 #include "../mock/text.h"
@@ -328,14 +330,25 @@ static int mock_clear(lua_State *L) {
   return 1;
 }
 
-/* mock:hide(keywords, lines): what EHLO leaves out, and has besides. */
+/* mock:hide(keywords, lines, spoken): what EHLO leaves out, and has besides;
+** spoken: extensions of the core, parted by spaces, that it has as well. */
 static int mock_hide(lua_State *L) {
   smtp_station *s = check(L);
   smtp_slice hidden = smtp_check_slice(L, 2), extra = smtp_check_slice(L, 3);
+  smtp_slice spoken = smtp_check_slice(L, 4);
+  unsigned extensions = 0;
   int r;
+  while (spoken.n > 0) {
+    const char *space = memchr(spoken.p, ' ', spoken.n);
+    size_t n = space == NULL ? spoken.n : (size_t)(space - spoken.p);
+    extensions |= smtp_ehlo_extension((smtp_slice){spoken.p, n});
+    n += space != NULL;
+    spoken = (smtp_slice){spoken.p + n, spoken.n - n};
+  }
   smtp_station_lock(s);
   r = smtp_text_set(&smtp_station_mock(s)->hidden, hidden);
   if (r == 0) r = smtp_text_set(&smtp_station_mock(s)->extra, extra);
+  if (r == 0) smtp_station_mock(s)->config.extensions = extensions;
   smtp_station_unlock(s);
   return r == 0 ? 0 : luaL_error(L, "not enough memory");
 }

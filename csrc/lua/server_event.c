@@ -172,6 +172,7 @@ int smtp_push_server_event(lua_State *L, const smtp_server_event *e) {
   case SMTP_SERVER_MAIL: return push_mail(L, e);
   case SMTP_SERVER_RCPT: return push_rcpt(L, e);
   case SMTP_SERVER_DATA: lua_pushliteral(L, "data"); return 1;
+  case SMTP_SERVER_CHUNK: lua_pushliteral(L, "chunk"); return 1;
   case SMTP_SERVER_BODY:
     lua_pushliteral(L, "body");
     lua_pushinteger(L, (lua_Integer)e->text.n);

@@ -32,7 +32,7 @@ void smtp_plan_clear(smtp_plan *p) {
 }
 
 uint64_t smtp_plan_end(const smtp_plan *p) {
-  return p->sent + smtp_server_peek(p->machine).n;
+  return p->sent + smtp_server_queued(p->machine).n;
 }
 
 static size_t length(const smtp_plan_item *item) {
@@ -85,6 +85,8 @@ smtp_slice smtp_plan_peek(const smtp_plan *p, double now) {
     return out;
   }
   if (item->left == 0 && now < item->due) return (smtp_slice){"", 0};
+  if (item->text.p != NULL && item->done == 0 && out.n < item->to - p->sent)
+    return (smtp_slice){"", 0}; /* what it stands for is held back */
   n = length(item) - item->done;
   if (item->left > 0 && item->left < n)
     n = item->left;
@@ -134,5 +136,5 @@ double smtp_plan_due(const smtp_plan *p) {
 }
 
 bool smtp_plan_done(const smtp_plan *p) {
-  return p->first == NULL && smtp_server_peek(p->machine).n == 0;
+  return p->first == NULL && smtp_server_queued(p->machine).n == 0;
 }

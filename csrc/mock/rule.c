@@ -9,8 +9,8 @@
 #include "text.h"
 
 static const char *const names[SMTP_MOCK_POINTS] = {
-    "connect", "handshake", "EHLO", "HELO", "AUTH",     "MAIL", "RCPT", "DATA",
-    "BODY",    "EOM",       "RSET", "QUIT", "STARTTLS", "idle", ""};
+    "connect", "handshake", "EHLO", "HELO", "AUTH", "MAIL",     "RCPT", "DATA",
+    "BODY",    "EOM",       "BDAT", "RSET", "QUIT", "STARTTLS", "idle", ""};
 
 smtp_mock_point smtp_mock_point_of(smtp_slice name) {
   int i;

@@ -23,6 +23,7 @@ typedef enum smtp_mock_point {
   SMTP_MOCK_DATA,
   SMTP_MOCK_BODY, /* content came */
   SMTP_MOCK_EOM,  /* its end came */
+  SMTP_MOCK_BDAT, /* a chunk came that is not the last */
   SMTP_MOCK_RSET,
   SMTP_MOCK_QUIT,
   SMTP_MOCK_STARTTLS,

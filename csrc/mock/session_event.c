@@ -83,6 +83,12 @@ static void decided(smtp_mock_session *s, int code, smtp_slice reply) {
     s->excused = s->excused || (code >= 300 && s->more);
     if (code < 300) begin_mail(s);
     break;
+  case SMTP_SERVER_CHUNK: /* others may be on their way */
+    s->excused = s->excused || code >= 300;
+    break;
+  case SMTP_SERVER_DATA:
+    s->excused = s->excused || (code >= 400 && s->event.chunk);
+    break;
   case SMTP_SERVER_RCPT:
     s->excused = s->excused || (code >= 300 && s->more);
     add_recipient(s, code, reply);
@@ -134,6 +140,7 @@ static void say(smtp_mock_session *s, int code, smtp_slice wire) {
     code = s->early;
     wire = nothing;
   }
+  if (s->event.chunk && accepts(s, code)) wire = nothing; /* that is silent */
   if (s->asks && !s->answered) {
     s->answered = s->line_ruled = true;
     if (s->event.type == SMTP_SERVER_VERB && accepts(s, code)) {
@@ -184,7 +191,7 @@ static void decide_usual(smtp_mock_session *s, bool refuse) {
   if (refuse) s->line_ruled = true;
   code = smtp_server_decide(
       s->machine, refuse ? SMTP_VERDICT_REFUSE : SMTP_VERDICT_NONE, 0, nothing);
-  wire = smtp_server_peek(s->machine);
+  wire = smtp_server_queued(s->machine);
   wire.p += from - s->plan.sent;
   wire.n -= (size_t)(from - s->plan.sent);
   decided(s, code, wire);
@@ -454,6 +461,9 @@ void smtp_mock_session_event(smtp_mock_session *s) {
     break;
   case SMTP_SERVER_MESSAGE:
     smtp_mock_session_begin(s, SMTP_MOCK_EOM, 0, 0);
+    break;
+  case SMTP_SERVER_CHUNK:
+    smtp_mock_session_begin(s, SMTP_MOCK_BDAT, 0, 0);
     break;
   case SMTP_SERVER_BODY: on_body(s); break;
   case SMTP_SERVER_VERB: on_verb(s); break;

@@ -5,9 +5,9 @@
 ** recorded bytes have it.
 */
 #include "../core/ascii.h"
-#include "../core/param.h"
 #include "../core/dot.h"
 #include "../core/ehlo.h"
+#include "../core/param.h"
 #include "session_state.h"
 #include "text.h"
 
@@ -95,13 +95,30 @@ void smtp_mock_judge_line(smtp_mock_session *s) {
     note(s, "auth_in_clear", "RFC 4954 section 4", s->line);
 }
 
+/* What EHLO has to offer for a parameter of MAIL. */
+static smtp_slice keyword_of(const smtp_param *param) {
+  static const struct {
+    smtp_slice key, keyword;
+  } others[] = {{{"RET", 3}, {"DSN", 3}},
+                {{"ENVID", 5}, {"DSN", 3}},
+                {{"BY", 2}, {"DELIVERBY", 9}},
+                {{"HOLDFOR", 7}, {"FUTURERELEASE", 13}},
+                {{"HOLDUNTIL", 9}, {"FUTURERELEASE", 13}}};
+  size_t i;
+  if (smtp_ascii_equal(param->key, SMTP_LIT("BODY")))
+    return smtp_ascii_equal(param->value, SMTP_LIT("BINARYMIME"))
+               ? SMTP_LIT("BINARYMIME")
+               : SMTP_LIT("8BITMIME");
+  for (i = 0; i < sizeof others / sizeof *others; i++)
+    if (smtp_ascii_equal(param->key, others[i].key)) return others[i].keyword;
+  return param->key;
+}
+
 void smtp_mock_judge_mail(smtp_mock_session *s) {
   smtp_slice rest = s->event.params;
   smtp_param param;
   while (smtp_param_next(&rest, &param) == 1) {
-    smtp_slice keyword = param.key;
-    if (smtp_ascii_equal(keyword, SMTP_LIT("BODY")))
-      keyword = SMTP_LIT("8BITMIME");
+    smtp_slice keyword = keyword_of(&param);
     if (!offers(s, keyword)) note(s, "parameter", RFC5321("2.2.1"), param.key);
   }
 }

@@ -115,12 +115,24 @@ function Mock:rule(given)
   return keep(self, rule.of_table(self, given))
 end
 
+-- What the core speaks where it is offered.
+local SPOKEN = { CHUNKING = true, SMTPUTF8 = true, BINARYMIME = true, DSN = true,
+  REQUIRETLS = true, DELIVERBY = true, ["MT-PRIORITY"] = true, FUTURERELEASE = true, RRVS = true }
+
 -- Tells core what EHLO leaves out and has besides.
 local function advertise(mock)
   if #table.concat(mock._extra, "\n") > EXTRA_MAX then
     options.misuse("mock: with: a reply to EHLO that long could not be read")
   end
-  mock._core:hide(table.concat(mock._hidden, " "), table.concat(mock._extra, "\n"))
+  local lines, spoken = {}, {}
+  for _, line in ipairs(mock._extra) do
+    local keyword = line:match("^[%w-]*"):upper()
+    local known = SPOKEN[keyword]
+    if known then spoken[#spoken + 1] = keyword end
+    if not known or #line > #keyword then lines[#lines + 1] = line end
+  end
+  mock._core:hide(table.concat(mock._hidden, " "), table.concat(lines, "\n"),
+    table.concat(spoken, " "))
   return mock
 end
 

@@ -95,7 +95,7 @@ function mock.start(options) end
 local mx = {}
 
 --- A rule: at an event (`connect`, `handshake`, `EHLO`, `HELO`, `AUTH`, `MAIL`, `RCPT`,
---- `DATA`, `BODY`, `EOM`, `RSET`, `QUIT`, `STARTTLS`, `idle`, or any other verb), where the
+--- `DATA`, `BDAT` (a chunk that is not the last came), `BODY`, `EOM`, `RSET`, `QUIT`, `STARTTLS`, `idle`, or any other verb), where the
 --- matcher fits. Of several that apply the last one added is taken. It does nothing before
 --- it has an action; each method gives the rule, and is in force at once.
 ---@param event string
@@ -222,7 +222,9 @@ function rule:reset() end
 ---@return smtp.mock_server
 function mx:without(keyword) end
 
---- EHLO has a line more: the mock only says so.
+--- EHLO has a line more. The mock then speaks CHUNKING, BINARYMIME, SMTPUTF8, DSN,
+--- REQUIRETLS (under TLS), DELIVERBY, MT-PRIORITY, FUTURERELEASE and RRVS; of others it only
+--- says so.
 ---@param line string
 ---@return smtp.mock_server
 function mx:with(line) end
