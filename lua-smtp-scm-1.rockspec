@@ -69,6 +69,7 @@ build = {
         "csrc/lua/mime_compose.c",
         "csrc/lua/mime_parse.c",
         "csrc/lua/mock.c",
+        "csrc/lua/mock_engine.c",
         "csrc/lua/mock_record.c",
         "csrc/lua/mock_rule.c",
         "csrc/lua/module.c",

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** mock.c: "smtp.mock", a mock that listens, "smtp.mock_engine", which drives
-** those that have no thread, and "smtp.mock_watch", which tells that something
-** happened. What is pushed while the engine's lock is held is pushed by a
+** mock.c: "smtp.mock", a mock that listens, and "smtp.mock_watch", which tells
+** that something happened. What is pushed while the engine's lock is held is pushed by a
 ** protected call, so that no error of Lua leaves with the lock.
 */
 #include <errno.h>
@@ -15,6 +14,7 @@
 #include "../mock/engine.h"
 #include "../mock/text.h"
 #include "../net/socket.h"
+#include "mock_engine.h"
 #include "mock_record.h"
 #include "mock_rule.h"
 #include "open.h"
@@ -24,57 +24,7 @@
 #include "tls.h"
 
 #define MOCK "smtp.mock"
-#define ENGINE "smtp.mock_engine"
 #define WATCH "smtp.mock_watch"
-
-/* ---- engines ---------------------------------------------------------- */
-
-static smtp_engine *check_engine(lua_State *L, int arg) {
-  smtp_engine *e = *(smtp_engine **)luaL_checkudata(L, arg, ENGINE);
-  if (e == NULL) luaL_error(L, "the engine was collected");
-  return e;
-}
-
-/* Its mocks keep it alive, so it is freed behind them. */
-static int engine_free(lua_State *L) {
-  smtp_engine **e = luaL_checkudata(L, 1, ENGINE);
-  smtp_engine_free(*e);
-  *e = NULL;
-  return 0;
-}
-
-static int engine_new(lua_State *L) {
-  smtp_engine **e = smtp_new_object(L, ENGINE, sizeof *e);
-  *e = smtp_engine_new();
-  if (*e == NULL) return smtp_push_errno(L, errno, "mock");
-  return 1;
-}
-
-/* engine:step(seconds) */
-static int engine_step(lua_State *L) {
-  smtp_engine_step(check_engine(L, 1), luaL_checknumber(L, 2));
-  return 0;
-}
-
-/* engine:pollfd() -> descriptor | nothing, with the poll back-end */
-static int engine_pollfd(lua_State *L) {
-  int fd = smtp_engine_fd(check_engine(L, 1));
-  if (fd < 0) return 0;
-  lua_pushinteger(L, fd);
-  return 1;
-}
-
-static int engine_events(lua_State *L) {
-  lua_pushliteral(L, "r");
-  return 1;
-}
-
-static int engine_timeout(lua_State *L) {
-  double left = smtp_engine_timeout(check_engine(L, 1));
-  if (left < 0) return 0;
-  lua_pushnumber(L, left);
-  return 1;
-}
 
 /* ---- mocks ------------------------------------------------------------ */
 
@@ -205,7 +155,7 @@ static int mock_new(lua_State *L) {
   *s = NULL;
   luaL_setmetatable(L, MOCK);
   if (lua_getfield(L, 1, "engine") != LUA_TNIL) {
-    e = check_engine(L, 4);
+    e = smtp_check_mock_engine(L, 4);
     lua_pushvalue(L, 4);
     lua_setiuservalue(L, 3, 1);
   }
@@ -451,6 +401,11 @@ static int watch_pollfd(lua_State *L) {
   return 1;
 }
 
+static int watch_events(lua_State *L) {
+  lua_pushliteral(L, "r");
+  return 1;
+}
+
 static int watch_drain(lua_State *L) {
   smtp_wake_drain(&check_watch(L)->wake);
   return 0;
@@ -462,10 +417,8 @@ static int watch_timeout(lua_State *L) {
 }
 
 void smtp_open_mock(lua_State *L) {
-  static const luaL_Reg functions[] = {{"mock", mock_new},
-                                       {"mock_engine", engine_new},
-                                       {"mock_glob", mock_glob},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"mock", mock_new}, {"mock_glob", mock_glob}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"stop", mock_stop},
                                      {"rule", mock_rule},
                                      {"mails", mock_mails},
@@ -483,19 +436,14 @@ void smtp_open_mock(lua_State *L) {
                                      {"answer", mock_answer},
                                      {"watch", mock_watch},
                                      {NULL, NULL}};
-  static const luaL_Reg engines[] = {{"step", engine_step},
-                                     {"pollfd", engine_pollfd},
-                                     {"events", engine_events},
-                                     {"timeout", engine_timeout},
-                                     {NULL, NULL}};
   static const luaL_Reg watches[] = {
-      {"pollfd", watch_pollfd},   {"events", engine_events},
+      {"pollfd", watch_pollfd},   {"events", watch_events},
       {"timeout", watch_timeout}, {"drain", watch_drain},
       {"close", watch_close},     {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
   smtp_open_mock_rule(L);
   smtp_new_class(L, DRAFT, none, draft_free);
-  smtp_new_class(L, ENGINE, engines, engine_free);
+  smtp_open_mock_engine(L);
   smtp_new_class(L, WATCH, watches, watch_close);
   smtp_new_class(L, MOCK, methods, mock_free);
   luaL_setfuncs(L, functions, 0);

@@ -48,14 +48,16 @@ function M.new(session)
   return setmetatable({
     session = session, sender = session.sender, recipients = session.recipients, size = 0,
     streamed = true, -- `size` is what was read so far
-    touched = false, ended = false, failed = false, closed = false, reset = false, unkept = false,
-    why = false, rest = false, tail = false, held = false, -- absent fields would go through __index
+    touched = false, ended = false, failed = false, closed = false, reset = false,
+    unkept = false, why = false, rest = false, tail = false,
+    held = false, -- absent fields would go through __index
   }, meta)
 end
 
 local function fail(message, text)
   message.failed = true
-  error(errors.new { kind = (message.closed or message.reset) and "closed" or "rejected", stage = "body",
+  local gone = message.closed or message.reset
+  error(errors.new { kind = gone and "closed" or "rejected", stage = "body",
     message = text, peer = message.session.peer.address }, 0)
 end
 
@@ -76,7 +78,7 @@ local function note(message, event, a, why, eightbit)
   return false
 end
 
-M.note = note
+M._note = note
 
 --- The event that began the content, where nobody decided on DATA.
 function M.first(message, ...)

@@ -16,7 +16,8 @@ Server.__index = Server
 local SPEC = {
   listen = "string table", hostname = "string", lmtp = "boolean", tls = "table", auth = "table",
   syntax = { "lenient", "strict" }, bare_newline = { "reject", "normalize", "raw" },
-  refuse_eightbit = "boolean", limits = "table", extensions = "table", proxy = "any", xclient = "any",
+  refuse_eightbit = "boolean", limits = "table", extensions = "table", proxy = "any",
+  xclient = "any",
   on_event = "function", on_connect = "function", on_helo = "function", on_auth = "function",
   on_mail = "function", on_rcpt = "function boolean", on_data = "function",
   on_message = "function", on_vrfy = "function", on_command = "table",
@@ -33,7 +34,8 @@ local LIMITS = {
 
 -- Those that do not live in the core's machine, or that EHLO tells as well.
 local DEFAULTS = {
-  recipients = 1000, messages = 1000, connections = 1000, per_ip = 50, handler_timeout = 300, handshake_timeout = 30,
+  recipients = 1000, messages = 1000, connections = 1000, per_ip = 50, handler_timeout = 300,
+  handshake_timeout = 30,
 }
 
 local PLACE = {
@@ -202,9 +204,10 @@ local function share(self, given, place)
   local auth, offered = self.auth or {}, self.offered
   known = { tls = tls, config = core.server_config {
     extensions = offered.extensions, offers = offered.offers, mail_own = offered.mail_own,
-    rcpt_own = offered.rcpt_own, hostname = self.hostname, verbs = self.verbs, strict = given.syntax == "strict",
-    trace = given.on_event ~= nil, accept_data = given.on_data == nil,
-    bare_newline = given.bare_newline, refuse_eightbit = given.refuse_eightbit,
+    rcpt_own = offered.rcpt_own, hostname = self.hostname, verbs = self.verbs,
+    strict = given.syntax == "strict", trace = given.on_event ~= nil,
+    accept_data = given.on_data == nil, bare_newline = given.bare_newline,
+    refuse_eightbit = given.refuse_eightbit,
     limits = self.limits, tls = tls ~= nil and not tls.implicit,
     tls_required = tls ~= nil and tls.required, auth = auth.mechanisms,
     auth_cleartext = auth.cleartext, auth_required = auth.required, iterations = auth.iterations,

@@ -160,7 +160,7 @@ end
 -- handler that read all and said nothing has taken the message.
 local function conclude(self, message, name, code, text, bare)
   local whole = message.touched and message.ended and not message.failed
-  while not message.ended do incoming.note(message, self:next_event()) end
+  while not message.ended do incoming._note(message, self:next_event()) end
   if message.closed or message.reset then return nil end
   if message.unkept and bare then name = "fail" end
   if name == "nothing" and whole and not message.unkept then name = "accept" end

@@ -51,7 +51,8 @@ end
 
 describe("BDAT of the server machine", function()
   it("C065 takes a message in one chunk, whatever its bytes look like", function()
-    local player = play(RCPT .. "C: BDAT 15 LAST\nC> a\\r\\n.\\r\\nQUIT\\r\\nb\\r\\n\n" .. TAKEN .. OVER)
+    local player = play(RCPT .. "C: BDAT 15 LAST\nC> a\\r\\n.\\r\\nQUIT\\r\\nb\\r\\n\n"
+      .. TAKEN .. OVER)
     assert.equal("a\r\n.\r\nQUIT\r\nb\r\n", contents(player))
   end)
 
@@ -64,7 +65,8 @@ describe("BDAT of the server machine", function()
   end)
 
   it("C062 takes an empty last chunk, and content without a CRLF at its end", function()
-    local player = play(RCPT .. "C: BDAT 2\nC> ab\n" .. CHUNK .. "C: BDAT 0 LAST\n" .. TAKEN .. OVER)
+    local player = play(RCPT .. "C: BDAT 2\nC> ab\n" .. CHUNK .. "C: BDAT 0 LAST\n" .. TAKEN
+      .. OVER)
     assert.equal("ab", contents(player))
     player = play(RCPT .. "C: BDAT 0 LAST\n" .. TAKEN)
     assert.equal("", contents(player))
@@ -75,7 +77,8 @@ describe("BDAT of the server machine", function()
       BEGIN .. "C: BDAT 6\nC> QUIT\\r\\n\n" .. BAD .. NOOP,
       BEGIN .. "C: BDAT 0\n" .. BAD .. NOOP,
       MAIL .. "C: BDAT 6 LAST\nC> QUIT\\r\\n\nS: 503 5.5.1 No valid recipients\n" .. OVER,
-      RCPT .. "C: BDAT 3 LAST\nC> a\\r\\n\n" .. TAKEN .. "C: BDAT 6\nC> QUIT\\r\\n\n" .. BAD .. NOOP,
+      RCPT .. "C: BDAT 3 LAST\nC> a\\r\\n\n" .. TAKEN
+        .. "C: BDAT 6\nC> QUIT\\r\\n\n" .. BAD .. NOOP,
     } do play(script) end
     play(RCPT .. "C: BDAT 6\nC> QUIT\\r\\n\nS: 550 5.7.1 not so\n" .. OVER,
       { verdicts = { data = { "reply", 550, "5.7.1 not so" } } })
@@ -106,13 +109,15 @@ describe("BDAT of the server machine", function()
     local binary = BEGIN .. "C: MAIL FROM:<a@b.example> BODY=BINARYMIME\nS: 250 2.1.0 Sender OK\n"
       .. "C: RCPT TO:<c@d.example>\nS: 250 2.1.5 Recipient OK\n"
     for _, mode in ipairs { "reject", "normalize" } do
-      local player = play(binary .. "C: DATA\n" .. BAD .. "C: BDAT 6 LAST\nC> a\\nb\\r\\0c\n" .. TAKEN,
+      local player = play(binary .. "C: DATA\n" .. BAD
+        .. "C: BDAT 6 LAST\nC> a\\nb\\r\\0c\n" .. TAKEN,
         { config = { bare_newline = mode } })
       assert.equal("a\nb\r\0c", contents(player))
     end
     play(RCPT .. "C: BDAT 3 LAST\nC> a\\nb\nS: 550 5.5.2 Bare CR, LF or NUL in message\n" .. OVER)
     play(RCPT .. "C: BDAT 2 LAST\nC> a\\r\nS: 550 5.5.2 Bare CR, LF or NUL in message\n" .. OVER)
-    local player = play(RCPT .. "C: BDAT 3\nC> a\\nb\n" .. CHUNK .. "C: BDAT 1 LAST\nC> \\r\n" .. TAKEN,
+    local player = play(RCPT .. "C: BDAT 3\nC> a\\nb\n" .. CHUNK
+      .. "C: BDAT 1 LAST\nC> \\r\n" .. TAKEN,
       { config = { bare_newline = "normalize" } })
     assert.equal("a\r\nb\r\n", contents(player):gsub("|", ""))
   end)
@@ -159,7 +164,8 @@ describe("BDAT of the server machine", function()
     local player = in_rcpt { limits = { message_size = 10 } }
     assert.equal("250 2.0.0 Chunk received\r\n", player:feed("BDAT 8\r\n12345678"):output())
     assert.equal("552 5.3.4 Message too big\r\n", player:feed("BDAT 4\r\n1234"):output())
-    assert.equal("503 5.5.1 Bad sequence of commands\r\n", player:feed("BDAT 2 LAST\r\n12"):output())
+    assert.equal("503 5.5.1 Bad sequence of commands\r\n",
+      player:feed("BDAT 2 LAST\r\n12"):output())
     assert.equal("Message too big", player:events("message")[1][3])
   end)
 

@@ -39,7 +39,8 @@ describe("SMTPUTF8 of the server machine", function()
   end)
 
   it("C097 is a parameter of VRFY", function()
-    local player = play(EHLO .. "C: VRFY \\xc3\\xa9\n" .. NEEDS .. "C: VRFY \\xc3\\xa9 smtputf8\nS: 252 ...\n"
+    local player = play(EHLO .. "C: VRFY \\xc3\\xa9\n" .. NEEDS
+      .. "C: VRFY \\xc3\\xa9 smtputf8\nS: 252 ...\n"
       .. "C: VRFY SMTPUTF8\nS: 252 ...\n")
     assert.same({ { "vrfy", "\u{e9}" }, { "vrfy", "SMTPUTF8" } }, player:events("vrfy"))
   end)

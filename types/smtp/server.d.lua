@@ -61,6 +61,7 @@ function server:stats() end
 ---@field on_close? fun(session: smtp.session, summary: smtp.summary) a fact
 ---@field on_event? fun(event: smtp.event) facts for logs and metrics, never decisions; what it raises is ignored
 ---@field limits? smtp.limits
+---@field extensions? table<string, boolean|string|smtp.own_extension> what EHLO offers besides: `CHUNKING` and `SMTPUTF8` unless they are `false`; `BINARYMIME`, `DSN`, `REQUIRETLS` (under TLS), `DELIVERBY`, `MT-PRIORITY` and `RRVS` if they are `true`, for what they promise is your handlers' to do; `FUTURERELEASE` with its limits; and your own keywords, `XADA = "parameters"`
 ---@field syntax? "lenient"|"strict" lenient (the default) reads `FROM: <a@b>`, a missing `<>`, odd dots; strict answers 501
 ---@field bare_newline? "reject"|"normalize"|"raw" what a bare CR, a bare LF or NUL in content means: 550 5.5.2 after the true end (the default, against SMTP smuggling); made CRLF; passed on, for tests. The end is CRLF.CRLF and nothing else in all three (RFC 5321 section 4.1.1.4)
 ---@field refuse_eightbit? boolean 8-bit content that was not declared BODY=8BITMIME is 550 5.6.3; default false
@@ -128,6 +129,11 @@ function credentials:check(password) end
 ---@alias smtp.verdict true|false|string|integer|nil
 
 --- Every limit is on, and 0 is not "no limit" but a limit of 0.
+---@class smtp.own_extension
+---@field params? string what stands behind the keyword in EHLO
+---@field mail? string[] parameters of MAIL that may come then
+---@field rcpt? string[] parameters of RCPT
+
 ---@class smtp.limits
 ---@field connections? integer at once; default 1000, beyond it 421
 ---@field per_ip? integer at once from one IPv4 address or IPv6 /64, loopback excepted; default 50, beyond it 421

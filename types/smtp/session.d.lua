@@ -24,13 +24,24 @@
 --- What MAIL named (RFC 5321 section 4.1.1.2). A source route was dropped.
 ---@class smtp.sender : smtp.path
 ---@field size? integer what SIZE declared (RFC 1870)
----@field body? "7BIT"|"8BITMIME" what BODY declared (RFC 6152)
+---@field body? "7BIT"|"8BITMIME"|"BINARYMIME" what BODY declared (RFC 6152, RFC 3030)
+---@field smtputf8? boolean addresses and header may have UTF-8 (RFC 6531)
+---@field ret? "FULL"|"HDRS" what a delivery report is to have of the message (RFC 3461)
+---@field envid? string the sender's name of the envelope, decoded (RFC 3461)
+---@field requiretls? boolean no hop without verified TLS (RFC 8689)
+---@field by? { seconds: integer, mode: "return"|"notify", trace?: boolean } when it is of no use any more (RFC 2852); what is late has a negative number
+---@field priority? integer -9 to 9 (RFC 6710)
+---@field hold_for? integer seconds (RFC 4865)
+---@field hold_until? string a date-time of RFC 3339 (RFC 4865)
 ---@field auth? string what AUTH= declared (RFC 4954 section 5); `""`, that is `<>`, unless the client is authenticated
 ---@field params table<string, string|true> every parameter as it was written, by key in upper case
 
 --- What RCPT named (RFC 5321 section 4.1.1.3).
 ---@class smtp.recipient : smtp.path
----@field params table<string, string|true> empty: RCPT has no parameter that is in force yet
+---@field notify? string[] `{ "NEVER" }`, or some of SUCCESS, FAILURE and DELAY (RFC 3461)
+---@field orcpt? string the recipient that was meant at first, decoded: `"rfc822;ada@code.energy"` (RFC 3461)
+---@field rrvs? string a date-time, since when the mailbox has to have had its owner, and `;C` or `;R` (RFC 7293)
+---@field params table<string, string|true> every parameter as it was written, by key in upper case
 
 ---@class smtp.summary
 ---@field reason string `"quit"`, `"closed"` (by the client), `"timeout"`, `"shutdown"`, `"connections"`, `"tls"` (no handshake), `"refused"`, `"cancelled"`, or the last reply's text

@@ -1,0 +1,161 @@
+-- What a server offers in EHLO, and what of it handlers see.
+local authority = require "smtp.authority"
+local misused = require "spec.support.misuse"
+local serve = require "spec.support.serve"
+local smtp = require "smtp"
+
+local function offered(options)
+  local server <close> = serve.start(options)
+  local d <close> = assert(smtp.dialogue("127.0.0.1:" .. server.port))
+  assert(d:expect(220))
+  local lines = {}
+  for i, line in ipairs(assert(d:cmd("EHLO x", 250)).lines) do
+    if i > 1 then lines[#lines + 1] = line end
+  end
+  return table.concat(lines, "|")
+end
+
+local USUAL = "PIPELINING|SIZE 36700160|8BITMIME|ENHANCEDSTATUSCODES|"
+
+local function open(server, from)
+  local d = assert(smtp.dialogue("127.0.0.1:" .. server.port, { timeout = 5 }))
+  assert(d:expect(220))
+  assert(d:cmd("EHLO x", 250))
+  if from then assert(d:cmd("MAIL FROM:<a@b.example>" .. from, 250)) end
+  return d
+end
+
+describe("extensions of a server", function()
+  it("are offered where they are honoured anyway, and where one says so", function()
+    local limits = "|LIMITS RCPTMAX=1000 MAILMAX=1000"
+    assert.equal(USUAL .. "SMTPUTF8|CHUNKING" .. limits, offered {})
+    assert.equal(USUAL .. "SMTPUTF8|CHUNKING|BINARYMIME|DSN|DELIVERBY|RRVS|MT-PRIORITY|"
+      .. "FUTURERELEASE 86400 2027-01-01T00:00:00Z" .. limits, offered { extensions = {
+        BINARYMIME = true, DSN = true, DELIVERBY = true, RRVS = true, ["MT-PRIORITY"] = true,
+        REQUIRETLS = true, FUTURERELEASE = "86400 2027-01-01T00:00:00Z" } })
+    assert.equal(USUAL .. "XADA|XBOB a b|XEVE c|LIMITS RCPTMAX=5 MAILMAX=7", offered {
+        limits = { recipients = 5, messages = 7 },
+        extensions = { CHUNKING = false, smtputf8 = false, XADA = true, xbob = "a b",
+          XEVE = { params = "c", mail = { "XEVE" }, rcpt = { "XEVE", "XTO" } } } })
+  end)
+
+  it("C116 REQUIRETLS is offered under TLS alone", function()
+    local root = assert(authority.new())
+    local leaf = assert(root:issue { names = { "localhost" } })
+    local server <close> = serve.start { extensions = { REQUIRETLS = true },
+      tls = { cert = leaf.cert, key = leaf.key } }
+    local d <close> = assert(smtp.dialogue("127.0.0.1:" .. server.port))
+    assert(d:expect(220))
+    assert.not_matches("REQUIRETLS", assert(d:cmd("EHLO x", 250)).text)
+    assert(d:cmd("MAIL FROM:<a@b.example> REQUIRETLS", 555)) -- C153
+    assert(d:starttls { ca = root.certificate, verify = false })
+    assert.matches("REQUIRETLS", assert(d:cmd("EHLO x", 250)).text)
+    assert(d:cmd("MAIL FROM:<a@b.example> REQUIRETLS", 250))
+  end)
+
+  it("say what is wrong with them", function()
+    local function start(extensions)
+      return function() smtp.server { listen = "127.0.0.1:0", on_message = print,
+        extensions = extensions } end
+    end
+    misused("is no keyword", start { ["X ADA"] = true })
+    misused("has options of its own", start { STARTTLS = true })
+    misused("needs CHUNKING", start { BINARYMIME = true, CHUNKING = false })
+    misused("needs its limits", start { FUTURERELEASE = true })
+    misused("must not be a number", start { XADA = 5 })
+    misused("must not be a table", start { DSN = {} })
+    misused("visible ASCII", start { XADA = "a\r\nb" })
+    misused("unknown option", start { XADA = { verbs = {} } })
+  end)
+
+  it("are typed fields of sender and recipient", function()
+    local seen = {}
+    local server <close> = serve.start {
+      extensions = { DSN = true, DELIVERBY = true, RRVS = true, ["MT-PRIORITY"] = true,
+        FUTURERELEASE = "86400 2027-01-01T00:00:00Z", XADA = { mail = { "XADA" } } },
+      on_mail = function(_, sender) seen[#seen + 1] = sender end,
+      on_rcpt = function(_, recipient) seen[#seen + 1] = recipient return true end,
+    }
+    local d <close> = open(server, " SMTPUTF8 RET=hdrs ENVID=a+2Bb BY=60;NT MT-PRIORITY=-3"
+      .. " HOLDFOR=5 XADA=1")
+    assert(d:cmd("RCPT TO:<\u{e9}@x.example> NOTIFY=delay,SUCCESS ORCPT=rfc822;a+3Db@x "
+      .. "RRVS=2026-11-25T23:00:00Z;C", 250))
+    assert(d:cmd("RCPT TO:<b@x.example> ORCPT=utf-8;\u{e9}@x NOTIFY=NEVER", 250))
+    local sender, first, second = table.unpack(seen)
+    assert.same({ true, "HDRS", "a+b", -3, 5, "1" }, { sender.smtputf8, sender.ret, sender.envid,
+      sender.priority, sender.hold_for, sender.params.XADA })
+    assert.same({ seconds = 60, mode = "notify", trace = true }, sender.by)
+    assert.same({ "\u{e9}@x.example", { "SUCCESS", "DELAY" }, "rfc822;a=b@x",
+      "2026-11-25T23:00:00Z;C" }, { first.address, first.notify, first.orcpt, first.rrvs })
+    assert.same({ { "NEVER" }, "utf-8;\u{e9}@x" }, { second.notify, second.orcpt })
+    for line, code in pairs { ["RCPT TO:<b@x.example> NOTIFY=NEVER,DELAY"] = 501,
+      ["RCPT TO:<b@x.example> NOTIFY=DELAY NOTIFY=DELAY"] = 501, -- C074
+      ["RCPT TO:<b@x.example> XADA=1"] = 555 } do assert(d:cmd(line, code)) end
+  end)
+end)
+
+describe("a message that comes in chunks", function()
+  local CONTENT = "Subject: x\r\n\r\n.\r\nbody"
+
+  local function run(options, talk)
+    local kept, events = {}, {}
+    options.on_event = serve.record(events)
+    options.on_rcpt = true
+    options.on_message = options.on_message or function(_, message)
+      kept[#kept + 1] = message:read()
+      return true
+    end
+    local server <close> = serve.start(options)
+    local d <close> = open(server, options.from or "")
+    assert(d:cmd("RCPT TO:<c@d.example>", 250))
+    talk(d)
+    return kept, events
+  end
+
+  it("is the same to its handler", function()
+    for _, on_data in ipairs { false, function() return true end } do
+      local kept = run({ on_data = on_data or nil }, function(d)
+        for i = 1, #CONTENT do d:raw("BDAT 1\r\n" .. CONTENT:sub(i, i)) end
+        d:raw("BDAT 0 LAST\r\n")
+        for _ = 1, #CONTENT + 1 do assert(d:expect(250)) end
+        assert(d:cmd("NOOP", 250))
+      end)
+      assert.same({ CONTENT }, kept)
+    end
+  end)
+
+  it("is refused before, and read all the same", function()
+    local kept = run({ on_data = function() return 550, "5.7.1 not today" end }, function(d)
+      d:raw("BDAT 6 LAST\r\nQUIT\r\n")
+      assert.equal("not today", assert(d:expect(550)).text)
+      assert(d:cmd("NOOP", 250))
+    end)
+    assert.same({}, kept)
+  end)
+
+  it("is given up by RSET, EHLO, QUIT and a lost connection, and its handler unwound", function()
+    for _, line in ipairs { "RSET", "EHLO x", "QUIT", "" } do
+      local unwound, reset, whole
+      local _, events = run({
+        on_reset = function() reset = true end,
+        on_message = function(_, message)
+          local guard <close> = setmetatable({}, { __close = function() unwound = true end })
+          whole = message:read()
+          return guard ~= nil
+        end,
+      }, function(d)
+        d:raw("BDAT 3\r\nabc")
+        assert(d:expect(250))
+        if line == "" then d:abort() else assert(d:cmd(line, "2xx")) end
+        if line == "RSET" or line == "EHLO x" then
+          assert(d:cmd("MAIL FROM:<a@b.example>", 250))
+          assert(d:cmd("RCPT TO:<c@d.example>", 250))
+        end
+        serve.wait(function() return unwound end, "the handler was not unwound")
+      end)
+      assert.same({ true, nil }, { unwound, whole })
+      assert.equal((line == "RSET" or line == "EHLO x") or nil, reset)
+      assert.is_nil(serve.of_type(events, "message")[1].code)
+    end
+  end)
+end)
