@@ -58,4 +58,13 @@ describe("address", function()
     assert.same({ nil, "unsupported" }, { ok, kind })
     assert.equal("invalid", select(3, address.check("gr\xfc@b.example")))
   end)
+
+  it("C099 goes out with A-labels where the server has no SMTPUTF8", function()
+    assert.same({ "a@b", false }, { address.wire("a@b", true) })
+    assert.same({ "bob@xn--bcher-kva.example", false }, { address.wire("bob@bücher.example") })
+    assert.same({ "bob@bücher.example", true }, { address.wire("bob@bücher.example", true) })
+    assert.same({ nil, "unsupported" }, { address.wire("grüße@b.example"), (select(3,
+      address.wire("grüße@b.example"))) })
+    assert.equal("invalid", select(3, address.wire("a b@c", true)))
+  end)
 end)

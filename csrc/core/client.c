@@ -122,8 +122,8 @@ static const struct command {
     [SMTP_VERB_MAIL] = {PH_READY | PH_FINAL, false, SMTP_CLIENT_MAIL, PH_MAIL},
     [SMTP_VERB_RCPT] = {PH_MAIL | PH_RCPT, false, SMTP_CLIENT_RCPT, PH_RCPT},
     [SMTP_VERB_DATA] = {PH_RCPT, true, SMTP_CLIENT_DATA, PH_DATA},
-    [SMTP_VERB_BDAT] = {0, true, SMTP_CLIENT_FINAL, 0},
-    [SMTP_VERB_RSET] = {IDLE, false, SMTP_CLIENT_RSET, 0},
+    [SMTP_VERB_BDAT] = {0, false, SMTP_CLIENT_FINAL, 0}, /* smtp_client_chunk */
+    [SMTP_VERB_RSET] = {IDLE | PH_CHUNKS, false, SMTP_CLIENT_RSET, 0},
     [SMTP_VERB_NOOP] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
     [SMTP_VERB_VRFY] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
     [SMTP_VERB_EXPN] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
@@ -146,6 +146,11 @@ static bool offered(const smtp_client *c, unsigned extension) {
   return (c->ehlo.extensions & extension) != 0;
 }
 
+/* Where SMTPUTF8 lets UTF-8 be (RFC 6531 section 3.3). */
+static bool has_utf8(const smtp_client *c, smtp_verb verb) {
+  return c->utf8 && (verb == SMTP_VERB_MAIL || verb == SMTP_VERB_RCPT);
+}
+
 int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
   smtp_verb verb = smtp_command_verb(name);
   const struct command *rule = &commands[verb];
@@ -164,7 +169,7 @@ int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
     return SMTP_EINVALID;
   if (before > OUT_MAX - SMTP_LINE_MAX) return SMTP_EBUSY;
   r = smtp_client_due_reserve(c);
-  if (r == 0) r = smtp_command_format(&c->out, name, args, false);
+  if (r == 0) r = smtp_command_format(&c->out, name, args, has_utf8(c, verb));
   if (r != 0) return r;
   smtp_client_due_add(c, rule->step, before);
   c->group_ended = rule->ends_group;
@@ -174,13 +179,24 @@ int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
   return 0;
 }
 
+static bool asks_utf8(const smtp_client *c, const smtp_param *params,
+                      size_t n) {
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (smtp_ascii_equal(params[i].key, SMTP_LIT("SMTPUTF8")))
+      return offered(c, SMTP_EXT_SMTPUTF8);
+  return false;
+}
+
 int smtp_client_submit_path(smtp_client *c, smtp_verb verb,
                             const smtp_path *path, const smtp_param *params,
                             size_t n) {
+  bool before = c->utf8;
   smtp_buf args;
   size_t i;
   int r;
   if (c->error != 0) return c->error;
+  if (verb == SMTP_VERB_MAIL) c->utf8 = asks_utf8(c, params, n);
   smtp_buf_init(&args, c->mem, SMTP_LINE_MAX);
   r = smtp_buf_append_slice(&args, verb == SMTP_VERB_MAIL ? SMTP_LIT("FROM:")
                                                           : SMTP_LIT("TO:"));
@@ -189,8 +205,60 @@ int smtp_client_submit_path(smtp_client *c, smtp_verb verb,
   if (r == SMTP_ETOOBIG) r = SMTP_EINVALID;
   if (r == 0)
     r = smtp_client_submit(c, smtp_command_name(verb), smtp_buf_data(&args));
+  if (r != 0) c->utf8 = before;
   smtp_buf_clear(&args);
   return r;
+}
+
+/* The chunk is all there: its reply is due. Room for that was made. */
+static void end_chunk(smtp_client *c) {
+  smtp_client_due_add(c, c->last ? SMTP_CLIENT_FINAL : SMTP_CLIENT_CHUNK,
+                      smtp_buf_length(&c->out));
+  c->phase = c->last ? PH_FINAL : PH_CHUNKS;
+}
+
+static int chunk_body(smtp_client *c, smtp_slice content, size_t *taken) {
+  size_t waiting = smtp_buf_length(&c->out);
+  size_t room = waiting < BODY_MAX ? BODY_MAX - waiting : 0;
+  int r;
+  if (content.n > c->chunk) return SMTP_EINVALID;
+  if (content.n > room) content.n = room;
+  r = smtp_client_due_reserve(c);
+  if (r == 0) r = smtp_buf_append_slice(&c->out, content);
+  if (r != 0) return r;
+  c->queued += content.n;
+  c->chunk -= content.n;
+  *taken = content.n;
+  if (c->chunk == 0) end_chunk(c);
+  return 0;
+}
+
+int smtp_client_chunk(smtp_client *c, uint64_t n, bool last) {
+  size_t before = smtp_buf_length(&c->out);
+  int r;
+  if (c->error != 0) return c->error;
+  if ((c->phase & (PH_RCPT | PH_CHUNKS)) == 0) return SMTP_ESTATE;
+  if (!offered(c, SMTP_EXT_CHUNKING) || !allowed(c, SMTP_VERB_BDAT))
+    return SMTP_ESTATE;
+  if (c->due_n > 0 && (c->group_ended || !offered(c, SMTP_EXT_PIPELINING)))
+    return SMTP_EBUSY;
+  if (before > OUT_MAX - SMTP_LINE_MAX) return SMTP_EBUSY;
+  r = smtp_client_due_reserve(c);
+  if (r == 0) r = smtp_buf_append(&c->out, "BDAT ", 5);
+  if (r == 0) r = smtp_buf_append_number(&c->out, n);
+  if (r == 0)
+    r = smtp_buf_append_slice(&c->out,
+                              last ? SMTP_LIT(" LAST\r\n") : SMTP_LIT("\r\n"));
+  if (r != 0) {
+    smtp_buf_truncate(&c->out, before);
+    return r;
+  }
+  c->queued += smtp_buf_length(&c->out) - before;
+  c->chunk = n;
+  c->last = last;
+  c->phase = PH_CHUNK;
+  if (n == 0) end_chunk(c);
+  return 0;
 }
 
 int smtp_client_body(smtp_client *c, smtp_slice content, size_t *taken) {
@@ -199,6 +267,7 @@ int smtp_client_body(smtp_client *c, smtp_slice content, size_t *taken) {
   int r;
   *taken = 0;
   if (c->error != 0) return c->error;
+  if (c->phase == PH_CHUNK) return chunk_body(c, content, taken);
   if (c->phase != PH_BODY) return SMTP_ESTATE;
   room = waiting < BODY_MAX ? (BODY_MAX - waiting) / 2 : 0;
   if (content.n > room) content.n = room;
@@ -280,6 +349,9 @@ static int proceed(smtp_client *c, smtp_client_step step) {
     if (digit != 2) c->phase = PH_READY;
     break;
   case SMTP_CLIENT_AUTH: return smtp_client_auth_reply(c);
+  case SMTP_CLIENT_CHUNK:
+    if (digit == 3) return smtp_client_breach(c, "a 3xx reply to a chunk");
+    break;
   case SMTP_CLIENT_FINAL:
     if (digit == 3)
       return smtp_client_breach(c, "a 3xx reply to the end of the content");
@@ -309,10 +381,11 @@ static int answer(smtp_client *c, smtp_client_event *event) {
   if (c->phase == PH_GREETING) {
     event->step = SMTP_CLIENT_GREETING;
   } else if (d == NULL) {
-    return early(c, event, c->phase == PH_BODY,
+    return early(c, event, (c->phase & (PH_BODY | PH_CHUNK)) != 0,
                  "a reply that no command asked for");
   } else if (d->end > c->written) {
-    return early(c, event, d->step == SMTP_CLIENT_FINAL,
+    return early(c, event,
+                 d->step == SMTP_CLIENT_FINAL || d->step == SMTP_CLIENT_CHUNK,
                  "a reply to a command that was not sent yet");
   } else {
     event->step = d->step;

@@ -38,6 +38,7 @@ typedef enum smtp_client_step {
   SMTP_CLIENT_RCPT,
   SMTP_CLIENT_DATA,  /* of DATA itself; 3xx asks for the content */
   SMTP_CLIENT_FINAL, /* of the content, or an early refusal of it */
+  SMTP_CLIENT_CHUNK, /* of a BDAT that is not the last */
   SMTP_CLIENT_RSET,
   SMTP_CLIENT_QUIT,
   SMTP_CLIENT_STARTTLS,
@@ -124,6 +125,13 @@ SMTP_FUNC int smtp_client_secured(smtp_client *c);
 */
 SMTP_FUNC int smtp_client_body(smtp_client *c, smtp_slice content,
                                size_t *taken);
+
+/*
+** BDAT (RFC 3030) for the next n bytes of content, in the place of DATA; then
+** they are due by smtp_client_body, which changes none of them. The reply to
+** the last chunk is the final one. Results as smtp_client_submit.
+*/
+SMTP_FUNC int smtp_client_chunk(smtp_client *c, uint64_t n, bool last);
 
 /* The content is complete: appends the final dot. */
 SMTP_FUNC int smtp_client_finish(smtp_client *c);

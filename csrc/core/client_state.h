@@ -29,14 +29,16 @@ enum phase {
   PH_GREETING = 1, /* the greeting is due */
   PH_START = 2,    /* no EHLO was accepted */
   PH_READY = 4,
-  PH_MAIL = 8,    /* MAIL was submitted */
-  PH_RCPT = 16,   /* and RCPT */
-  PH_DATA = 32,   /* and DATA: its reply is due */
-  PH_BODY = 64,   /* the content is due */
-  PH_FINAL = 128, /* its reply is due */
-  PH_OVER = 256,  /* QUIT, a 421, or an early refusal */
-  PH_TLS = 512,   /* STARTTLS was submitted, or its 220 is here */
-  PH_AUTH = 1024  /* AUTH was submitted */
+  PH_MAIL = 8,     /* MAIL was submitted */
+  PH_RCPT = 16,    /* and RCPT */
+  PH_DATA = 32,    /* and DATA: its reply is due */
+  PH_BODY = 64,    /* the content is due */
+  PH_FINAL = 128,  /* its reply is due */
+  PH_OVER = 256,   /* QUIT, a 421, or an early refusal */
+  PH_TLS = 512,    /* STARTTLS was submitted, or its 220 is here */
+  PH_AUTH = 1024,  /* AUTH was submitted */
+  PH_CHUNK = 2048, /* the bytes of a BDAT are due */
+  PH_CHUNKS = 4096 /* a message is under way, between two of them */
 };
 
 struct smtp_client {
@@ -58,6 +60,9 @@ struct smtp_client {
   uint64_t queued, written;
   size_t accepted; /* RCPTs of this transaction */
   bool refused;    /* its MAIL was: then no RCPT counts */
+  bool utf8;       /* its MAIL has SMTPUTF8 */
+  uint64_t chunk;  /* bytes of the chunk at hand that are due */
+  bool last;       /* it is the last one */
   smtp_dot_encoder dot;
   smtp_sasl *sasl; /* borrowed while AUTH is under way */
   bool initial;    /* its first message waits for the first 334 */

@@ -148,8 +148,8 @@ static int fail(lua_State *L, client *c, int r) {
 
 static const char *step_name(smtp_client_step step) {
   static const char *const names[] = {
-      "unasked", "greeting", "ehlo", "mail",     "rcpt", "data",
-      "final",   "rset",     "quit", "starttls", "auth", "command"};
+      "unasked", "greeting", "ehlo", "mail",     "rcpt", "data",   "final",
+      "chunk",   "rset",     "quit", "starttls", "auth", "command"};
   return names[step];
 }
 
@@ -310,6 +310,15 @@ static int client_body(lua_State *L) {
   return 1;
 }
 
+/* client:chunk(n, last): BDAT; then n bytes are due by client:body */
+static int client_chunk(lua_State *L) {
+  client *c = check(L);
+  lua_Integer n = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, n >= 0, 2, "a number of bytes");
+  return push_submitted(
+      L, smtp_client_chunk(c->machine, (uint64_t)n, lua_toboolean(L, 3)));
+}
+
 /* ---- TLS and AUTH ---------------------------------------------------- */
 
 /* client:secure(engine): TLS begins on the socket; then handshake. */
@@ -468,6 +477,7 @@ void smtp_open_client(lua_State *L) {
                                      {"submit", client_submit},
                                      {"submit_path", client_submit_path},
                                      {"body", client_body},
+                                     {"chunk", client_chunk},
                                      {"finish", client_finish},
                                      {"secure", client_secure},
                                      {"handshake", client_handshake},

@@ -13,6 +13,7 @@
 #include "../core/path.h"
 #include "../core/punycode.h"
 #include "../core/reply.h"
+#include "../core/xtext.h"
 #include "open.h"
 #include "push.h"
 #include "support.h"
@@ -152,12 +153,24 @@ static int replies_pending(lua_State *L) {
   return 1;
 }
 
+/* core.xtext(text) -> as RFC 3461 section 4 writes it | nothing: it has a NUL */
+static int xtext(lua_State *L) {
+  smtp_slice text = smtp_check_slice(L, 1);
+  smtp_buf *out = smtp_push_buffer(L, 3 * text.n + 1);
+  if (smtp_xtext_format(out, text) != 0) return 0;
+  return smtp_push_bytes(L, out);
+}
+
 void smtp_open_grammar(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"path", path},           {"is_mailbox", is_mailbox},
-      {"is_domain", is_domain}, {"ehlo_line", ehlo_line},
-      {"eightbit", eightbit},   {"idna", idna},
-      {"replies", replies_new}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"path", path},
+                                       {"is_mailbox", is_mailbox},
+                                       {"is_domain", is_domain},
+                                       {"ehlo_line", ehlo_line},
+                                       {"eightbit", eightbit},
+                                       {"idna", idna},
+                                       {"replies", replies_new},
+                                       {"xtext", xtext},
+                                       {NULL, NULL}};
   static const luaL_Reg methods[] = {{"feed", replies_feed},
                                      {"next", replies_next},
                                      {"pending", replies_pending},

@@ -30,13 +30,25 @@ function M.parse(text)
   return path
 end
 
---- Checks a mailbox for MAIL or RCPT: true, or nil, why it may not be sent, and
--- the kind of error that this is.
+--- Checks a mailbox for MAIL or RCPT of a server without SMTPUTF8: true, or nil, why it
+-- may not be sent, and the kind of error that this is.
 function M.check(mailbox)
   local ok, eightbit = core.is_mailbox(mailbox)
   if not ok then return nil, "not a mailbox that may be sent", "invalid" end
-  if eightbit then return nil, "needs SMTPUTF8, which is not built yet", "unsupported" end
+  if eightbit then return nil, "needs SMTPUTF8", "unsupported" end
   return true
+end
+
+--- A mailbox as MAIL or RCPT have it, and whether that is UTF-8, which `utf8` allows; else
+-- a domain becomes A-labels (RFC 5890). Or nil, why not, and the kind of error.
+function M.wire(mailbox, utf8)
+  local ok, eightbit = core.is_mailbox(mailbox)
+  if not ok then return nil, "not a mailbox that may be sent", "invalid" end
+  if not eightbit or utf8 then return mailbox, eightbit end
+  local user, domain = mailbox:match("^(.*)@([^@]*)$")
+  local ascii = user and not user:find("[\x80-\xff]") and core.idna(domain)
+  if ascii then return user .. "@" .. ascii, false end
+  return nil, "needs SMTPUTF8, which the server does not offer", "unsupported"
 end
 
 return M

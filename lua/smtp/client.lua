@@ -22,7 +22,8 @@ Client.__index = Client
 -- Which time-out rules the wait for the reply to each step.
 local PHASE = {
   greeting = "greeting", ehlo = "ehlo", mail = "command", rcpt = "command", rset = "command",
-  command = "command", unasked = "command", data = "data", final = "final", quit = "quit",
+  command = "command", unasked = "command", data = "data", final = "final",
+  chunk = "final", quit = "quit",
   starttls = "command", auth = "command",
 }
 
@@ -52,12 +53,19 @@ local function greeting_hint(self)
   return "is that an SMTP port? a port 465 expects TLS from the first byte"
 end
 
+-- What is known of the message if nothing more is heard. In one flight with the
+-- envelope it is on its way once all is written.
+function Client:_outcome_now()
+  local flies = self._flight and self._core and self._core:pending() == 0
+  return flies and "unknown" or self._outcome
+end
+
 -- A failure that the machine told: kind, sentence, errno name.
 function Client:_failed(kind, sentence, errname, stage)
   if kind == "system" then kind = "closed" end
   return self:_broken {
     kind = kind, stage = stage, message = sentence, cause = errname,
-    outcome = self._outcome, hint = stage == "greeting" and greeting_hint(self) or nil,
+    outcome = self:_outcome_now(), hint = stage == "greeting" and greeting_hint(self) or nil,
   }
 end
 
@@ -90,7 +98,7 @@ function Client:_wait(events, limit, stage)
     if ready then return true end
   end
   return self:_broken {
-    kind = "timeout", stage = stage, outcome = self._outcome,
+    kind = "timeout", stage = stage, outcome = self:_outcome_now(),
     message = at == deadline and "the deadline has passed" or "the server did not answer in time",
     hint = stage == "greeting" and greeting_hint(self) or nil,
   }
@@ -348,9 +356,9 @@ function Client:mail(sender, params)
   return transaction.mail(self, sender, params)
 end
 
-function Client:rcpt(recipient)
+function Client:rcpt(recipient, params)
   self:_check()
-  return transaction.rcpt(self, recipient)
+  return transaction.rcpt(self, recipient, params)
 end
 
 --- DATA, the content (string, function, file) and its final reply.

@@ -22,7 +22,7 @@ local SPEC = {
   message_id = "string", in_reply_to = "string table", references = "string table",
   text = "string", html = "string", part = "table", attachments = "table",
   calendar = "string table", list = "table", headers = "table", envelope = "table",
-  seed = "string number", dkim = "table",
+  seed = "string number", dkim = "table", mail = "table",
 }
 
 -- Fields that the record has keys for, or that are made here.
@@ -337,7 +337,7 @@ local function compose(record)
     size = size and n and size + n
   end
   return setmetatable({ envelope = envelope(record, lists), id = id, size = size or nil,
-    segments = segments, dkim = signer_of(record.dkim) }, Composed)
+    segments = segments, dkim = signer_of(record.dkim), mail = record.mail }, Composed)
 end
 
 --- An iterator over the message's bytes, in pieces.

@@ -7,12 +7,13 @@ local compose = require "smtp.compose"
 local dkim = require "smtp.dkim"
 local errors = require "smtp.error"
 local options = require "smtp.options"
+local parameters = require "smtp.parameters"
 local parse = require "smtp.parse"
 local source = require "smtp.source"
 
 local M = {}
 
-local RAW = { envelope = "table", raw = "any", size = "size", dkim = "table" }
+local RAW = { envelope = "table", raw = "any", size = "size", dkim = "table", mail = "table" }
 local ENVELOPE = { from = "any", to = "any" }
 
 local function invalid(text, field, kind)
@@ -20,22 +21,36 @@ local function invalid(text, field, kind)
     address = field, outcome = "not_sent" }
 end
 
+-- What a recipient has for RCPT, or nil.
+local function fields_of(one)
+  local fields
+  for key in pairs(parameters.RCPT) do
+    if one[key] ~= nil then
+      fields = fields or {}
+      fields[key] = one[key]
+    end
+  end
+  return fields
+end
+
+-- The mailboxes, and a table for each that has parameters of RCPT.
 local function recipients(to)
   if type(to) == "string" or type(to) == "table" and to.address then to = { to } end
   if type(to) ~= "table" or #options.list("envelope.to", to) == 0 then
     return invalid("the envelope has no recipients")
   end
-  local list = {}
+  local list, given = {}, {}
   for i, one in ipairs(to) do
     local mailbox = address.mailbox(one)
     if not mailbox then return invalid(("recipient %d is no address"):format(i)) end
-    local ok, why, kind = address.check(mailbox)
+    local ok, why, kind = address.wire(mailbox, true)
     if not ok or mailbox == "" then
       return invalid("recipient: " .. (why or "empty"), mailbox, kind)
     end
     list[i] = mailbox
+    if type(one) == "table" then given[i] = fields_of(one) end
   end
-  return list
+  return list, given
 end
 
 -- The content, which `from` reads, behind its signatures.
@@ -87,17 +102,17 @@ local function read(message, signer)
   if not from then
     return invalid('the envelope has no sender, or one that is no address; "" is the null sender')
   end
-  local ok, why, kind = address.check(from)
+  local ok, why, kind = address.wire(from, true)
   if not ok then return invalid("sender: " .. why, from, kind) end
-  local to, err = recipients(envelope.to)
-  if not to then return nil, err end
-  local content
-  content, err = content_of(message, signer)
+  local to, given = recipients(envelope.to)
+  if not to then return nil, given end
+  local content, err = content_of(message, signer)
   if not content then return nil, err end
-  return { from = from, to = to, source = content }
+  local mail = type(message) == "table" and rawget(message, "mail") or nil
+  return { from = from, to = to, given = given, mail = mail, source = content }
 end
 
---- Gives `{ from, to, source }`, or nil and an error before a byte is sent. `signer`
+--- Gives `{ from, to, given, mail, source }`, or nil and an error before a byte is sent. `signer`
 -- is what signs, unless the message says so itself.
 function M.outgoing(message, signer)
   local out, err = read(message, signer)

@@ -5,7 +5,9 @@
 local address = require "smtp.address"
 local core = require "smtp.core"
 local errors = require "smtp.error"
+local line_ends = require "smtp.line_ends"
 local options = require "smtp.options"
+local parameters = require "smtp.parameters"
 
 local M = {}
 
@@ -31,13 +33,16 @@ local function submit_path(client, verb, mailbox, params)
     message = "not possible at this point of the session" }
 end
 
-local function single(client, verb, value, params)
-  local stage, mailbox = verb:lower(), address.mailbox(value)
-  if not mailbox then error(stage .. ": an address is needed", 3) end
-  local ok, why, kind = address.check(mailbox)
-  if not ok then return invalid(client, stage, mailbox, why, kind) end
-  local err
-  ok, err = submit_path(client, verb, mailbox, params)
+-- A mailbox as it goes out, and whether it needs SMTPUTF8.
+local function wire(client, stage, mailbox)
+  local sent, utf8, kind = address.wire(mailbox, client.capabilities.SMTPUTF8)
+  if not sent then return invalid(client, stage, mailbox, utf8, kind) end
+  return sent, utf8
+end
+
+local function single(client, verb, mailbox, params)
+  local stage = verb:lower()
+  local ok, err = submit_path(client, verb, mailbox, params)
   if not ok then return nil, err end
   local step, reply = client:_await()
   if not step then return nil, reply end
@@ -62,33 +67,44 @@ local function check_8bit(client, source, stage)
   return not_8bit(client, stage)
 end
 
-local function mail_params(client, size, body)
-  local capabilities, params = client.capabilities, {}
-  if size and capabilities.SIZE then params = { "SIZE", tostring(size) } end
-  if body and capabilities["8BITMIME"] then
-    params[#params + 1] = "BODY"
-    params[#params + 1] = body
-  end
-  return params
+-- Checks the fields, and gives the parameters.
+local function make(client, stage, fields, mailbox)
+  local list, why, kind = parameters[stage](client, fields)
+  if not list then return invalid(client, stage, mailbox, why, kind) end
+  return list
 end
 
-local MAIL_OPTIONS = { size = "size", body = { "7BIT", "8BITMIME" } }
+local function mailbox_of(value, verb)
+  local mailbox = address.mailbox(value)
+  if not mailbox then options.misuse(verb .. ": an address is needed") end
+  return mailbox
+end
 
-function M.mail(client, sender, params)
-  params = options.check("mail", params or {}, MAIL_OPTIONS)
-  if params.body == "8BITMIME" and not client.capabilities["8BITMIME"] then
+function M.mail(client, value, given)
+  local mailbox, utf8 = wire(client, "mail", mailbox_of(value, "mail"))
+  if not mailbox then return nil, utf8 end
+  local fields = {}
+  for key, one in pairs(given or {}) do fields[key] = one end
+  if fields.body == "8BITMIME" and not client.capabilities["8BITMIME"] then
     return not_8bit(client, "mail")
   end
+  if utf8 then fields.smtputf8 = true end
+  local params, err = make(client, "mail", fields, mailbox)
+  if not params then return nil, err end
   if client._dirty then -- a send that failed
-    local ok, err = client:reset()
+    local ok
+    ok, err = client:reset()
     if not ok then return nil, err end
   end
-  return single(client, "MAIL", sender,
-    mail_params(client, options.size(params.size), params.body))
+  return single(client, "MAIL", mailbox, params)
 end
 
-function M.rcpt(client, recipient)
-  return single(client, "RCPT", recipient)
+function M.rcpt(client, value, given)
+  local mailbox, utf8 = wire(client, "rcpt", mailbox_of(value, "rcpt"))
+  if not mailbox then return nil, utf8 end
+  local params, err = make(client, "rcpt", given or {}, mailbox)
+  if not params then return nil, err end
+  return single(client, "RCPT", mailbox, params)
 end
 
 -- ---- content ------------------------------------------------------------
@@ -202,6 +218,41 @@ end
 
 -- ---- a whole transaction ------------------------------------------------
 
+-- So much content, and so much of a flight before it, fits the client's buffers.
+local CHUNK_MAX, FLIGHT_MAX = 65536, 32768
+
+local MENDS = { "[^\r]\n", "^\n", "\r[^\n]", "\r$", "[^\n]$" }
+
+-- All of a source, which is small; or nil and an error.
+local function gather(client, source)
+  local list = {}
+  while true do
+    local ok, chunk = pcall(source.read)
+    if not ok or chunk ~= nil and type(chunk) ~= "string" then
+      return client:_error { kind = "source", stage = "mail", cause = chunk,
+        message = ok and "a chunk must be a string, not " .. type(chunk)
+          or "reading the message failed: " .. tostring(chunk) }
+    end
+    if chunk == nil then return table.concat(list) end
+    list[#list + 1] = chunk
+  end
+end
+
+-- Small content as one chunk, with CRLF for every line end; nil: DATA it is; or nil and an
+-- error.
+local function chunk_of(client, source)
+  local capabilities = client.capabilities
+  if not capabilities.CHUNKING or not capabilities.PIPELINING then return nil end
+  if not source.size or source.size > CHUNK_MAX then return nil end
+  local text, err = source.text, nil
+  if not text then text, err = gather(client, source) end
+  if not text then return nil, err end
+  for _, pattern in ipairs(MENDS) do
+    if text:find(pattern) then return line_ends.canonical(text) end
+  end
+  return text
+end
+
 local Transaction = {}
 Transaction.__index = Transaction
 
@@ -271,6 +322,32 @@ function Transaction:submit_data()
   return true
 end
 
+-- The content as one chunk (RFC 3030) in the flight of the envelope: nobody waits for the
+-- reply to DATA.
+function Transaction:submit_chunk(content)
+  local client, machine = self.client, self.client._core
+  if machine:pending() > FLIGHT_MAX then
+    local ok, err = self:settle()
+    if not ok then return nil, err end
+    if self.mail_refused or #self.accepted == 0 then return true end
+  end
+  local ok, why = machine:chunk(#content, true)
+  if not ok then return client:_error { kind = "protocol", stage = "data", message = why } end
+  client._transcript:sent(("BDAT %d LAST"):format(#content))
+  client._flight = true
+  local taken = machine:body(content)
+  assert(taken == #content, "a flight is too large")
+  if self.progress then self.progress(self.size, self.size) end
+  local step, reply
+  repeat
+    step, reply = self:take()
+    if not step then return nil, reply end
+  until step == "final"
+  client._flight = false
+  self.final = reply
+  return true
+end
+
 -- What an earlier failure left open is dropped in the same flight.
 function Transaction:envelope(params)
   local client = self.client
@@ -279,17 +356,17 @@ function Transaction:envelope(params)
     if not ok then return nil, err end
     client._dirty = false
   end
-  local ok, err = self:path("MAIL", self.from, params)
+  local ok, err = self:path("MAIL", self.sender, params)
   if ok == nil then return nil, err end
-  for _, mailbox in ipairs(self.to) do
+  for i, mailbox in ipairs(self.sent) do
     if self.mail_refused then break end
-    ok, err = self:path("RCPT", mailbox)
+    ok, err = self:path("RCPT", mailbox, self.params[i])
     if ok == nil then return nil, err end
   end
-  if not self.mail_refused then
-    ok, err = self:submit_data()
-    if not ok then return nil, err end
-  end
+  if self.mail_refused then return self:settle_envelope() end
+  if self.chunk then return self:submit_chunk(self.chunk) end
+  ok, err = self:submit_data()
+  if not ok then return nil, err end
   return self:settle_envelope()
 end
 
@@ -314,7 +391,7 @@ function Transaction:refused()
     local fields = { address = first.address, rejected = self.rejected }
     return client:_rejected(first, "rcpt", fields)
   end
-  return client:_rejected(self.data_reply, "data")
+  return client:_rejected(self.data_reply or self.final, self.final and "final" or "data")
 end
 
 function Transaction:receipt(reply)
@@ -322,38 +399,74 @@ function Transaction:receipt(reply)
   return {
     code = reply.code, enhanced = reply.enhanced, text = reply.text, lines = reply.lines,
     accepted = self.accepted, rejected = self.rejected,
-    used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = false,
+    used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = self.final ~= nil,
       tls = client.tls and client.tls.version, auth = client._auth },
   }
 end
 
+-- The recipients as they go out and their parameters; whether one needs SMTPUTF8.
+function Transaction:address_all(out)
+  local any
+  for i, mailbox in ipairs(self.to) do
+    local sent, utf8 = wire(self.client, "rcpt", mailbox)
+    if not sent then return nil, utf8 end
+    self.sent[i], any = sent, any or utf8
+    local given = out.given[i]
+    if given then
+      local params, err = make(self.client, "rcpt", given, mailbox)
+      if not params then return nil, err end
+      self.params[i] = params
+    end
+  end
+  return true, any
+end
+
 -- What must hold before MAIL: the size and the kind of content that are
 -- offered. Gives the parameters.
-local function prepare(client, message)
-  local source, limit = message.source, client.capabilities.SIZE
-  if source.size and limit and limit > 0 and source.size > limit then
+function Transaction:prepare(out)
+  local client = self.client
+  local from, limit = out.source, client.capabilities.SIZE
+  if from.size and limit and limit > 0 and from.size > limit then
     return client:_error { kind = "too_big", stage = "mail",
-      message = ("the message has %d bytes, the server takes %d"):format(source.size, limit) }
+      message = ("the message has %d bytes, the server takes %d"):format(from.size, limit) }
   end
-  local ok, err = check_8bit(client, source, "mail")
+  local ok, err = check_8bit(client, from, "mail")
   if not ok then return nil, err end
-  local eightbit = not source.text or core.eightbit(source.text)
-  return mail_params(client, source.size, eightbit and "8BITMIME" or nil)
+  local utf8, any
+  self.sender, utf8 = wire(client, "mail", self.from)
+  if not self.sender then return nil, utf8 end
+  ok, any = self:address_all(out)
+  if not ok then return nil, any end
+  local fields = {}
+  for key, value in pairs(out.mail or {}) do fields[key] = value end
+  fields.size = from.size
+  if not from.text or core.eightbit(from.text) then fields.body = "8BITMIME" end
+  if utf8 or any then fields.smtputf8 = true end
+  return make(client, "mail", fields, self.from)
 end
 
 --- Sends what `message.outgoing` made; see types/smtp/client.d.lua.
 function M.send(client, out, opts)
   client._outcome = "not_sent"
-  local params, err = prepare(client, out)
-  if not params then return nil, err end
   local self = setmetatable({
-    client = client, from = out.from, to = out.to, answered = 0, accepted = {}, rejected = {},
+    client = client, from = out.from, to = out.to, sent = {}, params = {}, answered = 0,
+    accepted = {}, rejected = {}, size = out.source.size,
+    progress = opts.progress or client.target.progress,
   }, Transaction)
+  local params, err = self:prepare(out)
+  if not params then return nil, err end
   local ok
+  self.chunk, err = chunk_of(client, out.source)
+  if err then return nil, err end
   ok, err = self:envelope(params)
+  client._flight = false
   if not ok then
     client._dirty = true
     return nil, err
+  end
+  if self.final then
+    if self.final.code >= 300 or #self.accepted == 0 then return self:refused() end
+    return self:receipt(self.final)
   end
   if not self.data_reply or self.data_reply.code >= 400 or #self.accepted == 0 then
     ok, err = self:settle() -- the lone dot has a reply as well
@@ -361,7 +474,7 @@ function M.send(client, out, opts)
     return self:refused()
   end
   local reply
-  reply, err = content(client, out.source, opts.progress or client.target.progress)
+  reply, err = content(client, out.source, self.progress)
   if not reply then
     if errors.is(err) then err.rejected = self.rejected end
     return nil, err
