@@ -73,6 +73,7 @@ build = {
         "csrc/lua/mock_record.c",
         "csrc/lua/mock_rule.c",
         "csrc/lua/module.c",
+        "csrc/lua/params.c",
         "csrc/lua/poller.c",
         "csrc/lua/push.c",
         "csrc/lua/sasl.c",

@@ -30,6 +30,8 @@ typedef struct run {
   int error;       /* what next gave at last, if it failed */
   size_t accepted; /* RCPTs of this transaction */
   bool refused;    /* its MAIL was: then no RCPT counts */
+  uint64_t chunk;  /* bytes of a chunk that are due; 0: none is under way */
+  bool ends;       /* and it is the last one */
   uint64_t queued, written;
   struct {
     smtp_client_step step;
@@ -105,6 +107,29 @@ static void queued(run *r, size_t before, int result, smtp_client_step step) {
   push(r, step);
 }
 
+static void end_chunk(run *r) {
+  r->content = false;
+  push(r, r->ends ? SMTP_CLIENT_FINAL : SMTP_CLIENT_CHUNK);
+}
+
+static void submit_chunk(run *r, input *in) {
+  uint64_t n = take(in) % 8;
+  bool last = take(in) & 1;
+  size_t before = waiting(r);
+  int result = smtp_client_chunk(r->c, n, last);
+  size_t made = waiting(r) - before;
+  note(r, (uint64_t)-result, (smtp_slice){"", 0});
+  if (r->error != 0) CHECK(result == r->error);
+  CHECK(result == 0 ? made == (last ? 13u : 8u) : made == 0);
+  if (result != 0) return;
+  CHECK(r->greeted && !r->content && !r->eof);
+  r->queued += made;
+  r->chunk = n;
+  r->ends = last;
+  r->content = true;
+  if (n == 0) end_chunk(r);
+}
+
 static void submit(run *r, input *in) {
   static const struct {
     smtp_slice name, args;
@@ -127,7 +152,12 @@ static void submit(run *r, input *in) {
              {{"STARTTLS", 8}, {"", 0}, SMTP_CLIENT_STARTTLS}};
   unsigned i = take(in) % (sizeof all / sizeof *all);
   size_t before = waiting(r);
-  int result = smtp_client_submit(r->c, all[i].name, all[i].args);
+  int result;
+  if (all[i].name.p[0] == 'B') {
+    submit_chunk(r, in);
+    return;
+  }
+  result = smtp_client_submit(r->c, all[i].name, all[i].args);
   queued(r, before, result, all[i].step);
 }
 
@@ -164,8 +194,13 @@ static void body(run *r, input *in) {
   if (r->error != 0) CHECK(result == r->error);
   CHECK((result == SMTP_ESTATE) == (!r->content && r->error == 0));
   CHECK(taken <= text.n && made <= 2 * taken + 2);
+  if (result == 0 && r->chunk > 0) CHECK(made == taken && made <= r->chunk);
   CHECK(result == 0 || (taken == 0 && made == 0));
   r->queued += made;
+  if (result == 0 && r->chunk > 0) {
+    r->chunk -= made;
+    if (r->chunk == 0) end_chunk(r);
+  }
   note(r, (uint64_t)-result, (smtp_slice){"", 0});
   free(copy);
 }
@@ -174,8 +209,9 @@ static void finish(run *r) {
   size_t before = waiting(r);
   int result = smtp_client_finish(r->c);
   size_t made = waiting(r) - before;
+  bool due = r->content && r->chunk == 0;
   if (r->error != 0) CHECK(result == r->error);
-  CHECK((result == SMTP_ESTATE) == (!r->content && r->error == 0));
+  CHECK((result == SMTP_ESTATE) == (!due && r->error == 0));
   CHECK(result == 0 ? made >= 3 && made <= 5 : made == 0);
   note(r, (uint64_t)-result, (smtp_slice){"", 0});
   if (result != 0) return;
@@ -206,11 +242,14 @@ static void check_reply(run *r, const smtp_client_event *e, size_t before) {
     r->first++;
   } else if (e->step == SMTP_CLIENT_FINAL) {
     CHECK(code >= 400); /* before the content was written */
-    CHECK(r->content || r->due[r->first].step == SMTP_CLIENT_FINAL);
+    CHECK(r->content || r->due[r->first].step == SMTP_CLIENT_FINAL ||
+          r->due[r->first].step == SMTP_CLIENT_CHUNK);
     r->content = false;
+    r->chunk = 0;
   } else {
     CHECK(e->step == SMTP_CLIENT_UNASKED && code == 421);
     r->content = false;
+    r->chunk = 0;
   }
   if (e->step == SMTP_CLIENT_MAIL) {
     r->refused = code >= 300;
@@ -278,7 +317,7 @@ static void hear_common(run *r, input *in) {
   static const smtp_slice all[] = {
       LIT("220 here\r\n"),
       LIT("250-here\r\n250-PIPELINING\r\n250-SIZE 1000\r\n"
-          "250 ENHANCEDSTATUSCODES\r\n"),
+          "250-CHUNKING\r\n250 ENHANCEDSTATUSCODES\r\n"),
       LIT("250 2.0.0 ok\r\n"),
       LIT("354 go on\r\n"),
       LIT("550 5.1.1 no\r\n"),

@@ -60,11 +60,11 @@ describe("address", function()
   end)
 
   it("C099 goes out with A-labels where the server has no SMTPUTF8", function()
-    assert.same({ "a@b", false }, { address.wire("a@b", true) })
-    assert.same({ "bob@xn--bcher-kva.example", false }, { address.wire("bob@bücher.example") })
-    assert.same({ "bob@bücher.example", true }, { address.wire("bob@bücher.example", true) })
-    assert.same({ nil, "unsupported" }, { address.wire("grüße@b.example"), (select(3,
-      address.wire("grüße@b.example"))) })
-    assert.equal("invalid", select(3, address.wire("a b@c", true)))
+    assert.same({ "a@b", false }, { address._wire("a@b", true) })
+    assert.same({ "bob@xn--bcher-kva.example", false }, { address._wire("bob@bücher.example") })
+    assert.same({ "bob@bücher.example", true }, { address._wire("bob@bücher.example", true) })
+    assert.same({ nil, "unsupported" }, { address._wire("grüße@b.example"), (select(3,
+      address._wire("grüße@b.example"))) })
+    assert.equal("invalid", select(3, address._wire("a b@c", true)))
   end)
 end)

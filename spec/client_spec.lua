@@ -301,7 +301,8 @@ describe("client", function()
     local server <close>, _, url = start()
     local seen = {}
     local client <close> = assert(smtp.connect { url = url, helo = "me.example",
-      disable = { CHUNKING = true }, trace = function(side, line) seen[#seen + 1] = side .. " " .. line end })
+      disable = { CHUNKING = true },
+      trace = function(side, line) seen[#seen + 1] = side .. " " .. line end })
     assert(client:send(message("secret\r\n")))
     local text = client:transcript()
     assert.truthy(text:find("C: EHLO me.example\n", 1, true))

@@ -13,6 +13,7 @@
 #include "../net/pump.h"
 #include "../net/socket.h"
 #include "open.h"
+#include "params.h"
 #include "push.h"
 #include "sasl.h"
 #include "socket.h"
@@ -20,7 +21,6 @@
 #include "tls.h"
 
 #define CLIENT "smtp.client_session"
-#define PARAMS_MAX 16
 
 /* How often a step reads without a reply. */
 #define STEP_READS 64
@@ -246,32 +246,6 @@ static int client_submit(lua_State *L) {
   return push_submitted(L, smtp_client_submit(c->machine, name, args));
 }
 
-/* Reads { key, value, key, value ... }; true is a key without a value. A number
-** is refused: its text would belong to nobody, while strings are the
-** table's. */
-static size_t check_params(lua_State *L, int t, smtp_param *params) {
-  size_t n = 0;
-  lua_Integer i, last;
-  if (lua_isnoneornil(L, t)) return 0;
-  luaL_checktype(L, t, LUA_TTABLE);
-  last = (lua_Integer)lua_rawlen(L, t);
-  luaL_argcheck(L, last <= 2 * PARAMS_MAX, t, "too many parameters");
-  for (i = 1; i < last; i += 2) {
-    smtp_param *p = &params[n++];
-    lua_rawgeti(L, t, i);
-    lua_rawgeti(L, t, i + 1); /* key, value */
-    p->has_value = lua_type(L, -1) == LUA_TSTRING;
-    if (lua_type(L, -2) != LUA_TSTRING ||
-        (!p->has_value && lua_type(L, -1) != LUA_TBOOLEAN))
-      luaL_argerror(L, t, "a parameter is two strings, or one and true");
-    p->key.p = lua_tolstring(L, -2, &p->key.n);
-    p->value = (smtp_slice){"", 0};
-    if (p->has_value) p->value.p = lua_tolstring(L, -1, &p->value.n);
-    lua_pop(L, 2);
-  }
-  return n;
-}
-
 /* client:submit_path("MAIL" | "RCPT", mailbox [, params]) */
 static int client_submit_path(lua_State *L) {
   static const char *const names[] = {"MAIL", "RCPT", NULL};
@@ -279,12 +253,12 @@ static int client_submit_path(lua_State *L) {
   static const unsigned flag[] = {SMTP_PATH_NULL, SMTP_PATH_POSTMASTER};
   client *c = check(L);
   int i = luaL_checkoption(L, 2, NULL, names);
-  smtp_param params[PARAMS_MAX];
+  smtp_param params[SMTP_PARAMS_MAX];
   smtp_path path;
   smtp_slice text;
   size_t used, n;
   text.p = luaL_checklstring(L, 3, &text.n);
-  n = check_params(L, 4, params);
+  n = smtp_check_params(L, 4, params);
   if (smtp_path_parse(&path, text, SMTP_PATH_BARE | SMTP_PATH_STRICT | flag[i],
                       &used) != 0 ||
       used != text.n)

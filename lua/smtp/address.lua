@@ -41,7 +41,7 @@ end
 
 --- A mailbox as MAIL or RCPT have it, and whether that is UTF-8, which `utf8` allows; else
 -- a domain becomes A-labels (RFC 5890). Or nil, why not, and the kind of error.
-function M.wire(mailbox, utf8)
+function M._wire(mailbox, utf8)
   local ok, eightbit = core.is_mailbox(mailbox)
   if not ok then return nil, "not a mailbox that may be sent", "invalid" end
   if not eightbit or utf8 then return mailbox, eightbit end

@@ -43,7 +43,7 @@ local function recipients(to)
   for i, one in ipairs(to) do
     local mailbox = address.mailbox(one)
     if not mailbox then return invalid(("recipient %d is no address"):format(i)) end
-    local ok, why, kind = address.wire(mailbox, true)
+    local ok, why, kind = address._wire(mailbox, true)
     if not ok or mailbox == "" then
       return invalid("recipient: " .. (why or "empty"), mailbox, kind)
     end
@@ -102,7 +102,7 @@ local function read(message, signer)
   if not from then
     return invalid('the envelope has no sender, or one that is no address; "" is the null sender')
   end
-  local ok, why, kind = address.wire(from, true)
+  local ok, why, kind = address._wire(from, true)
   if not ok then return invalid("sender: " .. why, from, kind) end
   local to, given = recipients(envelope.to)
   if not to then return nil, given end

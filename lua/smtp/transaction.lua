@@ -35,7 +35,7 @@ end
 
 -- A mailbox as it goes out, and whether it needs SMTPUTF8.
 local function wire(client, stage, mailbox)
-  local sent, utf8, kind = address.wire(mailbox, client.capabilities.SMTPUTF8)
+  local sent, utf8, kind = address._wire(mailbox, client.capabilities.SMTPUTF8)
   if not sent then return invalid(client, stage, mailbox, utf8, kind) end
   return sent, utf8
 end

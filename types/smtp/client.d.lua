@@ -41,19 +41,42 @@ function client:send(message, options) end
 ---@return smtp.error? err
 function client:command(line) end
 
+--- Parameters of MAIL. Where the server does not offer what one needs, it fails with
+--- `kind = "unsupported"`; `size`, `body` and `priority` are then left out.
+---@class smtp.mail_params
+---@field size? integer|string bytes (RFC 1870)
+---@field body? "7BIT"|"8BITMIME" (RFC 6152)
+---@field smtputf8? boolean (RFC 6531); by itself where an address needs it
+---@field ret? "FULL"|"HDRS" what a delivery report has of the message (RFC 3461)
+---@field envid? string comes back in the report, any text (RFC 3461)
+---@field requiretls? boolean no hop without verified TLS, this one among them (RFC 8689)
+---@field by? { seconds: integer, mode: "return"|"notify", trace?: boolean } (RFC 2852)
+---@field priority? integer -9 to 9 (RFC 6710)
+---@field hold_for? integer seconds (RFC 4865)
+---@field hold_until? string a date-time of RFC 3339 (RFC 4865)
+---@field params? table<string, string|true> others, as they are
+
+--- Parameters of RCPT.
+---@class smtp.rcpt_params
+---@field notify? string|string[] `"NEVER"`, or some of SUCCESS, FAILURE and DELAY (RFC 3461)
+---@field orcpt? string the recipient that was meant at first: `"ada@code.energy"`, or with its type, `"rfc822;ada@code.energy"` (RFC 3461)
+---@field rrvs? string (RFC 7293)
+---@field params? table<string, string|true> others, as they are
+
 --- MAIL. This and the next five give the reply if it is 2xx, else `nil, err` with
 --- `kind = "rejected"`. RFC 5321 section 4.1.1.2.
 ---@param sender string|table an address; `""` is the null path
----@param params? { size?: integer, body?: "7BIT"|"8BITMIME" } each is sent where the server offers it (RFC 1870, RFC 6152)
+---@param params? smtp.mail_params
 ---@return smtp.reply? reply
 ---@return smtp.error? err
 function client:mail(sender, params) end
 
 --- RCPT. RFC 5321 section 4.1.1.3.
 ---@param recipient string|table an address
+---@param params? smtp.rcpt_params
 ---@return smtp.reply? reply
 ---@return smtp.error? err
-function client:rcpt(recipient) end
+function client:rcpt(recipient, params) end
 
 --- DATA, the content, and its final reply. RFC 5321 section 4.1.1.4.
 ---@param content string|function|file* as `raw` of a message

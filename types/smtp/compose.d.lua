@@ -50,6 +50,7 @@ function message.part(options) end
 ---@field list? smtp.list_options
 ---@field headers? table fields of your own, in order: `{ { "X-Name", "value" } }`, also `{ name =, value = }`; or by name, sorted. A list of values makes several fields
 ---@field envelope? smtp.envelope default: `sender` or `from`, and `to`, `cc`, `bcc`
+---@field mail? smtp.mail_params of MAIL, such as `{ ret = "HDRS" }`; those of RCPT stand in `envelope.to`
 ---@field seed? string|integer the same record, `date` and `seed` give the same bytes; for tests
 ---@field dkim? smtp.dkim_signer|smtp.dkim_options signs it, in place of the target's
 

@@ -1,0 +1,238 @@
+-- What the client says of the extensions that a server offers.
+local authority = require "smtp.authority"
+local misused = require "spec.support.misuse"
+local peer = require "spec.support.peer"
+local serve = require "spec.support.serve"
+local smtp = require "smtp"
+
+local script, hello = peer.script, peer.hello
+
+-- A step that reads n bytes of a chunk.
+local function bytes(n)
+  return function(connection)
+    while #connection.buffer < n do
+      if not connection:fill() then return end
+    end
+    connection.peer.chunk = connection.buffer:sub(1, n)
+    connection.buffer = connection.buffer:sub(n + 1)
+  end
+end
+
+local function message(raw, to, more)
+  local all = { envelope = { from = "ada@a.example", to = to or "bob@b.example" }, raw = raw }
+  for key, value in pairs(more or {}) do all[key] = value end
+  return all
+end
+
+local function failed(kind, stage, receipt, err)
+  assert.is_nil(receipt)
+  assert.same({ kind, stage, "not_sent" }, { err.kind, err.stage, err.outcome })
+end
+
+local CHUNKS = hello("PIPELINING", "CHUNKING")
+
+describe("chunks of the client", function()
+  it("put a small message into the flight of its envelope", function()
+    local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 15 LAST",
+      bytes(15), { raw = "250 a\r\n250 b\r\n250 kept\r\n" }, "C QUIT", "S 221 bye"))
+    local told = {}
+    local receipt = assert(smtp.send(server.url, message(".dots\n\nstay"), { progress =
+      function(sent, total) told[#told + 1] = { sent, total } end }))
+    assert.is_nil(server:done())
+    assert.is_true(receipt.used.chunking)
+    assert.equal("kept", receipt.text)
+    assert.equal(".dots\r\n\r\nstay\r\n", server.chunk)
+    assert.same({ { 11, 11 } }, told)
+    assert.equal("MAIL FROM:<ada@a.example>\r\nRCPT TO:<bob@b.example>\r\nBDAT 15 LAST\r\n"
+      .. ".dots\r\n\r\nstay\r\n", server.segments[2])
+  end)
+
+  it("carry what is composed, too, as one who reads it says", function()
+    local kept
+    local server <close> = serve.start { on_rcpt = true, on_message = function(_, m)
+      kept = m:read()
+      return true
+    end }
+    local receipt = assert(smtp.send("smtp://127.0.0.1:" .. server.port, { from = "a@b.example",
+      to = "c@d.example", text = "hi\n", seed = 1, date = 0 }))
+    assert.is_true(receipt.used.chunking)
+    assert.equal(tostring(assert(smtp.message { from = "a@b.example", to = "c@d.example",
+      text = "hi\n", seed = 1, date = 0 })), kept)
+  end)
+
+  it("are not used for what is large, of unknown size, or not in one flight", function()
+    local large = ("x"):rep(78) .. "\r\n"
+    for _, case in ipairs {
+      { message(large:rep(820)), CHUNKS },
+      { message(function() return nil end), CHUNKS },
+      { message("x"), hello("CHUNKING") }, { message("x"), hello("PIPELINING") },
+    } do
+      local server <close> = peer.start(script(case[2], "* MAIL", "* RCPT", "C DATA", "S 354 go",
+        "BODY", "S 250 kept", "C QUIT", "S 221 bye"))
+      local receipt = assert(smtp.send(server.url, case[1]))
+      assert.is_false(receipt.used.chunking)
+      assert.is_nil(server:done())
+    end
+  end)
+
+  it("C066 leave the session in step where a step of the flight is refused", function()
+    for _, case in ipairs {
+      { "550 no\r\n503 b\r\n503 c\r\n", "mail", 550 },
+      { "250 a\r\n550 b\r\n503 c\r\n", "rcpt", 550 },
+      { "250 a\r\n250 b\r\n452 full\r\n", "final", 452 },
+    } do
+      local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 3 LAST",
+        bytes(3), { raw = case[1] }, "C RSET", "C MAIL", "C RCPT", "C BDAT 3 LAST", bytes(3),
+        { raw = "250 r\r\n250 a\r\n250 b\r\n250 kept\r\n" }, "C QUIT", "S 221 bye"))
+      local client <close> = assert(smtp.connect(server.url))
+      local receipt, err = client:send(message("x\r\n"))
+      failed("rejected", case[2], receipt, err)
+      assert.equal(case[3], err.code)
+      assert(client:send(message("y\r\n")))
+      client:quit()
+      assert.is_nil(server:done())
+    end
+  end)
+
+  it("are told of by who accepted and who did not", function()
+    local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C RCPT", "C BDAT 3 LAST",
+      bytes(3), { raw = "250 a\r\n550 5.1.1 b\r\n250 c\r\n250 kept\r\n" }))
+    local client <close> = assert(smtp.connect(server.url))
+    local receipt = assert(client:send(message("x\r\n", { "no@b.example", "yes@b.example" })))
+    assert.same({ "yes@b.example" }, receipt.accepted)
+    assert.equal("no@b.example", receipt.rejected[1].address)
+  end)
+
+  it("may have arrived where nothing is heard of them", function()
+    local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 3 LAST", bytes(3),
+      { raw = "250 a\r\n250 b\r\n" }, "CLOSE"))
+    local receipt, err = smtp.send(server.url, message("x\r\n"))
+    assert.is_nil(receipt)
+    assert.same({ "closed", "unknown" }, { err.kind, err.outcome })
+  end)
+
+  it("take a 250 before their last byte for no success", function()
+    local server <close> = peer.start(script(CHUNKS, "C MAIL",
+      { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "EOF"))
+    local client <close> = assert(smtp.connect(server.url))
+    local machine = client._core
+    assert(machine:submit_path("MAIL", "a@b.example"))
+    assert(machine:submit_path("RCPT", "c@d.example"))
+    assert(machine:chunk(1000000, true))
+    assert(machine:body("x"))
+    assert.equal("mail", (client:_await()))
+    assert.equal("rcpt", (client:_await()))
+    local step, err = client:_await()
+    assert.is_nil(step)
+    assert.equal("protocol", err.kind)
+  end)
+end)
+
+describe("SMTPUTF8 of the client", function()
+  it("C099 is used where an address needs it, or A-labels are enough", function()
+    local function run(offer, from, to, said)
+      local server <close> = peer.start(script(hello(table.unpack(offer)), "* " .. said[1],
+        "* " .. said[2], "C DATA", "S 354 go", "BODY", "S 250 kept", "C QUIT", "S 221 bye"))
+      local receipt = assert(smtp.send(server.url, { envelope = { from = from, to = to },
+        raw = "x\r\n" }))
+      assert.is_nil(server:done())
+      assert.same({ to }, receipt.accepted)
+    end
+    run({ "SMTPUTF8", "8BITMIME" }, "grüße@b.example", "bob@bücher.example",
+      { "MAIL FROM:<grüße@b.example> SMTPUTF8", "RCPT TO:<bob@bücher.example>" })
+    run({ "SMTPUTF8" }, "a@b.example", "grüße@b.example",
+      { "MAIL FROM:<a@b.example> SMTPUTF8", "RCPT TO:<grüße@b.example>" })
+    run({ "8BITMIME" }, "ada@bücher.example", "bob@bücher.example",
+      { "MAIL FROM:<ada@xn--bcher-kva.example>", "RCPT TO:<bob@xn--bcher-kva.example>" })
+    run({ "SMTPUTF8" }, "a@b.example", "c@d.example",
+      { "MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>" })
+  end)
+
+  it("fails before MAIL where there is none", function()
+    local server <close> = peer.start(script(hello("8BITMIME"), "EOF"))
+    local client <close> = assert(smtp.connect(server.url))
+    failed("unsupported", "rcpt", client:send(message("x", "grüße@b.example")))
+    failed("unsupported", "mail", client:mail("grüße@b.example"))
+    failed("unsupported", "rcpt", client:rcpt("grüße@b.example"))
+    failed("unsupported", "mail", client:mail("a@b.example", { smtputf8 = true }))
+    client:close()
+    assert.is_nil(server:done())
+    assert.equal("EHLO [127.0.0.1]", server:said())
+  end)
+end)
+
+describe("parameters of the client", function()
+  it("C076 are sent with MAIL and RCPT where they are offered", function()
+    local server <close> = peer.start(script(hello("DSN", "DELIVERBY", "MT-PRIORITY",
+      "FUTURERELEASE 1 2027-01-01T00:00:00Z", "RRVS", "XADA"),
+      "* MAIL FROM:<a@b.example> RET=HDRS ENVID=q+2Bx+3D1 BY=-5;NT MT-PRIORITY=-3 HOLDFOR=60"
+        .. " XADA=1",
+      "* RCPT TO:<c@d.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@x"
+        .. " RRVS=2026-01-01T00:00:00Z;C",
+      "* RCPT TO:<e@f.example> NOTIFY=NEVER ORCPT=utf-8;x@y"))
+    local client <close> = assert(smtp.connect(server.url))
+    assert(client:mail("a@b.example", { ret = "HDRS", envid = "q+x=1", priority = -3, hold_for = 60,
+      by = { seconds = -5, mode = "notify", trace = true }, params = { XADA = "1" } }))
+    assert(client:rcpt("c@d.example", { notify = { "SUCCESS", "DELAY" }, orcpt = "a+b@x",
+      rrvs = "2026-01-01T00:00:00Z;C" }))
+    assert(client:rcpt("e@f.example", { notify = "NEVER", orcpt = "utf-8;x@y" }))
+    assert.is_nil(server:done())
+  end)
+
+  it("are those of a record and of its recipients", function()
+    for _, make in ipairs { function(r) return r end, function(r)
+      r.envelope.from, r.raw, r.text, r.from = nil, nil, "x", "a@b.example"
+      r.envelope.from = "a@b.example"
+      return smtp.message(r)
+    end } do
+      local server <close> = peer.start(script(hello("DSN", "PIPELINING"),
+        "C MAIL FROM:<a@b.example> RET=FULL ENVID=1", "C RCPT TO:<c@d.example> NOTIFY=FAILURE",
+        "C RCPT TO:<e@f.example>", "C DATA", "S 250 ok", "S 250 ok",
+        "S 250 ok", "S 354 go", "BODY", "S 250 kept", "C QUIT", "S 221 bye"))
+      assert(smtp.send(server.url, assert(make { raw = "x\r\n",
+        mail = { ret = "FULL", envid = "1" }, envelope = { from = "a@b.example", to = {
+          { address = "c@d.example", notify = "FAILURE" }, "e@f.example" } } })))
+      assert.is_nil(server:done())
+    end
+  end)
+
+  it("are an error where they are needed and not offered, and left out where not", function()
+    local server <close> = peer.start(script(hello("8BITMIME"), "* MAIL FROM:<a@b.example>", "EOF"))
+    local client <close> = assert(smtp.connect(server.url))
+    for _, given in ipairs { { ret = "FULL" }, { envid = "x" }, { requiretls = true },
+      { by = { seconds = 1, mode = "return" } }, { hold_for = 1 }, { hold_until = "x" } } do
+      failed("unsupported", "mail", client:mail("a@b.example", given))
+      failed("unsupported", "mail", client:send(message("x", nil, { mail = given })))
+    end
+    failed("unsupported", "rcpt", client:rcpt("a@b.example", { notify = "NEVER" }))
+    assert(client:mail("a@b.example", { size = 5, priority = 3 }))
+    client:close()
+    assert.is_nil(server:done())
+  end)
+
+  it("C116 REQUIRETLS goes over verified TLS alone", function()
+    local root = assert(authority.new())
+    local leaf = assert(root:issue { names = { "localhost" }, addresses = { "127.0.0.1" } })
+    local seen
+    local server <close> = serve.start { extensions = { REQUIRETLS = true }, on_rcpt = true,
+      tls = { cert = leaf.cert, key = leaf.key },
+      on_mail = function(_, sender) seen = sender.requiretls end }
+    local url = "smtp://127.0.0.1:" .. server.port
+    local strict = message("x\r\n", nil, { mail = { requiretls = true } })
+    failed("unsupported", "mail", smtp.send({ url = url, tls = "none" }, strict))
+    assert.is_nil(seen)
+    assert(smtp.send({ url = url, tls = "required", ca = root.certificate }, strict))
+    assert.is_true(seen) -- C154
+  end)
+
+  it("say what is wrong with them", function()
+    local server <close> = peer.start(script(hello("DSN", "MT-PRIORITY", "DELIVERBY"), "EOF"))
+    local client <close> = assert(smtp.connect(server.url))
+    misused("priority must be", function() client:mail("a@b", { priority = 10 }) end)
+    misused("by needs seconds", function() client:mail("a@b", { by = { mode = "return" } }) end)
+    misused("unknown option", function() client:mail("a@b", { sise = 1 }) end)
+    misused("unknown option", function() client:rcpt("a@b", { size = 1 }) end)
+    failed("invalid", "mail", client:mail("a@b", { envid = "a\0" }))
+    failed("invalid", "rcpt", client:rcpt("a@b", { notify = "NEVER\r\nQUIT" }))
+  end)
+end)
