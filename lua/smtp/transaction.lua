@@ -324,19 +324,19 @@ end
 
 -- The content as one chunk (RFC 3030) in the flight of the envelope: nobody waits for the
 -- reply to DATA.
-function Transaction:submit_chunk(content)
+function Transaction:submit_chunk(text)
   local client, machine = self.client, self.client._core
   if machine:pending() > FLIGHT_MAX then
     local ok, err = self:settle()
     if not ok then return nil, err end
     if self.mail_refused or #self.accepted == 0 then return true end
   end
-  local ok, why = machine:chunk(#content, true)
+  local ok, why = machine:chunk(#text, true)
   if not ok then return client:_error { kind = "protocol", stage = "data", message = why } end
-  client._transcript:sent(("BDAT %d LAST"):format(#content))
+  client._transcript:sent(("BDAT %d LAST"):format(#text))
   client._flight = true
-  local taken = machine:body(content)
-  assert(taken == #content, "a flight is too large")
+  local taken = machine:body(text)
+  assert(taken == #text, "a flight is too large")
   if self.progress then self.progress(self.size, self.size) end
   local step, reply
   repeat
