@@ -96,6 +96,16 @@ describe("memory of a server session", function()
     assert.match("\r\n221 ", wire)
   end)
 
+  it("is given back with chunks, taken and refused", function()
+    local outcome, wire, log = server("ct", "n", ENVELOPE:match("^[^\n]*\n"),
+      ENVELOPE:match("MAIL.*"), "BDAT 3\r\na\r\nBDAT 2 LAST\r\nbc",
+      ENVELOPE:match("MAIL.*"), "BDAT 1\r\nxRSET\r\nBDAT 4\r\nQU", "IT",
+      "MAIL FROM:<a@b> SMTPUTF8 RET=HDRS\r\nVRFY \u{e9} SMTPUTF8\r\nQUIT\r\n")
+    assert.equal("closed", outcome)
+    assert.match("\r\n250 2.0.0 Chunk received\r\n250 2.0.0 Message accepted\r\n", wire)
+    assert.match("body a\r\n\nreply[^\n]*\n", log)
+  end)
+
   it("is given back when content is mended", function()
     local _, _, log = server("n", "n", "HELO c\r\n", "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n",
       "DATA\r\n", "a\nb\rc\0d", ("e"):rep(3000) .. "\n", "\r", "\n.\r", "\n", "QUIT\r\n")
@@ -181,6 +191,15 @@ describe("memory of a client session", function()
     assert.match("no end\r\n%.\r\nQUIT\r\n$", wire)
     assert.match("final 2.0.0 queued\n2.0.0 as 42\n", log)
     assert.is_true(retried > 0)
+  end)
+
+  it("is given back whatever fails in a message of one chunk", function()
+    local outcome, wire, log = session(false, "PIPELINING\r\n250-CHUNKING", "Mada@code.energy",
+      "Rbob@example.com", "C5", "Babc\r\n", "*",
+      "<250 2.1.0 ok\r\n250 2.1.5 ok\r\n250 2.0.0 queued\r\n", ">QUIT", "*", "<221 bye\r\n", "!")
+    assert.equal("closed", outcome)
+    assert.match("BDAT 5 LAST\r\nabc\r\nQUIT\r\n$", wire)
+    assert.match("final 2.0.0 queued\n", log)
   end)
 
   it("is given back when there are many commands in one flight", function()

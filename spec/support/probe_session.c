@@ -15,7 +15,9 @@
 **   "B" and content, "." its end, "*" all that waits is written, "!" the end
 **   of the stream
 */
+#include "../../csrc/core/ascii.h"
 #include "../../csrc/core/client.h"
+#include "../../csrc/core/ehlo.h"
 #include "../../csrc/core/server.h"
 #include "probe.h"
 
@@ -99,6 +101,8 @@ static void configure(smtp_server_config *c, const char *flags) {
     c->crypto = probe_crypto();
     c->secret = SMTP_LIT("a secret");
   }
+  if (strchr(flags, 'c'))
+    c->extensions = SMTP_EXT_CHUNKING | SMTP_EXT_SMTPUTF8 | SMTP_EXT_DSN;
   if (strchr(flags, 'r')) c->bare_newline = SMTP_BARE_RAW;
   if (strchr(flags, 'x') == NULL) return;
   c->limits.line = 64;
@@ -153,9 +157,9 @@ static int answer(run *r, const smtp_server_event *e) {
 /* Answers what asks until there is nothing to do; 0, or a failure. */
 static int serve(run *r) {
   static const char *const names[] = {
-      "none",     "connect", "helo",  "mail",    "rcpt", "data",
-      "message",  "vrfy",    "auth",  "command", "verb", "lookup",
-      "starttls", "body",    "reset", "close",   "line", "reply"};
+      "none", "connect", "helo",    "mail",  "rcpt", "data",   "message",
+      "vrfy", "auth",    "command", "chunk", "verb", "lookup", "starttls",
+      "body", "reset",   "close",   "line",  "reply"};
   for (;;) {
     smtp_server_event e;
     double at;
@@ -272,6 +276,13 @@ static int auth(run *r, smtp_slice name) {
   return r->sasl == NULL ? SMTP_ENOMEM : smtp_client_auth(r->client, r->sasl);
 }
 
+/* BDAT for so many bytes, the last ones. */
+static int chunk(run *r, smtp_slice size) {
+  uint64_t n = 0;
+  smtp_ascii_number(size, &n);
+  return smtp_client_chunk(r->client, n, true);
+}
+
 /* What queues something: its failure leaves the session as it was. */
 static int queue(run *r, char kind, smtp_slice rest) {
   switch (kind) {
@@ -280,14 +291,15 @@ static int queue(run *r, char kind, smtp_slice rest) {
   case 'R': return submit_path(r, SMTP_VERB_RCPT, rest);
   case 'B': return body(r, rest);
   case 'A': return auth(r, rest);
+  case 'C': return chunk(r, rest);
   default: return smtp_client_finish(r->client);
   }
 }
 
 static int read_replies(run *r) {
   static const char *const names[] = {
-      "unasked", "greeting", "ehlo", "mail",     "rcpt", "data",
-      "final",   "rset",     "quit", "starttls", "auth", "command"};
+      "unasked", "greeting", "ehlo", "mail",     "rcpt", "data",   "final",
+      "chunk",   "rset",     "quit", "starttls", "auth", "command"};
   for (;;) {
     smtp_client_event e;
     int got = smtp_client_next(r->client, &e);
