@@ -372,6 +372,15 @@ describe("an action of a mock", function()
     for _, one in ipairs(mx:violations()) do assert.matches("^missing", one.rule) end
   end)
 
+  it("speaks in place of a handshake, whatever the client has said", function()
+    local mx <close> = start { tls = "implicit" }
+    mx:on("handshake"):delay(0.05):raw("220 noise\r\n"):close()
+    local d <close> = assert(smtp.dialogue("127.0.0.1:" .. mx.port, { timeout = 5 }))
+    d:raw("\22\3\1\0\5hello")
+    assert.equal("noise", lines(assert(d:expect(220))))
+    assert.is_true(d:closed())
+  end)
+
   it("holds for a session that is there already", function()
     local mx <close> = start()
     local d <close> = open(mx)
