@@ -60,6 +60,19 @@ describe("chunks of the client", function()
       text = "hi\n", seed = 1, date = 0 })), kept)
   end)
 
+  it("C095 carry no 8-bit content where 8BITMIME is not offered, composed or not", function()
+    local server <close> = peer.start(script(CHUNKS, "EOF"))
+    local client <close> = assert(smtp.connect(server.url))
+    failed("unsupported", "mail", client:send(message("gr\u{fc}n\r\n")))
+    local chunks = { "gr\u{fc}n\r\n" }
+    failed("unsupported", "mail", client:send { size = #chunks[1],
+      envelope = { from = "a@b.example", to = "c@d.example" },
+      raw = function() return table.remove(chunks) end })
+    client:close()
+    assert.is_nil(server:done())
+    assert.equal("EHLO [127.0.0.1]", server:said())
+  end)
+
   it("are not used for what is large, of unknown size, or not in one flight", function()
     local large = ("x"):rep(78) .. "\r\n"
     for _, case in ipairs {

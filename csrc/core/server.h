@@ -43,9 +43,10 @@ typedef enum smtp_server_event_type {
   SMTP_SERVER_AUTH,    /* asks: credentials, verb is the mechanism */
   SMTP_SERVER_COMMAND, /* asks: an own verb; verb, text */
   SMTP_SERVER_CHUNK,   /* asks, with intercept: one that is not the last came */
-  SMTP_SERVER_VERB, /* asks, with intercept, but for BDAT: a command line came; verb, text,
-                          more. NONE: it is read as ever; else it is not */
-  SMTP_SERVER_LOOKUP,   /* asks for keys, by smtp_server_lookup: credentials
+  SMTP_SERVER_VERB,    /* asks, with intercept, but for BDAT: a command line
+                          came; verb, text, more. NONE: it is read as ever;
+                          else it is not */
+  SMTP_SERVER_LOOKUP,  /* asks for keys, by smtp_server_lookup: credentials
                           has the user, verb is the mechanism */
   SMTP_SERVER_STARTTLS, /* pause: the handshake is due */
   SMTP_SERVER_BODY,     /* content: text */
@@ -173,8 +174,9 @@ SMTP_FUNC int smtp_server_next(smtp_server *s, smtp_server_event *event);
 /*
 ** Answers the event that asked. Gives the code that is sent (2xx and 3xx:
 ** the step was accepted; 0: none, a VERB that is read as ever), or a negative
-** result: SMTP_ESTATE if no verdict is due, SMTP_ENOMEM. A reply that may not be sent (code outside 2xx, 4xx, 5xx,
-** controls in the text) is sent as 451 4.3.0.
+** result: SMTP_ESTATE if no verdict is due, SMTP_ENOMEM. A reply that may not
+** be sent (code outside 2xx, 4xx, 5xx, controls in the text) is sent as 451
+** 4.3.0.
 */
 SMTP_FUNC int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
                                  smtp_slice text);

@@ -149,14 +149,5 @@ const smtp_mock_user *smtp_mock_user_of(const smtp_mock *m, smtp_slice name) {
 }
 
 bool smtp_mock_hides(const smtp_mock *m, smtp_slice keyword) {
-  smtp_slice all = m->hidden;
-  size_t i = 0;
-  while (i < all.n) {
-    size_t from = i;
-    while (i < all.n && all.p[i] != ' ') i++;
-    if (smtp_ascii_equal((smtp_slice){all.p + from, i - from}, keyword))
-      return true;
-    i++;
-  }
-  return false;
+  return smtp_ascii_listed(m->hidden, keyword);
 }

@@ -12,6 +12,7 @@ local options = require "smtp.options"
 local query = require "smtp.mock.query"
 local quirks = require "smtp.mock.quirks"
 local rule = require "smtp.mock.rule"
+local server_extensions = require "smtp.server_extensions"
 local tls = require "smtp.mock.tls"
 local violations = require "smtp.mock.violations"
 
@@ -115,10 +116,6 @@ function Mock:rule(given)
   return keep(self, rule.of_table(self, given))
 end
 
--- What the core speaks where it is offered.
-local SPOKEN = { CHUNKING = true, SMTPUTF8 = true, BINARYMIME = true, DSN = true,
-  REQUIRETLS = true, DELIVERBY = true, ["MT-PRIORITY"] = true, FUTURERELEASE = true, RRVS = true }
-
 -- Tells core what EHLO leaves out and has besides.
 local function advertise(mock)
   if #table.concat(mock._extra, "\n") > EXTRA_MAX then
@@ -127,7 +124,7 @@ local function advertise(mock)
   local lines, spoken = {}, {}
   for _, line in ipairs(mock._extra) do
     local keyword = line:match("^[%w-]*"):upper()
-    local known = SPOKEN[keyword]
+    local known = server_extensions.known[keyword]
     if known then spoken[#spoken + 1] = keyword end
     if not known or #line > #keyword then lines[#lines + 1] = line end
   end

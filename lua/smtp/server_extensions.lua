@@ -13,6 +13,10 @@ local KNOWN = {
   DELIVERBY = false, ["MT-PRIORITY"] = false, FUTURERELEASE = false, RRVS = false,
 }
 
+--- A set of the keywords that the core speaks.
+M.known = {}
+for keyword in pairs(KNOWN) do M.known[keyword] = true end
+
 -- What is there anyway, or has an option of its own.
 local TAKEN = {
   PIPELINING = true, SIZE = true, ["8BITMIME"] = true, ENHANCEDSTATUSCODES = true,

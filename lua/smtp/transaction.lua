@@ -223,30 +223,31 @@ local CHUNK_MAX, FLIGHT_MAX = 65536, 32768
 
 local MENDS = { "[^\r]\n", "^\n", "\r[^\n]", "\r$", "[^\n]$" }
 
--- All of a source, which is small; or nil and an error.
+-- Reads all of a source, which is small, into its `text`: true, or nil and an error.
 local function gather(client, source)
   local list = {}
-  while true do
+  while not source.text do
     local ok, chunk = pcall(source.read)
     if not ok or chunk ~= nil and type(chunk) ~= "string" then
       return client:_error { kind = "source", stage = "mail", cause = chunk,
         message = ok and "a chunk must be a string, not " .. type(chunk)
           or "reading the message failed: " .. tostring(chunk) }
     end
-    if chunk == nil then return table.concat(list) end
+    if chunk == nil then source.text = table.concat(list) end
     list[#list + 1] = chunk
   end
+  return true
 end
 
--- Small content as one chunk, with CRLF for every line end; nil: DATA it is; or nil and an
--- error.
-local function chunk_of(client, source)
+-- Whether the content goes as one chunk: it is small, and saves the round trip of DATA.
+local function is_chunk(client, source)
   local capabilities = client.capabilities
-  if not capabilities.CHUNKING or not capabilities.PIPELINING then return nil end
-  if not source.size or source.size > CHUNK_MAX then return nil end
-  local text, err = source.text, nil
-  if not text then text, err = gather(client, source) end
-  if not text then return nil, err end
+  return capabilities.CHUNKING and capabilities.PIPELINING and source.size
+    and source.size <= CHUNK_MAX
+end
+
+-- Text with CRLF for every line end.
+local function mended(text)
   for _, pattern in ipairs(MENDS) do
     if text:find(pattern) then return line_ends.canonical(text) end
   end
@@ -453,11 +454,13 @@ function M.send(client, out, opts)
     accepted = {}, rejected = {}, size = out.source.size,
     progress = opts.progress or client.target.progress,
   }, Transaction)
-  local params, err = self:prepare(out)
+  local chunk, ok, err = is_chunk(client, out.source), nil, nil
+  if chunk then ok, err = gather(client, out.source) end
+  if chunk and not ok then return nil, err end
+  local params
+  params, err = self:prepare(out)
   if not params then return nil, err end
-  local ok
-  self.chunk, err = chunk_of(client, out.source)
-  if err then return nil, err end
+  self.chunk = chunk and mended(out.source.text)
   ok, err = self:envelope(params)
   client._flight = false
   if not ok then
