@@ -223,6 +223,16 @@ ${SMTP_CA_FILE-none}"]], { input = "from outside\n", env = { SMTP_CA_FILE = "/ol
     end)
   end)
 
+  describe("mock run with a session that is still at work", function()
+    it("ends with 1", function()
+      local script = "< 220\\n> EHLO x\\n< 250\\n> MAIL FROM:<a@b>\\n< 250\\n! pause 4\\n"
+      local status, _, err = mock_run({ "--timeout", "0.2" }, ("printf '%s' | %s dialogue "
+        .. '"$SMTP_URL" --script - >/dev/null & sleep 1'):format(script, cli.shell()))
+      assert.equal(1, status)
+      assert.matches("sessions are still at work", err)
+    end)
+  end)
+
   describe("mock serve", function()
     -- Starts it; gives the process and its first line as a table.
     local function serve(words, options)

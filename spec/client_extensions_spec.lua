@@ -209,6 +209,23 @@ describe("parameters of the client", function()
     end
   end)
 
+  it("C077 are those that a server was told of a recipient, once", function()
+    local server <close> = peer.start(script(hello("DSN"), "* MAIL",
+      "* RCPT TO:<c@d.example> NOTIFY=DELAY ORCPT=rfc822;x@y", "C DATA", "S 354 go", "BODY",
+      "S 250 kept", "C QUIT", "S 221 bye"))
+    local gateway <close> = serve.start { extensions = { DSN = true }, on_rcpt = true,
+      on_message = function(_, m)
+        return (smtp.send(server.url, { raw = m:read(),
+          envelope = { from = m.sender, to = m.recipients } })) ~= nil
+      end }
+    local client <close> = assert(smtp.connect("smtp://127.0.0.1:" .. gateway.port))
+    assert(client:mail("a@b.example"))
+    assert(client:rcpt("c@d.example", { notify = "DELAY", orcpt = "x@y" }))
+    assert(client:data("x\r\n"))
+    assert.is_nil(server:done())
+    assert.truthy(server:said():find("NOTIFY=DELAY ORCPT=rfc822;x@y | DATA", 1, true))
+  end)
+
   it("are an error where they are needed and not offered, and left out where not", function()
     local server <close> = peer.start(script(hello("8BITMIME"), "* MAIL FROM:<a@b.example>", "EOF"))
     local client <close> = assert(smtp.connect(server.url))

@@ -21,11 +21,12 @@ local function invalid(text, field, kind)
     address = field, outcome = "not_sent" }
 end
 
--- What a recipient has for RCPT, or nil.
+-- What a recipient has for RCPT, or nil. `params` of one that a server was told are the
+-- same once more, as they were written.
 local function fields_of(one)
   local fields
   for key in pairs(parameters.RCPT) do
-    if one[key] ~= nil then
+    if key ~= "params" and one[key] ~= nil then
       fields = fields or {}
       fields[key] = one[key]
     end
@@ -112,8 +113,8 @@ local function read(message, signer)
   return { from = from, to = to, given = given, mail = mail, source = content }
 end
 
---- Gives `{ from, to, given, mail, source }`, or nil and an error before a byte is sent. `signer`
--- is what signs, unless the message says so itself.
+--- Gives `{ from, to, given, mail, source }`, or nil and an error before a byte is sent.
+-- `signer` is what signs, unless the message says so itself.
 function M.outgoing(message, signer)
   local out, err = read(message, signer)
   if err then err.outcome = "not_sent" end
