@@ -248,6 +248,8 @@ static void check_reply(run *r, const smtp_client_event *e, size_t before) {
     r->chunk = 0;
   } else {
     CHECK(e->step == SMTP_CLIENT_UNASKED && code == 421);
+  }
+  if (code == 421) { /* no content is due any more, whatever it answered */
     r->content = false;
     r->chunk = 0;
   }
