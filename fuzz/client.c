@@ -30,8 +30,9 @@ typedef struct run {
   int error;       /* what next gave at last, if it failed */
   size_t accepted; /* RCPTs of this transaction */
   bool refused;    /* its MAIL was: then no RCPT counts */
-  uint64_t chunk;  /* bytes of a chunk that are due; 0: none is under way */
-  bool ends;       /* and it is the last one */
+  bool chunks;     /* and goes in chunks, which are told by what is written */
+  bool lmtp;       /* content has a reply for each recipient */
+  size_t finals;   /* so many of them are due still */
   uint64_t queued, written;
   struct {
     smtp_client_step step;
@@ -107,27 +108,39 @@ static void queued(run *r, size_t before, int result, smtp_client_step step) {
   push(r, step);
 }
 
-static void end_chunk(run *r) {
-  r->content = false;
-  push(r, r->ends ? SMTP_CLIENT_FINAL : SMTP_CLIENT_CHUNK);
+/* What came into the output after `before` are whole chunks: BDAT and so many
+** bytes each; the last of all if the content ends with them. */
+static void queued_chunks(run *r, size_t before, bool ends) {
+  smtp_slice out = smtp_client_peek(r->c);
+  size_t at = before;
+  bool last = false;
+  while (at < out.n) {
+    size_t n = 0;
+    CHECK(!last && out.n - at > 7 && memcmp(out.p + at, "BDAT ", 5) == 0);
+    for (at += 5; at < out.n && out.p[at] >= '0' && out.p[at] <= '9'; at++)
+      n = n * 10 + (size_t)(out.p[at] - '0');
+    last = out.n - at > 5 && memcmp(out.p + at, " LAST", 5) == 0;
+    if (last) at += 5;
+    CHECK(out.n - at >= 2 && memcmp(out.p + at, "\r\n", 2) == 0);
+    at += 2;
+    CHECK(out.n - at >= n && n <= 2 * 65536 + 2);
+    at += n;
+    r->queued += at - before;
+    before = at;
+    push(r, last ? SMTP_CLIENT_FINAL : SMTP_CLIENT_CHUNK);
+  }
+  CHECK(last == ends);
 }
 
-static void submit_chunk(run *r, input *in) {
-  uint64_t n = take(in) % 8;
-  bool last = take(in) & 1;
+static void submit_chunks(run *r, input *in) {
   size_t before = waiting(r);
-  int result = smtp_client_chunk(r->c, n, last);
-  size_t made = waiting(r) - before;
+  int result = smtp_client_chunks(r->c, take(in) & 1);
+  CHECK(waiting(r) == before);
   note(r, (uint64_t)-result, (smtp_slice){"", 0});
   if (r->error != 0) CHECK(result == r->error);
-  CHECK(result == 0 ? made == (last ? 13u : 8u) : made == 0);
   if (result != 0) return;
   CHECK(r->greeted && !r->content && !r->eof);
-  r->queued += made;
-  r->chunk = n;
-  r->ends = last;
-  r->content = true;
-  if (n == 0) end_chunk(r);
+  r->content = r->chunks = true;
 }
 
 static void submit(run *r, input *in) {
@@ -154,11 +167,15 @@ static void submit(run *r, input *in) {
   size_t before = waiting(r);
   int result;
   if (all[i].name.p[0] == 'B') {
-    submit_chunk(r, in);
+    submit_chunks(r, in);
     return;
   }
   result = smtp_client_submit(r->c, all[i].name, all[i].args);
+  if (result == 0 && all[i].step == SMTP_CLIENT_RSET && r->chunks)
+    r->content = false; /* it ends what is between two chunks */
   queued(r, before, result, all[i].step);
+  if (result == 0 && all[i].step == SMTP_CLIENT_EHLO)
+    r->lmtp = all[i].name.p[0] == 'L';
 }
 
 static void submit_path(run *r, input *in) {
@@ -185,21 +202,27 @@ static void submit_path(run *r, input *in) {
   queued(r, before, result, how & 1 ? SMTP_CLIENT_RCPT : SMTP_CLIENT_MAIL);
 }
 
+/* Some content, once or so often that chunks of it are full. */
 static void body(run *r, input *in) {
-  smtp_slice text = take_text(in, take(in));
-  char *copy = copy_of(text);
+  unsigned how = take(in);
+  smtp_slice text = take_text(in, how);
+  size_t times = how > 250 ? 1000 : 1, n = text.n * times, i;
+  char *copy = malloc(n);
   size_t before = waiting(r), taken = 99;
-  int result = smtp_client_body(r->c, (smtp_slice){copy, text.n}, &taken);
-  size_t made = waiting(r) - before;
+  int result;
+  CHECK(copy != NULL || n == 0);
+  for (i = 0; i < times; i++)
+    if (text.n > 0) memcpy(copy + i * text.n, text.p, text.n);
+  result = smtp_client_body(r->c, (smtp_slice){copy, n}, &taken);
   if (r->error != 0) CHECK(result == r->error);
   CHECK((result == SMTP_ESTATE) == (!r->content && r->error == 0));
-  CHECK(taken <= text.n && made <= 2 * taken + 2);
-  if (result == 0 && r->chunk > 0) CHECK(made == taken && made <= r->chunk);
-  CHECK(result == 0 || (taken == 0 && made == 0));
-  r->queued += made;
-  if (result == 0 && r->chunk > 0) {
-    r->chunk -= made;
-    if (r->chunk == 0) end_chunk(r);
+  CHECK(taken <= n);
+  CHECK(result == 0 || (taken == 0 && waiting(r) == before));
+  if (r->content && r->chunks) {
+    queued_chunks(r, before, false);
+  } else {
+    CHECK(waiting(r) - before <= 2 * taken + 2);
+    r->queued += waiting(r) - before;
   }
   note(r, (uint64_t)-result, (smtp_slice){"", 0});
   free(copy);
@@ -209,14 +232,19 @@ static void finish(run *r) {
   size_t before = waiting(r);
   int result = smtp_client_finish(r->c);
   size_t made = waiting(r) - before;
-  bool due = r->content && r->chunk == 0;
   if (r->error != 0) CHECK(result == r->error);
-  CHECK((result == SMTP_ESTATE) == (!due && r->error == 0));
-  CHECK(result == 0 ? made >= 3 && made <= 5 : made == 0);
+  CHECK((result == SMTP_ESTATE) == (!r->content && r->error == 0));
+  CHECK(result == 0 || made == 0);
+  CHECK(result != SMTP_EBUSY || r->chunks);
   note(r, (uint64_t)-result, (smtp_slice){"", 0});
   if (result != 0) return;
-  r->queued += made;
   r->content = false;
+  if (r->chunks) {
+    queued_chunks(r, before, true);
+    return;
+  }
+  CHECK(made >= 3 && made <= 5);
+  r->queued += made;
   push(r, SMTP_CLIENT_FINAL);
 }
 
@@ -230,6 +258,20 @@ static void write(run *r, input *in) {
 
 /* ---- what the server says -------------------------------------------- */
 
+/* The step of a reply to what was written; by LMTP content has many. */
+static void check_due(run *r, smtp_client_step step, smtp_client_step due,
+                      int code) {
+  if (due == SMTP_CLIENT_FINAL && r->lmtp) {
+    if (r->finals == 0) r->finals = r->accepted > 0 ? r->accepted : 1;
+    CHECK(step == (r->finals > 1 ? SMTP_CLIENT_RECIPIENT : SMTP_CLIENT_FINAL));
+    CHECK(code < 300 || code >= 400);
+    if (--r->finals > 0) return;
+  } else {
+    CHECK(step == due);
+  }
+  r->first++;
+}
+
 /* Whose reply it may be, and what it makes of the model. */
 static void check_reply(run *r, const smtp_client_event *e, size_t before) {
   int code = e->reply->code;
@@ -238,21 +280,16 @@ static void check_reply(run *r, const smtp_client_event *e, size_t before) {
     CHECK(e->step == SMTP_CLIENT_GREETING);
     r->greeted = true;
   } else if (open) {
-    CHECK(e->step == r->due[r->first].step);
-    r->first++;
+    check_due(r, e->step, r->due[r->first].step, code);
   } else if (e->step == SMTP_CLIENT_FINAL) {
     CHECK(code >= 400); /* before the content was written */
     CHECK(r->content || r->due[r->first].step == SMTP_CLIENT_FINAL ||
           r->due[r->first].step == SMTP_CLIENT_CHUNK);
     r->content = false;
-    r->chunk = 0;
   } else {
     CHECK(e->step == SMTP_CLIENT_UNASKED && code == 421);
   }
-  if (code == 421) { /* no content is due any more, whatever it answered */
-    r->content = false;
-    r->chunk = 0;
-  }
+  if (code == 421) r->content = false; /* whatever it answered */
   if (e->step == SMTP_CLIENT_MAIL) {
     r->refused = code >= 300;
     r->accepted = 0;
@@ -261,6 +298,7 @@ static void check_reply(run *r, const smtp_client_event *e, size_t before) {
   if (e->step == SMTP_CLIENT_DATA) CHECK(code >= 300);
   if (e->step == SMTP_CLIENT_DATA && code < 400) {
     r->content = r->accepted > 0;
+    r->chunks = false;
     if (!r->content) { /* the machine ended it by itself */
       CHECK(waiting(r) == before + 3);
       r->queued += 3;

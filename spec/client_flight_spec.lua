@@ -74,13 +74,27 @@ describe("client's flights", function()
     end
   end)
 
-  it("C029 split nothing and lose nobody at a 452 to some", function()
+  it("C029 give those that were too many to another transaction", function()
+    local server <close> = peer.start(script(hello("PIPELINING", "ENHANCEDSTATUSCODES"), "C MAIL",
+      "C RCPT", "C RCPT", "C RCPT", "C RCPT", "C DATA", "S 250 ok", "S 250 ok", "S 452 4.5.3 enough", "S 552 enough",
+      "S 452 4.2.2 full", "S 354 go", "BODY", "S 250 one", "C MAIL", "C RCPT TO:<r0002@b.example>",
+      "C RCPT TO:<r0003@b.example>", "C DATA", "S 250 ok", "S 250 ok", "S 550 no", "S 354 go",
+      "BODY", "S 250 two", "C QUIT", "S 221 bye"))
+    local receipt = assert(smtp.send(server.url, message("x\r\n", recipients(4))))
+    assert.is_nil(server:done())
+    assert.same({ "r0001@b.example", "r0002@b.example" }, receipt.accepted)
+    assert.same({ 452, 550 }, { receipt.rejected[1].code, receipt.rejected[2].code })
+    assert.equal("two", receipt.text)
+  end)
+
+  it("C029 leave those that were too many to who cannot read the content again", function()
     local server <close> = peer.start(script(hello("PIPELINING"), "C MAIL", "C RCPT", "C RCPT",
-      "C RCPT", "C DATA", "S 250 ok", "S 250 ok", "S 452 4.5.3 enough", "S 552 enough", "S 354 go",
-      "BODY", "S 250 kept", "C QUIT", "S 221 bye"))
-    local receipt = assert(smtp.send(server.url, message("x\r\n", recipients(3))))
+      "C DATA", "S 250 ok", "S 250 ok", "S 552 enough", "S 354 go", "BODY", "S 250 one", "C QUIT",
+      "S 221 bye"))
+    local receipt = assert(smtp.send(server.url, message(function() return nil end, recipients(2))))
+    assert.is_nil(server:done())
     assert.same({ "r0001@b.example" }, receipt.accepted)
-    assert.same({ true, false }, { receipt.rejected[1].temporary, receipt.rejected[2].temporary })
+    assert.same({ 552, true }, { receipt.rejected[1].code, receipt.rejected[1].temporary })
   end)
 
   it("C057 C059 carry 1000 recipients to a server", function()

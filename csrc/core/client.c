@@ -22,6 +22,7 @@ smtp_client *smtp_client_new(const smtp_mem *mem,
   c->phase = PH_GREETING;
   smtp_buf_init(&c->in, mem, IN_MAX);
   smtp_buf_init(&c->out, mem, OUT_MAX);
+  smtp_buf_init(&c->chunk, mem, 2 * CHUNK_MAX + 2);
   smtp_reply_init(&c->reply, mem);
   return c;
 }
@@ -34,6 +35,7 @@ void smtp_client_free(smtp_client *c) {
     smtp_buf_wipe(&c->out);
   }
   smtp_buf_clear(&c->out);
+  smtp_buf_clear(&c->chunk);
   smtp_reply_clear(&c->reply);
   smtp_mem_free(c->mem, c->due, c->due_size * sizeof *c->due);
   smtp_mem_free(c->mem, c, sizeof *c);
@@ -68,6 +70,14 @@ void smtp_client_sent(smtp_client *c, size_t n) {
   smtp_buf_consume(&c->out, n);
   c->written += n;
   if (c->phase == PH_AUTH) smtp_buf_wipe(&c->out);
+}
+
+uint64_t smtp_client_queued(const smtp_client *c) {
+  return c->queued;
+}
+
+uint64_t smtp_client_written(const smtp_client *c) {
+  return c->written;
 }
 
 /* ---- what is due ----------------------------------------------------- */
@@ -122,8 +132,10 @@ static const struct command {
     [SMTP_VERB_MAIL] = {PH_READY | PH_FINAL, false, SMTP_CLIENT_MAIL, PH_MAIL},
     [SMTP_VERB_RCPT] = {PH_MAIL | PH_RCPT, false, SMTP_CLIENT_RCPT, PH_RCPT},
     [SMTP_VERB_DATA] = {PH_RCPT, true, SMTP_CLIENT_DATA, PH_DATA},
-    [SMTP_VERB_BDAT] = {0, false, SMTP_CLIENT_FINAL, 0}, /* smtp_client_chunk */
-    [SMTP_VERB_RSET] = {IDLE | PH_CHUNKS, false, SMTP_CLIENT_RSET, 0},
+    [SMTP_VERB_BDAT] = {0, false, SMTP_CLIENT_FINAL,
+                        0}, /* smtp_client_chunks */
+    [SMTP_VERB_RSET] = {IDLE | PH_CHUNKS | PH_FINAL, false, SMTP_CLIENT_RSET,
+                        0},
     [SMTP_VERB_NOOP] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
     [SMTP_VERB_VRFY] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
     [SMTP_VERB_EXPN] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
@@ -135,15 +147,20 @@ static const struct command {
 
 /* The one place where a session that must be encrypted is held back until it
 ** is. */
-static bool allowed(const smtp_client *c, smtp_verb verb) {
+bool smtp_client_allowed(const smtp_client *c, smtp_verb verb) {
   if (verb == SMTP_VERB_STARTTLS) return !c->secured;
   return !c->config.tls || c->secured || verb == SMTP_VERB_EHLO ||
          verb == SMTP_VERB_LHLO || verb == SMTP_VERB_NOOP ||
          verb == SMTP_VERB_QUIT;
 }
 
-static bool offered(const smtp_client *c, unsigned extension) {
+bool smtp_client_offered(const smtp_client *c, unsigned extension) {
   return (c->ehlo.extensions & extension) != 0;
+}
+
+bool smtp_client_joins(const smtp_client *c) {
+  return c->due_n == 0 ||
+         (!c->group_ended && smtp_client_offered(c, SMTP_EXT_PIPELINING));
 }
 
 /* Where SMTPUTF8 lets UTF-8 be (RFC 6531 section 3.3). */
@@ -159,9 +176,9 @@ int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
   if (c->error != 0) return c->error;
   if ((rule->phases & (unsigned)c->phase) == 0)
     return c->due_n > 0 && c->phase != PH_OVER ? SMTP_EBUSY : SMTP_ESTATE;
-  if (!allowed(c, verb)) return SMTP_ESTATE;
-  if (c->due_n > 0 && (c->group_ended || !offered(c, SMTP_EXT_PIPELINING) ||
-                       verb == SMTP_VERB_QUIT || verb == SMTP_VERB_STARTTLS))
+  if (!smtp_client_allowed(c, verb)) return SMTP_ESTATE;
+  if (!smtp_client_joins(c) ||
+      (c->due_n > 0 && (verb == SMTP_VERB_QUIT || verb == SMTP_VERB_STARTTLS)))
     return SMTP_EBUSY;
   if (verb == SMTP_VERB_STARTTLS && args.n > 0) return SMTP_EINVALID;
   if (name.n > SMTP_LINE_MAX || args.n > SMTP_LINE_MAX - 3 ||
@@ -173,9 +190,13 @@ int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
   if (r != 0) return r;
   smtp_client_due_add(c, rule->step, before);
   c->group_ended = rule->ends_group;
-  if (rule->step == SMTP_CLIENT_EHLO) c->esmtp = verb != SMTP_VERB_HELO;
+  if (rule->step == SMTP_CLIENT_EHLO) {
+    c->esmtp = verb != SMTP_VERB_HELO;
+    c->lmtp = verb == SMTP_VERB_LHLO;
+  }
   if (rule->after != 0) c->phase = rule->after;
   if (verb == SMTP_VERB_RSET && c->phase != PH_START) c->phase = PH_READY;
+  if (verb == SMTP_VERB_RSET) smtp_buf_truncate(&c->chunk, 0);
   return 0;
 }
 
@@ -184,7 +205,7 @@ static bool asks_utf8(const smtp_client *c, const smtp_param *params,
   size_t i;
   for (i = 0; i < n; i++)
     if (smtp_ascii_equal(params[i].key, SMTP_LIT("SMTPUTF8")))
-      return offered(c, SMTP_EXT_SMTPUTF8);
+      return smtp_client_offered(c, SMTP_EXT_SMTPUTF8);
   return false;
 }
 
@@ -210,88 +231,6 @@ int smtp_client_submit_path(smtp_client *c, smtp_verb verb,
   return r;
 }
 
-/* The chunk is all there: its reply is due. Room for that was made. */
-static void end_chunk(smtp_client *c) {
-  smtp_client_due_add(c, c->last ? SMTP_CLIENT_FINAL : SMTP_CLIENT_CHUNK,
-                      smtp_buf_length(&c->out));
-  c->phase = c->last ? PH_FINAL : PH_CHUNKS;
-}
-
-static int chunk_body(smtp_client *c, smtp_slice content, size_t *taken) {
-  size_t waiting = smtp_buf_length(&c->out);
-  size_t room = waiting < BODY_MAX ? BODY_MAX - waiting : 0;
-  int r;
-  if (content.n > c->chunk) return SMTP_EINVALID;
-  if (content.n > room) content.n = room;
-  r = smtp_client_due_reserve(c);
-  if (r == 0) r = smtp_buf_append_slice(&c->out, content);
-  if (r != 0) return r;
-  c->queued += content.n;
-  c->chunk -= content.n;
-  *taken = content.n;
-  if (c->chunk == 0) end_chunk(c);
-  return 0;
-}
-
-int smtp_client_chunk(smtp_client *c, uint64_t n, bool last) {
-  size_t before = smtp_buf_length(&c->out);
-  int r;
-  if (c->error != 0) return c->error;
-  if ((c->phase & (PH_RCPT | PH_CHUNKS)) == 0) return SMTP_ESTATE;
-  if (!offered(c, SMTP_EXT_CHUNKING) || !allowed(c, SMTP_VERB_BDAT))
-    return SMTP_ESTATE;
-  if (c->due_n > 0 && (c->group_ended || !offered(c, SMTP_EXT_PIPELINING)))
-    return SMTP_EBUSY;
-  if (before > OUT_MAX - SMTP_LINE_MAX) return SMTP_EBUSY;
-  r = smtp_client_due_reserve(c);
-  if (r == 0) r = smtp_buf_append(&c->out, "BDAT ", 5);
-  if (r == 0) r = smtp_buf_append_number(&c->out, n);
-  if (r == 0)
-    r = smtp_buf_append_slice(&c->out,
-                              last ? SMTP_LIT(" LAST\r\n") : SMTP_LIT("\r\n"));
-  if (r != 0) {
-    smtp_buf_truncate(&c->out, before);
-    return r;
-  }
-  c->queued += smtp_buf_length(&c->out) - before;
-  c->chunk = n;
-  c->last = last;
-  c->phase = PH_CHUNK;
-  if (n == 0) end_chunk(c);
-  return 0;
-}
-
-int smtp_client_body(smtp_client *c, smtp_slice content, size_t *taken) {
-  size_t waiting = smtp_buf_length(&c->out);
-  size_t before = waiting, room;
-  int r;
-  *taken = 0;
-  if (c->error != 0) return c->error;
-  if (c->phase == PH_CHUNK) return chunk_body(c, content, taken);
-  if (c->phase != PH_BODY) return SMTP_ESTATE;
-  room = waiting < BODY_MAX ? (BODY_MAX - waiting) / 2 : 0;
-  if (content.n > room) content.n = room;
-  r = smtp_dot_encode(&c->dot, content, &c->out);
-  if (r != 0) return r;
-  c->queued += smtp_buf_length(&c->out) - before;
-  *taken = content.n;
-  return 0;
-}
-
-int smtp_client_finish(smtp_client *c) {
-  size_t before = smtp_buf_length(&c->out);
-  int r;
-  if (c->error != 0) return c->error;
-  if (c->phase != PH_BODY) return SMTP_ESTATE;
-  r = smtp_client_due_reserve(c);
-  if (r == 0) r = smtp_dot_finish(&c->dot, &c->out);
-  if (r != 0) return r;
-  smtp_client_due_add(c, SMTP_CLIENT_FINAL, before);
-  c->group_ended = false;
-  c->phase = PH_FINAL;
-  return 0;
-}
-
 /* ---- replies --------------------------------------------------------- */
 
 int smtp_client_breach(smtp_client *c, const char *reason) {
@@ -315,15 +254,6 @@ static void learn(smtp_client *c) {
   c->ehlo.extensions &= ~c->config.disable;
 }
 
-/* The 3xx of DATA with no recipient: a lone dot ends what nobody wants (RFC
-** 2920 section 3.1). */
-static int content_due(smtp_client *c) {
-  smtp_dot_encoder_init(
-      &c->dot, SMTP_DOT_STUFF | (c->config.strict_body ? SMTP_DOT_STRICT : 0));
-  c->phase = PH_BODY;
-  return c->accepted == 0 ? smtp_client_finish(c) : 0;
-}
-
 /* What a reply changes. Only its first digit decides (RFC 5321 4.2.1). */
 static int proceed(smtp_client *c, smtp_client_step step) {
   int digit = c->reply.code / 100;
@@ -342,7 +272,7 @@ static int proceed(smtp_client *c, smtp_client_step step) {
   case SMTP_CLIENT_RCPT: c->accepted += digit == 2 && !c->refused; break;
   case SMTP_CLIENT_DATA:
     if (digit == 2) return smtp_client_breach(c, "a 2xx reply to DATA");
-    if (digit == 3) return content_due(c);
+    if (digit == 3) return smtp_client_content_due(c);
     c->phase = PH_RCPT;
     break;
   case SMTP_CLIENT_STARTTLS:
@@ -375,18 +305,28 @@ static int early(smtp_client *c, smtp_client_event *event, bool content,
   return 1;
 }
 
+/* By LMTP each accepted recipient has a reply to the content (RFC 2033 section
+** 4.2); whether this one is not the last of them. */
+static bool more_follow(smtp_client *c) {
+  if (!c->lmtp || c->reply.code / 100 == 3) return false;
+  if (c->finals == 0) c->finals = c->accepted > 0 ? c->accepted : 1;
+  return --c->finals > 0;
+}
+
 static int answer(smtp_client *c, smtp_client_event *event) {
   const struct due *d = c->due_n == 0 ? NULL : &c->due[c->due_first];
   int r;
   if (c->phase == PH_GREETING) {
     event->step = SMTP_CLIENT_GREETING;
   } else if (d == NULL) {
-    return early(c, event, (c->phase & (PH_BODY | PH_CHUNK)) != 0,
+    return early(c, event, c->phase == PH_BODY,
                  "a reply that no command asked for");
   } else if (d->end > c->written) {
     return early(c, event,
                  d->step == SMTP_CLIENT_FINAL || d->step == SMTP_CLIENT_CHUNK,
                  "a reply to a command that was not sent yet");
+  } else if (d->step == SMTP_CLIENT_FINAL && more_follow(c)) {
+    event->step = SMTP_CLIENT_RECIPIENT;
   } else {
     event->step = d->step;
     c->due_first = (c->due_first + 1) % c->due_size;
@@ -418,7 +358,7 @@ int smtp_client_next(smtp_client *c, smtp_client_event *event) {
   if (r < 0) return c->error = r;
   if (smtp_client_paused(c) && smtp_buf_length(&c->in) > 0)
     return smtp_client_breach(c, BEHIND_STARTTLS);
-  if (offered(c, SMTP_EXT_ENHANCEDSTATUSCODES) &&
+  if (smtp_client_offered(c, SMTP_EXT_ENHANCEDSTATUSCODES) &&
       event->step != SMTP_CLIENT_EHLO)
     event->status = smtp_reply_status(&c->reply);
   return 1;

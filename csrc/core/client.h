@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** client.h: the client's side of an SMTP session (RFC 5321, 2920, 3207, 4954)
-** as a machine: commands in, bytes out; bytes in, replies out.
+** client.h: the client's side of an SMTP or LMTP session (RFC 5321, 2033, 2920,
+** 3030, 3207, 4954) as a machine: commands in, bytes out; bytes in, replies out.
 **
 **   submit(command) -> peek() -> sent(n) ... feed(bytes) -> next() -> reply
 **
@@ -36,9 +36,10 @@ typedef enum smtp_client_step {
   SMTP_CLIENT_EHLO, /* HELO and LHLO as well */
   SMTP_CLIENT_MAIL,
   SMTP_CLIENT_RCPT,
-  SMTP_CLIENT_DATA,  /* of DATA itself; 3xx asks for the content */
-  SMTP_CLIENT_FINAL, /* of the content, or an early refusal of it */
-  SMTP_CLIENT_CHUNK, /* of a BDAT that is not the last */
+  SMTP_CLIENT_DATA,      /* of DATA itself; 3xx asks for the content */
+  SMTP_CLIENT_FINAL,     /* of the content, or an early refusal of it */
+  SMTP_CLIENT_RECIPIENT, /* of the content as well, and more of them follow */
+  SMTP_CLIENT_CHUNK,     /* of a BDAT that is not the last */
   SMTP_CLIENT_RSET,
   SMTP_CLIENT_QUIT,
   SMTP_CLIENT_STARTTLS,
@@ -119,22 +120,31 @@ SMTP_FUNC bool smtp_client_paused(const smtp_client *c);
 SMTP_FUNC int smtp_client_secured(smtp_client *c);
 
 /*
-** Encodes content after the 3xx of DATA; *taken tells how many of its bytes
-** were. Fewer than n: write what is queued first. SMTP_ESTATE if content is
-** not due; SMTP_EINVALID under strict_body.
+** BDAT (RFC 3030) in the place of DATA: content is due at once, and goes out in
+** chunks, each of which has a reply. The last one's is the final one. `binary`:
+** no byte of it is changed. Results as smtp_client_submit.
+*/
+SMTP_FUNC int smtp_client_chunks(smtp_client *c, bool binary);
+
+/*
+** Takes content, after the 3xx of DATA or where it goes in chunks; *taken tells
+** how many of its bytes. Fewer than n: write what is queued first. Line ends
+** are mended. SMTP_ESTATE if content is not due; SMTP_EINVALID under
+** strict_body.
 */
 SMTP_FUNC int smtp_client_body(smtp_client *c, smtp_slice content,
                                size_t *taken);
 
-/*
-** BDAT (RFC 3030) for the next n bytes of content, in the place of DATA; then
-** they are due by smtp_client_body, which changes none of them. The reply to
-** the last chunk is the final one. Results as smtp_client_submit.
-*/
-SMTP_FUNC int smtp_client_chunk(smtp_client *c, uint64_t n, bool last);
-
-/* The content is complete: appends the final dot. */
+/* The content is complete: the final dot, or the last chunk. SMTP_EBUSY: write
+** what is queued first. */
 SMTP_FUNC int smtp_client_finish(smtp_client *c);
+
+/* Content that was queued in chunks; a call of body queues one at most. */
+SMTP_FUNC uint64_t smtp_client_chunked(const smtp_client *c);
+
+/* How many bytes were queued in all, and how many of them were written. */
+SMTP_FUNC uint64_t smtp_client_queued(const smtp_client *c);
+SMTP_FUNC uint64_t smtp_client_written(const smtp_client *c);
 
 SMTP_FUNC size_t smtp_client_outstanding(const smtp_client *c);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** client_state.h: what the files of the client machine share, and nobody else:
-** client.c moves bytes, commands and replies; client_auth.c answers the
-** challenges of AUTH and passes from clear text to TLS.
+** client.c moves bytes, commands and replies; client_body.c the content;
+** client_auth.c answers the challenges of AUTH and passes from clear text to
+** TLS.
 */
 #ifndef SMTP_CLIENT_STATE_H
 #define SMTP_CLIENT_STATE_H
@@ -15,6 +16,9 @@
 ** as long as less than half of it waits, since it may double. */
 #define OUT_MAX (512 * 1024)
 #define BODY_MAX (128 * 1024)
+
+/* Content that goes in chunks makes one as soon as there is so much of it. */
+#define CHUNK_MAX (64 * 1024)
 #define IN_MAX (2 * SMTP_REPLY_MAX)
 
 /* A command whose reply is due; end is the place of its last byte among all
@@ -37,8 +41,7 @@ enum phase {
   PH_OVER = 256,   /* QUIT, a 421, or an early refusal */
   PH_TLS = 512,    /* STARTTLS was submitted, or its 220 is here */
   PH_AUTH = 1024,  /* AUTH was submitted */
-  PH_CHUNK = 2048, /* the bytes of a BDAT are due */
-  PH_CHUNKS = 4096 /* a message is under way, between two of them */
+  PH_CHUNKS = 2048 /* the content is due, and goes in chunks */
 };
 
 struct smtp_client {
@@ -61,12 +64,15 @@ struct smtp_client {
   size_t accepted; /* RCPTs of this transaction */
   bool refused;    /* its MAIL was: then no RCPT counts */
   bool utf8;       /* its MAIL has SMTPUTF8 */
-  uint64_t chunk;  /* bytes of the chunk at hand that are due */
-  bool last;       /* it is the last one */
+  bool lmtp;       /* the last hello was LHLO: content has many replies */
+  size_t finals;   /* so many of them are due, once the first came */
   smtp_dot_encoder dot;
-  smtp_sasl *sasl; /* borrowed while AUTH is under way */
-  bool initial;    /* its first message waits for the first 334 */
-  bool cancelled;  /* "*" was said */
+  smtp_buf chunk;   /* content of the chunk at hand */
+  bool binary;      /* it goes out as it is */
+  uint64_t chunked; /* bytes in the chunks that were queued for the message */
+  smtp_sasl *sasl;  /* borrowed while AUTH is under way */
+  bool initial;     /* its first message waits for the first 334 */
+  bool cancelled;   /* "*" was said */
   const char *auth_reason;
 };
 
@@ -76,8 +82,17 @@ SMTP_FUNC int smtp_client_due_reserve(smtp_client *c);
 SMTP_FUNC void smtp_client_due_add(smtp_client *c, smtp_client_step step,
                                    size_t before);
 
+/* client.c: whether the server offered it; whether TLS, where it must be, lets
+** the command pass; whether a command may join the flight. */
+SMTP_FUNC bool smtp_client_offered(const smtp_client *c, unsigned extension);
+SMTP_FUNC bool smtp_client_allowed(const smtp_client *c, smtp_verb verb);
+SMTP_FUNC bool smtp_client_joins(const smtp_client *c);
+
 /* client.c: the server broke the protocol; gives SMTP_EPROTOCOL. */
 SMTP_FUNC int smtp_client_breach(smtp_client *c, const char *reason);
+
+/* client_body.c: the content is asked for. */
+SMTP_FUNC int smtp_client_content_due(smtp_client *c);
 
 /* client_auth.c: a reply to AUTH or to an answer; 0, or a failure. */
 SMTP_FUNC int smtp_client_auth_reply(smtp_client *c);

@@ -148,8 +148,8 @@ static int fail(lua_State *L, client *c, int r) {
 
 static const char *step_name(smtp_client_step step) {
   static const char *const names[] = {
-      "unasked", "greeting", "ehlo", "mail",     "rcpt", "data",   "final",
-      "chunk",   "rset",     "quit", "starttls", "auth", "command"};
+      "unasked",   "greeting", "ehlo", "mail", "rcpt",     "data", "final",
+      "recipient", "chunk",    "rset", "quit", "starttls", "auth", "command"};
   return names[step];
 }
 
@@ -284,13 +284,28 @@ static int client_body(lua_State *L) {
   return 1;
 }
 
-/* client:chunk(n, last): BDAT; then n bytes are due by client:body */
-static int client_chunk(lua_State *L) {
+/* client:chunks(binary): content goes in chunks, in the place of DATA */
+static int client_chunks(lua_State *L) {
   client *c = check(L);
-  lua_Integer n = luaL_checkinteger(L, 2);
-  luaL_argcheck(L, n >= 0, 2, "a number of bytes");
-  return push_submitted(
-      L, smtp_client_chunk(c->machine, (uint64_t)n, lua_toboolean(L, 3)));
+  return push_submitted(L, smtp_client_chunks(c->machine, lua_toboolean(L, 2)));
+}
+
+/* client:chunked() -> bytes of the content that were queued in chunks */
+static int client_chunked(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)smtp_client_chunked(check(L)->machine));
+  return 1;
+}
+
+/* client:queued() -> bytes that were ever queued; client:written() -> of them,
+** those that were written */
+static int client_queued(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)smtp_client_queued(check(L)->machine));
+  return 1;
+}
+
+static int client_written(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)smtp_client_written(check(L)->machine));
+  return 1;
 }
 
 /* ---- TLS and AUTH ---------------------------------------------------- */
@@ -451,7 +466,10 @@ void smtp_open_client(lua_State *L) {
                                      {"submit", client_submit},
                                      {"submit_path", client_submit_path},
                                      {"body", client_body},
-                                     {"chunk", client_chunk},
+                                     {"chunks", client_chunks},
+                                     {"chunked", client_chunked},
+                                     {"queued", client_queued},
+                                     {"written", client_written},
                                      {"finish", client_finish},
                                      {"secure", client_secure},
                                      {"handshake", client_handshake},

@@ -2,13 +2,19 @@
 --- The client: one connection to a server, and what is said on it. The machine
 -- (csrc/core/client.h) keeps commands and replies in step; here is when to wait,
 -- for how long, and what a reply means for the user. TLS is in starttls.lua, AUTH
--- in auth.lua, transactions are in transaction.lua.
+-- in auth.lua; a message is a delivery (delivery.lua) of one or more transactions
+-- (transaction.lua).
 local auth = require "smtp.auth"
 local core = require "smtp.core"
+local delivery = require "smtp.delivery"
+local envelope = require "smtp.envelope"
 local errors = require "smtp.error"
+local flight = require "smtp.flight"
+local limits = require "smtp.limits"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
 local outgoing = require("smtp.message").outgoing
+local send_all = require "smtp.send_all"
 local source = require "smtp.source"
 local starttls = require "smtp.starttls"
 local target_of = require "smtp.target"
@@ -23,9 +29,12 @@ Client.__index = Client
 local PHASE = {
   greeting = "greeting", ehlo = "ehlo", mail = "command", rcpt = "command", rset = "command",
   command = "command", unasked = "command", data = "data", final = "final",
-  chunk = "final", quit = "quit",
+  chunk = "final", recipient = "final", quit = "quit",
   starttls = "command", auth = "command",
 }
+
+-- The stages of errors have no chunks (types/smtp/error.d.lua).
+local STAGE = { chunk = "body", recipient = "final" }
 
 -- ---- failures -----------------------------------------------------------
 
@@ -53,11 +62,9 @@ local function greeting_hint(self)
   return "is that an SMTP port? a port 465 expects TLS from the first byte"
 end
 
--- What is known of the message if nothing more is heard. In one flight with the
--- envelope it is on its way once all is written.
+-- What is known of the message under way if nothing more is heard.
 function Client:_outcome_now()
-  local flies = self._flight and self._core and self._core:pending() == 0
-  return flies and "unknown" or self._outcome
+  return self._flight:outcome(self._core and self._core:written() or self._written)
 end
 
 -- A failure that the machine told: kind, sentence, errno name.
@@ -78,9 +85,9 @@ end
 
 function Client:_check()
   if not self._core then error("client is closed", 3) end
-  if self._waiting then -- another task, or one that was ended there: replies would be mixed up
-    error("client is within another call", 3)
-  end
+  -- Another task, or one that was ended there, or the loop of send_all: replies would be
+  -- mixed up.
+  if self._waiting or self._run then error("client is within another call", 3) end
   return self._core
 end
 
@@ -111,15 +118,17 @@ function Client:_await()
   local stage, limit
   while step == false do -- reply is what to wait for
     if not limit then
-      stage = machine:awaits()
-      limit = core.now() + self.target.timeout[PHASE[stage]]
+      local due = machine:awaits()
+      stage = STAGE[due] or due
+      limit = core.now() + self.target.timeout[PHASE[due]]
     end
     local ok, err = self:_wait(reply, limit, stage)
     if not ok then return nil, err end
     step, reply, sentence, errname = machine:step()
   end
   if not step then
-    return self:_failed(reply, sentence, errname, stage or machine:awaits())
+    local due = machine:awaits()
+    return self:_failed(reply, sentence, errname, stage or STAGE[due] or due)
   end
   self._transcript:reply(reply)
   return step, reply
@@ -236,6 +245,7 @@ function Client:_hello()
   if reply.code < 300 then
     self.esmtp, self.capabilities = true, capabilities(reply)
     disabled(self)
+    self._used:learn(self.capabilities.LIMITS)
     return true
   end
   if reply.code < 500 then return self:_rejected(reply, "ehlo") end
@@ -268,6 +278,7 @@ end
 
 local function start(self, socket)
   self.helo = self.target.helo or own_name(socket)
+  self._flight, self._used, self._dirty, self.tls = flight.new(self), limits.used(), false, nil
   self._loopback = socket:loopback()
   self._mode, self._verify = starttls.policy(self.target, self._loopback)
   self._core = core.client(socket, self.target.disable, false, starttls.is_must(self._mode))
@@ -282,28 +293,47 @@ local function start(self, socket)
   return ok, err
 end
 
--- Connects to a target that was parsed, and returns once mail may be sent.
+-- Connects, and returns once mail may be sent: true, or nil and an error.
+local function begin(self)
+  local socket, err = transport.open(self.target, self._deadline)
+  if not socket then return nil, err end
+  -- A function of the caller's may raise (a token, a trace): nothing stays open.
+  local returned, ok
+  returned, ok, err = pcall(start, self, socket)
+  if not returned then
+    self:close()
+    error(ok, 0)
+  end
+  if not ok then self:close() end
+  return ok, err
+end
+
+-- Connects to a target that was parsed, and gives the client.
 local function open(target)
   local self = setmetatable({
     target = target, capabilities = {}, _transcript = transcript.new(target.trace),
   }, Client)
   self._deadline = target.deadline and core.now() + target.deadline
-  local socket, err = transport.open(target, self._deadline)
-  if not socket then return nil, err end
-  -- A function of the caller's may raise (a token, a trace): nothing stays open.
-  local returned, ok
-  returned, ok, err = pcall(start, self, socket)
+  local ok, err = begin(self)
   self._deadline = nil
-  if not returned then
-    self:close()
-    error(ok, 0)
-  end
-  if not ok then
-    self:close()
-    return nil, err
-  end
+  if not ok then return nil, err end
   return self
 end
+
+--- Another session with the same server, for one that has had enough of this one (RFC
+-- 9422 section 4). True, or nil and an error.
+function Client:_reopen()
+  if self:usable() then self:quit() end
+  self:close()
+  return begin(self)
+end
+
+--- Whether there is a connection.
+function Client:_alive()
+  return self._core ~= nil
+end
+
+Client._now = core.now
 
 --- See `smtp.connect`.
 local function connect(given)
@@ -353,12 +383,12 @@ end
 --- MAIL with `{ size =, body = }`.
 function Client:mail(sender, params)
   self:_check()
-  return transaction.mail(self, sender, params)
+  return envelope.mail(self, sender, params)
 end
 
 function Client:rcpt(recipient, params)
   self:_check()
-  return transaction.rcpt(self, recipient, params)
+  return envelope.rcpt(self, recipient, params)
 end
 
 --- DATA, the content (string, function, file) and its final reply.
@@ -381,7 +411,13 @@ function Client:send(message, opts)
     err.peer = self.target.name
     return nil, err
   end
-  return self:_within(opts and opts.deadline, transaction.send, out, opts or {})
+  return self:_within(opts and opts.deadline, delivery.send, out, opts or {})
+end
+
+--- Many messages, in as few round trips as the server allows.
+function Client:send_all(messages, opts)
+  self:_check()
+  return send_all.run(self, messages, opts)
 end
 
 --- See `smtp.send`: what can be known to be wrong is told before connecting.
@@ -402,7 +438,7 @@ local function send(given, message, opts)
   if not self then return nil, why end
   local left = target.deadline and math.max(since + deadline - core.now(), 0)
   local receipt
-  receipt, err = self:_within(left, transaction.send, out, opts or {})
+  receipt, err = self:_within(left, delivery.send, out, opts or {})
   if self:usable() then self:quit() end
   return receipt, err
 end
@@ -411,7 +447,6 @@ end
 function Client:quit()
   local machine = self:_check()
   local reply, err
-  self._outcome = nil
   if machine:usable() then
     reply, err = self:_within(self.target.timeout.quit, self._exchange, "quit", "QUIT")
   else
@@ -436,7 +471,7 @@ function Client:close()
   local machine = self._core
   if not machine then return end
   starttls.keep(self)
-  self._core = nil
+  self._core, self._written = nil, machine:written()
   loop.forget(machine)
   machine:close()
 end

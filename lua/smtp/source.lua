@@ -68,19 +68,60 @@ local function counted(source)
   return source
 end
 
---- Makes `{ read = function, size = n | nil, text = string | nil }` of content;
--- nil if it is none; nil and an error if it cannot be read. `size` is what the user
--- said of it. What is read is no more and no less than the size, or `read` raises.
+-- Content that can be read once is read from a file from now on.
+local function spool(read)
+  local file = assert(io.tmpfile())
+  for chunk in read do
+    if type(chunk) ~= "string" then error("a chunk must be a string, not " .. type(chunk), 0) end
+    assert(file:write(chunk))
+  end
+  assert(file:seek("set"))
+  return file
+end
+
+--- Lets a source be read a second time: true, or nil and an error.
+function M.rewindable(source)
+  if source.again then return true end
+  local ok, file = pcall(spool, source.read)
+  if not ok then return broken(file) end
+  local from, err = of_file(file)
+  if not from then return nil, err end
+  source.read, source.size = from.read, from.size
+  source.again = function()
+    file:seek("set")
+    local again = of_file(file)
+    again.again = source.again
+    return again
+  end
+  return true
+end
+
+--- Makes `{ read = function, size = n | nil, text = string | nil, again = function | nil }`
+-- of content; nil if it is none; nil and an error if it cannot be read. `size` is what the
+-- user said of it. What is read is no more and no less than the size, or `read` raises.
+-- `again()` gives the source anew, or nil and an error; it is there where it can be.
 function M.of(content, size)
   local source, err
   if type(content) == "string" then
-    return of_string(content)
+    source = of_string(content)
+    source.again = function() return M.of(content) end
+    return source
   elseif type(content) == "function" then
     source = { read = content }
   elseif io.type(content) == "file" then
+    local here = content:seek("cur")
     source, err = of_file(content)
+    if source and here then
+      source.again = function()
+        content:seek("set", here)
+        return M.of(content, size)
+      end
+    end
   elseif type(content) == "table" and type(content.chunks) == "function" then
     source, err = of_chunks(content)
+    if source and not content.streamed then
+      source.again = function() return M.of(content, size) end
+    end
   end
   if not source then return nil, err end
   source.size = source.size or size
@@ -89,13 +130,23 @@ end
 
 --- A source with a text before it.
 function M.behind(text, source)
-  if source.text then return of_string(text .. source.text) end
-  local given = false
-  return { size = source.size and #text + source.size, read = function()
-    if given then return source.read() end
-    given = true
-    return text
-  end }
+  local again = source.again and function()
+    local anew, err = source.again()
+    if not anew then return nil, err end
+    return M.behind(text, anew)
+  end
+  local given, behind = false, nil
+  if source.text then
+    behind = of_string(text .. source.text)
+  else
+    behind = { size = source.size and #text + source.size, read = function()
+      if given then return source.read() end
+      given = true
+      return text
+    end }
+  end
+  behind.again = again
+  return behind
 end
 
 return M

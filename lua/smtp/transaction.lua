@@ -1,489 +1,397 @@
 -- SPDX-License-Identifier: MIT
---- A mail transaction on a client: MAIL, RCPT, DATA, content, in as few round
--- trips as the server allows (RFC 2920), each reply kept with what it answers.
+--- One mail transaction on a client: MAIL, RCPT, then DATA and the content, or the content
+-- in chunks (RFC 3030), in as few round trips as the server allows (RFC 2920). Its
+-- commands join the flight of those before it; each reply is kept with what it answers.
 -- Internal.
-local address = require "smtp.address"
 local core = require "smtp.core"
+local envelope = require "smtp.envelope"
 local errors = require "smtp.error"
-local line_ends = require "smtp.line_ends"
-local options = require "smtp.options"
-local parameters = require "smtp.parameters"
 
 local M = {}
-
--- ---- single commands ----------------------------------------------------
-
-local function invalid(client, stage, mailbox, why, kind)
-  return client:_error { kind = kind or "invalid", stage = stage, address = mailbox, message = why }
-end
-
--- Queues MAIL or RCPT. Gives true; or false when replies must come first; or
--- nil and an error.
-local function submit_path(client, verb, mailbox, params)
-  local ok, why = client._core:submit_path(verb, mailbox, params)
-  if ok then
-    client._transcript:sent((verb == "MAIL" and "MAIL FROM:<" or "RCPT TO:<") .. mailbox .. ">")
-    return true
-  end
-  if why == "busy" then return false end
-  if why == "invalid" then
-    return invalid(client, verb:lower(), mailbox, "not a mailbox or parameter that may be sent")
-  end
-  return client:_error { kind = "protocol", stage = verb:lower(), address = mailbox,
-    message = "not possible at this point of the session" }
-end
-
--- A mailbox as it goes out, and whether it needs SMTPUTF8.
-local function wire(client, stage, mailbox)
-  local sent, utf8, kind = address._wire(mailbox, client.capabilities.SMTPUTF8)
-  if not sent then return invalid(client, stage, mailbox, utf8, kind) end
-  return sent, utf8
-end
-
-local function single(client, verb, mailbox, params)
-  local stage = verb:lower()
-  local ok, err = submit_path(client, verb, mailbox, params)
-  if not ok then return nil, err end
-  local step, reply = client:_await()
-  if not step then return nil, reply end
-  if step == "unasked" then return client:_over(reply, stage) end
-  if reply.code >= 300 then
-    return client:_rejected(reply, stage, { address = mailbox })
-  end
-  return reply
-end
-
-local NOT_8BIT = "the content has 8-bit bytes and the server does not offer 8BITMIME"
-
-local function not_8bit(client, stage)
-  return client:_error { kind = "unsupported", stage = stage, message = NOT_8BIT }
-end
-
--- Content that is at hand is looked at before it is announced.
-local function check_8bit(client, source, stage)
-  if client.capabilities["8BITMIME"] or not source.text or not core.eightbit(source.text) then
-    return true
-  end
-  return not_8bit(client, stage)
-end
-
--- Checks the fields, and gives the parameters.
-local function make(client, stage, fields, mailbox)
-  local list, why, kind = parameters[stage](client, fields)
-  if not list then return invalid(client, stage, mailbox, why, kind) end
-  return list
-end
-
-local function mailbox_of(value, verb)
-  local mailbox = address.mailbox(value)
-  if not mailbox then options.misuse(verb .. ": an address is needed") end
-  return mailbox
-end
-
-function M.mail(client, value, given)
-  local mailbox, utf8 = wire(client, "mail", mailbox_of(value, "mail"))
-  if not mailbox then return nil, utf8 end
-  local fields = {}
-  for key, one in pairs(given or {}) do fields[key] = one end
-  if fields.body == "8BITMIME" and not client.capabilities["8BITMIME"] then
-    return not_8bit(client, "mail")
-  end
-  if utf8 then fields.smtputf8 = true end
-  local params, err = make(client, "mail", fields, mailbox)
-  if not params then return nil, err end
-  if client._dirty then -- a send that failed
-    local ok
-    ok, err = client:reset()
-    if not ok then return nil, err end
-  end
-  return single(client, "MAIL", mailbox, params)
-end
-
-function M.rcpt(client, value, given)
-  local mailbox, utf8 = wire(client, "rcpt", mailbox_of(value, "rcpt"))
-  if not mailbox then return nil, utf8 end
-  local params, err = make(client, "rcpt", given or {}, mailbox)
-  if not params then return nil, err end
-  return single(client, "RCPT", mailbox, params)
-end
-
--- ---- content ------------------------------------------------------------
-
--- All bytes that wait are written; a reply that comes first ends it: gives
--- true, or false and the early reply, or nil and an error.
-local function write(client)
-  local machine = client._core
-  while machine:pending() > 0 do
-    local step, reply, sentence, errname = machine:step()
-    if step then
-      client._transcript:reply(reply)
-      return false, reply
-    end
-    local whole = machine:pending() == 0 and machine:awaits() == "final"
-    if whole then client._outcome = "unknown" end -- until the reply is here
-    if step == nil then
-      return client:_failed(reply, sentence, errname, whole and "final" or "body")
-    end
-    if machine:pending() > 0 then
-      local ok, err = client:_wait(reply, core.now() + client.target.timeout.block, "body")
-      if not ok then return nil, err end
-    end
-  end
-  return true
-end
-
--- The server cannot be told that the rest will not come: only a close can.
-local function give_up(client, fields)
-  fields.stage, fields.outcome = "body", "not_sent"
-  return client:_broken(fields)
-end
-
-local function push(client, chunk)
-  local machine, first = client._core, 1
-  while first <= #chunk do
-    local taken, why = machine:body(chunk, first)
-    if not taken then return give_up(client, { kind = "invalid", message = "content: " .. why }) end
-    first = first + taken
-    if first <= #chunk then
-      local ok, reply = write(client)
-      if not ok then return ok, reply end
-    end
-  end
-  return true
-end
-
--- Streams the content: true when all of it is queued, false and a reply that
--- refused it early, or nil and an error.
-local function stream(client, source, progress)
-  local sent = 0
-  local eightbit_ok = client.capabilities["8BITMIME"]
-  while true do
-    local ok, chunk = pcall(source.read)
-    if not ok then
-      return give_up(client, { kind = "source", cause = chunk,
-        message = "reading the message failed: " .. tostring(chunk) })
-    end
-    if chunk == nil then return true end
-    if type(chunk) ~= "string" then
-      return give_up(client, { kind = "source",
-        message = "a chunk must be a string, not " .. type(chunk) })
-    end
-    if not source.text and not eightbit_ok and core.eightbit(chunk) then
-      return give_up(client, { kind = "unsupported", message = NOT_8BIT })
-    end
-    local pushed, reply = push(client, chunk)
-    if not pushed then return pushed, reply end
-    sent = sent + #chunk
-    if progress then progress(sent, source.size) end
-  end
-end
-
--- Content and final dot, after the 354. Gives the final reply and its step.
-local function content(client, source, progress)
-  client._outcome = "not_sent"
-  local ok, reply = stream(client, source, progress)
-  if ok == nil then return nil, reply end
-  if ok == false then return client:_over(reply, "final") end
-  client._core:finish()
-  ok, reply = write(client)
-  if ok == nil then return nil, reply end
-  if ok == false then -- the final reply, or an early refusal, or a 421
-    if client._core:usable() then return reply end
-    return client:_over(reply, "final")
-  end
-  local step
-  step, reply = client:_await()
-  if not step then return nil, reply end
-  client._outcome = "not_sent"
-  if step ~= "final" then return client:_over(reply, "final") end
-  return reply
-end
-
-function M.data(client, source)
-  local reply, err = check_8bit(client, source, "data")
-  if not reply then return nil, err end
-  reply, err = client:_exchange("data", "DATA")
-  if not reply then return nil, err end
-  if reply.code >= 400 then return client:_rejected(reply, "data") end
-  if not client._core:usable() and client._core:awaits() == "final" then
-    local step, final = client:_await() -- nobody accepted: the machine ended it
-    if not step then return nil, final end
-    return client:_rejected(final, "final")
-  end
-  reply, err = content(client, source)
-  if not reply then return nil, err end
-  if reply.code >= 300 then return client:_rejected(reply, "final") end
-  return reply
-end
-
--- ---- a whole transaction ------------------------------------------------
-
--- So much content, and so much of a flight before it, fits the client's buffers.
-local CHUNK_MAX, FLIGHT_MAX = 65536, 32768
-
-local MENDS = { "[^\r]\n", "^\n", "\r[^\n]", "\r$", "[^\n]$" }
-
--- Reads all of a source, which is small, into its `text`: true, or nil and an error.
-local function gather(client, source)
-  local list = {}
-  while not source.text do
-    local ok, chunk = pcall(source.read)
-    if not ok or chunk ~= nil and type(chunk) ~= "string" then
-      return client:_error { kind = "source", stage = "mail", cause = chunk,
-        message = ok and "a chunk must be a string, not " .. type(chunk)
-          or "reading the message failed: " .. tostring(chunk) }
-    end
-    if chunk == nil then source.text = table.concat(list) end
-    list[#list + 1] = chunk
-  end
-  return true
-end
-
--- Whether the content goes as one chunk: it is small, and saves the round trip of DATA.
-local function is_chunk(client, source)
-  local capabilities = client.capabilities
-  return capabilities.CHUNKING and capabilities.PIPELINING and source.size
-    and source.size <= CHUNK_MAX
-end
-
--- Text with CRLF for every line end.
-local function mended(text)
-  for _, pattern in ipairs(MENDS) do
-    if text:find(pattern) then return line_ends.canonical(text) end
-  end
-  return text
-end
 
 local Transaction = {}
 Transaction.__index = Transaction
 
--- Takes one reply in. Replies come in order, so that counting tells whose.
-function Transaction:take()
-  local step, reply = self.client:_await()
-  if not step then return nil, reply end
-  if step == "mail" then
-    if reply.code >= 300 then self.mail_refused = reply end
-  elseif step == "rcpt" then
-    self.answered = self.answered + 1
-    local mailbox = self.to[self.answered]
-    if reply.code < 300 and not self.mail_refused then
-      self.accepted[#self.accepted + 1] = mailbox
-    elseif reply.code >= 300 then
-      self.rejected[#self.rejected + 1] = {
-        address = mailbox, code = reply.code, enhanced = reply.enhanced,
-        text = reply.text, lines = reply.lines, temporary = reply.code < 500,
-      }
+--- Makes it of `{ from, sender, params, to, sent, given, source, chunks, binary, progress }`:
+-- `sender` and `sent` are mailboxes as they go out, `params` and `given` their parameters.
+function M.new(client, plan)
+  plan.client, plan.flight = client, client._flight
+  plan.due, plan.answered, plan.accepted, plan.rejected = 0, 0, {}, {}
+  plan.done, plan.complete = false, false
+  return setmetatable(plan, Transaction)
+end
+
+-- ---- replies ---------------------------------------------------------------
+
+local function rejection(mailbox, reply)
+  return { address = mailbox, code = reply.code, enhanced = reply.enhanced, text = reply.text,
+    lines = reply.lines, temporary = reply.code < 500 }
+end
+
+local take = {}
+
+function take:mail(reply)
+  if reply.code >= 300 then self.mail_refused = reply end
+end
+
+function take:rcpt(reply)
+  self.answered = self.answered + 1
+  local mailbox = self.to[self.answered]
+  if reply.code < 300 and not self.mail_refused then
+    self.accepted[#self.accepted + 1] = mailbox
+  elseif reply.code >= 300 then
+    self.rejected[#self.rejected + 1] = rejection(mailbox, reply)
+  end
+end
+
+function take:data(reply)
+  self.data_reply = reply
+end
+
+function take:chunk(reply)
+  if reply.code >= 300 then self.chunk_refused = self.chunk_refused or reply end
+end
+
+-- By LMTP, of one recipient; the last one's is the final one.
+function take:recipient(reply)
+  self.replies = self.replies or {}
+  self.replies[#self.replies + 1] = reply
+end
+
+function take:final(reply)
+  if self.replies or self.client.target.lmtp then take.recipient(self, reply) end
+  self.final, self.complete = reply, true
+  -- Chunks that went well leave nothing open, unless others are behind them.
+  if self.chunks and reply.code < 300 and self.flight:is_last(self) then
+    self.client._dirty = false
+  end
+end
+
+function take:rset() end -- luacheck: ignore 212
+
+--- A reply that is for this transaction.
+function Transaction:reply(step, reply)
+  take[step](self, reply)
+  if step ~= "recipient" then self.due = self.due - 1 end
+  self.done = self.complete and self.due <= 0
+end
+
+--- What is known of the message, were nothing more heard.
+function Transaction:outcome(written)
+  for _, reply in ipairs(self.replies or {}) do
+    if reply.code < 300 then return "partial" end
+  end
+  return self.ends and written >= self.ends and "unknown" or "not_sent"
+end
+
+--- Nothing more will be heard.
+function Transaction:fail(err)
+  self.err, self.done = self.err or err, true
+  if not errors.is(err) then return end
+  if #self.rejected > 0 then err.rejected = self.rejected end
+  if err.outcome == "partial" then
+    err.accepted = {}
+    for i, reply in ipairs(self.replies) do
+      if reply.code < 300 then table.insert(err.accepted, self.accepted[i]) end
     end
-  elseif step == "data" then
-    self.data_reply = reply
-  elseif step == "unasked" then
-    return self.client:_over(reply, "command")
   end
-  if reply.code == 421 and step ~= "final" then
-    return self.client:_over(reply, step == "rset" and "rset" or step)
-  end
-  return step, reply
 end
 
--- Submits as soon as the replies that must come first are in.
-function Transaction:path(verb, mailbox, params)
+-- ---- the envelope ----------------------------------------------------------
+
+-- Queues what `submit` queues, as soon as the replies that must come first are in. False:
+-- `is_over` became true meanwhile; nil and an error: the session is over.
+local function join(self, submit, is_over)
   while true do
-    local ok, err = submit_path(self.client, verb, mailbox, params)
-    if ok then return true end
+    local ok, err = submit()
+    if ok then
+      self.due = self.due + 1
+      return true
+    end
     if err then return nil, err end
-    ok, err = self:take()
+    ok, err = self.flight:take()
     if not ok then return nil, err end
-    if self.mail_refused then return false end
+    if is_over and is_over() then return false end
   end
 end
 
--- Answers of the flight so far, if nothing but them can be waited for.
-function Transaction:settle()
-  while self.client._core:outstanding() > 0 do
-    local step, err = self:take()
-    if not step then return nil, err end
-  end
-  return true
-end
-
--- DATA goes in the same flight where it may; else it is sent only if somebody
--- was accepted (RFC 2920 section 3.1, RFC 5321 section 3.3).
-function Transaction:submit_data()
+-- A command without parameters; "busy" waits.
+local function submitter(self, name)
   local machine = self.client._core
-  local ok, why = machine:submit("DATA")
-  while not ok and why == "busy" do
-    local step, err = self:take()
-    if not step then return nil, err end
-    if self.mail_refused then return true end
-    if machine:outstanding() == 0 and #self.accepted == 0 then return true end
-    ok, why = machine:submit("DATA")
+  return function()
+    local ok, why = machine:submit(name)
+    if ok then self.client._transcript:sent(name) end
+    if ok or why == "busy" then return ok or false end
+    return nil, select(2, self.client:_error { kind = "protocol", stage = name:lower(),
+      message = "not possible at this point of the session" })
   end
-  if not ok then return self.client:_error { kind = "protocol", stage = "data", message = why } end
-  self.client._transcript:sent("DATA")
+end
+
+function Transaction:path(verb, mailbox, params)
+  return join(self, function() return envelope.submit(self.client, verb, mailbox, params) end,
+    function() return self.mail_refused end)
+end
+
+-- Nothing more is sent: what the server still has of it is dropped by the next.
+local function give_up(self)
+  self.complete, self.client._dirty = true, true
+  self.done = self.due <= 0
+  self.flight:tidy()
   return true
 end
 
--- The content as one chunk (RFC 3030) in the flight of the envelope: nobody waits for the
--- reply to DATA.
-function Transaction:submit_chunk(text)
-  local client, machine = self.client, self.client._core
-  if machine:pending() > FLIGHT_MAX then
-    local ok, err = self:settle()
-    if not ok then return nil, err end
-    if self.mail_refused or #self.accepted == 0 then return true end
-  end
-  local ok, why = machine:chunk(#text, true)
-  if not ok then return client:_error { kind = "protocol", stage = "data", message = why } end
-  client._transcript:sent(("BDAT %d LAST"):format(#text))
-  client._flight = true
-  local taken = machine:body(text)
-  assert(taken == #text, "a flight is too large")
-  if self.progress then self.progress(self.size, self.size) end
-  local step, reply
-  repeat
-    step, reply = self:take()
-    if not step then return nil, reply end
-  until step == "final"
-  client._flight = false
-  self.final = reply
-  return true
-end
-
--- What an earlier failure left open is dropped in the same flight.
-function Transaction:envelope(params)
+-- MAIL and RCPTs. What an earlier one has left, or may leave, open is dropped in the
+-- same flight.
+function Transaction:envelope()
   local client = self.client
   if client._dirty then
-    local ok, err = client:_submit("rset", "RSET")
+    local ok, err = join(self, submitter(self, "RSET"))
     if not ok then return nil, err end
     client._dirty = false
   end
-  local ok, err = self:path("MAIL", self.sender, params)
-  if ok == nil then return nil, err end
+  local ok, err = self:path("MAIL", self.sender, self.params)
   for i, mailbox in ipairs(self.sent) do
-    if self.mail_refused then break end
-    ok, err = self:path("RCPT", mailbox, self.params[i])
-    if ok == nil then return nil, err end
+    if not ok then break end
+    ok, err = self:path("RCPT", mailbox, self.given[i])
   end
-  if self.mail_refused then return self:settle_envelope() end
-  if self.chunk then return self:submit_chunk(self.chunk) end
-  ok, err = self:submit_data()
-  if not ok then return nil, err end
-  return self:settle_envelope()
+  return ok, err
 end
 
--- Waits for DATA's reply; the final one of a lone dot is left to the caller.
-function Transaction:settle_envelope()
-  local machine = self.client._core
-  while machine:outstanding() > 0 and machine:awaits() ~= "final" do
-    local step, err = self:take()
-    if not step then return nil, err end
+-- Whether it is known that the content would be for nobody.
+local function is_vain(self)
+  if self.open then return false end
+  return self.mail_refused or self.answered == #self.to and #self.accepted == 0
+end
+
+-- ---- the content -----------------------------------------------------------
+
+-- The server cannot be told that the rest will not come: only a close can. Between two
+-- chunks it can.
+local function broken(self, fields)
+  fields.stage, fields.outcome = "body", "not_sent"
+  if self.chunks then
+    self.err = select(2, self.client:_error(fields))
+    return give_up(self)
   end
+  return self.flight:fail(select(2, self.client:_broken(fields)))
+end
+
+-- What was queued as a chunk since the last call, for who reads along.
+local function note_chunk(self, last)
+  local now = self.client._core:chunked()
+  if now > self.told or last then
+    self.client._transcript:sent(("BDAT %d%s"):format(now - self.told, last and " LAST" or ""))
+    self.due = self.due + 1
+  end
+  self.told = now
+end
+
+-- Whether the rest of the content is wanted: one chunk goes with the envelope, more only
+-- if somebody was accepted. Nil and an error: the session is over.
+local function is_wanted(self)
+  while self.chunks and self.told > 0 and self.answered < #self.to and not self.mail_refused do
+    local ok, err = self.flight:take()
+    if not ok then return nil, err end
+  end
+  return not (self.final or self.chunk_refused or self.chunks and is_vain(self))
+end
+
+-- Makes room in the machine; if it is not full, it wants a reply first.
+local function make_room(self)
+  if self.client._core:pending() > 0 then return self.flight:write(self) end
+  return self.flight:take()
+end
+
+-- Hands bytes over to the machine, and writes as it fills: true; false where the server
+-- does not want the rest; or nil and an error.
+local function push(self, bytes)
+  local machine, first = self.client._core, 1
+  while true do
+    local taken, why = machine:body(bytes, first)
+    if not taken then return broken(self, { kind = "invalid", message = "content: " .. why }) end
+    if self.chunks then note_chunk(self) end
+    first = first + taken
+    if first <= #bytes and (taken == 0 or machine:pending() > 0) then
+      local ok, err = make_room(self)
+      if not ok then return nil, err end
+    end
+    local wanted, err = is_wanted(self)
+    if not wanted or first > #bytes then return wanted, err end
+  end
+end
+
+-- The next bytes of the content; nil at its end; or nil and what is wrong with it.
+local function read(self)
+  local ok, bytes = pcall(self.source.read)
+  if not ok then
+    return nil, { kind = "source", cause = bytes,
+      message = "reading the message failed: " .. tostring(bytes) }
+  end
+  if bytes ~= nil and type(bytes) ~= "string" then
+    return nil, { kind = "source", message = "a chunk must be a string, not " .. type(bytes) }
+  end
+  if bytes and not self.source.text and not self.eightbit and core.eightbit(bytes) then
+    return nil, { kind = "unsupported", message = envelope.NOT_8BIT }
+  end
+  return bytes
+end
+
+-- The final dot, or the last chunk: true; false where the server does not want it; or nil
+-- and an error.
+local function finish(self)
+  local machine = self.client._core
+  while not machine:finish() do
+    local ok, err = make_room(self)
+    if ok then ok, err = is_wanted(self) end
+    if not ok then return ok, err end
+  end
+  if self.chunks then note_chunk(self, true) else self.due = self.due + 1 end
+  self.ends, self.complete = machine:queued(), true
+  self.client._dirty = self.chunks -- until it is known that it went well
   return true
 end
 
-function Transaction:refused()
+-- The server does not want the rest.
+local function cut_short(self)
+  if not self.final then return give_up(self) end
+  self.err = select(2, self.client:_over(self.final, "final")) -- only a close tells it the end
+  return self.flight:fail(self.err)
+end
+
+-- Streams the content. True, or nil and an error.
+function Transaction:content()
+  local sent = 0
+  while true do
+    local bytes, problem = read(self)
+    if problem then return broken(self, problem) end
+    local wanted, err
+    if bytes then wanted, err = push(self, bytes) else wanted, err = finish(self) end
+    if wanted == nil then return nil, err end
+    if not wanted then return cut_short(self) end
+    if self.complete then return true end
+    sent = sent + #bytes
+    if self.progress then self.progress(sent, self.source.size) end
+  end
+end
+
+-- DATA goes in the same flight where it may; else it is sent only if somebody was
+-- accepted (RFC 2920 section 3.1, RFC 5321 section 3.3). Then its reply.
+function Transaction:data()
+  local machine = self.client._core
+  local ok, err = join(self, submitter(self, "DATA"), function() return is_vain(self) end)
+  if ok == nil then return nil, err end
+  if ok == false then return give_up(self) end
+  while not self.data_reply do
+    ok, err = self.flight:take()
+    if not ok then return nil, err end
+  end
+  if self.data_reply.code >= 400 then return give_up(self) end
+  if machine:awaits() == "final" then -- nobody was accepted: the machine has ended it
+    self.due, self.complete, self.client._dirty = self.due + 1, true, true
+    return true
+  end
+  return self:content()
+end
+
+-- The content in chunks, the first of them in the flight of the envelope.
+function Transaction:chunked()
+  local machine = self.client._core
+  while true do
+    local ok, why = machine:chunks(self.binary)
+    if ok then break end
+    if why ~= "busy" then
+      return nil, select(2, self.client:_error { kind = "protocol", stage = "data",
+        message = "not possible at this point of the session" })
+    end
+    local taken, err = self.flight:take()
+    if not taken then return nil, err end
+    if is_vain(self) then return give_up(self) end
+  end
+  self.told = 0
+  return self:content()
+end
+
+--- Sends it, up to the last byte; the final reply may still be due. True; or nil and an
+-- error: the session is over.
+function Transaction:run()
+  self.flight:add(self)
+  local ok, err = self:envelope()
+  if ok == false then
+    ok = give_up(self)
+  elseif ok then
+    if self.chunks then ok, err = self:chunked() else ok, err = self:data() end
+  end
+  if ok then return true end
+  if not self.client._core then return nil, err end
+  self.err = err -- our own fault: the session goes on
+  return give_up(self)
+end
+
+-- ---- what came of it -------------------------------------------------------
+
+-- Replies that each recipient has of the content (RFC 2033 section 4.2).
+local function sort_out(self)
+  local kept, told = {}, {}
+  for i, mailbox in ipairs(self.accepted) do
+    local reply = self.replies[i] or self.final
+    local one = rejection(mailbox, reply)
+    if reply.code < 300 then
+      kept[#kept + 1], told[#told + 1] = mailbox, one
+      one.temporary = nil
+    else
+      self.rejected[#self.rejected + 1] = one
+    end
+  end
+  self.accepted = kept
+  return told
+end
+
+-- Nobody has it: why.
+local function refused(self)
   local client = self.client
-  client._dirty = true
   if self.mail_refused then
     return client:_rejected(self.mail_refused, "mail", { address = self.from })
   end
   local first = self.rejected[1]
   if #self.accepted == 0 and first then
-    local fields = { address = first.address, rejected = self.rejected }
-    return client:_rejected(first, "rcpt", fields)
+    return client:_rejected(first, self.replies and "final" or "rcpt",
+      { address = first.address, rejected = self.rejected })
   end
-  return client:_rejected(self.data_reply or self.final, self.final and "final" or "data")
+  local reply = self.chunk_refused or self.final or self.data_reply
+  return client:_rejected(reply, self.data_reply == reply and "data" or "final",
+    { rejected = self.rejected })
 end
 
-function Transaction:receipt(reply)
-  local client = self.client
+--- The receipt, or nil and an error, once it is done.
+function Transaction:result()
+  if self.err then return nil, self.err end
+  local reply, told = self.final, nil
+  if self.replies then told = sort_out(self) end
+  local good = reply and (told and told[1] or not told and reply.code < 300 and reply)
+  if not good or self.chunk_refused or #self.accepted == 0 then return refused(self) end
   return {
-    code = reply.code, enhanced = reply.enhanced, text = reply.text, lines = reply.lines,
-    accepted = self.accepted, rejected = self.rejected,
-    used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = self.final ~= nil,
-      tls = client.tls and client.tls.version, auth = client._auth },
+    code = good.code, enhanced = good.enhanced, text = good.text, lines = good.lines,
+    accepted = self.accepted, rejected = self.rejected, replies = told, used = self.used,
   }
 end
 
--- The recipients as they go out and their parameters; whether one needs SMTPUTF8.
-function Transaction:address_all(out)
-  local any
-  for i, mailbox in ipairs(self.to) do
-    local sent, utf8 = wire(self.client, "rcpt", mailbox)
-    if not sent then return nil, utf8 end
-    self.sent[i], any = sent, any or utf8
-    local given = out.given[i]
-    if given then
-      local params, err = make(self.client, "rcpt", given, mailbox)
-      if not params then return nil, err end
-      self.params[i] = params
-    end
+--- DATA and content for an envelope that was given by single commands. Gives the final
+-- reply; by LMTP its `replies` are those of all recipients.
+function M.data(client, source)
+  local eightbit = client.capabilities["8BITMIME"]
+  if source.text and not eightbit and core.eightbit(source.text) then
+    return envelope.not_8bit(client, "data")
   end
-  return true, any
-end
-
--- What must hold before MAIL: the size and the kind of content that are
--- offered. Gives the parameters.
-function Transaction:prepare(out)
-  local client = self.client
-  local from, limit = out.source, client.capabilities.SIZE
-  if from.size and limit and limit > 0 and from.size > limit then
-    return client:_error { kind = "too_big", stage = "mail",
-      message = ("the message has %d bytes, the server takes %d"):format(from.size, limit) }
-  end
-  local ok, err = check_8bit(client, from, "mail")
-  if not ok then return nil, err end
-  local utf8, any
-  self.sender, utf8 = wire(client, "mail", self.from)
-  if not self.sender then return nil, utf8 end
-  ok, any = self:address_all(out)
-  if not ok then return nil, any end
-  local fields = {}
-  for key, value in pairs(out.mail or {}) do fields[key] = value end
-  fields.size = from.size
-  if not from.text or core.eightbit(from.text) then fields.body = "8BITMIME" end
-  if utf8 or any then fields.smtputf8 = true end
-  return make(client, "mail", fields, self.from)
-end
-
---- Sends what `message.outgoing` made; see types/smtp/client.d.lua.
-function M.send(client, out, opts)
-  client._outcome = "not_sent"
-  local self = setmetatable({
-    client = client, from = out.from, to = out.to, sent = {}, params = {}, answered = 0,
-    accepted = {}, rejected = {}, size = out.source.size,
-    progress = opts.progress or client.target.progress,
-  }, Transaction)
-  local chunk, ok, err = is_chunk(client, out.source), nil, nil
-  if chunk then ok, err = gather(client, out.source) end
-  if chunk and not ok then return nil, err end
-  local params
-  params, err = self:prepare(out)
-  if not params then return nil, err end
-  self.chunk = chunk and mended(out.source.text)
-  ok, err = self:envelope(params)
-  client._flight = false
-  if not ok then
-    client._dirty = true
-    return nil, err
-  end
-  if self.final then
-    if self.final.code >= 300 or #self.accepted == 0 then return self:refused() end
-    return self:receipt(self.final)
-  end
-  if not self.data_reply or self.data_reply.code >= 400 or #self.accepted == 0 then
-    ok, err = self:settle() -- the lone dot has a reply as well
-    if not ok then return nil, err end
-    return self:refused()
-  end
-  local reply
-  reply, err = content(client, out.source, self.progress)
-  if not reply then
-    if errors.is(err) then err.rejected = self.rejected end
-    return nil, err
-  end
-  if reply.code >= 300 then return client:_rejected(reply, "final") end
-  return self:receipt(reply)
+  local self = M.new(client, { open = true, to = {}, source = source,
+    eightbit = eightbit })
+  self.flight:add(self)
+  local ok, err = self:data()
+  while ok and not self.done do ok, err = self.flight:take() end
+  if self.err or not ok then return nil, self.err or err end
+  local reply = self.final or self.data_reply
+  reply.replies = self.replies
+  if reply.code < 300 then return reply end
+  return client:_rejected(reply, self.final and "final" or "data")
 end
 
 return M

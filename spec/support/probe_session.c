@@ -12,8 +12,8 @@
 **   text that may not be sent; a chunk is fed at once
 ** client_session(strict_body, step ...)
 **   a step: "<bytes" of the server, ">NAME args", "M" or "R" and a mailbox,
-**   "B" and content, "." its end, "*" all that waits is written, "!" the end
-**   of the stream
+**   "C" for chunks in the place of DATA, "B" and content, "." its end, "*" all
+**   that waits is written, "!" the end of the stream
 */
 #include "../../csrc/core/ascii.h"
 #include "../../csrc/core/client.h"
@@ -277,12 +277,6 @@ static int auth(run *r, smtp_slice name) {
 }
 
 /* BDAT for so many bytes, the last ones. */
-static int chunk(run *r, smtp_slice size) {
-  uint64_t n = 0;
-  smtp_ascii_number(size, &n);
-  return smtp_client_chunk(r->client, n, true);
-}
-
 /* What queues something: its failure leaves the session as it was. */
 static int queue(run *r, char kind, smtp_slice rest) {
   switch (kind) {
@@ -291,15 +285,15 @@ static int queue(run *r, char kind, smtp_slice rest) {
   case 'R': return submit_path(r, SMTP_VERB_RCPT, rest);
   case 'B': return body(r, rest);
   case 'A': return auth(r, rest);
-  case 'C': return chunk(r, rest);
+  case 'C': return smtp_client_chunks(r->client, false);
   default: return smtp_client_finish(r->client);
   }
 }
 
 static int read_replies(run *r) {
   static const char *const names[] = {
-      "unasked", "greeting", "ehlo", "mail",     "rcpt", "data",   "final",
-      "chunk",   "rset",     "quit", "starttls", "auth", "command"};
+      "unasked",   "greeting", "ehlo", "mail", "rcpt",     "data", "final",
+      "recipient", "chunk",    "rset", "quit", "starttls", "auth", "command"};
   for (;;) {
     smtp_client_event e;
     int got = smtp_client_next(r->client, &e);

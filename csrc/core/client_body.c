@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** client_body.c: the content of a message on its way out: after DATA with its
+** dots doubled (RFC 5321 section 4.5.2), or in chunks (RFC 3030). A chunk is
+** queued whole, command and bytes, so that nothing can come between them.
+*/
+#include "client_state.h"
+
+static void begin(smtp_client *c, unsigned mode) {
+  if (c->config.strict_body) mode |= SMTP_DOT_STRICT;
+  smtp_dot_encoder_init(&c->dot, mode);
+}
+
+/* The 3xx of DATA with no recipient: a lone dot ends what nobody wants (RFC
+** 2920 section 3.1). By LMTP there would be no reply to it. */
+int smtp_client_content_due(smtp_client *c) {
+  if (c->accepted == 0 && c->lmtp)
+    return smtp_client_breach(c, "content is asked for, and for nobody");
+  begin(c, SMTP_DOT_STUFF);
+  c->phase = PH_BODY;
+  return c->accepted == 0 ? smtp_client_finish(c) : 0;
+}
+
+int smtp_client_chunks(smtp_client *c, bool binary) {
+  if (c->error != 0) return c->error;
+  if (c->phase != PH_RCPT || !smtp_client_offered(c, SMTP_EXT_CHUNKING) ||
+      !smtp_client_allowed(c, SMTP_VERB_BDAT))
+    return SMTP_ESTATE;
+  if (!smtp_client_joins(c)) return SMTP_EBUSY;
+  begin(c, 0);
+  c->binary = binary;
+  c->chunked = 0;
+  c->phase = PH_CHUNKS;
+  return 0;
+}
+
+/* bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] */
+static int put_chunk(smtp_client *c, bool last) {
+  size_t before = smtp_buf_length(&c->out);
+  smtp_slice content = smtp_buf_data(&c->chunk);
+  int r;
+  if (before > BODY_MAX) return SMTP_EBUSY;
+  if (!smtp_client_joins(c)) return SMTP_EBUSY;
+  r = smtp_client_due_reserve(c);
+  if (r == 0) r = smtp_buf_append(&c->out, "BDAT ", 5);
+  if (r == 0) r = smtp_buf_append_number(&c->out, content.n);
+  if (r == 0)
+    r = smtp_buf_append_slice(&c->out,
+                              last ? SMTP_LIT(" LAST\r\n") : SMTP_LIT("\r\n"));
+  if (r == 0) r = smtp_buf_append_slice(&c->out, content);
+  if (r != 0) {
+    smtp_buf_truncate(&c->out, before);
+    return r;
+  }
+  smtp_client_due_add(c, last ? SMTP_CLIENT_FINAL : SMTP_CLIENT_CHUNK, before);
+  c->chunked += content.n;
+  smtp_buf_truncate(&c->chunk, 0);
+  return 0;
+}
+
+/* As much of the content as fills the chunk at hand. */
+static int fill_chunk(smtp_client *c, smtp_slice *content) {
+  size_t room = CHUNK_MAX - smtp_buf_length(&c->chunk);
+  smtp_slice some = {content->p, content->n < room ? content->n : room};
+  int r = c->binary ? smtp_buf_append_slice(&c->chunk, some)
+                    : smtp_dot_encode(&c->dot, some, &c->chunk);
+  if (r != 0) return r;
+  content->p += some.n;
+  content->n -= some.n;
+  return 0;
+}
+
+/* Queues no more than one chunk, so that a caller can tell of each. */
+static int chunk_body(smtp_client *c, smtp_slice content, size_t *taken) {
+  size_t n = content.n;
+  int r = 0;
+  if (smtp_buf_length(&c->chunk) >= CHUNK_MAX) r = put_chunk(c, false);
+  if (r == 0) r = fill_chunk(c, &content);
+  *taken = n - content.n;
+  return r == SMTP_EBUSY ? 0 : r;
+}
+
+int smtp_client_body(smtp_client *c, smtp_slice content, size_t *taken) {
+  size_t before = smtp_buf_length(&c->out), room;
+  int r;
+  *taken = 0;
+  if (c->error != 0) return c->error;
+  if (c->phase == PH_CHUNKS) return chunk_body(c, content, taken);
+  if (c->phase != PH_BODY) return SMTP_ESTATE;
+  room = before < BODY_MAX ? (BODY_MAX - before) / 2 : 0;
+  if (content.n > room) content.n = room;
+  r = smtp_dot_encode(&c->dot, content, &c->out);
+  if (r != 0) return r;
+  c->queued += smtp_buf_length(&c->out) - before;
+  *taken = content.n;
+  return 0;
+}
+
+uint64_t smtp_client_chunked(const smtp_client *c) {
+  return c->chunked;
+}
+
+static int finish_chunks(smtp_client *c) {
+  size_t before = smtp_buf_length(&c->chunk);
+  smtp_dot_encoder dot = c->dot;
+  int r = c->binary ? 0 : smtp_dot_finish(&c->dot, &c->chunk);
+  if (r == 0) r = put_chunk(c, true);
+  if (r == 0) {
+    c->phase = PH_FINAL;
+    return 0;
+  }
+  c->dot = dot;
+  smtp_buf_truncate(&c->chunk, before);
+  return r;
+}
+
+int smtp_client_finish(smtp_client *c) {
+  size_t before = smtp_buf_length(&c->out);
+  int r;
+  if (c->error != 0) return c->error;
+  if (c->phase == PH_CHUNKS) return finish_chunks(c);
+  if (c->phase != PH_BODY) return SMTP_ESTATE;
+  r = smtp_client_due_reserve(c);
+  if (r == 0) r = smtp_dot_finish(&c->dot, &c->out);
+  if (r != 0) return r;
+  smtp_client_due_add(c, SMTP_CLIENT_FINAL, before);
+  c->group_ended = false;
+  c->phase = PH_FINAL;
+  return 0;
+}

@@ -1,0 +1,272 @@
+-- SPDX-License-Identifier: MIT
+--- A message on its way to a server: what must hold before MAIL, and the transactions that
+-- it takes. One is enough, unless the server limits the recipients (RFC 9422, RFC 5321
+-- section 4.5.3.1.10); then the content goes several times, and the receipt is of all.
+-- Internal.
+local core = require "smtp.core"
+local envelope = require "smtp.envelope"
+local errors = require "smtp.error"
+local source_of = require "smtp.source"
+local transaction = require "smtp.transaction"
+
+local Delivery = {}
+Delivery.__index = Delivery
+
+local M = {}
+
+-- So much content fits one chunk.
+local CHUNK_MAX = 65536
+
+--- Makes it of what `message.outgoing` gives.
+function M.new(client, out, progress)
+  local todo = {}
+  for i = 1, #out.to do todo[i] = i end
+  return setmetatable({
+    client = client, out = out, source = out.source, progress = progress, todo = todo,
+    flying = 0, accepted = {}, rejected = {}, size = out.source.size or 0,
+  }, Delivery)
+end
+
+-- ---- before MAIL -----------------------------------------------------------
+
+-- Reads all of a source, which is small, into its `text`: true, or nil and an error.
+local function gather(client, source)
+  local list = {}
+  while not source.text do
+    local ok, chunk = pcall(source.read)
+    if not ok or chunk ~= nil and type(chunk) ~= "string" then
+      return client:_error { kind = "source", stage = "mail", cause = chunk,
+        message = ok and "a chunk must be a string, not " .. type(chunk)
+          or "reading the message failed: " .. tostring(chunk) }
+    end
+    if chunk == nil then
+      local anew = source_of.of(table.concat(list))
+      for key, value in pairs(anew) do source[key] = value end
+    end
+    list[#list + 1] = chunk
+  end
+  return true
+end
+
+-- The recipients as they go out and their parameters; whether one needs SMTPUTF8.
+local function address_all(self)
+  local client, any = self.client, nil
+  self.sent, self.given = {}, {}
+  for i, mailbox in ipairs(self.out.to) do
+    local sent, utf8 = envelope.wire(client, "rcpt", mailbox)
+    if not sent then return nil, utf8 end
+    self.sent[i], any = sent, any or utf8
+    local fields = self.out.given[i]
+    if fields then
+      local params, err = envelope.parameters(client, "rcpt", fields, mailbox)
+      if not params then return nil, err end
+      self.given[i] = params
+    end
+  end
+  return true, any
+end
+
+local function check_size(client, source)
+  local limit = client.capabilities.SIZE
+  if not (source.size and limit and limit > 0 and source.size > limit) then return true end
+  return client:_error { kind = "too_big", stage = "mail",
+    message = ("the message has %d bytes, the server takes %d"):format(source.size, limit) }
+end
+
+--- What must hold before MAIL, by what the server offers: true, or nil and an error.
+function Delivery:prepare()
+  local client, out, source = self.client, self.out, self.source
+  local offered = client.capabilities
+  local ok, err = check_size(client, source)
+  local small = source.size and source.size <= CHUNK_MAX
+  if ok and small and (offered.CHUNKING or not offered["8BITMIME"]) then
+    ok, err = gather(client, source)
+  end
+  if not ok then return nil, err end
+  local eightbit = not source.text or core.eightbit(source.text)
+  if source.text and eightbit and not offered["8BITMIME"] then
+    return envelope.not_8bit(client, "mail")
+  end
+  local utf8, any
+  self.sender, utf8 = envelope.wire(client, "mail", out.from)
+  if not self.sender then return nil, utf8 end
+  ok, any = address_all(self)
+  if not ok then return nil, any end
+  local fields = {}
+  for key, value in pairs(out.mail or {}) do fields[key] = value end
+  fields.size = source.size
+  if eightbit then fields.body = fields.body or "8BITMIME" end
+  if utf8 or any then fields.smtputf8 = true end
+  self.binary = fields.body == "BINARYMIME"
+  self.chunks = self.binary or offered.CHUNKING and offered.PIPELINING
+  self.params, err = envelope.parameters(client, "mail", fields, out.from)
+  if not self.params then return nil, err end
+  return true
+end
+
+-- ---- its transactions ------------------------------------------------------
+
+-- The first n of what is to do, as one transaction.
+local function plan(self, n)
+  local client, out = self.client, self.out
+  local one = { from = out.from, sender = self.sender, params = self.params, to = out.to,
+    sent = self.sent, given = self.given, source = self.source, chunks = self.chunks,
+    binary = self.binary, progress = self.progress,
+    eightbit = self.binary or client.capabilities["8BITMIME"],
+    used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = self.chunks and true
+      or false, tls = client.tls and client.tls.version, auth = client._auth } }
+  if n < #out.to then
+    one.to, one.sent, one.given = {}, {}, {}
+    for k = 1, n do
+      local i = self.todo[k]
+      one.to[k], one.sent[k], one.given[k] = out.to[i], self.sent[i], self.given[i]
+    end
+  end
+  table.move(self.todo, n + 1, #self.todo + n, 1)
+  return one
+end
+
+-- The content for one more transaction; `more`: it is not the last one.
+local function supply(self, more)
+  local err
+  if self.begun then
+    self.source, err = self.source.again()
+    if not self.source then return nil, err end
+  elseif more then
+    local ok
+    ok, err = source_of.rewindable(self.source)
+    if not ok then return nil, err end
+  end
+  self.begun = true
+  return true
+end
+
+-- How many recipients the session may have now; 0: it needs another one.
+local function room(self)
+  local used = self.client._used
+  if used:is_full() then return 0 end
+  local mailboxes = self.sent
+  if #self.todo < #mailboxes then
+    mailboxes = {}
+    for k, i in ipairs(self.todo) do mailboxes[k] = self.sent[i] end
+  end
+  return used:fits(mailboxes)
+end
+
+-- Another session: what is under way is waited for first.
+local function renew(self)
+  local client = self.client
+  while not client._flight:is_empty() do
+    local ok, err = client._flight:take()
+    if not ok then return nil, err end
+  end
+  local ok, err = client:_reopen()
+  if not ok then return nil, err end
+  return self:prepare()
+end
+
+--- Sends the next transaction of it, up to its last byte: true, or nil and an error.
+function Delivery:start()
+  local n, ok, err = room(self), true, nil
+  if n == 0 then
+    ok, err = renew(self)
+    n = ok and math.max(room(self), 1)
+  end
+  if ok then ok, err = supply(self, n < #self.todo) end
+  if not ok then
+    self.err = err
+    return nil, err
+  end
+  local one = transaction.new(self.client, plan(self, n))
+  self.flying = self.flying + 1
+  self.part, self.parts = one, self.parts or {}
+  self.parts[#self.parts + 1] = one
+  return one:run()
+end
+
+-- A recipient that the server would have taken in another transaction (RFC 5321 section
+-- 4.5.3.1.10: 552 was said for it as well).
+local function is_too_many(refusal)
+  if refusal.code ~= 452 and refusal.code ~= 552 then return false end
+  return refusal.enhanced == nil or refusal.enhanced:find("%.5%.3$") ~= nil
+end
+
+-- Takes the refusals in; those that may go in another transaction are to do again.
+local function sort_out(self, receipt)
+  local again = {}
+  for _, refusal in ipairs(receipt.rejected) do
+    local retry = is_too_many(refusal) and self.source.again
+    if is_too_many(refusal) then refusal.temporary = true end
+    if retry then again[refusal.address] = true else table.insert(self.rejected, refusal) end
+  end
+  if not next(again) then return end
+  for i, mailbox in ipairs(self.out.to) do
+    if again[mailbox] then
+      again[mailbox] = nil
+      table.insert(self.todo, i)
+    end
+  end
+end
+
+-- Nobody had this part: each of it is refused by what the error says.
+local function refuse_all(self, one, err)
+  if err.rejected and #one.accepted == 0 then
+    for _, refusal in ipairs(err.rejected) do table.insert(self.rejected, refusal) end
+    return
+  end
+  for _, mailbox in ipairs(one.to) do
+    table.insert(self.rejected, { address = mailbox, code = err.code, enhanced = err.enhanced,
+      text = err.text, lines = err.lines, temporary = err.temporary })
+  end
+end
+
+--- Takes in what came of the transactions that are done; whether all is.
+function Delivery:settle()
+  local parts = self.parts or {}
+  while parts[1] and parts[1].done do
+    local one = table.remove(parts, 1)
+    self.flying = self.flying - 1
+    local receipt, err = one:result()
+    if receipt then
+      self.receipt = receipt
+      for _, mailbox in ipairs(receipt.accepted) do table.insert(self.accepted, mailbox) end
+      for _, told in ipairs(receipt.replies or {}) do
+        self.replies = self.replies or {}
+        table.insert(self.replies, told)
+      end
+      sort_out(self, receipt)
+    elseif errors.is(err) and err.kind == "rejected" and self.client:_alive() then
+      self.refusal = self.refusal or err
+      refuse_all(self, one, err)
+    else
+      self.err = self.err or err
+    end
+  end
+  if self.err then self.todo = {} end
+  return self.flying == 0 and #self.todo == 0
+end
+
+--- The receipt of all, or nil and an error.
+function Delivery:result()
+  local err, receipt = self.err, self.receipt
+  if err and #self.accepted > 0 then
+    err.outcome, err.accepted, err.rejected = "partial", self.accepted, self.rejected
+  end
+  if err or not receipt then return nil, err or self.refusal end
+  receipt.accepted, receipt.rejected, receipt.replies = self.accepted, self.rejected, self.replies
+  return receipt
+end
+
+--- Sends one message; see types/smtp/client.d.lua.
+function M.send(client, out, opts)
+  local self = M.new(client, out, opts.progress or client.target.progress)
+  local ok, err = self:prepare()
+  if not ok then return nil, err end
+  repeat
+    ok = self:start()
+    while ok and not client._flight:is_empty() do ok = client._flight:take() end
+  until self:settle()
+  return self:result()
+end
+
+return M

@@ -1,0 +1,113 @@
+-- SPDX-License-Identifier: MIT
+--- What is under way on a client: transactions whose replies are due, in the order in
+-- which they went out. Replies come in that order too, so a reply is for the first of
+-- them. An entry has `reply(step, reply)`, `done` once nothing more is due to it, `ends`
+-- (the place of the message's last byte among all that was queued), and `fail(err)`.
+-- Internal.
+local core = require "smtp.core"
+local errors = require "smtp.error"
+
+local Flight = {}
+Flight.__index = Flight
+
+local M = {}
+
+function M.new(client)
+  return setmetatable({ client = client, first = 1, last = 0 }, Flight)
+end
+
+function Flight:add(entry)
+  self.last = self.last + 1
+  self[self.last] = entry
+end
+
+--- Forgets those at the front that are done.
+function Flight:tidy()
+  while self[self.first] and self[self.first].done do
+    self[self.first] = nil
+    self.first = self.first + 1
+  end
+end
+
+function Flight:is_empty()
+  return self.first > self.last
+end
+
+function Flight:is_last(entry)
+  return self[self.last] == entry
+end
+
+--- What is known of the first message if nothing more is heard. `written`: the bytes that
+-- went out.
+function Flight:outcome(written)
+  local head = self[self.first]
+  return head and head:outcome(written) or "not_sent"
+end
+
+-- The connection is lost. What was behind a 421 was not looked at any more.
+local function fail(self, err)
+  local client = self.client
+  local code, written = errors.is(err) and err.code, client._written or 0
+  for i = self.first, self.last do
+    local one = self[i]
+    self[i] = nil
+    if i == self.first then
+      one:fail(err)
+    else
+      one:fail(errors.new { kind = err.kind, stage = err.stage, message = err.message,
+        code = code, text = err.text, lines = err.lines, enhanced = err.enhanced, peer = err.peer,
+        cause = err.cause, transcript = err.transcript,
+        outcome = code == 421 and "not_sent" or one:outcome(written) })
+    end
+  end
+  self.first, self.last = 1, 0
+  return nil, err
+end
+
+--- Takes in a reply: true, or nil and an error that ended the session.
+function Flight:give(step, reply)
+  local head = self[self.first]
+  if not head or step == "unasked" then
+    return fail(self, select(2, self.client:_over(reply, "command")))
+  end
+  if reply.code == 421 and step ~= "final" then
+    return fail(self, select(2, self.client:_over(reply, step)))
+  end
+  head:reply(step, reply)
+  self:tidy()
+  if reply.code ~= 421 or self:is_empty() then return true end
+  return fail(self, select(2, self.client:_over(reply, step)))
+end
+
+--- Waits for a reply and takes it in: true, or nil and an error.
+function Flight:take()
+  local step, reply = self.client:_await()
+  if not step then return fail(self, reply) end
+  return self:give(step, reply)
+end
+
+--- Writes what waits, and takes in what is heard meanwhile (RFC 2920 section 3.1), until
+-- the `entry` whose content it is has its final reply. True, or nil and an error.
+function Flight:write(entry)
+  local client = self.client
+  local machine, patience = client._core, client.target.timeout.block
+  while machine:pending() > 0 and not entry.final do
+    local step, reply, sentence, errname = machine:step()
+    if step then
+      client._transcript:reply(reply)
+      local ok, err = self:give(step, reply)
+      if not ok then return nil, err end
+    elseif step == nil then
+      return fail(self, select(2, client:_failed(reply, sentence, errname, "body")))
+    elseif machine:pending() > 0 then
+      local ok, err = client:_wait(reply, core.now() + patience, "body")
+      if not ok then return fail(self, err) end
+    end
+  end
+  return true
+end
+
+--- Ends all that is under way with an error: nil and that error.
+Flight.fail = fail
+
+return M
