@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- bench/client.lua PORT MESSAGES: the client under test, messages of 1 KiB over one connection.
+-- bench/client.lua PORT MESSAGES [DISABLE...]: the client under test, messages of 1 KiB over one
+-- connection; as if the server lacked the extensions that are named.
 
 local smtp = require "smtp"
 
@@ -12,8 +13,13 @@ local message = {
 }
 assert(#message.raw == 1024)
 
-local client <close> = assert(smtp.connect { url = "smtp://127.0.0.1:" .. port, tls = "none" })
-for _ = 1, messages do
-  assert(client:send(message))
-end
+local disable = {}
+for i = 3, #arg do disable[arg[i]] = true end
+
+local all = {}
+for i = 1, messages do all[i] = message end
+
+local client <close> = assert(smtp.connect { url = "smtp://127.0.0.1:" .. port, tls = "none",
+  disable = disable })
+for _, receipt, err in client:send_all(all) do assert(receipt, err) end
 assert(client:quit())

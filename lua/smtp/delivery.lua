@@ -6,6 +6,7 @@
 local core = require "smtp.core"
 local envelope = require "smtp.envelope"
 local errors = require "smtp.error"
+local parameters = require "smtp.parameters"
 local source_of = require "smtp.source"
 local transaction = require "smtp.transaction"
 
@@ -48,22 +49,44 @@ local function gather(client, source)
   return true
 end
 
--- The recipients as they go out and their parameters; whether one needs SMTPUTF8.
+-- The mailboxes as they go out; whether one needs SMTPUTF8. Nil and an error.
 local function address_all(self)
-  local client, any = self.client, nil
-  self.sent, self.given = {}, {}
-  for i, mailbox in ipairs(self.out.to) do
+  local client, out = self.client, self.out
+  self.sender, self.sent = out.from, out.to
+  if out.ascii then return true, false end
+  local any
+  self.sender, any = envelope.wire(client, "mail", out.from)
+  if not self.sender then return nil, any end
+  self.sent = {}
+  for i, mailbox in ipairs(out.to) do
     local sent, utf8 = envelope.wire(client, "rcpt", mailbox)
     if not sent then return nil, utf8 end
     self.sent[i], any = sent, any or utf8
-    local fields = self.out.given[i]
-    if fields then
-      local params, err = envelope.parameters(client, "rcpt", fields, mailbox)
-      if not params then return nil, err end
-      self.given[i] = params
-    end
   end
   return true, any
+end
+
+-- The parameters of MAIL and of the RCPTs that have some: true, or nil and an error.
+local function parameterize(self, eightbit, utf8)
+  local client, out = self.client, self.out
+  local err
+  self.given = {}
+  for i, fields in pairs(out.given) do
+    self.given[i], err = envelope.parameters(client, "rcpt", fields, out.to[i])
+    if err then return nil, err end
+  end
+  if not out.mail and not utf8 then
+    self.params = parameters.content(client, self.source.size, eightbit)
+    return true
+  end
+  local fields = {}
+  for key, value in pairs(out.mail or {}) do fields[key] = value end
+  fields.size = self.source.size
+  if eightbit then fields.body = fields.body or "8BITMIME" end
+  if utf8 then fields.smtputf8 = true end
+  self.binary = fields.body == "BINARYMIME"
+  self.params, err = envelope.parameters(client, "mail", fields, out.from)
+  return self.params ~= nil, err
 end
 
 local function check_size(client, source)
@@ -87,20 +110,12 @@ function Delivery:prepare()
   if source.text and eightbit and not offered["8BITMIME"] then
     return envelope.not_8bit(client, "mail")
   end
-  local utf8, any
-  self.sender, utf8 = envelope.wire(client, "mail", out.from)
-  if not self.sender then return nil, utf8 end
-  ok, any = address_all(self)
-  if not ok then return nil, any end
-  local fields = {}
-  for key, value in pairs(out.mail or {}) do fields[key] = value end
-  fields.size = source.size
-  if eightbit then fields.body = fields.body or "8BITMIME" end
-  if utf8 or any then fields.smtputf8 = true end
-  self.binary = fields.body == "BINARYMIME"
+  local utf8
+  ok, utf8 = address_all(self)
+  if not ok then return nil, utf8 end
+  ok, err = parameterize(self, eightbit, utf8)
+  if not ok then return nil, err end
   self.chunks = self.binary or offered.CHUNKING and offered.PIPELINING
-  self.params, err = envelope.parameters(client, "mail", fields, out.from)
-  if not self.params then return nil, err end
   return true
 end
 
@@ -112,9 +127,7 @@ local function plan(self, n)
   local one = { from = out.from, sender = self.sender, params = self.params, to = out.to,
     sent = self.sent, given = self.given, source = self.source, chunks = self.chunks,
     binary = self.binary, progress = self.progress,
-    eightbit = self.binary or client.capabilities["8BITMIME"],
-    used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = self.chunks and true
-      or false, tls = client.tls and client.tls.version, auth = client._auth } }
+    eightbit = self.binary or client.capabilities["8BITMIME"] }
   if n < #out.to then
     one.to, one.sent, one.given = {}, {}, {}
     for k = 1, n do
@@ -220,6 +233,12 @@ local function refuse_all(self, one, err)
   end
 end
 
+-- The one list behind the other; most deliveries have only one of them.
+local function append(list, more)
+  if not list or not list[1] then return more or list end
+  return table.move(more or {}, 1, more and #more or 0, #list + 1, list)
+end
+
 --- Takes in what came of the transactions that are done; whether all is.
 function Delivery:settle()
   local parts = self.parts or {}
@@ -229,12 +248,9 @@ function Delivery:settle()
     local receipt, err = one:result()
     if receipt then
       self.receipt = receipt
-      for _, mailbox in ipairs(receipt.accepted) do table.insert(self.accepted, mailbox) end
-      for _, told in ipairs(receipt.replies or {}) do
-        self.replies = self.replies or {}
-        table.insert(self.replies, told)
-      end
-      sort_out(self, receipt)
+      self.accepted = append(self.accepted, receipt.accepted)
+      self.replies = append(self.replies, receipt.replies)
+      if receipt.rejected[1] then sort_out(self, receipt) end
     elseif errors.is(err) and err.kind == "rejected" and self.client:_alive() then
       self.refusal = self.refusal or err
       refuse_all(self, one, err)
@@ -254,6 +270,9 @@ function Delivery:result()
   end
   if err or not receipt then return nil, err or self.refusal end
   receipt.accepted, receipt.rejected, receipt.replies = self.accepted, self.rejected, self.replies
+  local client = self.client
+  receipt.used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = self.chunks and
+    true or false, tls = client.tls and client.tls.version, auth = client._auth }
   return receipt
 end
 

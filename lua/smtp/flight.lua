@@ -74,7 +74,7 @@ function Flight:give(step, reply)
     return fail(self, select(2, self.client:_over(reply, step)))
   end
   head:reply(step, reply)
-  self:tidy()
+  if head.done then self:tidy() end
   if reply.code ~= 421 or self:is_empty() then return true end
   return fail(self, select(2, self.client:_over(reply, step)))
 end

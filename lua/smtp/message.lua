@@ -40,18 +40,19 @@ local function recipients(to)
   if type(to) ~= "table" or #options.list("envelope.to", to) == 0 then
     return invalid("the envelope has no recipients")
   end
-  local list, given = {}, {}
+  local list, given, ascii = {}, {}, true
   for i, one in ipairs(to) do
     local mailbox = address.mailbox(one)
     if not mailbox then return invalid(("recipient %d is no address"):format(i)) end
     local ok, why, kind = address._wire(mailbox, true)
     if not ok or mailbox == "" then
-      return invalid("recipient: " .. (why or "empty"), mailbox, kind)
+      return invalid("recipient: " .. (ok and "empty" or why), mailbox, kind)
     end
     list[i] = mailbox
+    if why then ascii = false end -- it needs UTF-8
     if type(one) == "table" then given[i] = fields_of(one) end
   end
-  return list, given
+  return list, given, ascii
 end
 
 -- The content, which `from` reads, behind its signatures.
@@ -105,15 +106,16 @@ local function read(message, signer)
   end
   local ok, why, kind = address._wire(from, true)
   if not ok then return invalid("sender: " .. why, from, kind) end
-  local to, given = recipients(envelope.to)
+  local to, given, ascii = recipients(envelope.to)
   if not to then return nil, given end
+  ascii = ascii and not why -- of the sender
   local content, err = content_of(message, signer)
   if not content then return nil, err end
   local mail = type(message) == "table" and rawget(message, "mail") or nil
-  return { from = from, to = to, given = given, mail = mail, source = content }
+  return { from = from, to = to, given = given, ascii = ascii, mail = mail, source = content }
 end
 
---- Gives `{ from, to, given, mail, source }`, or nil and an error before a byte is sent.
+--- Gives `{ from, to, given, ascii, mail, source }` (`ascii`: no mailbox needs UTF-8), or nil and an error before a byte is sent.
 -- `signer` is what signs, unless the message says so itself.
 function M.outgoing(message, signer)
   local out, err = read(message, signer)

@@ -64,6 +64,8 @@ local CHECKS = {
   count = { "a whole number", function(v) return math.type(v) == "integer" and v >= 0 end },
 }
 
+local parsed = {} -- rules of words -> their checks
+
 local function check_value(what, key, rule, value)
   if type(rule) == "table" then -- a list of words
     for _, word in ipairs(rule) do
@@ -71,12 +73,17 @@ local function check_value(what, key, rule, value)
     end
     fail(what, key, '"' .. table.concat(rule, '" or "') .. '"', value)
   end
-  local named = {}
-  for name in rule:gmatch("%S+") do
-    local check = CHECKS[name]
-    if check[2](value) then return end
-    named[#named + 1] = check[1]
+  local checks = parsed[rule]
+  if not checks then
+    checks = {}
+    for name in rule:gmatch("%S+") do checks[#checks + 1] = CHECKS[name] end
+    parsed[rule] = checks
   end
+  for i = 1, #checks do
+    if checks[i][2](value) then return end
+  end
+  local named = {}
+  for i = 1, #checks do named[i] = checks[i][1] end
   fail(what, key, table.concat(named, " or "), value)
 end
 

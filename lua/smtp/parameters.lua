@@ -94,6 +94,17 @@ local function list(capabilities, given, own)
   return all
 end
 
+--- Of MAIL, for content of this size (or nil), 8-bit or not, where nothing else is wished.
+function M.content(client, size, eightbit)
+  local offered = client.capabilities
+  local all = {}
+  if size and offered.SIZE then all[1], all[2] = "SIZE", tostring(size) end
+  if eightbit and offered["8BITMIME"] then
+    all[#all + 1], all[#all + 2] = "BODY", "8BITMIME"
+  end
+  return all
+end
+
 --- Of MAIL; `given` is checked.
 function M.mail(client, given)
   options.check("mail", given, MAIL)

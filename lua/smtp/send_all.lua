@@ -105,15 +105,18 @@ function Run:__close(err)
   while client._core and not client._flight:is_empty() do client._flight:take() end
 end
 
+-- Keeps others from the client while the body of the loop runs, and not itself.
+local function given(self, i, ...)
+  self.client._run = i and self or nil
+  return i, ...
+end
+
 function Run:__call()
   local client = self.client
-  local left = self.deadline and self.deadline - client._now()
-  client._run = nil -- the calls of this turn are its own
-  local i, receipt, err, message = client:_within(left and math.max(left, 0), function()
-    return turn(self)
-  end)
-  client._run = i and self or nil
-  return i, receipt, err, message
+  client._run = nil
+  if not self.deadline then return given(self, turn(self)) end
+  local left = math.max(self.deadline - client._now(), 0)
+  return given(self, client:_within(left, function() return turn(self) end))
 end
 
 --- See types/smtp/client.d.lua.

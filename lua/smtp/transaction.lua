@@ -99,11 +99,11 @@ end
 
 -- ---- the envelope ----------------------------------------------------------
 
--- Queues what `submit` queues, as soon as the replies that must come first are in. False:
--- `is_over` became true meanwhile; nil and an error: the session is over.
-local function join(self, submit, is_over)
+-- Queues MAIL or RCPT as soon as the replies that must come first are in. False: MAIL was
+-- refused meanwhile; nil and an error.
+local function path(self, verb, mailbox, params)
   while true do
-    local ok, err = submit()
+    local ok, err = envelope.submit(self.client, verb, mailbox, params)
     if ok then
       self.due = self.due + 1
       return true
@@ -111,25 +111,29 @@ local function join(self, submit, is_over)
     if err then return nil, err end
     ok, err = self.flight:take()
     if not ok then return nil, err end
-    if is_over and is_over() then return false end
+    if self.mail_refused then return false end
   end
 end
 
--- A command without parameters; "busy" waits.
-local function submitter(self, name)
+-- The same for DATA and RSET. False: `is_over(self)` became true meanwhile.
+local function command(self, name, is_over)
   local machine = self.client._core
-  return function()
+  while true do
     local ok, why = machine:submit(name)
-    if ok then self.client._transcript:sent(name) end
-    if ok or why == "busy" then return ok or false end
-    return nil, select(2, self.client:_error { kind = "protocol", stage = name:lower(),
-      message = "not possible at this point of the session" })
+    if ok then
+      self.client._transcript:sent(name)
+      self.due = self.due + 1
+      return true
+    end
+    if why ~= "busy" then
+      return self.client:_error { kind = "protocol", stage = name:lower(),
+        message = "not possible at this point of the session" }
+    end
+    local err
+    ok, err = self.flight:take()
+    if not ok then return nil, err end
+    if is_over and is_over(self) then return false end
   end
-end
-
-function Transaction:path(verb, mailbox, params)
-  return join(self, function() return envelope.submit(self.client, verb, mailbox, params) end,
-    function() return self.mail_refused end)
 end
 
 -- Nothing more is sent: what the server still has of it is dropped by the next.
@@ -145,14 +149,14 @@ end
 function Transaction:envelope()
   local client = self.client
   if client._dirty then
-    local ok, err = join(self, submitter(self, "RSET"))
+    local ok, err = command(self, "RSET")
     if not ok then return nil, err end
     client._dirty = false
   end
-  local ok, err = self:path("MAIL", self.sender, self.params)
+  local ok, err = path(self, "MAIL", self.sender, self.params)
   for i, mailbox in ipairs(self.sent) do
     if not ok then break end
-    ok, err = self:path("RCPT", mailbox, self.given[i])
+    ok, err = path(self, "RCPT", mailbox, self.given[i])
   end
   return ok, err
 end
@@ -278,7 +282,7 @@ end
 -- accepted (RFC 2920 section 3.1, RFC 5321 section 3.3). Then its reply.
 function Transaction:data()
   local machine = self.client._core
-  local ok, err = join(self, submitter(self, "DATA"), function() return is_vain(self) end)
+  local ok, err = command(self, "DATA", is_vain)
   if ok == nil then return nil, err end
   if ok == false then return give_up(self) end
   while not self.data_reply do
@@ -371,7 +375,7 @@ function Transaction:result()
   if not good or self.chunk_refused or #self.accepted == 0 then return refused(self) end
   return {
     code = good.code, enhanced = good.enhanced, text = good.text, lines = good.lines,
-    accepted = self.accepted, rejected = self.rejected, replies = told, used = self.used,
+    accepted = self.accepted, rejected = self.rejected, replies = told,
   }
 end
 
