@@ -87,13 +87,17 @@ describe("chunks of the client", function()
 
   it("follow each other for what is large, once somebody was accepted", function()
     local n = 0
-    for _, raw in ipairs { large, function() n = n + 1 return n <= 2100 and large:sub(1, 64) or nil
-    end } do
+    local function lines()
+      n = n + 1
+      return n <= 2100 and large:sub(1, 64) or nil
+    end
+    for _, raw in ipairs { large, lines } do
       local parts = {}
       local function keep(connection) parts[#parts + 1] = connection.peer.chunk end
       local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 65536",
-        bytes(65536), keep, { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "C BDAT 65536", bytes(65536), keep,
-        "S 250 d", "C BDAT 3328 LAST", bytes(3328), keep, "S 250 kept", "C QUIT", "S 221 bye"))
+        bytes(65536), keep, { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "C BDAT 65536",
+        bytes(65536), keep, "S 250 d", "C BDAT 3328 LAST", bytes(3328), keep, "S 250 kept",
+        "C QUIT", "S 221 bye"))
       local receipt = assert(smtp.send(server.url, message(raw)))
       assert.is_nil(server:done())
       assert.is_true(receipt.used.chunking)

@@ -81,14 +81,25 @@ describe("target", function()
   end)
 
   it("raises for what is not built yet, so that nobody believes in it", function()
-    for key, value in pairs { dane = true, proxy = "x", extensions = {},
-      lmtp = true } do
+    for key, value in pairs { dane = true, proxy = "x" } do
       assert.error_matches(function() parse { host = "mx", [key] = value } end, "not built yet")
     end
-    for _, url in ipairs { "lmtp://mx", "lmtp+unix:///x" } do
-      assert.error_matches(function() parse(url) end, "not built yet")
-    end
+  end)
+
+  it("knows LMTP by its scheme or by a key", function()
+    assert.same({ true, 24 }, { parse("lmtp://mx").lmtp, parse("lmtp://mx").port })
+    assert.same({ true, "/x" }, { parse("lmtp+unix:///x").lmtp, parse("lmtp+unix:///x").path })
+    assert.equal(24, parse({ host = "mx", lmtp = true }).port)
     assert.equal(25, parse({ host = "mx", verify = false, lmtp = false }).port)
+  end)
+
+  it("takes keywords and parameters of one's own, and raises for what is none", function()
+    local one = parse { host = "mx", extensions = { xAda = { mail = { "ID" }, rcpt = { "to" } } } }
+    assert.same({ mail = { ID = "XADA" }, rcpt = { TO = "XADA" } }, one.own)
+    for _, wrong in ipairs { { ["a b"] = {} }, { XADA = { mail = { "a=b" } } }, { XADA = true },
+      { XADA = { data = {} } }, { XADA = { mail = { 5 } } } } do
+      assert.error(function() parse { host = "mx", extensions = wrong } end)
+    end
   end)
 
   it("takes credentials from the URL, percent-decoded, and what the table says wins", function()

@@ -238,9 +238,10 @@ function Client:_greeting()
   return true
 end
 
---- EHLO, and HELO for a server that does not know it (RFC 5321 section 3.2).
+--- EHLO, and HELO for a server that does not know it (RFC 5321 section 3.2). LMTP has
+-- LHLO alone (RFC 2033 section 4.1).
 function Client:_hello()
-  local reply, err = self:_exchange("ehlo", "EHLO", self.helo)
+  local reply, err = self:_exchange("ehlo", self.target.lmtp and "LHLO" or "EHLO", self.helo)
   if not reply then return nil, err end
   if reply.code < 300 then
     self.esmtp, self.capabilities = true, capabilities(reply)
@@ -248,7 +249,7 @@ function Client:_hello()
     self._used:learn(self.capabilities.LIMITS)
     return true
   end
-  if reply.code < 500 then return self:_rejected(reply, "ehlo") end
+  if reply.code < 500 or self.target.lmtp then return self:_rejected(reply, "ehlo") end
   if starttls.is_must(self._mode) and not self.tls then -- HELO has no STARTTLS
     return self:_rejected(reply, "ehlo", { kind = "tls",
       message = "the server knows no EHLO, and so no STARTTLS" })

@@ -72,7 +72,8 @@ local function parameterize(self, eightbit, utf8)
   local err
   self.given = {}
   for i, fields in pairs(out.given) do
-    self.given[i], err = envelope.parameters(client, "rcpt", fields, out.to[i])
+    self.given[i], err = envelope.parameters(client, "rcpt", fields, out.to[i],
+      out.relayed)
     if err then return nil, err end
   end
   if not out.mail and not utf8 then
@@ -85,7 +86,7 @@ local function parameterize(self, eightbit, utf8)
   if eightbit then fields.body = fields.body or "8BITMIME" end
   if utf8 then fields.smtputf8 = true end
   self.binary = fields.body == "BINARYMIME"
-  self.params, err = envelope.parameters(client, "mail", fields, out.from)
+  self.params, err = envelope.parameters(client, "mail", fields, out.from, out.relayed)
   return self.params ~= nil, err
 end
 
@@ -98,7 +99,7 @@ end
 
 --- What must hold before MAIL, by what the server offers: true, or nil and an error.
 function Delivery:prepare()
-  local client, out, source = self.client, self.out, self.source
+  local client, source = self.client, self.source
   local offered = client.capabilities
   local ok, err = check_size(client, source)
   local small = source.size and source.size <= CHUNK_MAX
@@ -262,6 +263,22 @@ function Delivery:settle()
   return self.flying == 0 and #self.todo == 0
 end
 
+-- Accepted recipients whose success somebody wanted to be told, which this server will not
+-- do: a relay tells it (RFC 3461 section 5.2.2). Nil if there are none.
+local function relayed(self)
+  if not self.out.relayed or self.client.capabilities.DSN then return nil end
+  local list, wanted = {}, {}
+  for i, fields in pairs(self.out.given) do
+    for _, word in ipairs(fields.notify or {}) do
+      if word == "SUCCESS" then wanted[self.out.to[i]] = true end
+    end
+  end
+  for _, mailbox in ipairs(self.accepted) do
+    if wanted[mailbox] then list[#list + 1] = mailbox end
+  end
+  return list[1] and list
+end
+
 --- The receipt of all, or nil and an error.
 function Delivery:result()
   local err, receipt = self.err, self.receipt
@@ -271,6 +288,7 @@ function Delivery:result()
   if err or not receipt then return nil, err or self.refusal end
   receipt.accepted, receipt.rejected, receipt.replies = self.accepted, self.rejected, self.replies
   local client = self.client
+  receipt.relayed = relayed(self)
   receipt.used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = self.chunks and
     true or false, tls = client.tls and client.tls.version, auth = client._auth }
   return receipt

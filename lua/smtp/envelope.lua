@@ -8,8 +8,9 @@ local parameters = require "smtp.parameters"
 
 local M = {}
 
-local function invalid(client, stage, mailbox, why, kind)
-  return client:_error { kind = kind or "invalid", stage = stage, address = mailbox, message = why }
+local function invalid(client, stage, mailbox, why, kind, enhanced)
+  return client:_error { kind = kind or "invalid", stage = stage, address = mailbox,
+    message = why, enhanced = enhanced }
 end
 
 --- Queues MAIL or RCPT. Gives true; or false when replies must come first; or nil and an
@@ -36,10 +37,10 @@ function M.wire(client, stage, mailbox)
   return sent, utf8
 end
 
---- Checks the fields, and gives the parameters.
-function M.parameters(client, stage, fields, mailbox)
-  local list, why, kind = parameters[stage](client, fields)
-  if not list then return invalid(client, stage, mailbox, why, kind) end
+--- Checks the fields, and gives the parameters; `relayed`: of mail that passes here.
+function M.parameters(client, stage, fields, mailbox, relayed)
+  local list, why, kind, enhanced = parameters[stage](client, fields, relayed)
+  if not list then return invalid(client, stage, mailbox, why, kind, enhanced) end
   return list
 end
 

@@ -8,6 +8,7 @@ local date = require "smtp.date"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
+local relayed = require "smtp.relayed"
 
 local Message = {}
 
@@ -37,17 +38,14 @@ function lazy.id()
   return ("%x%06x"):format(os.time() * 1000, made % 0x1000000)
 end
 
---- What `smtp.send` needs to pass it on.
-function lazy.envelope(message)
-  local to = {}
-  for i, recipient in ipairs(message.recipients) do to[i] = recipient.address end
-  return { from = message.sender.address, to = to }
-end
+-- What `smtp.send` needs to pass it on.
+lazy.envelope, lazy.mail = relayed.envelope, relayed.mail
 
 function M.new(session)
   return setmetatable({
     session = session, sender = session.sender, recipients = session.recipients, size = 0,
     streamed = true, -- `size` is what was read so far
+    since = loop.time,
     touched = false, ended = false, failed = false, closed = false, reset = false,
     unkept = false, why = false, rest = false, tail = false,
     held = false, -- absent fields would go through __index

@@ -111,11 +111,14 @@ local function read(message, signer)
   ascii = ascii and not why -- of the sender
   local content, err = content_of(message, signer)
   if not content then return nil, err end
-  local mail = type(message) == "table" and rawget(message, "mail") or nil
-  return { from = from, to = to, given = given, ascii = ascii, mail = mail, source = content }
+  local relayed = type(message) == "table" and message.streamed -- of a server
+  local mail = type(message) == "table" and (relayed and message.mail or rawget(message, "mail"))
+  return { from = from, to = to, given = given, ascii = ascii, mail = mail or nil,
+    relayed = relayed, source = content }
 end
 
---- Gives `{ from, to, given, ascii, mail, source }` (`ascii`: no mailbox needs UTF-8), or nil and an error before a byte is sent.
+--- Gives `{ from, to, given, ascii, mail, relayed, source }` (`ascii`: no mailbox needs
+-- UTF-8; `relayed`: it came to a server), or nil and an error before a byte is sent.
 -- `signer` is what signs, unless the message says so itself.
 function M.outgoing(message, signer)
   local out, err = read(message, signer)

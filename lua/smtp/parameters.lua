@@ -8,7 +8,8 @@ local options = require "smtp.options"
 local M = {}
 
 local MAIL = {
-  size = "size", body = { "7BIT", "8BITMIME" }, smtputf8 = "boolean", ret = { "FULL", "HDRS" },
+  size = "size", body = { "7BIT", "8BITMIME", "BINARYMIME" }, smtputf8 = "boolean",
+  ret = { "FULL", "HDRS" },
   envid = "string", requiretls = "boolean", by = "table", priority = "number",
   hold_for = "count", hold_until = "string", params = "table",
 }
@@ -18,13 +19,15 @@ local RCPT = { notify = "string table", orcpt = "string", rrvs = "string", param
 local BY = { seconds = "number", mode = { "return", "notify" }, trace = "boolean" }
 
 -- What a field needs, in the order in which parameters go out. Of those that are
--- `optional` a server that does not offer them may still have the mail.
+-- `optional` a server that does not offer them may still have the mail; of those of `relay`
+-- it may have mail that only passes here (RFC 3461 section 5.2.2).
 local ORDER = {
   { "size", "SIZE", optional = true }, { "body", "8BITMIME", optional = true },
-  { "smtputf8", "SMTPUTF8" }, { "requiretls", "REQUIRETLS" }, { "ret", "DSN" },
-  { "envid", "DSN" }, { "by", "DELIVERBY" }, { "priority", "MT-PRIORITY", optional = true },
-  { "hold_for", "FUTURERELEASE" }, { "hold_until", "FUTURERELEASE" }, { "notify", "DSN" },
-  { "orcpt", "DSN" }, { "rrvs", "RRVS" },
+  { "smtputf8", "SMTPUTF8" }, { "requiretls", "REQUIRETLS", enhanced = "5.7.30" },
+  { "ret", "DSN", relay = true }, { "envid", "DSN", relay = true },
+  { "by", "DELIVERBY", relay = true }, { "priority", "MT-PRIORITY", optional = true },
+  { "hold_for", "FUTURERELEASE" }, { "hold_until", "FUTURERELEASE" },
+  { "notify", "DSN", relay = true }, { "orcpt", "DSN", relay = true }, { "rrvs", "RRVS" },
 }
 
 local format = {}
@@ -45,6 +48,7 @@ function format.by(value)
   options.check("mail: by", value, BY)
   local seconds = math.tointeger(value.seconds)
   if not seconds then options.misuse("mail: by needs seconds, a whole number") end
+  if value.mode == "return" and seconds <= 0 then return nil end -- it would be too late
   return "BY", ("%d;%s%s"):format(seconds, value.mode == "return" and "R" or "N",
     value.trace and "T" or "")
 end
@@ -71,27 +75,63 @@ end
 
 function format.rrvs(value) return "RRVS", value end
 
--- { key, value, key, value ... }; or nil, why, and the kind of error.
-local function list(capabilities, given, own)
+-- A keyword that is not offered, as an error.
+local function missing(field, keyword, enhanced)
+  return nil, ("%s needs %s, which the server does not offer"):format(field, keyword),
+    "unsupported", enhanced
+end
+
+-- Whether mail that passes here may go without it: not if it should come back in time.
+local function may_lack(one, value, relayed)
+  return one.optional or relayed and one.relay and not (one[1] == "by" and value.mode == "return")
+end
+
+-- { key, value, key, value ... }; or nil, why, the kind of error, and an enhanced code.
+local function list(offered, given, own, relayed)
   local all = {}
   for _, one in ipairs(ORDER) do
     local field, keyword = one[1], one[2]
     local value = given[field]
+    if value == "BINARYMIME" then keyword = value end
     local wanted = value ~= nil and value ~= false
-    if wanted and not capabilities[keyword] and not one.optional then
-      return nil, ("%s needs %s, which the server does not offer"):format(field, keyword),
-        "unsupported"
-    end
-    if wanted and capabilities[keyword] then
+    if wanted and not offered[keyword] then
+      if keyword == "BINARYMIME" or not may_lack(one, value, relayed) then
+        return missing(field, keyword, one.enhanced)
+      end
+    elseif wanted then
       local key, text = format[field](value)
       if not text then return nil, field .. " cannot be sent", "invalid" end
       all[#all + 1], all[#all + 2] = key, text
     end
   end
-  for key, value in pairs(own or {}) do
+  for key, value in pairs(given.params or {}) do
+    local keyword = own[key:upper()]
+    if keyword and not offered[keyword] then return missing(key, keyword) end
     all[#all + 1], all[#all + 2] = key, value
   end
   return all
+end
+
+local OWN = { mail = "table", rcpt = "table" }
+
+--- The `extensions` of a target, checked: for MAIL and RCPT, parameter -> keyword.
+function M.own(what, given)
+  local own = { mail = {}, rcpt = {} }
+  for keyword, of in pairs(given or {}) do
+    if type(keyword) ~= "string" or not keyword:find("^%w[%w-]*$") then
+      options.misuse(("%s: extensions: %s is no keyword"):format(what, tostring(keyword)))
+    end
+    options.check(what .. ": extensions." .. keyword, of, OWN)
+    for verb, names in pairs(of) do
+      for _, name in ipairs(options.list(what .. ": extensions", names)) do
+        if type(name) ~= "string" or not name:find("^%w[%w-]*$") then
+          options.misuse(("%s: extensions: %s is no parameter"):format(what, tostring(name)))
+        end
+        own[verb][name:upper()] = keyword:upper()
+      end
+    end
+  end
+  return own
 end
 
 --- Of MAIL, for content of this size (or nil), 8-bit or not, where nothing else is wished.
@@ -106,18 +146,21 @@ function M.content(client, size, eightbit)
 end
 
 --- Of MAIL; `given` is checked.
-function M.mail(client, given)
+function M.mail(client, given, relayed)
   options.check("mail", given, MAIL)
   if given.requiretls and not (client.tls and client.tls.verified) then
-    return nil, "requiretls needs verified TLS", "unsupported"
+    return nil, "requiretls needs verified TLS", "unsupported", "5.7.30"
   end
-  return list(client.capabilities, given, given.params)
+  if given.body == "BINARYMIME" and not client.capabilities.CHUNKING then
+    return missing("body", "CHUNKING")
+  end
+  return list(client.capabilities, given, client.target.own.mail, relayed)
 end
 
 --- Of RCPT.
-function M.rcpt(client, given)
+function M.rcpt(client, given, relayed)
   options.check("rcpt", given, RCPT)
-  return list(client.capabilities, given, given.params)
+  return list(client.capabilities, given, client.target.own.rcpt, relayed)
 end
 
 M.RCPT = RCPT

@@ -135,10 +135,11 @@ function M.behind(text, source)
     if not anew then return nil, err end
     return M.behind(text, anew)
   end
-  local given, behind = false, nil
+  local behind
   if source.text then
     behind = of_string(text .. source.text)
   else
+    local given = false
     behind = { size = source.size and #text + source.size, read = function()
       if given then return source.read() end
       given = true

@@ -6,6 +6,7 @@ local core = require "smtp.core"
 local dkim = require "smtp.dkim"
 local errors = require "smtp.error"
 local options = require "smtp.options"
+local parameters = require "smtp.parameters"
 
 local M = {}
 
@@ -35,7 +36,7 @@ local TIMEOUTS = {
 }
 
 -- What belongs to a later release, so that nobody believes it is in force.
-local LATER = { "dane", "proxy", "extensions" }
+local LATER = { "dane", "proxy" }
 
 local function decode(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
@@ -155,7 +156,7 @@ function M.parse(what, given)
   for _, key in ipairs(LATER) do
     if target[key] then error(("%s: %s is not built yet"):format(what, key), 3) end
   end
-  if target.lmtp then error(what .. ": LMTP is not built yet", 3) end
+  target.own = parameters.own(what, given.extensions)
   target.port = target.port or not target.path and default_port(target) or nil
   if target.port and (target.port < 1 or target.port > 65535) then
     error(what .. ": port must be 1 to 65535", 3)

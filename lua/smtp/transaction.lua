@@ -380,7 +380,7 @@ function Transaction:result()
 end
 
 --- DATA and content for an envelope that was given by single commands. Gives the final
--- reply; by LMTP its `replies` are those of all recipients.
+-- reply; by LMTP the first that is a success, and its `replies` are those of all recipients.
 function M.data(client, source)
   local eightbit = client.capabilities["8BITMIME"]
   if source.text and not eightbit and core.eightbit(source.text) then
@@ -393,6 +393,9 @@ function M.data(client, source)
   while ok and not self.done do ok, err = self.flight:take() end
   if self.err or not ok then return nil, self.err or err end
   local reply = self.final or self.data_reply
+  for i = self.replies and #self.replies or 0, 1, -1 do
+    if self.replies[i].code < 300 then reply = self.replies[i] end
+  end
   reply.replies = self.replies
   if reply.code < 300 then return reply end
   return client:_rejected(reply, self.final and "final" or "data")

@@ -205,7 +205,8 @@ describe("memory of a client session", function()
   it("is given back whatever fails in a message of many chunks", function()
     local piece = ("x"):rep(998) .. "\r\n"
     local outcome, wire, log = session(false, "PIPELINING\r\n250-CHUNKING", "Mada@code.energy",
-      "Rbob@example.com", "C", "B" .. piece:rep(60), "B" .. piece:rep(5) .. ("y"):rep(536), "B" .. piece, ".", "*",
+      "Rbob@example.com", "C", "B" .. piece:rep(60), "B" .. piece:rep(5) .. ("y"):rep(536),
+      "B" .. piece, ".", "*",
       "<250 a\r\n250 b\r\n250 c\r\n250 2.0.0 queued\r\n", ">QUIT", "*", "<221 bye\r\n", "!")
     assert.equal("closed", outcome)
     assert.truthy(wire:find("\r\nBDAT 65536\r\n.*yBDAT 1000 LAST\r\n"))
