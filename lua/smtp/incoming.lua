@@ -46,7 +46,7 @@ function lazy.envelope(message)
 end
 
 --- The places of each recipient in the order of their RCPTs, by it and by its address.
-function lazy.places(message)
+function lazy._places(message)
   local places = {}
   for i, recipient in ipairs(message.recipients) do
     local same = places[recipient.address] or {}
@@ -225,7 +225,7 @@ function Message:reply(recipient, code, text)
   if not session._core or session.recipients ~= self.recipients then
     options.misuse("reply: the message is over: its handler has returned")
   end
-  local places = recipient ~= nil and self.places[recipient]
+  local places = recipient ~= nil and self._places[recipient]
   if not places then options.misuse("reply: this is no recipient of the message") end
   replies.answer(self, places, code, text)
 end

@@ -24,7 +24,8 @@ local BAD = "ESYNTAX"
 describe("a parameter of MAIL", function()
   it("is unknown where it was not offered", function()
     for text, keyword in pairs { SMTPUTF8 = "SMTPUTF8", ["RET=FULL"] = "DSN", ["ENVID=x"] = "DSN",
-      REQUIRETLS = "REQUIRETLS", PRDR = "PRDR", ["BY=1;N"] = "DELIVERBY", ["MT-PRIORITY=1"] = "MT-PRIORITY",
+      REQUIRETLS = "REQUIRETLS", PRDR = "PRDR", ["BY=1;N"] = "DELIVERBY",
+      ["MT-PRIORITY=1"] = "MT-PRIORITY",
       ["HOLDFOR=1"] = "FUTURERELEASE", ["HOLDUNTIL=2026-01-01T00:00:00Z"] = "FUTURERELEASE",
       ["AUTH=<>"] = "AUTH", ["SIZE=1"] = "SIZE" } do
       local rest = ALL:gsub(keyword:gsub("%-", "%%-"), "")

@@ -223,7 +223,7 @@ function rule:reset() end
 function mx:without(keyword) end
 
 --- EHLO has a line more. The mock then speaks CHUNKING, BINARYMIME, SMTPUTF8, DSN,
---- REQUIRETLS (under TLS), DELIVERBY, MT-PRIORITY, FUTURERELEASE and RRVS; of others it only
+--- REQUIRETLS (under TLS), DELIVERBY, MT-PRIORITY, FUTURERELEASE, RRVS and PRDR; of others it only
 --- says so.
 ---@param line string
 ---@return smtp.mock_server
