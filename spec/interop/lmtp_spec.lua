@@ -78,7 +78,7 @@ describe("LMTP of Postfix", function()
     local path = folder .. "/lmtp"
     local server <close>, came = open { listen = "unix:" .. path }
     assert(os.execute(("chmod 711 %s && chmod 777 %s"):format(folder, path))) -- it is no root
-    local fates, log = deliver("lmtp:unix:" .. path)
+    local fates, log = deliver("lmtp:unix:" .. server.address)
     net.remove(folder)
     check(fates, log, came)
   end)
