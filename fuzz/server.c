@@ -16,8 +16,8 @@
 #include "../csrc/core/dot.h"
 #include "../csrc/core/ehlo.h"
 #include "../csrc/core/server.h"
+#include "wire.h"
 
-#define CHECK(condition) ((condition) ? (void)0 : abort())
 #define ROOM ((size_t)1 << 26)
 #define VERDICTS 8
 #define SHOWN 64 /* so much of a line that is too long is told */
@@ -41,8 +41,9 @@ typedef struct run {
   size_t asked, events, said;
   enum place place;
   bool reset_due, secured;
-  bool binary, chunked; /* of the message at hand */
-  bool refused;         /* a message broke a rule: cuts may tell another one */
+  bool binary, prdr, chunked; /* of the message at hand */
+  size_t recipients;
+  bool refused; /* a message broke a rule: cuts may tell another one */
   smtp_situation why;
   smtp_buf log;     /* what happened, without the borders of BODY */
   smtp_buf told;    /* what REPLY told */
@@ -81,7 +82,7 @@ static void drain(run *r) {
 }
 
 /* The code that a verdict gives must be the one that is then written. */
-static int decide(run *r, smtp_server_event_type type) {
+static int decide(run *r, const smtp_server_event *e, bool last) {
   static const int codes[] = {250, 220, 354, 251, 299, 421, 450, 452,
                               480, 550, 554, 559, 199, 600, 0,   -1};
   static const smtp_slice texts[] = {
@@ -90,38 +91,54 @@ static int decide(run *r, smtp_server_event_type type) {
   unsigned v = r->verdicts[r->asked++ % VERDICTS];
   smtp_slice before = smtp_server_peek(r->s), after;
   smtp_verdict verdict = (smtp_verdict)(v % 6);
+  smtp_slice text = texts[(v / 6 + v / 96) % 8];
   size_t n = before.n;
-  int code = smtp_server_decide(r->s, verdict, codes[v / 6 % 16],
-                                texts[(v / 6 + v / 96) % 8]);
+  int given = codes[v / 6 % 16], sayable = -1, code;
+  if (e->type == SMTP_SERVER_MESSAGE && e->situation == SMTP_S_NONE &&
+      verdict == SMTP_VERDICT_REPLY)
+    sayable = smtp_server_sayable(r->s, given, text);
+  CHECK(smtp_server_peek(r->s).n == n);
+  code = smtp_server_decide(r->s, verdict, given, text);
+  CHECK(sayable < 0 || code == (sayable ? given : 451));
   CHECK((code >= 200 && code < 300) || code == 354 || code == 334 ||
         (code >= 400 && code < 560));
   after = smtp_server_peek(r->s);
-  r->chunked = type == SMTP_SERVER_DATA && after.n == n; /* no 354, or later */
-  CHECK(after.n > n || after.n == 0 || r->chunked);      /* held back */
+  r->chunked =
+      e->type == SMTP_SERVER_DATA && after.n == n; /* no 354, or later */
+  if (after.n > n + 4 && memcmp(after.p + n, "353 ", 4) == 0) {
+    CHECK(r->prdr && r->recipients > 1 && !r->config->lmtp);
+    while (after.p[n++] != '\n') {
+    }
+  }
+  CHECK(after.n > n || after.n == 0 || r->chunked); /* held back */
   if (after.n > 0 && !r->chunked) {
     CHECK(after.n > n + 4 && after.p[n] == '0' + code / 100);
     CHECK(after.p[n + 1] == '0' + code / 10 % 10);
     CHECK(after.p[n + 2] == '0' + code % 10);
   }
-  CHECK(smtp_server_decide(r->s, verdict, 250, texts[0]) == SMTP_ESTATE);
+  CHECK(!last || smtp_server_decide(r->s, verdict, 250, text) == SMTP_ESTATE);
   note_number(r, (uint64_t)code);
   return code;
 }
 
-/* ---- events ---------------------------------------------------------- */
-
-/* Lines end with CRLF and there is no NUL, as whoever keeps mail expects. */
-static void check_clean(smtp_slice content, bool whole) {
-  size_t i;
-  for (i = 0; i < content.n; i++) {
-    bool crlf =
-        content.p[i] == '\r' && i + 1 < content.n && content.p[i + 1] == '\n';
-    CHECK(content.p[i] != 0 && content.p[i] != '\n');
-    CHECK(content.p[i] != '\r' || crlf);
-    i += crlf;
+/* All verdicts that an event asks for; whether one of them was good. */
+static bool decide_all(run *r, const smtp_server_event *e) {
+  size_t i, n = 1, each = r->recipients + !r->config->lmtp;
+  smtp_server_event none;
+  bool good = false;
+  if (!r->config->lmtp && (!r->prdr || r->recipients < 2)) each = 1;
+  if (e->type == SMTP_SERVER_MESSAGE) n = e->replies;
+  if (e->type == SMTP_SERVER_MESSAGE && e->situation == SMTP_S_NONE)
+    CHECK(n == each);
+  CHECK(n == 1 || n == each);
+  for (i = 0; i < n; i++) {
+    CHECK(smtp_server_next(r->s, &none) == SMTP_ESTATE);
+    good = decide(r, e, i + 1 == n) < 400 || good;
   }
-  CHECK(content.n == 0 || !whole || content.p[content.n - 1] == '\n');
+  return good;
 }
+
+/* ---- events ---------------------------------------------------------- */
 
 static void check_path(run *r, const smtp_server_event *e, bool null) {
   smtp_buf b;
@@ -202,6 +219,8 @@ static void check_event(run *r, const smtp_server_event *e) {
   case SMTP_SERVER_MAIL:
     CHECK(p == READY && e->mail.size <= r->config->limits.message_size);
     r->binary = e->mail.body == SMTP_BODY_BINARYMIME;
+    r->prdr = e->mail.prdr;
+    r->recipients = 0;
     check_path(r, e, true);
     break;
   case SMTP_SERVER_RCPT:
@@ -267,7 +286,10 @@ static void move(run *r, const smtp_server_event *e, bool good) {
     r->place = READY;
     break;
   case SMTP_SERVER_MAIL: r->place = good ? MAIL : READY; break;
-  case SMTP_SERVER_RCPT: r->place = good ? RCPT : r->place; break;
+  case SMTP_SERVER_RCPT:
+    r->place = good ? RCPT : r->place;
+    r->recipients += good;
+    break;
   case SMTP_SERVER_DATA: r->place = good ? BODY : RCPT; break;
   case SMTP_SERVER_MESSAGE:
   case SMTP_SERVER_RESET:
@@ -295,17 +317,14 @@ static bool end_hold(run *r) {
 }
 
 static void work(run *r) {
-  smtp_server_event e, none;
+  smtp_server_event e;
   int got;
   do {
     while ((got = smtp_server_next(r->s, &e)) == 1) {
       bool good = false;
       CHECK(++r->events <= 6 * r->said + 8);
       check_event(r, &e);
-      if (smtp_server_asks(e.type)) {
-        CHECK(smtp_server_next(r->s, &none) == SMTP_ESTATE);
-        good = decide(r, e.type) < 400;
-      }
+      if (smtp_server_asks(e.type)) good = decide_all(r, &e);
       move(r, &e, good);
     }
     CHECK(got == 0);
@@ -336,23 +355,6 @@ static void say(run *r, const char *p, size_t n) {
 }
 
 /* ---- replies --------------------------------------------------------- */
-
-/* Reply-line, RFC 5321 section 4.2; *code is 0 where a reply begins. */
-static size_t check_reply_line(smtp_slice wire, int *code) {
-  const char *p = wire.p, *lf = memchr(p, '\n', wire.n);
-  size_t n, i;
-  int here;
-  CHECK(lf != NULL);
-  n = (size_t)(lf + 1 - p);
-  CHECK(n >= 6 && n <= 512 && p[n - 2] == '\r');
-  CHECK(p[0] >= '2' && p[0] <= '5' && p[1] >= '0' && p[1] <= '5');
-  CHECK(p[2] >= '0' && p[2] <= '9' && (p[3] == ' ' || p[3] == '-'));
-  for (i = 4; i < n - 2; i++) CHECK((unsigned char)p[i] >= 32 && p[i] != 127);
-  here = (p[0] - '0') * 100 + (p[1] - '0') * 10 + p[2] - '0';
-  CHECK(*code == 0 || *code == here);
-  *code = p[3] == ' ' ? 0 : here;
-  return n;
-}
 
 static void check_wire(const run *r) {
   smtp_slice wire = smtp_buf_data(&r->wire), told = smtp_buf_data(&r->told);
@@ -462,8 +464,10 @@ static void configure(smtp_server_config *c, unsigned flags, unsigned more) {
   }
   if (more & 16) c->extensions = SMTP_EXT_CHUNKING | SMTP_EXT_BINARYMIME;
   if (more & 32)
-    c->extensions |= SMTP_EXT_SMTPUTF8 | SMTP_EXT_DSN | SMTP_EXT_REQUIRETLS |
-                     SMTP_EXT_DELIVERBY | SMTP_EXT_MT_PRIORITY | SMTP_EXT_RRVS;
+    c->extensions |= SMTP_EXT_PRDR | SMTP_EXT_SMTPUTF8 | SMTP_EXT_DSN |
+                     SMTP_EXT_REQUIRETLS | SMTP_EXT_DELIVERBY |
+                     SMTP_EXT_MT_PRIORITY | SMTP_EXT_RRVS;
+  c->lmtp = more & 64;
   if (flags & 64) c->verbs = SMTP_LIT("XADA HELP ETRN");
 }
 

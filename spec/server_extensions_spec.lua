@@ -29,10 +29,10 @@ describe("extensions of a server", function()
   it("are offered where they are honoured anyway, and where one says so", function()
     local limits = "|LIMITS RCPTMAX=1000 MAILMAX=1000"
     assert.equal(USUAL .. "SMTPUTF8|CHUNKING" .. limits, offered {})
-    assert.equal(USUAL .. "SMTPUTF8|CHUNKING|BINARYMIME|DSN|DELIVERBY|RRVS|MT-PRIORITY|"
+    assert.equal(USUAL .. "SMTPUTF8|CHUNKING|BINARYMIME|DSN|DELIVERBY|RRVS|PRDR|MT-PRIORITY|"
       .. "FUTURERELEASE 86400 2027-01-01T00:00:00Z" .. limits, offered { extensions = {
         BINARYMIME = true, DSN = true, DELIVERBY = true, RRVS = true, ["MT-PRIORITY"] = true,
-        REQUIRETLS = true, FUTURERELEASE = "86400 2027-01-01T00:00:00Z" } })
+        PRDR = true, REQUIRETLS = true, FUTURERELEASE = "86400 2027-01-01T00:00:00Z" } })
     assert.equal(USUAL .. "XADA|XBOB a b|XEVE c|LIMITS RCPTMAX=5 MAILMAX=7", offered {
         limits = { recipients = 5, messages = 7 },
         extensions = { CHUNKING = false, smtputf8 = false, XADA = true, xbob = "a b",

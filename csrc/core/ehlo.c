@@ -34,6 +34,7 @@ static const struct {
     KEYWORD(DELIVERBY),
     KEYWORD(FUTURERELEASE),
     KEYWORD(RRVS),
+    KEYWORD(PRDR),
 #undef KEYWORD
     {{"MT-PRIORITY", 11}, SMTP_EXT_MT_PRIORITY},
 };

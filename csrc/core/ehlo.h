@@ -30,7 +30,8 @@ enum smtp_extension {
   SMTP_EXT_DELIVERBY = 2048,
   SMTP_EXT_MT_PRIORITY = 4096,
   SMTP_EXT_FUTURERELEASE = 8192,
-  SMTP_EXT_RRVS = 16384
+  SMTP_EXT_RRVS = 16384,
+  SMTP_EXT_PRDR = 32768
 };
 
 typedef struct smtp_ehlo {

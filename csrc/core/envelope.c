@@ -131,6 +131,11 @@ static bool read_requiretls(reading *r, const smtp_param *param) {
   return !param->has_value;
 }
 
+static bool read_prdr(reading *r, const smtp_param *param) {
+  r->mail->prdr = true;
+  return !param->has_value;
+}
+
 static bool read_ret(reading *r, const smtp_param *param) {
   static const smtp_slice words[] = {{"FULL", 4}, {"HDRS", 4}};
   int i = word_of(param->value, words, 2);
@@ -255,6 +260,7 @@ static const known mail_known[] = {
     KNOWN("RET", DSN, read_ret),
     KNOWN("ENVID", DSN, read_envid),
     KNOWN("REQUIRETLS", REQUIRETLS, read_requiretls),
+    KNOWN("PRDR", PRDR, read_prdr),
     KNOWN("BY", DELIVERBY, read_by),
     KNOWN("MT-PRIORITY", MT_PRIORITY, read_priority),
     KNOWN("HOLDFOR", FUTURERELEASE, read_hold_for),

@@ -40,6 +40,7 @@ typedef struct smtp_mail_params {
   smtp_ret ret;
   smtp_slice envid; /* xtext of RFC 3461 section 4.4; empty: none */
   bool requiretls;  /* RFC 8689 section 2 */
+  bool prdr;        /* draft-hall-prdr-00 */
   struct {          /* RFC 2852 section 4 */
     int seconds;    /* may have passed */
     bool returns;   /* by-mode R; else N */

@@ -15,9 +15,8 @@
 #define SPACE_MAX 131072
 
 /* Input that waits is bounded by the pump, which asks for events between two
-** reads; output by the replies to one read. */
+** reads. */
 #define IN_MAX (SPACE_MAX * 4)
-#define OUT_MAX (1024 * 1024)
 
 /* So much of a line that is too long is told. */
 #define SHOWN_MAX 64
@@ -261,10 +260,11 @@ static bool is_bdat(smtp_slice line) {
   return begins(line, SMTP_LIT("BDAT"));
 }
 
-/* Within a message EHLO and HELO end it, whatever becomes of them. */
+/* Within a message EHLO and HELO, or LHLO, end it, whatever becomes of them. */
 static bool ends_message(const smtp_server *s, smtp_slice line) {
-  return s->state == ST_CHUNKS &&
-         (begins(line, SMTP_LIT("EHLO")) || begins(line, SMTP_LIT("HELO")));
+  if (s->state != ST_CHUNKS) return false;
+  if (s->config->lmtp) return begins(line, SMTP_LIT("LHLO"));
+  return begins(line, SMTP_LIT("EHLO")) || begins(line, SMTP_LIT("HELO"));
 }
 
 /* How long the line at hand may be. */

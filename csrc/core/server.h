@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** server.h: the server's side of an SMTP session (RFC 5321, 2920, 1870, 6152,
-** 2034, 3207, 4954) as a machine: bytes in, events out; verdicts in, replies
-** out.
+** 2034, 3207, 4954; LMTP, RFC 2033) as a machine: bytes in, events out;
+** verdicts in, replies out.
 **
 **   feed(bytes) -> next() -> event -> decide(verdict) -> peek() -> sent(n)
 **
@@ -38,7 +38,8 @@ typedef enum smtp_server_event_type {
   SMTP_SERVER_RCPT,    /* asks: path */
   SMTP_SERVER_DATA,    /* asks: whether content may come; chunk: by BDAT, for
                           whose acceptance nothing is said */
-  SMTP_SERVER_MESSAGE, /* asks: the content is at its end */
+  SMTP_SERVER_MESSAGE, /* asks: the content is at its end; as often as replies
+                          says */
   SMTP_SERVER_VRFY,    /* asks: text */
   SMTP_SERVER_AUTH,    /* asks: credentials, verb is the mechanism */
   SMTP_SERVER_COMMAND, /* asks: an own verb; verb, text */
@@ -74,6 +75,10 @@ typedef struct smtp_server_event {
                                NONE when the peer went away */
   uint64_t size;            /* BODY, MESSAGE: bytes of content so far */
   unsigned seen;            /* MESSAGE: OR of enum smtp_dot_seen */
+  size_t replies; /* MESSAGE: how many verdicts it asks for: one; in LMTP one
+                     for each recipient, in the order of their RCPTs; with
+                     PRDR the same, and then one for all (more than one
+                     recipient then: else there is no PRDR) */
 } smtp_server_event;
 
 typedef enum smtp_verdict {
@@ -112,6 +117,7 @@ typedef struct smtp_server_limits {
 #define SMTP_DATA_GRACE 30
 #define SMTP_AUTH_FAILURES 3     /* of a session, then 421 */
 #define SMTP_RECIPIENTS_OVER 200 /* refused ones beyond, then 421 */
+#define SMTP_EACH_MAX 4096 /* bytes of a reply for one recipient of many */
 
 typedef struct smtp_server_config {
   smtp_slice hostname; /* in the greeting and in HELO's reply */
@@ -119,6 +125,7 @@ typedef struct smtp_server_config {
   unsigned extensions; /* OR of enum smtp_extension: offered as well */
   smtp_slice offers;   /* lines of EHLO besides, parted by LF */
   smtp_slice mail_own, rcpt_own; /* own parameters, as verbs */
+  bool lmtp;                     /* RFC 2033 in place of SMTP */
   bool strict;                   /* syntax = "strict" */
   bool trace;                    /* gives LINE and REPLY */
   bool intercept;                /* gives VERB */
@@ -176,10 +183,14 @@ SMTP_FUNC int smtp_server_next(smtp_server *s, smtp_server_event *event);
 ** the step was accepted; 0: none, a VERB that is read as ever), or a negative
 ** result: SMTP_ESTATE if no verdict is due, SMTP_ENOMEM. A reply that may not
 ** be sent (code outside 2xx, 4xx, 5xx, controls in the text) is sent as 451
-** 4.3.0.
+** 4.3.0; so is one of more than SMTP_EACH_MAX bytes where there are several.
 */
 SMTP_FUNC int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
                                  smtp_slice text);
+
+/* Whether code and text could be sent as one of several replies to a message
+** while its content is read: 1, 0, SMTP_ENOMEM. */
+SMTP_FUNC int smtp_server_sayable(smtp_server *s, int code, smtp_slice text);
 
 /* Answers LOOKUP; NULL: nobody could tell, 454 is sent. 0, SMTP_ESTATE,
 ** SMTP_ENOMEM. Call next then. */

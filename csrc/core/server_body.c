@@ -7,6 +7,26 @@
 
 #include "server_state.h"
 
+/* Room for the replies to a message, of however many recipients. */
+static void widen(const smtp_server *s, smtp_buf *b) {
+  size_t cap = smtp_buf_length(b) + OUT_MAX + s->replies * SMTP_EACH_MAX;
+  if (cap > b->cap) b->cap = cap;
+}
+
+/* How many replies the content gets. A chunk that broke a rule and is not the
+** last has one, as every chunk. */
+static void count_replies(smtp_server *s) {
+  s->replies = 1;
+  if (s->state == ST_CHUNK && !s->chunk.last) return;
+  if (s->config->lmtp)
+    s->replies = s->recipients;
+  else if (s->prdr && s->recipients > 1)
+    s->replies = s->recipients + 1;
+  if (s->replies == 1) return;
+  widen(s, &s->out);
+  widen(s, &s->facts);
+}
+
 /* The end of the content: what is remembered of it goes to the verdict. */
 int smtp_server_message(smtp_server *s, smtp_server_event *event) {
   s->ended = true;
@@ -14,6 +34,8 @@ int smtp_server_message(smtp_server *s, smtp_server_event *event) {
   event->situation = s->refusal;
   event->size = s->size;
   event->seen = s->dot.seen;
+  count_replies(s);
+  event->replies = s->replies;
   return 1;
 }
 
@@ -48,6 +70,21 @@ static void inspect(smtp_server *s, smtp_slice content) {
 static bool drained(const smtp_server *s) {
   uint64_t limit = s->config->limits.message_size;
   return s->size > limit && s->size - limit > limit / 2;
+}
+
+/* What was refused has its reply; else all that would have one have it now. */
+static int leave(smtp_server *s) {
+  size_t n = 0;
+  int r = 0;
+  if (!s->chunk.refused) {
+    count_replies(s);
+    n = s->config->lmtp ? s->replies : 1;
+  }
+  while (r == 0 && n-- > 0) r = smtp_server_answer(s, SMTP_S_TOO_BIG);
+  s->chunk.refused = false;
+  s->state = ST_CLOSED;
+  s->why = SMTP_S_TOO_BIG;
+  return r;
 }
 
 /* NUL is dropped here and not in the decoder, which keeps what came. */
@@ -100,14 +137,8 @@ int smtp_server_body(smtp_server *s, smtp_server_event *event) {
     s->size += used;
   else
     inspect(s, content);
-  if (!end && (s->chunk.refused || s->refusal == SMTP_S_TOO_BIG) &&
-      drained(s)) {
-    int r = s->chunk.refused ? 0 : smtp_server_answer(s, SMTP_S_TOO_BIG);
-    s->chunk.refused = false;
-    s->state = ST_CLOSED;
-    s->why = SMTP_S_TOO_BIG;
-    return r;
-  }
+  if (!end && (s->chunk.refused || s->refusal == SMTP_S_TOO_BIG) && drained(s))
+    return leave(s);
   if (s->chunk.refused) return 0;
   if (s->refusal == SMTP_S_NONE && !is_binary(s) &&
       s->config->bare_newline == SMTP_BARE_NORMALIZE) {

@@ -34,7 +34,8 @@ void smtp_server_drop(smtp_server *s) {
   s->refusal = SMTP_S_NONE;
   s->utf8 = false;
   s->size = 0;
-  s->ended = false;
+  s->ended = s->prdr = s->taken = false;
+  s->replies = s->said = 0;
   s->handed = -1;
 }
 
@@ -46,7 +47,7 @@ static int check_helo(smtp_server *s, const smtp_command *c,
   if (smtp_ascii_eightbit(c->args) ||
       smtp_path_check_domain(c->args, path_flags(s, 0)) != 0)
     return smtp_server_answer(s, SMTP_S_BAD_HELO);
-  s->greets_esmtp = event->esmtp = c->verb == SMTP_VERB_EHLO;
+  s->greets_esmtp = event->esmtp = c->verb != SMTP_VERB_HELO;
   event->text = c->args;
   return ask(s, event, SMTP_SERVER_HELO);
 }
@@ -61,12 +62,18 @@ static smtp_situation parse_path(smtp_server *s, const smtp_command *c,
   return r != 0 ? bad : SMTP_S_NONE;
 }
 
+unsigned smtp_server_extensions(const smtp_server *s) {
+  unsigned all = s->config->extensions;
+  if (!s->secured) all &= ~(unsigned)SMTP_EXT_REQUIRETLS;
+  if (s->config->lmtp) all &= ~(unsigned)SMTP_EXT_PRDR; /* it is there anyway */
+  return all;
+}
+
 /* What parameters may come now: what EHLO has offered. */
 static smtp_param_rules param_rules(const smtp_server *s, smtp_slice own) {
   smtp_param_rules rules = {
-      s->config->extensions | SMTP_EXT_SIZE | SMTP_EXT_8BITMIME, own};
+      smtp_server_extensions(s) | SMTP_EXT_SIZE | SMTP_EXT_8BITMIME, own};
   if (s->config->auth != 0) rules.offered |= SMTP_EXT_AUTH;
-  if (!s->secured) rules.offered &= ~(unsigned)SMTP_EXT_REQUIRETLS;
   return rules;
 }
 
@@ -98,6 +105,7 @@ static int check_mail(smtp_server *s, const smtp_command *c,
   if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
   s->body = event->mail.body;
   s->utf8 = event->mail.smtputf8;
+  s->prdr = event->mail.prdr;
   if (!s->authenticated) event->mail.auth = SMTP_LIT("<>"); /* RFC 4954 5 */
   event->path = &s->path;
   event->params = params;
@@ -217,7 +225,7 @@ static const struct {
 } commands[SMTP_VERB_COUNT] = {
     [SMTP_VERB_HELO] = {ANY, true, check_helo},
     [SMTP_VERB_EHLO] = {ANY, true, check_helo},
-    [SMTP_VERB_LHLO] = {ANY, true, NULL},
+    [SMTP_VERB_LHLO] = {ANY, true, check_helo},
     [SMTP_VERB_MAIL] = {ST_READY, false, check_mail},
     [SMTP_VERB_RCPT] = {ST_MAIL | ST_RCPT, false, check_rcpt},
     [SMTP_VERB_DATA] = {ST_RCPT, true, check_data},
@@ -237,6 +245,7 @@ static const struct {
 static smtp_situation check_policy(const smtp_server *s, smtp_verb verb) {
   switch (verb) {
   case SMTP_VERB_EHLO:
+  case SMTP_VERB_LHLO:
   case SMTP_VERB_NOOP:
   case SMTP_VERB_STARTTLS:
   case SMTP_VERB_QUIT: return SMTP_S_NONE;
@@ -253,9 +262,16 @@ static smtp_situation check_policy(const smtp_server *s, smtp_verb verb) {
                                                 : SMTP_S_NONE;
 }
 
+/* RFC 2033 section 4.1: who speaks the one protocol does not know the hello of
+** the other. */
+static bool is_strange(const smtp_server *s, smtp_verb verb) {
+  if (verb == SMTP_VERB_HELO || verb == SMTP_VERB_EHLO) return s->config->lmtp;
+  return verb == SMTP_VERB_LHLO && !s->config->lmtp;
+}
+
 /* Not offered at all: as if there were no such verb. */
 static bool is_absent(const smtp_server *s, smtp_verb verb) {
-  return commands[verb].check == NULL ||
+  return commands[verb].check == NULL || is_strange(s, verb) ||
          (verb == SMTP_VERB_STARTTLS && !s->config->tls) ||
          (verb == SMTP_VERB_AUTH && s->config->auth == 0);
 }
@@ -274,10 +290,10 @@ static smtp_situation check_bytes(smtp_slice line) {
 
 static int other(smtp_server *s, const smtp_command *c, smtp_slice line) {
   if (smtp_command_foreign(line)) return smtp_server_answer(s, SMTP_S_FOREIGN);
-  return smtp_server_answer(s, c->verb == SMTP_VERB_OTHER ||
-                                       c->verb == SMTP_VERB_LHLO
-                                   ? SMTP_S_UNKNOWN
-                                   : SMTP_S_NOT_IMPLEMENTED);
+  return smtp_server_answer(s,
+                            c->verb == SMTP_VERB_OTHER || is_strange(s, c->verb)
+                                ? SMTP_S_UNKNOWN
+                                : SMTP_S_NOT_IMPLEMENTED);
 }
 
 smtp_situation smtp_server_may_chunk(const smtp_server *s) {
@@ -307,7 +323,8 @@ int smtp_server_line(smtp_server *s, smtp_slice line,
   if (s->state == ST_REFUSED && c.verb != SMTP_VERB_QUIT)
     return smtp_server_answer(s, SMTP_S_SEQUENCE);
   why = check_policy(s, c.verb);
-  if (why != SMTP_S_NONE && !(c.verb == SMTP_VERB_OTHER && !is_own(s, c.name)))
+  if (why != SMTP_S_NONE && !is_strange(s, c.verb) &&
+      !(c.verb == SMTP_VERB_OTHER && !is_own(s, c.name)))
     return smtp_server_answer(s, why);
   if ((is_absent(s, c.verb) || c.verb == SMTP_VERB_HELP) && is_own(s, c.name))
     return check_own(s, &c, event);
@@ -367,9 +384,9 @@ void smtp_server_proceed(smtp_server *s, int code) {
     s->authenticated = good;
     break;
   case SMTP_SERVER_MESSAGE:
+    if (good || s->taken) s->messages++;
     smtp_server_drop(s);
     s->junk = 0;
-    if (good) s->messages++;
     break;
   default: break;
   }

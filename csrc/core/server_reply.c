@@ -129,11 +129,11 @@ static int put_ehlo(smtp_server *s) {
   size_t from = smtp_buf_length(&s->out);
   smtp_buf own;
   smtp_ehlo ehlo = {SMTP_EXT_PIPELINING | SMTP_EXT_SIZE | SMTP_EXT_8BITMIME |
-                        SMTP_EXT_ENHANCEDSTATUSCODES | s->config->extensions,
+                        SMTP_EXT_ENHANCEDSTATUSCODES |
+                        smtp_server_extensions(s),
                     s->config->limits.message_size};
   int r;
   if (s->config->tls && !s->secured) ehlo.extensions |= SMTP_EXT_STARTTLS;
-  if (!s->secured) ehlo.extensions &= ~(unsigned)SMTP_EXT_REQUIRETLS;
   smtp_buf_init(&own, s->mem, SMTP_REPLY_MAX);
   r = put_mechanisms(&own, smtp_server_mechanisms(s));
   if (r == 0 && smtp_buf_length(&own) > 0 && s->config->offers.n > 0)
@@ -250,6 +250,37 @@ static int put_heard(smtp_server *s, smtp_server_event_type stage, int code,
   return r;
 }
 
+/* The same; one of several replies to a message is bounded, since there may be
+** a thousand. */
+static int put_bounded(smtp_server *s, smtp_server_event_type stage, int code,
+                       smtp_slice text, smtp_status usual) {
+  size_t out = smtp_buf_length(&s->out), facts = smtp_buf_length(&s->facts);
+  int r = put_heard(s, stage, code, text, usual);
+  if (r != 0 || s->replies <= 1 ||
+      smtp_buf_length(&s->out) - out <= SMTP_EACH_MAX)
+    return r;
+  smtp_buf_truncate(&s->out, out);
+  smtp_buf_truncate(&s->facts, facts);
+  return SMTP_ETOOBIG;
+}
+
+/* It is said, and taken back. */
+int smtp_server_sayable(smtp_server *s, int code, smtp_slice text) {
+  size_t out = smtp_buf_length(&s->out), facts = smtp_buf_length(&s->facts);
+  smtp_status none = {0, 0, 0};
+  enum state state = s->state;
+  size_t n;
+  int r;
+  if (s->error != 0) return s->error;
+  r = put_heard(s, SMTP_SERVER_MESSAGE, code, text, none);
+  n = smtp_buf_length(&s->out) - out;
+  s->state = state;
+  smtp_buf_truncate(&s->out, out);
+  smtp_buf_truncate(&s->facts, facts);
+  if (r == SMTP_ENOMEM) return s->error = r;
+  return r == 0 && n <= SMTP_EACH_MAX;
+}
+
 /* The reply of a situation that a verdict came to; gives its code. */
 static int put_situation(smtp_server *s, smtp_server_event_type stage,
                          smtp_situation situation) {
@@ -297,6 +328,11 @@ int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
   }
   if (stage == SMTP_SERVER_VERB) skip_line(s);
   if (stage == SMTP_SERVER_MESSAGE) why = s->refusal;
+  if (stage == SMTP_SERVER_MESSAGE && s->said == 0 &&
+      s->replies > s->recipients) { /* PRDR */
+    r = smtp_server_answer(s, SMTP_S_EACH);
+    if (r < 0) return s->error = r;
+  }
   if (stage == SMTP_SERVER_AUTH && refuses(verdict, code)) {
     r = smtp_server_auth_refused(s, verdict, code, text);
     if (r < 0) return s->error = r;
@@ -314,7 +350,7 @@ int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
   if (why != SMTP_S_NONE) {
     r = put_situation(s, stage, why);
   } else if (verdict == SMTP_VERDICT_REPLY) {
-    r = put_heard(s, stage, code, text, usual);
+    r = put_bounded(s, stage, code, text, usual);
     if (r == 0) r = code_at(stage, code);
     if (r == SMTP_EINVALID || r == SMTP_ETOOBIG)
       r = put_situation(s, stage, situation_of(stage, SMTP_VERDICT_FAIL));
@@ -326,6 +362,10 @@ int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
   if (stage == SMTP_SERVER_DATA && s->chunk.waits && r < 400) {
     smtp_buf_truncate(&s->out, before); /* the chunk is there already */
     smtp_buf_truncate(&s->facts, told);
+  }
+  if (stage == SMTP_SERVER_MESSAGE && ++s->said < s->replies) {
+    s->taken = s->taken || r < 400;
+    return r;
   }
   smtp_server_proceed(s, r);
   if (s->chunk.waits) smtp_server_chunk_decided(s, r, before);

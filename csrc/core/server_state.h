@@ -33,6 +33,9 @@ enum state {
 #define ST_CONTENT (ST_BODY | ST_CHUNK)
 #define ST_TRANSACTION (ST_MAIL | ST_RCPT | ST_CHUNKS)
 
+/* Output is bounded by the replies to one read. */
+#define OUT_MAX (1024 * 1024)
+
 /* The most that a channel binding or the name in a certificate may have. */
 #define SECURED_MAX 256
 
@@ -70,6 +73,9 @@ struct smtp_server {
   smtp_situation refusal;
   uint64_t size;
   bool ended;
+  bool prdr;            /* a reply for each recipient was asked for */
+  size_t replies, said; /* that the message gets, and that it got */
+  bool taken;           /* one of them was good */
   struct {
     uint64_t left;   /* bytes that are still to come */
     bool last;       /* it is the last of its message */
@@ -110,6 +116,9 @@ struct smtp_server {
 SMTP_FUNC int smtp_server_line(smtp_server *s, smtp_slice line,
                                smtp_server_event *event);
 
+/* server_command.c: the extensions of the configuration that are there now. */
+SMTP_FUNC unsigned smtp_server_extensions(const smtp_server *s);
+
 /* server_command.c: what speaks against a BDAT here, or NONE. */
 SMTP_FUNC smtp_situation smtp_server_may_chunk(const smtp_server *s);
 
@@ -132,7 +141,8 @@ SMTP_FUNC smtp_slice smtp_server_chunk_take(smtp_server *s, bool *end);
 /* server_chunk.c: all of a chunk was read: as a turn. */
 SMTP_FUNC int smtp_server_chunk_end(smtp_server *s, smtp_server_event *event);
 
-/* server_body.c: one turn within content; the verdict on it is asked for. */
+/* server_body.c: one turn within content; the verdict on it is asked for; how
+** many replies that is. */
 SMTP_FUNC int smtp_server_body(smtp_server *s, smtp_server_event *event);
 SMTP_FUNC int smtp_server_message(smtp_server *s, smtp_server_event *event);
 

@@ -81,6 +81,7 @@ static const smtp_default defaults[SMTP_S_COUNT] = {
     [SMTP_S_STARTTLS] = {220, {2, 0, 0}, "Ready to start TLS"},
     [SMTP_S_AUTH] = {235, {2, 7, 0}, "Authentication succeeded"},
     [SMTP_S_CHUNK] = {250, {2, 0, 0}, "Chunk received"},
+    [SMTP_S_EACH] = {353, NO_STATUS, "A reply for each recipient follows"},
 
     [SMTP_S_NO_CONNECT] = {554, NO_STATUS, "No SMTP service here for you"},
     [SMTP_S_NO_HELO] = {550, NO_STATUS, "Not accepted under this name"},

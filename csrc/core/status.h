@@ -52,6 +52,7 @@ typedef enum smtp_situation {
   SMTP_S_STARTTLS, /* 220 2.0.0 ready to start TLS */
   SMTP_S_AUTH,     /* 235 2.7.0 authentication succeeded */
   SMTP_S_CHUNK,    /* 250 2.0.0 a chunk that is not the last */
+  SMTP_S_EACH,     /* 353 a reply for each recipient follows (PRDR) */
   /* a handler said no */
   SMTP_S_NO_CONNECT, /* 554 no SMTP service here */
   SMTP_S_NO_HELO,    /* 550 */

@@ -91,10 +91,13 @@ static void add_mechanisms(lua_State *L, smtp_mock *m) {
 }
 
 static const char *const options[] = {
-    "socket",   "tls",        "implicit", "hostname",      "users",
-    "any_user", "mechanisms", "hidden",   "extra",         "watchdog",
-    "size",     "recipients", "strict",   "auth_required", "tls_required",
-    "engine",   "file",       NULL};
+    "socket",     "tls",           "implicit",
+    "hostname",   "users",         "any_user",
+    "mechanisms", "hidden",        "extra",
+    "watchdog",   "size",          "recipients",
+    "strict",     "auth_required", "tls_required",
+    "engine",     "file",          "lmtp",
+    NULL};
 
 /* The options at 1, into a mock that an object owns already. */
 static void configure(lua_State *L, smtp_mock *m) {
@@ -106,6 +109,7 @@ static void configure(lua_State *L, smtp_mock *m) {
   if (m->hostname.p != NULL) c->hostname = m->hostname;
   m->implicit = smtp_option_boolean(L, 1, "implicit");
   m->any_user = smtp_option_boolean(L, 1, "any_user");
+  c->lmtp = smtp_option_boolean(L, 1, "lmtp");
   c->strict = smtp_option_boolean(L, 1, "strict");
   c->auth_required = smtp_option_boolean(L, 1, "auth_required");
   c->tls_required = smtp_option_boolean(L, 1, "tls_required");

@@ -275,6 +275,19 @@ static int session_decide(lua_State *L) {
   return 1;
 }
 
+/* session:sayable(code, text): see smtp_server_sayable. */
+static int session_sayable(lua_State *L) {
+  session *s = check(L);
+  lua_Integer code = luaL_checkinteger(L, 2);
+  smtp_slice text = smtp_check_slice(L, 3);
+  int r;
+  if (code < 0 || code > 999) code = 0;
+  r = smtp_server_sayable(s->machine, (int)code, text);
+  if (r < 0) return fail(L, r);
+  lua_pushboolean(L, r);
+  return 1;
+}
+
 /* session:lookup(keys [, stored]): answers "lookup" by a password, a table as
 ** core.scram_keys makes, or nil: there is no such user, which takes as long as
 ** a password, or as stored keys. */
@@ -397,6 +410,7 @@ void smtp_open_server(lua_State *L) {
   static const luaL_Reg methods[] = {{"step", session_step},
                                      {"next", session_next},
                                      {"decide", session_decide},
+                                     {"sayable", session_sayable},
                                      {"content", session_content},
                                      {"content_to", session_content_to},
                                      {"flush", session_flush},

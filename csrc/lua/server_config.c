@@ -139,6 +139,7 @@ static int config_new(lua_State *L) {
   text_field(L, 1, "mail_own", 4, &c->mail_own);
   text_field(L, 1, "rcpt_own", 5, &c->rcpt_own);
   c->extensions = extensions_field(L, 1);
+  c->lmtp = flag_field(L, 1, "lmtp");
   c->strict = flag_field(L, 1, "strict");
   c->trace = flag_field(L, 1, "trace");
   c->intercept = flag_field(L, 1, "intercept");

@@ -84,6 +84,7 @@ static int push_mail(lua_State *L, const smtp_server_event *e) {
   set_word(L, "ret", rets[p->ret]);
   if (p->envid.n > 0) set_xtext(L, "envid", nothing, p->envid);
   set_flag(L, "requiretls", p->requiretls);
+  set_flag(L, "prdr", p->prdr);
   set_by(L, p);
   set_integer(L, "priority", p->has_priority, p->priority);
   set_integer(L, "hold_for", p->has_hold_for, (lua_Integer)p->hold_for);
@@ -131,7 +132,9 @@ static int push_message(lua_State *L, const smtp_server_event *e) {
   else
     lua_pushstring(L, smtp_status_of(e->situation)->text);
   lua_pushboolean(L, (e->seen & SMTP_DOT_EIGHTBIT) != 0);
-  return 4;
+  if (e->replies == 1) return 4;
+  lua_pushinteger(L, (lua_Integer)e->replies);
+  return 5;
 }
 
 static int push_text(lua_State *L, const char *name, smtp_slice text) {

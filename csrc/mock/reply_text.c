@@ -39,6 +39,11 @@ void smtp_mock_reply_format(smtp_buf *out, smtp_slice text) {
   }
 }
 
+void smtp_mock_reply_each(size_t n, bool lmtp, smtp_buf *out, smtp_slice text) {
+  if (n > 1 && !lmtp) smtp_mock_reply_format(out, SMTP_LIT("353 One by one"));
+  while (n-- > 0) smtp_mock_reply_format(out, text);
+}
+
 /* Of the machine's EHLO reply: without what is hidden, with what is extra. */
 void smtp_mock_reply_ehlo(const smtp_mock *m, smtp_slice reply, smtp_buf *out) {
   smtp_buf text;

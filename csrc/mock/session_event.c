@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/ascii.h"
 #include "reply_text.h"
 #include "session_state.h"
 #include "text.h"
@@ -120,12 +121,20 @@ static bool accepts(const smtp_mock_session *s, int code) {
   return s->event.type == SMTP_SERVER_DATA ? code / 100 == 3 : code / 100 == 2;
 }
 
+/* A message may ask for several verdicts: here all are the same. */
+static int decide(smtp_mock_session *s, smtp_verdict verdict, int code) {
+  size_t n = s->event.type == SMTP_SERVER_MESSAGE ? s->event.replies : 1;
+  int r = 0;
+  while (n-- > 0) r = smtp_server_decide(s->machine, verdict, code, nothing);
+  return r;
+}
+
 /* The verdict that leads the machine to where a reply of that code would. */
 static void decide_as(smtp_mock_session *s, int code) {
   smtp_verdict verdict = SMTP_VERDICT_REPLY;
   int as = code == 421 ? 421 : code >= 500 ? 550 : 450;
   if (accepts(s, code)) verdict = SMTP_VERDICT_ACCEPT;
-  smtp_server_decide(s->machine, verdict, as, nothing);
+  decide(s, verdict, as);
 }
 
 /* The message was answered within its content: nothing is said at its end. */
@@ -157,7 +166,10 @@ static void reply(smtp_mock_session *s, smtp_slice text) {
   smtp_buf wire;
   int code = smtp_mock_reply_code(text);
   smtp_buf_init(&wire, smtp_mem_libc(), SIZE_MAX / 4);
-  smtp_mock_reply_format(&wire, text);
+  smtp_mock_reply_each(s->point == SMTP_MOCK_EOM && s->asks && !s->answered
+                           ? s->event.replies
+                           : 1,
+                       s->mock->config.lmtp, &wire, text);
   if (s->point == SMTP_MOCK_BODY && s->early == 0) s->early = code;
   say(s, code > 0 ? code : 250, smtp_buf_data(&wire));
   smtp_buf_clear(&wire);
@@ -189,8 +201,7 @@ static void decide_usual(smtp_mock_session *s, bool refuse) {
     return;
   }
   if (refuse) s->line_ruled = true;
-  code = smtp_server_decide(
-      s->machine, refuse ? SMTP_VERDICT_REFUSE : SMTP_VERDICT_NONE, 0, nothing);
+  code = decide(s, refuse ? SMTP_VERDICT_REFUSE : SMTP_VERDICT_NONE, 0);
   wire = smtp_server_queued(s->machine);
   wire.p += from - s->plan.sent;
   wire.n -= (size_t)(from - s->plan.sent);
@@ -359,6 +370,8 @@ static void on_reply(smtp_mock_session *s) {
 static void on_verb(smtp_mock_session *s) {
   smtp_mock_point point = smtp_mock_point_of(s->event.verb);
   smtp_mock_judge_line(s);
+  if (s->mock->config.lmtp && smtp_ascii_equal(s->event.verb, SMTP_LIT("LHLO")))
+    point = SMTP_MOCK_EHLO;
   switch (point) {
   case SMTP_MOCK_AUTH:
   case SMTP_MOCK_RSET:

@@ -9,6 +9,7 @@ local errors = require "smtp.error"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
 local relayed = require "smtp.relayed"
+local replies = require "smtp.replies"
 
 local Message = {}
 
@@ -41,6 +42,17 @@ end
 -- What `smtp.send` needs to pass it on.
 lazy.envelope, lazy.mail = relayed.envelope, relayed.mail
 
+--- The places of each recipient in the order of their RCPTs, by it and by its address.
+function lazy._places(message)
+  local places = {}
+  for i, recipient in ipairs(message.recipients) do
+    local same = places[recipient.address] or {}
+    same[#same + 1] = i
+    places[recipient.address], places[recipient] = same, { i }
+  end
+  return places
+end
+
 function M.new(session)
   return setmetatable({
     session = session, sender = session.sender, recipients = session.recipients, size = 0,
@@ -48,6 +60,7 @@ function M.new(session)
     since = loop.time,
     touched = false, ended = false, failed = false, closed = false, reset = false,
     unkept = false, why = false, rest = false, tail = false,
+    due = 1, answers = false, -- replies that the client waits for, and what was said of some
     held = false, -- absent fields would go through __index
   }, meta)
 end
@@ -60,14 +73,14 @@ local function fail(message, text)
 end
 
 --- Takes in what an event of the machine says of the message; whether content came.
-local function note(message, event, a, why, eightbit)
+local function note(message, event, a, why, eightbit, due)
   if event == "body" then
     message.size = message.size + a
     return true
   end
   message.ended = true
   if event == "message" then
-    message.eightbit, message.why = eightbit, why or false
+    message.eightbit, message.why, message.due = eightbit, why or false, due or 1
   elseif event == "reset" then -- between two chunks
     message.reset, message.why = true, "the client gave the message up"
   else
@@ -199,6 +212,22 @@ function Message:skip()
   while advance(self) do end
 end
 
+-- ---- answering it --------------------------------------------------------
+
+--- What one recipient is told in place of what the handler's verdict says.
+function Message:reply(recipient, code, text)
+  if math.type(code) ~= "integer" or text ~= nil and type(text) ~= "string" then
+    options.misuse("reply: a code and perhaps a text are needed")
+  end
+  local session = self.session
+  if not session._core or session.recipients ~= self.recipients then
+    options.misuse("reply: the message is over: its handler has returned")
+  end
+  local places = recipient ~= nil and self._places[recipient]
+  if not places then options.misuse("reply: this is no recipient of the message") end
+  replies.answer(self, places, code, text)
+end
+
 -- ---- keeping it ----------------------------------------------------------
 
 local function save_error(self, path, why, errname)
@@ -277,8 +306,9 @@ end
 local function with(message)
   local session = message.session
   if not session.esmtp then return "SMTP" end
-  return (message.sender.smtputf8 and "UTF8SMTP" or "ESMTP") .. (session.tls and "S" or "")
-    .. (session.user and "A" or "")
+  local utf8 = message.sender.smtputf8
+  return (utf8 and "UTF8" or "") .. (session.lmtp and "LMTP" or utf8 and "SMTP" or "ESMTP")
+    .. (session.tls and "S" or "") .. (session.user and "A" or "")
 end
 
 --- The Received field for this message (RFC 5321 section 4.4), CRLF included.

@@ -80,7 +80,7 @@ function M.start(given)
   mock._core, why, errname = core.mock(made)
   if not mock._core then return system_error(at, why, errname) end
   mock.port = port
-  mock.url = ("%s://%s:%d"):format(secure.implicit and "smtps" or "smtp",
+  mock.url = ("%s://%s:%d"):format(given.lmtp and "lmtp" or secure.implicit and "smtps" or "smtp",
     host:find(":", 1, true) and "[" .. host .. "]" or host, port)
   mock.ca, mock.ca_file = secure.ca, made.file
   if secure.rule then mock:rule(secure.rule).quiet = true end

@@ -43,7 +43,9 @@ local PLACE = {
   tls = "table", proxy = "any", lmtp = "boolean",
 }
 
-local LATER = { "lmtp", "proxy", "xclient" }
+local LATER = { "proxy", "xclient" }
+
+local SMTP_PORT = 25
 
 local LATER_LIMITS = { proxy_timeout = true }
 
@@ -188,11 +190,18 @@ local function is_local(address)
   return address:match("^127%.") or address == "::1" or address:match("^::ffff:127%.")
 end
 
+-- Whether a place speaks LMTP: what it does not say is that of the server.
+local function lmtp_of(given, place)
+  if type(place) == "table" and place.lmtp ~= nil then return place.lmtp end
+  return given.lmtp or false
+end
+
 -- What the sessions of a listener share: its TLS and the machine's configuration.
 local function share(self, given, place)
-  local wanted = tls_of(given, place)
-  local known = self.shared[wanted or false]
-  if known then return known end
+  local wanted, lmtp = tls_of(given, place), lmtp_of(given, place)
+  for _, known in ipairs(self.shared) do
+    if known.wanted == wanted and known.lmtp == lmtp then return known end
+  end
   local tls, why
   if wanted then
     tls, why = server_tls.new(wanted)
@@ -202,7 +211,8 @@ local function share(self, given, place)
     end
   end
   local auth, offered = self.auth or {}, self.offered
-  known = { tls = tls, config = core.server_config {
+  local known = { tls = tls, wanted = wanted, lmtp = lmtp, config = core.server_config {
+    lmtp = lmtp,
     extensions = offered.extensions, offers = offered.offers, mail_own = offered.mail_own,
     rcpt_own = offered.rcpt_own, hostname = self.hostname, verbs = self.verbs,
     strict = given.syntax == "strict", trace = given.on_event ~= nil,
@@ -212,8 +222,15 @@ local function share(self, given, place)
     tls_required = tls ~= nil and tls.required, auth = auth.mechanisms,
     auth_cleartext = auth.cleartext, auth_required = auth.required, iterations = auth.iterations,
   } }
-  self.shared[wanted or false] = known
+  table.insert(self.shared, known)
   return known
+end
+
+-- RFC 2033 section 5: what comes to port 25 is SMTP.
+local function check_port(self, shared, port)
+  if not shared.lmtp or port ~= SMTP_PORT then return end
+  self:close()
+  error("server: LMTP must not be spoken at port 25", 4)
 end
 
 local function open_all(self, given)
@@ -224,11 +241,13 @@ local function open_all(self, given)
     local shared, socket
     shared, err = share(self, given, place)
     if not shared then return nil, err end
+    check_port(self, shared, parsed.port)
     socket, err = open(parsed)
     if not socket then return nil, err end
     self.listeners[#self.listeners + 1] = socket
     self.places[#self.listeners] = shared
     local address, port = socket:name()
+    check_port(self, shared, port) -- of an fd
     if port and on_rcpt == nil and not is_local(address) then
       self:close()
       error("server: a listener off this machine needs on_rcpt " ..

@@ -10,7 +10,7 @@ local M = {}
 -- the others promise something that only handlers can do.
 local KNOWN = {
   CHUNKING = true, SMTPUTF8 = true, BINARYMIME = false, DSN = false, REQUIRETLS = false,
-  DELIVERBY = false, ["MT-PRIORITY"] = false, FUTURERELEASE = false, RRVS = false,
+  DELIVERBY = false, ["MT-PRIORITY"] = false, FUTURERELEASE = false, RRVS = false, PRDR = false,
 }
 
 --- A set of the keywords that the core speaks.

@@ -7,6 +7,7 @@ local core = require "smtp.core"
 local errors = require "smtp.error"
 local incoming = require "smtp.incoming"
 local loop = require "smtp.loop"
+local replies = require "smtp.replies"
 local server_auth = require "smtp.server_auth"
 local tls = require "smtp.tls"
 local visible = require "smtp.visible"
@@ -43,7 +44,7 @@ local WAITS = { read = "r", write = "w", pause = "" }
 function Session:next_event()
   local machine = self._core
   while true do
-    local event, a, b, c = machine_step(machine, loop.time)
+    local event, a, b, c, d = machine_step(machine, loop.time)
     local waits = WAITS[event]
     if waits then
       local left = a and a - loop.time
@@ -58,7 +59,7 @@ function Session:next_event()
       self:fact("reply", { text = a })
     else
       if event == "close" then self._reason = a end
-      return event, a, b, c
+      return event, a, b, c, d
     end
   end
 end
@@ -163,19 +164,24 @@ local function conclude(self, message, name, code, text, bare)
   while not message.ended do incoming._note(message, self:next_event()) end
   if message.closed or message.reset then return nil end
   if message.unkept and bare then name = "fail" end
-  if name == "nothing" and whole and not message.unkept then name = "accept" end
-  return decide(self, "message", name, code, text), text
+  local mended = name == "nothing" and whole and not message.unkept and "accept" or name
+  if self.lmtp or message.due > 1 or message.answers then
+    local accepted = name == "accept" or name == "reply" and code < 300
+    return replies.conclude(message, accepted, mended, code, text)
+  end
+  return decide(self, "message", mended, code, text), text
 end
 
 -- A message: its first event is at hand where nobody decided on DATA.
 local function receive(self, ...)
   local message = incoming.new(self)
   if ... then incoming.first(message, ...) end
-  local code, text = conclude(self, message,
+  local code, text, told = conclude(self, message,
     consult(self, "message", self.server.handlers.on_message, message))
   if self.server.on_event then
     self:fact("message", { id = message.id, code = code, text = text, size = message.size,
-      refused = message.why, sender = self.sender, recipients = self.recipients })
+      refused = message.why, sender = self.sender, recipients = self.recipients,
+      replies = told })
   end
   if message.reset then return drop(self) end
   self.sender, self.recipients = nil, nil
@@ -225,8 +231,8 @@ function events.body(self, size)
   receive(self, "body", size)
 end
 
-function events.message(self, size, why, eightbit)
-  receive(self, "message", size, why, eightbit)
+function events.message(self, ...)
+  receive(self, "message", ...)
 end
 
 events.reset = drop
@@ -328,8 +334,8 @@ end
 
 local function serve(self)
   while not self._reason do -- "close" may have come while a message was read
-    local event, a, b, c = self:next_event()
-    if event ~= "close" then events[event](self, a, b, c) end
+    local event, a, b, c, d = self:next_event()
+    if event ~= "close" then events[event](self, a, b, c, d) end
     -- A handler that closed its own server has its verdict sent, and no more.
     if self.server.closed and not self._reason then self._core:finish("shutdown", true) end
   end
@@ -360,6 +366,7 @@ end
 function M.new(server, shared, socket, peer)
   return setmetatable({
     server = server, peer = peer, esmtp = false, messages = 0, _tls = shared.tls,
+    lmtp = shared.lmtp,
     _core = shared.config:session(socket, loop.time),
     _handler_timeout = server.limits.handler_timeout,
   }, Session)

@@ -2,7 +2,7 @@
 local probe = require "probe"
 
 local ALL = "SIZE 8BITMIME AUTH SMTPUTF8 CHUNKING BINARYMIME DSN REQUIRETLS DELIVERBY MT-PRIORITY "
-  .. "FUTURERELEASE RRVS"
+  .. "FUTURERELEASE RRVS PRDR"
 
 local function mail(text, offered, own)
   return probe.mail_params_parse(text, offered or ALL, own)
@@ -24,7 +24,8 @@ local BAD = "ESYNTAX"
 describe("a parameter of MAIL", function()
   it("is unknown where it was not offered", function()
     for text, keyword in pairs { SMTPUTF8 = "SMTPUTF8", ["RET=FULL"] = "DSN", ["ENVID=x"] = "DSN",
-      REQUIRETLS = "REQUIRETLS", ["BY=1;N"] = "DELIVERBY", ["MT-PRIORITY=1"] = "MT-PRIORITY",
+      REQUIRETLS = "REQUIRETLS", PRDR = "PRDR", ["BY=1;N"] = "DELIVERBY",
+      ["MT-PRIORITY=1"] = "MT-PRIORITY",
       ["HOLDFOR=1"] = "FUTURERELEASE", ["HOLDUNTIL=2026-01-01T00:00:00Z"] = "FUTURERELEASE",
       ["AUTH=<>"] = "AUTH", ["SIZE=1"] = "SIZE" } do
       local rest = ALL:gsub(keyword:gsub("%-", "%%-"), "")
@@ -51,6 +52,10 @@ describe("a parameter of MAIL", function()
 
   it("C118 REQUIRETLS has no value", function()
     each(mail, { RequireTLS = { requiretls = true }, ["REQUIRETLS=yes"] = BAD })
+  end)
+
+  it("PRDR has no value", function()
+    each(mail, { prdr = { prdr = true }, ["PRDR=1"] = BAD, ["PRDR="] = BAD })
   end)
 
   it("C075 RET and ENVID", function()

@@ -106,6 +106,16 @@ describe("memory of a server session", function()
     assert.match("body a\r\n\nreply[^\n]*\n", log)
   end)
 
+  it("is given back in LMTP and with PRDR, however many replies there are", function()
+    local envelope = "MAIL FROM:<a@b>%s\r\nRCPT TO:<c@d>\r\nRCPT TO:<e@f>\r\nDATA\r\n"
+    local _, wire, log = server("ltc", "nnnnnnmb", "LHLO c\r\n", envelope:format(""), CONTENT,
+      "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 3\r\na\r\nBDAT 2 LAST\r\nbc", "QUIT\r\n")
+    assert.match("\n250 2.0.0 ?\r\n451 4.3.0 [^\n]+\n250 2.1.0 ", wire)
+    assert.match("message", log)
+    _, wire = server("pt", "nnnnnnrnm", "EHLO c\r\n", envelope:format(" PRDR"), CONTENT, "QUIT\r\n")
+    assert.match("\n353 [^\n]+\n554 [^\n]+\n250 2.0.0 Message accepted\r\n250%-2.0.0 one", wire)
+  end)
+
   it("is given back when content is mended", function()
     local _, _, log = server("n", "n", "HELO c\r\n", "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n",
       "DATA\r\n", "a\nb\rc\0d", ("e"):rep(3000) .. "\n", "\r", "\n.\r", "\n", "QUIT\r\n")

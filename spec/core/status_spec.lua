@@ -105,7 +105,7 @@ describe("status table", function()
 
   it("C051 gives a status of the code's class to all but greeting and HELO", function()
     local without = { GREETING = true, HELO = true, NO_CONNECT = true, NO_HELO = true,
-                      BAD_HELO = true, DATA = true }
+                      BAD_HELO = true, DATA = true, EACH = true }
     for _, s in ipairs(list) do
       local d = of(s.at)
       assert.are.equal(without[s.name] and 0 or d.code // 100, d.class, s.name)
@@ -115,6 +115,8 @@ describe("status table", function()
   it("C052 gives none to 3xx", function()
     local data = of(at.DATA)
     assert.are.same({ 354, "" }, { data.code, data.status })
+    local each = of(at.EACH)
+    assert.are.same({ 353, "" }, { each.code, each.status })
   end)
 
   it("C054 takes codes from the registry", function()

@@ -95,7 +95,9 @@ function Player:turn()
     if name == "close" then self.closed = event[2] end
     if name == "starttls" and self.tls then self.core:secured(table.unpack(self.tls)) end
     if name == "lookup" then self.core:lookup(self.keys[event[2].user]) end
-    if ASKS[name] then self.core:decide(verdict(self, table.unpack(event, 1, event.n))) end
+    for _ = 1, ASKS[name] and (name == "message" and event[5] or 1) or 0 do
+      self.core:decide(verdict(self, table.unpack(event, 1, event.n)))
+    end
   end
 end
 

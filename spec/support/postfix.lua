@@ -96,6 +96,7 @@ smtp_sasl_type = cyrus
 
 local CLIENT = [[
 smtp unix - - n - - smtp
+lmtp unix - - n - - lmtp
 ]]
 
 --- Why there can be none here, or nil.

@@ -7,7 +7,8 @@
 ** written, a log, and how often there was no memory.
 **
 ** server_session(flags, verdicts, chunk ...)
-**   flags: s strict, t trace, n normalize, r raw, x small limits; verdicts, in
+**   flags: s strict, t trace, n normalize, r raw, x small limits, c chunks and
+**   more extensions, a TLS and AUTH, l LMTP, p PRDR; verdicts, in
 **   turn: n none, 0 nothing, a accept, r refuse, f fail, m many lines, b a
 **   text that may not be sent; a chunk is fed at once
 ** client_session(strict_body, step ...)
@@ -103,6 +104,8 @@ static void configure(smtp_server_config *c, const char *flags) {
   }
   if (strchr(flags, 'c'))
     c->extensions = SMTP_EXT_CHUNKING | SMTP_EXT_SMTPUTF8 | SMTP_EXT_DSN;
+  if (strchr(flags, 'p')) c->extensions |= SMTP_EXT_PRDR;
+  c->lmtp = strchr(flags, 'l') != NULL;
   if (strchr(flags, 'r')) c->bare_newline = SMTP_BARE_RAW;
   if (strchr(flags, 'x') == NULL) return;
   c->limits.line = 64;
@@ -154,6 +157,16 @@ static int answer(run *r, const smtp_server_event *e) {
   return smtp_server_asks(e->type) ? decide(r) : 0;
 }
 
+/* A message asks for several, any of which may fail. */
+static int answer_all(run *r, const smtp_server_event *e) {
+  size_t i, n = e->type == SMTP_SERVER_MESSAGE ? e->replies : 1;
+  int result = 0;
+  if (e->type == SMTP_SERVER_MESSAGE)
+    result = smtp_server_sayable(r->server, 452, SMTP_LIT("4.2.2 \xc3\xa9"));
+  for (i = 0; result >= 0 && i < n; i++) result = answer(r, e);
+  return result;
+}
+
 /* Answers what asks until there is nothing to do; 0, or a failure. */
 static int serve(run *r) {
   static const char *const names[] = {
@@ -167,7 +180,7 @@ static int serve(run *r) {
     if (got < 0) return got;
     if (got > 0) {
       note(r, names[e.type], e.text);
-      got = answer(r, &e);
+      got = answer_all(r, &e);
       if (got < 0) return got;
       continue;
     }

@@ -353,6 +353,7 @@ static int mail_params_parse(lua_State *L) {
   set_slice(L, "hold_until", p.hold_until);
   set_true(L, "smtputf8", p.smtputf8);
   set_true(L, "requiretls", p.requiretls);
+  set_true(L, "prdr", p.prdr);
   set_number(L, "by", p.has_by, p.by.seconds);
   set_true(L, "by_returns", p.has_by && p.by.returns);
   set_true(L, "by_trace", p.has_by && p.by.trace);

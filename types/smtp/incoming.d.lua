@@ -43,6 +43,18 @@ function incoming:lines() end
 --- Reads what is left and forgets it.
 function incoming:skip() end
 
+--- What one recipient is told in place of what the handler's verdict says; of several
+--- answers the last counts. In LMTP and with PRDR each recipient hears its own. SMTP has
+--- one reply: answers of one class (that of whoever has none is the verdict) become the
+--- worst of them; of several classes, the verdict if it accepts in words (`true`, a text,
+--- a 2xx: you will bounce to the others), else 451. A text that cannot be sent is
+--- `451 4.3.0` and an event; what broke the framing or a limit has its own reply for all.
+--- Raises for what is no recipient of the message, and when its handler has returned.
+---@param recipient smtp.recipient|string one of `message.recipients`, or its address
+---@param code integer 2xx, 4xx or 5xx
+---@param text? string as in a verdict: with or without an enhanced code
+function incoming:reply(recipient, code, text) end
+
 --- Stores the content, durably: temporary file, sync, rename, sync of the folder.
 --- An existing file is not overwritten (`cause = "EEXIST"`). Return what this
 --- returns, and the client is told 250 or 451. Raises if content was read already.
@@ -60,7 +72,7 @@ function incoming:save(path, options) end
 function incoming:maildir(path, options) end
 
 --- The Received field for this message, with its CRLF. RFC 5321 section 4.4; the word
---- after `with` is of RFC 3848.
+--- after `with` is of RFC 3848 and RFC 6531 section 4.3: ESMTPS, LMTPA, UTF8LMTP ...
 ---@return string
 function incoming:received() end
 

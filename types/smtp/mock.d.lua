@@ -28,6 +28,7 @@ function mock.start(options) end
 ---@field host? string an address; default `"127.0.0.1"`
 ---@field port? integer default 0: any that is free
 ---@field hostname? string in the greeting; default `"localhost"`
+---@field lmtp? boolean LMTP in place of SMTP (RFC 2033): the event EHLO is that of LHLO, and what is said at EOM is said to each recipient, but for `raw`, which is all that is said. `url` begins with `lmtp:`
 ---@field strict? boolean refuse what the grammar does not allow, and let `violations` tell of rules that never fired and of sessions that were left open
 ---@field tls? boolean|"starttls"|"implicit"|smtp.mock_tls a certificate of a fresh authority, whose file is `mx.ca_file`
 ---@field users? table<string, string>|"any" passwords (or tokens) by name: AUTH is offered; `"any"` lets everybody in
@@ -223,8 +224,8 @@ function rule:reset() end
 function mx:without(keyword) end
 
 --- EHLO has a line more. The mock then speaks CHUNKING, BINARYMIME, SMTPUTF8, DSN,
---- REQUIRETLS (under TLS), DELIVERBY, MT-PRIORITY, FUTURERELEASE and RRVS; of others it only
---- says so.
+--- REQUIRETLS (under TLS), DELIVERBY, MT-PRIORITY, FUTURERELEASE, RRVS and PRDR (what is
+--- said at EOM is said to each recipient, but for `raw`); of others it only says so.
 ---@param line string
 ---@return smtp.mock_server
 function mx:with(line) end

@@ -42,14 +42,15 @@ function server:reload_tls() end
 function server:stats() end
 
 --- An unknown key raises; an address that is none or cannot be bound is an error with
---- `stage = "listen"`. `lmtp`, `proxy` and `xclient` raise that they are not built yet. A step without a handler is accepted.
+--- `stage = "listen"`. `proxy` and `xclient` raise that they are not built yet. A step without a handler is accepted.
 ---@class smtp.server_options
 ---@field listen string|smtp.place|(string|smtp.place)[] `"127.0.0.1:2525"`, `"[::1]:2525"`, `"*:25"` (every IPv4 address), `"unix:/path"`; port 0 is any that is free
 ---@field hostname? string our name in the greeting, in HELO's reply and in Received; default `"localhost"`
 ---@field on_message fun(session: smtp.session, message: smtp.incoming): smtp.verdict, any takes the message. Returning nothing accepts it if the content was read to its end, else it is 451: mail that nobody took is never accepted
 ---@field on_rcpt? true|false|fun(session: smtp.session, recipient: smtp.recipient): smtp.verdict, any returning nothing **refuses**. A listener off this machine needs it, and `true` says in words that every recipient is accepted
 ---@field on_connect? fun(session: smtp.session): smtp.verdict, any before the greeting. A 4xx is sent as 421 and closes; a 5xx as 554, and then 503 until QUIT
----@field on_helo? fun(session: smtp.session, name: string): smtp.verdict, any HELO or EHLO, which `session.esmtp` tells
+---@field on_helo? fun(session: smtp.session, name: string): smtp.verdict, any HELO or EHLO, which `session.esmtp` tells; in LMTP LHLO
+---@field lmtp? boolean LMTP in place of SMTP (RFC 2033), for the last step to mailboxes: LHLO greets, and each recipient has a reply of its own to the message, which `message:reply` gives. Not at port 25: that raises
 ---@field tls? smtp.server_tls
 ---@field auth? smtp.server_auth
 ---@field on_auth? fun(session: smtp.session, credentials: smtp.credentials): smtp.verdict, any returning nothing **refuses** (535 5.7.8); `nil, err` is 454 4.7.0; three refusals are 421. Without `auth.lookup` it judges PLAIN and LOGIN
@@ -61,7 +62,7 @@ function server:stats() end
 ---@field on_close? fun(session: smtp.session, summary: smtp.summary) a fact
 ---@field on_event? fun(event: smtp.event) facts for logs and metrics, never decisions; what it raises is ignored
 ---@field limits? smtp.limits
----@field extensions? table<string, boolean|string|smtp.own_extension> what EHLO offers besides: `CHUNKING` and `SMTPUTF8` unless they are `false`; `BINARYMIME`, `DSN`, `REQUIRETLS` (under TLS), `DELIVERBY`, `MT-PRIORITY` and `RRVS` if they are `true`, for what they promise is your handlers' to do; `FUTURERELEASE` with its limits; and your own keywords, `XADA = "parameters"`
+---@field extensions? table<string, boolean|string|smtp.own_extension> what EHLO offers besides: `CHUNKING` and `SMTPUTF8` unless they are `false`; `BINARYMIME`, `DSN`, `REQUIRETLS` (under TLS), `DELIVERBY`, `MT-PRIORITY` and `RRVS` if they are `true`, for what they promise is your handlers' to do; `PRDR` (draft-hall-prdr-00, as Exim speaks it), with which a client that asks for it hears a reply for each of several recipients, as in LMTP, and then one for all; `FUTURERELEASE` with its limits; and your own keywords, `XADA = "parameters"`
 ---@field syntax? "lenient"|"strict" lenient (the default) reads `FROM: <a@b>`, a missing `<>`, odd dots; strict answers 501
 ---@field bare_newline? "reject"|"normalize"|"raw" what a bare CR, a bare LF or NUL in content means: 550 5.5.2 after the true end (the default, against SMTP smuggling); made CRLF; passed on, for tests. The end is CRLF.CRLF and nothing else in all three (RFC 5321 section 4.1.1.4)
 ---@field refuse_eightbit? boolean 8-bit content that was not declared BODY=8BITMIME is 550 5.6.3; default false
@@ -73,6 +74,7 @@ function server:stats() end
 ---@field path? string of a Unix socket
 ---@field fd? integer a socket that listens already, such as an inherited one
 ---@field backlog? integer
+---@field lmtp? boolean default: the server's
 ---@field tls? smtp.server_tls what it does not say is that of the server's `tls`: `{ implicit = true }` is port 465
 
 --- TLS 1.2 or later, with forward secrecy. PEM is the path of a file, or the text.
@@ -160,7 +162,8 @@ function credentials:check(password) end
 ---@field tls? smtp.tls_info tls
 ---@field text? string command: the line with its CRLF, of AUTH no more than the mechanism, and `***` for what answers its challenges; reply: the bytes of all that was said since; message: the text of the verdict
 ---@field id? string message
----@field code? integer message: what was answered; nil if the client went away
+---@field code? integer message: what was answered, in LMTP the best of `replies`; nil if the client went away
+---@field replies? smtp.told[] message: what each recipient was told in LMTP and with PRDR, in the order of their RCPTs; in SMTP where `message:reply` was used: there it is folded, and the client heard `code`
 ---@field size? integer message: bytes that the handler read
 ---@field refused? string message: the rule it broke, whatever the handler said
 ---@field sender? smtp.sender message
@@ -170,5 +173,10 @@ function credentials:check(password) end
 ---@field cause? string error at `"accept"`: the system's name for it
 ---@field reason? string close: as in `smtp.summary`
 ---@field messages? integer close: as in `smtp.summary`
+
+---@class smtp.told
+---@field recipient smtp.recipient
+---@field code integer
+---@field text? string nil for a default text
 
 return server

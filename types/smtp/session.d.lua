@@ -7,8 +7,9 @@
 --- Fields of your own may be added under names that are not taken.
 ---@class smtp.session
 ---@field peer smtp.peer
----@field helo? string the name in the HELO or EHLO that was accepted; within `on_helo`, the one that is asked about
----@field esmtp boolean it was EHLO
+---@field helo? string the name in the HELO, EHLO or LHLO that was accepted; within `on_helo`, the one that is asked about
+---@field esmtp boolean it was EHLO or LHLO
+---@field lmtp boolean LMTP is spoken (RFC 2033)
 ---@field tls? smtp.tls_info nil in clear text
 ---@field user? string whom AUTH proved; forgotten at STARTTLS
 ---@field mechanism? string by which it did
@@ -28,6 +29,7 @@
 ---@field smtputf8? boolean addresses and header may have UTF-8 (RFC 6531)
 ---@field ret? "FULL"|"HDRS" what a delivery report is to have of the message (RFC 3461)
 ---@field envid? string the sender's name of the envelope, decoded (RFC 3461)
+---@field prdr? boolean the client would hear a reply for each recipient (draft-hall-prdr-00)
 ---@field requiretls? boolean no hop without verified TLS (RFC 8689)
 ---@field by? { seconds: integer, mode: "return"|"notify", trace?: boolean } when it is of no use any more (RFC 2852); what is late has a negative number
 ---@field priority? integer -9 to 9 (RFC 6710)

@@ -7,7 +7,7 @@ local server_auth = require "smtp.server_auth"
 local M = {}
 
 local OPTIONS = {
-  host = "string", port = "port", hostname = "string", strict = "boolean",
+  host = "string", port = "port", hostname = "string", strict = "boolean", lmtp = "boolean",
   tls = "boolean string table", users = "table string", auth = "table", limits = "table",
   rules = "table", without = "string table", extensions = "table",
   driver = { "thread", "loop" }, watchdog = "seconds", timeout = "seconds",
@@ -64,8 +64,8 @@ function M.make(given, secure, engine)
     hostname = given.hostname or "localhost", tls = secure.context, implicit = secure.implicit,
     tls_required = secure.required, users = users, any_user = any,
     mechanisms = mechanisms_of(given, users, any), auth_required = (given.auth or {}).required,
-    strict = given.strict, watchdog = given.watchdog, size = options.size(limits.size or "35M"),
-    recipients = limits.recipients or 1000, engine = engine,
+    strict = given.strict, lmtp = given.lmtp, watchdog = given.watchdog, engine = engine,
+    size = options.size(limits.size or "35M"), recipients = limits.recipients or 1000,
   }
 end
 
