@@ -9,6 +9,7 @@ local dialogue = require "smtp.dialogue"
 local dkim = require "smtp.dkim"
 local lint = require "smtp.lint"
 local loop = require "smtp.loop"
+local mx = require "smtp.mx"
 local parse = require "smtp.parse"
 local server = require "smtp.server"
 
@@ -18,6 +19,7 @@ M._VERSION = "scm-1"
 
 M.connect = client.connect
 M.send = client.send
+M.mx = mx.mx
 M.lint = lint
 M.server = server.new
 M.message = compose.message
