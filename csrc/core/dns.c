@@ -77,7 +77,10 @@ static int read_name(smtp_slice packet, size_t *at, smtp_dns_name *name) {
     here += n;
   }
   if (jumps == 0) *at = here;
-  if (name->odd) name->n = 0; /* a dot in a label would look like two labels */
+  if (name->odd) { /* a dot in a label would look like two labels */
+    name->n = 0;
+    name->text[0] = 0;
+  }
   return 0;
 }
 
