@@ -9,11 +9,12 @@ local dialogue = require "smtp.dialogue"
 local dkim = require "smtp.dkim"
 local lint = require "smtp.lint"
 local loop = require "smtp.loop"
+local mta_sts = require "smtp.mta_sts"
 local mx = require "smtp.mx"
 local parse = require "smtp.parse"
 local server = require "smtp.server"
 
-local M = { address = address, loop = loop }
+local M = { address = address, loop = loop, mta_sts = mta_sts }
 
 M._VERSION = "scm-1"
 
