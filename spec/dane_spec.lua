@@ -206,7 +206,8 @@ describe("DANE", function()
 
   it("raises on misuse", function()
     for text, dane in pairs {
-      ["dane must be"] = "yes", ["unknown option"] = { server = "x" }, ["mode must be"] = { mode = 1 },
+      ["dane must be"] = "yes", ["unknown option"] = { server = "x" },
+      ["mode must be"] = { mode = 1 },
       ["nameserver must be"] = { nameserver = "localhost" }, ["data must be"] = { records = {
         { usage = 3, data = 1 } } }, ["a record must be"] = { records = { "x" } },
     } do

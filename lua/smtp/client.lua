@@ -384,6 +384,17 @@ function Client:send(message, opts)
   return self:_within(opts and opts.deadline, transaction.send, out, opts or {})
 end
 
+--- Connects, sends what `outgoing` made, and quits, all within the target's deadline,
+-- which began at `since`. Gives receipt and error, and what is known of TLS.
+local function run(target, out, opts, since)
+  local self <close>, why = open(target)
+  if not self then return nil, why end
+  local left = target.deadline and math.max(since + target.deadline - core.now(), 0)
+  local receipt, err = self:_within(left, transaction.send, out, opts)
+  if self:usable() then self:quit() end
+  return receipt, err, self.tls
+end
+
 --- See `smtp.send`: what can be known to be wrong is told before connecting.
 local function send(given, message, opts)
   local since = core.now()
@@ -398,12 +409,8 @@ local function send(given, message, opts)
   if not out then return nil, err end
   local deadline = math.min(target.deadline or math.huge, opts and opts.deadline or math.huge)
   target.deadline = deadline < math.huge and deadline or nil
-  local self <close>, why = open(target)
-  if not self then return nil, why end
-  local left = target.deadline and math.max(since + deadline - core.now(), 0)
   local receipt
-  receipt, err = self:_within(left, transaction.send, out, opts or {})
-  if self:usable() then self:quit() end
+  receipt, err = run(target, out, opts or {}, since)
   return receipt, err
 end
 
@@ -443,4 +450,4 @@ end
 
 Client.__close = Client.close
 
-return { connect = connect, send = send }
+return { connect = connect, send = send, _run = run }

@@ -42,13 +42,13 @@ local function finish(job, limit)
   return job:result()
 end
 
---- The records of `name` as `core.dns` gives them, or nil and an error. `options`:
+--- The records of `name` as `core.dns` gives them, or nil and an error. `how`:
 -- `nameserver`, which is checked; `timeout`; `limit`, a time of `core.now`.
-function M.query(name, type, options)
+function M.query(name, type, how)
   if not core.is_name(name) then return failed(name, type, "not a name of the DNS", false) end
   local host, port
-  if options.nameserver then host, port = server(options.nameserver) end
-  local limit = math.min(core.now() + (options.timeout or TIMEOUT), options.limit or math.huge)
+  if how.nameserver then host, port = server(how.nameserver) end
+  local limit = math.min(core.now() + (how.timeout or TIMEOUT), how.limit or math.huge)
   -- A second try takes twice the time of the first.
   local seconds = math.max(1, math.min((limit - core.now()) // 3, 5)) // 1 | 0
   local job <close>, why = core.dns(name, type, seconds, host, port)
@@ -63,14 +63,14 @@ end
 
 --- The addresses of `host` as `core.resolve` gives them, IPv6 first; or nil and an error.
 -- `secure` and `name` in them are as of `query`; `secure` is true if all of it is.
-function M.addresses(host, port, options)
+function M.addresses(host, port, how)
   if core.is_address(host) then
     local job <close> = assert(core.resolve(host, port))
     return job:result()
   end
   local list, empty, why = { secure = true }, true, nil
   for _, type in ipairs { "AAAA", "A" } do
-    local found, err = M.query(host, type, options)
+    local found, err = M.query(host, type, how)
     why = why or err
     for _, record in ipairs(found or {}) do
       empty = false

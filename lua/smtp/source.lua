@@ -36,6 +36,7 @@ local function of_file(file)
   end
   return {
     size = size,
+    file = file, here = here,
     read = function()
       local chunk, why = file:read(CHUNK)
       if why then error(why, 0) end
@@ -68,7 +69,8 @@ local function counted(source)
   return source
 end
 
---- Makes `{ read = function, size = n | nil, text = string | nil }` of content;
+--- Makes `{ read = function, size = n | nil, text = string | nil }` of content, with
+-- `file` and `here`, where it begins, of a file that can seek;
 -- nil if it is none; nil and an error if it cannot be read. `size` is what the user
 -- said of it. What is read is no more and no less than the size, or `read` raises.
 function M.of(content, size)

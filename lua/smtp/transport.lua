@@ -150,7 +150,7 @@ end
 -- `target.addresses` are known its name is not looked up.
 function M.open(target, deadline)
   local limit = math.min(core.now() + target.timeout.connect, deadline or math.huge)
-  if target.dane then
+  if target.dane and not target.addresses then
     local ok, err = dane.find(target, limit)
     if not ok then return nil, err end
   end

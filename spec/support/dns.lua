@@ -91,7 +91,9 @@ end
 --- The questions since the last reset, as "name/TYPE", parted by spaces.
 function Server:asked()
   local text = self.process:output():sub(self.seen + 1)
-  for type, number in pairs(M.TYPES) do text = text:gsub("/" .. number .. "\n", "/" .. type .. " ") end
+  for type, number in pairs(M.TYPES) do
+    text = text:gsub("/" .. number .. "\n", "/" .. type .. " ")
+  end
   return (text:gsub(" $", ""))
 end
 
