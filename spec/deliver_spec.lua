@@ -117,7 +117,8 @@ describe("smtp.deliver", function()
   local function first_says(script, given, message)
     local listener = peer.start(script)
     local second, mails = inbox.open { listen = "127.0.0.2:" .. listener.port }
-    local first <close>, _ <close> = listener, second
+    local first <close> = listener
+    local _ <close> = second
     names:host("mx1.example.com", "127.0.0.1")
     names:host("mx2.example.com", "127.0.0.2")
     mx("one.example", 2)
