@@ -81,10 +81,11 @@ static void set_fields(lua_State *L, const smtp_dns_answer *a,
   }
 }
 
-static int push_broken(lua_State *L, const char *text, bool temporary) {
+/* A later try may do better. */
+static int push_broken(lua_State *L, const char *text) {
   lua_pushnil(L);
   lua_pushstring(L, text);
-  lua_pushboolean(L, temporary);
+  lua_pushboolean(L, 1);
   return 3;
 }
 
@@ -99,10 +100,13 @@ static int push_records(lua_State *L, smtp_job *job) {
   smtp_dns_record r;
   lua_Integer n = 0;
   int result;
-  if (reply->status == SMTP_DNS_NO_MEANS)
-    return push_broken(L, "this system has no resolver for that", false);
+  if (reply->status == SMTP_DNS_NO_MEANS) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "not supported on this system");
+    return 2;
+  }
   if (reply->status == SMTP_DNS_FAILED)
-    return push_broken(L, "the name server gives no answer", true);
+    return push_broken(L, "the name server gives no answer");
   lua_newtable(L); /* list */
   set_boolean(L, "secure", reply->secure);
   set_boolean(L, "no_name", reply->status == SMTP_DNS_NO_NAME);
@@ -116,7 +120,7 @@ static int push_records(lua_State *L, smtp_job *job) {
     set_fields(L, &a, &r);
     lua_rawseti(L, -2, ++n);
   }
-  if (result < 0) return push_broken(L, "the answer is malformed", true);
+  if (result < 0) return push_broken(L, "the answer is malformed");
   return 1;
 }
 
@@ -124,8 +128,8 @@ static int push_records(lua_State *L, smtp_job *job) {
 ** core.dns(name, type [, seconds [, host, port]]) -> job | nil, text, errno
 ** name. Its result is a list of records of the type, maybe empty, with secure
 ** (the server has validated it), no_name (there is nothing of that name) and
-** name (without aliases); or nil, text, whether a later try may do better. A
-** record that is malformed has no fields, one that names no host no host.
+** name (without aliases); or nil, text and true, as a later try may do better;
+** or nil and text where this system cannot ask. A record that is malformed has no fields, one that names no host no host.
 */
 static int core_dns(lua_State *L) {
   static const char *const names[] = {"A",   "AAAA", "MX", "CNAME",

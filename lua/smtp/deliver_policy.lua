@@ -33,7 +33,10 @@ end
 
 --- Whether the message has one field `TLS-Required: No`, and does not want the contrary.
 function M.is_relaxed(delivery)
-  if requires_tls(delivery) then return false end
+  local given = delivery.options
+  if requires_tls(delivery) or not (given.mta_sts or given.dane == "opportunistic") then
+    return false
+  end
   local ok, fields = pcall(dkim_message.read, delivery.content:open().read)
   local list = ok and fields and dkim_message.by_name(fields)["tls-required"] or {}
   if #list ~= 1 then return false end

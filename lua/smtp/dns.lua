@@ -10,6 +10,7 @@ local options = require "smtp.options"
 local M = {}
 
 local TIMEOUT = 15 -- seconds for one question, second tries included
+local ADDRESSES_MAX = 8 -- of each family that are tried, however many a host has
 
 -- Address and port of "127.0.0.1", "127.0.0.1:5353", "::1" or "[::1]:53".
 local function server(text)
@@ -57,8 +58,8 @@ function M.query(name, type, how)
   if list == false then
     return failed(name, type, "the name server did not answer in time", true)
   end
-  if not list then return failed(name, type, message, temporary) end
-  return list
+  if list then return list end
+  return failed(name, type, message, temporary, temporary == nil and "unsupported" or nil)
 end
 
 --- The addresses of `host` as `core.resolve` gives them, IPv6 first; or nil and an error.
@@ -72,7 +73,8 @@ function M.addresses(host, port, how)
   for _, type in ipairs { "AAAA", "A" } do
     local found, err = M.query(host, type, how)
     why = why or err
-    for _, record in ipairs(found or {}) do
+    for i, record in ipairs(found or {}) do
+      if i > ADDRESSES_MAX then break end
       empty = false
       list[#list + 1] = record.address and { host = record.address, port = port,
         family = type == "A" and "inet" or "inet6" }

@@ -5,6 +5,7 @@
 local core = require "smtp.core"
 local dns = require "smtp.dns"
 local errors = require "smtp.error"
+local loop = require "smtp.loop"
 
 local M = {}
 
@@ -112,6 +113,7 @@ function M._policy(domain, fetch, query)
   local id = records and id_of(records)
   if not id or old and old.id == id then return old and old.policy end
   local ok, text = pcall(fetch, domain)
+  if text == loop.EXPIRED then error(text, 0) end -- the time of the handler that is served
   local policy = ok and type(text) == "string" and M.parse(text)
   if not policy then return old and old.policy end
   keep(domain, policy, id)

@@ -12,7 +12,7 @@ local OPTIONS = { nameserver = "string", timeout = "seconds" }
 
 local function refused(domain, code, enhanced, text)
   return nil, errors.new { kind = "dns", stage = "resolve", code = code, enhanced = enhanced,
-    text = text, address = domain, outcome = "not_sent" }
+    text = ("%s %s"):format(domain, text), outcome = "not_sent" }
 end
 
 -- The address in "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 section 4.1.3).
@@ -55,28 +55,25 @@ function M.look_up(domain, given)
   local address = literal(domain)
   if address then return implicit(address, false) end
   local name = M.ascii(domain)
-  if not name then return refused(domain, 550, "5.1.2", "the domain is no name of the DNS") end
+  if not name then return refused(domain, 550, "5.1.2", "is no domain") end
   local found, err = dns.query(name, "MX", given)
-  if not found then
-    err.address = domain
-    return nil, err
-  end
-  if found.no_name then return refused(domain, 550, "5.1.2", "there is no such domain") end
+  if not found then return nil, err end
+  if found.no_name then return refused(domain, 550, "5.1.2", "does not exist") end
   -- RFC 5321 section 5.1: without an MX, and only then, the domain is its own.
   if #found == 0 then return implicit(name, found.secure) end
   local hosts, null = {}, false
   for _, record in ipairs(found) do
     if record.host == "" then
       null = true
-    elseif record.host then
+    elseif record.host and not core.is_address(record.host) then
       hosts[#hosts + 1] = { host = record.host, preference = record.preference,
         secure = found.secure }
     end
   end
   if #hosts > 0 then return ordered(hosts) end
   -- RFC 7505 section 3: "." alone says that there is no mail.
-  if null then return refused(domain, 556, "5.1.10", "the domain takes no mail (null MX)") end
-  return refused(domain, 550, "5.4.4", "no MX of the domain names a host")
+  if null then return refused(domain, 556, "5.1.10", "takes no mail (null MX)") end
+  return refused(domain, 550, "5.4.4", "has no MX that names a host")
 end
 
 --- See `smtp.mx`.
