@@ -34,7 +34,7 @@ _mta-sts TXT "v=STSv1; id=1"
 local NSD = [[
 server:
   ip-address: 127.0.0.1@%d
-  server-count: 1
+%s  server-count: 1
   username: ""
   zonesdir: "%s"
   zonelistfile: "%s/zone.list"
@@ -69,7 +69,7 @@ describe("with NSD and Unbound", function()
     return
   end
 
-  local folder, nsd, unbound, plain, validating
+  local folder, nsd, unbound, plain, plain6, validating
   local first, mails1, second, mails2, port
 
   local function shell(command, ...)
@@ -115,8 +115,13 @@ describe("with NSD and Unbound", function()
       key_hash(identities[1].cert), port, key_hash(ca.certificate))
     local long = {}
     for i = 1, 20 do long[i] = '"' .. ("x"):rep(250) .. '"' end
-    local conf, trusted = { NSD:format(net.closed_port(), folder, folder, folder, folder) }, {}
-    plain = "127.0.0.1:" .. conf[1]:match("@(%d+)")
+    local place, six = net.closed_port(), ""
+    local listener <close> = core.listen { host = "::1", port = 0 }
+    if listener then
+      six, plain6 = ("  ip-address: ::1@%d\n"):format(place), "[::1]:" .. place
+    end
+    local conf, trusted = { NSD:format(place, six, folder, folder, folder, folder) }, {}
+    plain = "127.0.0.1:" .. place
     local stubs = {}
     for _, zone in ipairs { "example.com", "example.net", "example.org" } do
       net.dump(folder .. "/" .. zone, ZONE:format(zone, table.concat(long, " "), records))
@@ -188,6 +193,13 @@ describe("with NSD and Unbound", function()
     list, err = smtp.mx("example.com", { nameserver = "[::1]:" .. net.closed_port() })
     assert.is_nil(list)
     assert.is_true(err.temporary)
+  end)
+
+  it("asks by IPv6", function()
+    if not plain6 then return pending("there is no IPv6 here") end
+    assert.equal("mx1.example.com", assert(smtp.mx("example.com", { nameserver = plain6 }))[1].host)
+    local found = assert(query("long.example.com", "TXT", { nameserver = plain6 }))
+    assert.equal(5000, #found[1].text)
   end)
 
   it("reads what does not fit into a datagram", function()
