@@ -102,7 +102,8 @@ describe("smtp.deliver", function()
       end
       assert.equal(3, #hosts[1])
       for _, field in ipairs { "", "TLS-Required: Yes\r\n", "TLS-Required:\r\n",
-        "TLS-Required: No\r\nTLS-Required: No\r\n", "\r\nTLS-Required: No\r\n" } do
+        "TLS-Required: No\r\nTLS-Required: No\r\n", "\r\nTLS-Required: No\r\n",
+        "TLS-Required: No " .. ("\r\n " .. ("("):rep(900)):rep(500) .. "\r\n" } do
         assert.equal("tls", refused(send(field, "opportunistic")).kind)
       end
       assert.equal("tls", refused(send("TLS-Required: No\r\n", "required")).kind)

@@ -132,8 +132,8 @@ describe("smtp.deliver", function()
       assert.equal(case[1] < 500, err.temporary)
       assert.equal(2, #err.rejected)
       for i, one in ipairs(err.rejected) do
-        assert.same({ i == 1 and "a@one.example" or "b@one.example", case[1], case[1] < 500 },
-          { one.address, one.code, one.temporary })
+        assert.same({ i == 1 and "a@one.example" or "b@one.example", case[1], case[1] < 500,
+          "mx1.example.com" }, { one.address, one.code, one.temporary, one.remote_mta })
       end
     end
   end)
@@ -241,6 +241,9 @@ describe("smtp.deliver", function()
     assert.is_truthy(hosts[1][1].tls)
     local err = refused(deliver(port, "b@two.example", { tls = "required" }))
     assert.same({ "tls", true, "4.7.5" }, { err.kind, err.temporary, err.rejected[1].enhanced })
+    -- who wants verified TLS where there is TLS does not get less than that
+    assert.equal("tls", refused(deliver(port, "a@one.example", { verify = true })).kind)
+    assert.equal(1, #hosts[1])
     assert(deliver(port, "a@one.example", { tls = "none" }))
     assert.is_nil(hosts[1][2].tls)
     -- A handshake that fails is followed by a session without it.

@@ -129,7 +129,8 @@ static int push_records(lua_State *L, smtp_job *job) {
 ** name. Its result is a list of records of the type, maybe empty, with secure
 ** (the server has validated it), no_name (there is nothing of that name) and
 ** name (without aliases); or nil, text and true, as a later try may do better;
-** or nil and text where this system cannot ask. A record that is malformed has no fields, one that names no host no host.
+** or nil and text where this system cannot ask. A record that is malformed has
+** no fields, and one whose name is no host's has no host.
 */
 static int core_dns(lua_State *L) {
   static const char *const names[] = {"A",   "AAAA", "MX", "CNAME",

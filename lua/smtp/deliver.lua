@@ -116,14 +116,15 @@ function Delivery:host(group, host, sts)
   local target, err = policy.target(self, group, host, sts)
   if not target then return nil, err end
   if self.options.nameserver and not target.addresses then
-    target.addresses, err = dns.addresses(target.host, target.port, self.query)
+    target.addresses, err = dns.addresses(target.host, target.port,
+      { nameserver = self.options.nameserver, limit = policy.limit(self, target) })
     if not target.addresses then return nil, err end
   end
   local receipt
   receipt, err = self:attempt(group, target)
   if receipt or err.kind ~= "tls" then return receipt, err end
   -- Whoever would have taken clear text takes it where TLS is broken (RFC 7435).
-  if target.tls == "opportunistic" and not target.tlsa then
+  if target.tls == "opportunistic" and not target.verify and not target.tlsa then
     target.tls = "none"
     return self:attempt(group, target)
   end
@@ -139,6 +140,7 @@ function Delivery:domain(group)
   local sts = policy.sts(self, group)
   local worst, at
   for i = 1, math.min(#hosts, HOSTS_MAX) do
+    if worst and core.now() >= self.limit then break end
     local receipt
     receipt, err = self:host(group, hosts[i], sts)
     if receipt then return receipt end
@@ -169,9 +171,18 @@ local function append(list, more)
   table.move(more, 1, #more, #list + 1, list)
 end
 
+local function add_receipt(result, group, receipt)
+  for _, one in ipairs(receipt.rejected) do one.remote_mta = receipt.host end
+  append(result.accepted, receipt.accepted)
+  append(result.rejected, receipt.rejected)
+  result.receipts[group.domain] = receipt
+end
+
 local function add_failure(result, group, err, host)
-  local told = {}
-  for _, one in ipairs(err.rejected or {}) do told[one.address] = one end
+  local told = {} -- what was said of each recipient
+  for _, one in ipairs(err.rejected or {}) do
+    one.remote_mta, told[one.address] = host, one
+  end
   for _, mailbox in ipairs(group.to) do
     table.insert(result.rejected, told[mailbox] or rejection(mailbox, err, host))
   end
@@ -182,11 +193,9 @@ local function collect(groups)
   local result = { accepted = {}, rejected = {}, receipts = {}, errors = {} }
   local failure
   for _, group in ipairs(groups) do
-    local receipt, err = group.receipt, group.err
-    if receipt then
-      result.receipts[group.domain] = receipt
-      append(result.accepted, receipt.accepted)
-      append(result.rejected, receipt.rejected)
+    local err = group.err
+    if group.receipt then
+      add_receipt(result, group, group.receipt)
     else
       add_failure(result, group, err, group.host)
       if not failure or err.temporary and not failure.temporary then failure = err end

@@ -16,6 +16,8 @@ local M = {}
 local KEYS = { "helo", "timeout", "verify", "ca", "cert", "key", "local_address", "trace",
   "disable" }
 
+local FIELD_MAX = 1000 -- bytes: more is no TLS-Required, and costs time
+
 local function parse(given, fields)
   for _, key in ipairs(KEYS) do fields[key] = given[key] end
   fields.port = given.port or 25
@@ -39,7 +41,7 @@ function M.is_relaxed(delivery)
   end
   local ok, fields = pcall(dkim_message.read, delivery.content:open().read)
   local list = ok and fields and dkim_message.by_name(fields)["tls-required"] or {}
-  if #list ~= 1 then return false end
+  if #list ~= 1 or #list[1].text > FIELD_MAX then return false end
   local value = list[1].text:match("^[^:]*:(.*)$"):gsub("%b()", ""):gsub("%s", "")
   return value:lower() == "no"
 end
@@ -49,6 +51,11 @@ function M.sts(delivery, group)
   local fetch = delivery.options.mta_sts
   if not fetch or delivery.relaxed or not core.is_name(group.domain) then return nil end
   return mta_sts._policy(group.domain, fetch, delivery.query)
+end
+
+--- When looking up a host is given up, as for any target: a time of `core.now`.
+function M.limit(delivery, target)
+  return math.min(delivery.limit, core.now() + target.timeout.connect)
 end
 
 local function distrust(host, message, fields)
@@ -84,7 +91,7 @@ function M.target(delivery, group, host, sts)
   if with_dane then
     target.domain = group.domain
     local ok
-    ok, err = dane.find(target, delivery.limit)
+    ok, err = dane.find(target, M.limit(delivery, target))
     if not ok then return nil, err end
     if target.tlsa then return target end
   end
