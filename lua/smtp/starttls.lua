@@ -55,9 +55,8 @@ local function name_of(target)
 end
 
 -- An engine that knows the server by its TLSA records; nil: none of them is of use.
-local function dane_engine(target, context)
-  local tlsa = target.tlsa
-  local engine = context:engine(tlsa.base)
+local function dane_engine(tlsa, context, name)
+  local engine = context:engine(name)
   if engine:dane(tlsa.names, tlsa.records) > 0 then return engine end
 end
 
@@ -74,7 +73,7 @@ local function handshake(client, stage)
       message = "it is not known for which name the certificate must be", hint = "give sni" }
   end
   local machine, limit = client._core, core.now() + target.timeout.connect
-  local engine = target.tlsa and dane_engine(target, entry.context)
+  local engine = target.tlsa and dane_engine(target.tlsa, entry.context, client._tls_name)
   if target.tlsa and not engine and target.dane.mode == "required" then
     return client:_broken { kind = "tls", stage = stage, message = "no TLSA record is of use" }
   end
