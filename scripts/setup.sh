@@ -92,6 +92,9 @@ interop_() {
   need python3-pytest python_module pytest
   need python3-dkim python_module dkim
   need python3-nacl python_module nacl
+  need nsd command_ nsd
+  need unbound command_ unbound
+  need ldnsutils command_ ldns-signzone
   need opendkim command_ opendkim
   need opendkim-tools command_ opendkim-testmsg
   need lua-socket lua 'require "socket"'

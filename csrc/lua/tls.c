@@ -9,6 +9,7 @@
 #include <lauxlib.h>
 #include <openssl/crypto.h>
 
+#include "../net/tls_dane.h"
 #include "../net/tls_peer.h"
 #include "push.h"
 #include "support.h"
@@ -264,6 +265,8 @@ int smtp_tls_push_info(lua_State *L, const smtp_tls *tls) {
   set_text(L, "version", SSL_get_version(ssl));
   set_text(L, "cipher", SSL_get_cipher_name(ssl));
   set_text(L, "distrust", smtp_tls_distrust(tls));
+  lua_pushboolean(L, smtp_tls_is_dane(tls));
+  lua_setfield(L, -2, "dane");
   lua_pushboolean(L, SSL_session_reused(ssl));
   lua_setfield(L, -2, "resumed");
   if (smtp_tls_wanted(tls).n > 0) {
@@ -372,6 +375,47 @@ static int engine_write(lua_State *L) {
   return 1;
 }
 
+/* A field of the table on the top, 256 if it is no byte. */
+static unsigned byte_field(lua_State *L, const char *key) {
+  lua_Integer n =
+      lua_getfield(L, -1, key) == LUA_TNUMBER ? lua_tointeger(L, -1) : 256;
+  lua_pop(L, 1);
+  return n >= 0 && n < 256 ? (unsigned)n : 256;
+}
+
+/* Adds the TLSA record on the top: whether it is of use. */
+static int add_record(lua_State *L, smtp_tls *tls) {
+  smtp_slice data;
+  int r;
+  luaL_checktype(L, -1, LUA_TTABLE);
+  lua_getfield(L, -1, "data"); /* record, data */
+  data.p = luaL_optlstring(L, -1, "", &data.n);
+  lua_insert(L, -2); /* data, record */
+  r = smtp_tls_dane_add(tls, byte_field(L, "usage"), byte_field(L, "selector"),
+                        byte_field(L, "matching"), data);
+  lua_pop(L, 2);
+  if (r < 0) return luaL_error(L, "not enough memory");
+  return r;
+}
+
+/* engine:dane(names, records) -> how many of the records are of use; before
+** the handshake. See tls_dane.h. */
+static int engine_dane(lua_State *L) {
+  smtp_tls *tls = check(L);
+  lua_Integer i, used = 0;
+  int r = smtp_tls_dane_begin(tls);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  for (i = 1; r == 0 && lua_rawgeti(L, 2, i) != LUA_TNIL; i++) {
+    r = smtp_tls_dane_name(tls, smtp_check_slice(L, -1));
+    lua_pop(L, 1);
+  }
+  if (r != 0) return luaL_error(L, "TLS: no DANE for this name");
+  for (i = 1; lua_rawgeti(L, 3, i) != LUA_TNIL; i++) used += add_record(L, tls);
+  lua_pushinteger(L, used);
+  return 1;
+}
+
 static int engine_shutdown(lua_State *L) {
   smtp_tls_shutdown(check(L));
   return 0;
@@ -394,14 +438,21 @@ static int engine_session(lua_State *L) {
 void smtp_open_tls(lua_State *L) {
   static const luaL_Reg context_methods[] = {
       {"engine", context_engine}, {"close", context_close}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"feed", engine_feed},           {"eof", engine_eof},
-      {"peek", engine_peek},           {"sent", engine_sent},
-      {"handshake", engine_handshake}, {"choose", engine_choose},
-      {"read", engine_read},           {"write", engine_write},
-      {"shutdown", engine_shutdown},   {"info", engine_info},
-      {"bindings", engine_bindings},   {"session", engine_session},
-      {"close", engine_close},         {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"feed", engine_feed},
+                                     {"eof", engine_eof},
+                                     {"peek", engine_peek},
+                                     {"sent", engine_sent},
+                                     {"handshake", engine_handshake},
+                                     {"choose", engine_choose},
+                                     {"read", engine_read},
+                                     {"write", engine_write},
+                                     {"shutdown", engine_shutdown},
+                                     {"info", engine_info},
+                                     {"bindings", engine_bindings},
+                                     {"session", engine_session},
+                                     {"close", engine_close},
+                                     {"dane", engine_dane},
+                                     {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
   smtp_tls_prepare();
   smtp_new_class(L, SESSION, none, session_gc);

@@ -19,6 +19,12 @@
 #define SMTP_HAVE_EVENTFD 1
 #define SMTP_HAVE_SIGNALFD 1
 #define SMTP_HAVE_RENAMEAT2 1 /* if the C library knows it too */
+#include <limits.h>           /* brings __GLIBC_PREREQ, where it is glibc */
+#ifdef __GLIBC_PREREQ
+#if __GLIBC_PREREQ(2, 34)
+#define SMTP_HAVE_RES_NQUERY 1 /* in libc itself, and it knows RES_TRUSTAD */
+#endif
+#endif
 #endif
 #elif defined(__APPLE__)
 #define _DARWIN_C_SOURCE 1

@@ -368,6 +368,7 @@ const char *smtp_tls_distrust_word(const smtp_tls *t) {
   case X509_V_ERR_IP_ADDRESS_MISMATCH: return "name";
   case X509_V_ERR_CERT_NOT_YET_VALID:
   case X509_V_ERR_CERT_HAS_EXPIRED: return "date";
+  case X509_V_ERR_DANE_NO_MATCH: return "dane";
   default: return "certificate";
   }
 }

@@ -83,7 +83,8 @@ SMTP_FUNC bool smtp_tls_is_clear(const smtp_tls *t);
 SMTP_FUNC const char *smtp_tls_distrust(const smtp_tls *t);
 
 /* The same as a word, for who gives advice: "name" (it is for another one),
-** "date" (not yet, or no more), "certificate" (all else); NULL. Static. */
+** "date" (not yet, or no more), "dane" (no TLSA record has it), "certificate"
+** (all else); NULL. Static. */
 SMTP_FUNC const char *smtp_tls_distrust_word(const smtp_tls *t);
 
 SMTP_FUNC SSL *smtp_tls_ssl(const smtp_tls *t);

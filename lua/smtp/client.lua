@@ -2,11 +2,11 @@
 --- The client: one connection to a server, and what is said on it. The machine
 -- (csrc/core/client.h) keeps commands and replies in step; here is when to wait,
 -- for how long, and what a reply means for the user. TLS is in starttls.lua, AUTH
--- in auth.lua; a message is a delivery (delivery.lua) of one or more transactions
+-- in auth.lua; a message is dispatched (dispatch.lua) in one or more transactions
 -- (transaction.lua).
 local auth = require "smtp.auth"
 local core = require "smtp.core"
-local delivery = require "smtp.delivery"
+local dispatch = require "smtp.dispatch"
 local envelope = require "smtp.envelope"
 local errors = require "smtp.error"
 local flight = require "smtp.flight"
@@ -412,13 +412,24 @@ function Client:send(message, opts)
     err.peer = self.target.name
     return nil, err
   end
-  return self:_within(opts and opts.deadline, delivery.send, out, opts or {})
+  return self:_within(opts and opts.deadline, dispatch.send, out, opts or {})
 end
 
 --- Many messages, in as few round trips as the server allows.
 function Client:send_all(messages, opts)
   self:_check()
   return send_all.run(self, messages, opts)
+end
+
+--- Connects, sends what `outgoing` made, and quits, all within the target's deadline,
+-- which began at `since`. Gives receipt and error, and what is known of TLS.
+local function run(target, out, opts, since)
+  local self <close>, why = open(target)
+  if not self then return nil, why end
+  local left = target.deadline and math.max(since + target.deadline - core.now(), 0)
+  local receipt, err = self:_within(left, dispatch.send, out, opts)
+  if self:usable() then self:quit() end
+  return receipt, err, self.tls
 end
 
 --- See `smtp.send`: what can be known to be wrong is told before connecting.
@@ -435,12 +446,8 @@ local function send(given, message, opts)
   if not out then return nil, err end
   local deadline = math.min(target.deadline or math.huge, opts and opts.deadline or math.huge)
   target.deadline = deadline < math.huge and deadline or nil
-  local self <close>, why = open(target)
-  if not self then return nil, why end
-  local left = target.deadline and math.max(since + deadline - core.now(), 0)
   local receipt
-  receipt, err = self:_within(left, delivery.send, out, opts or {})
-  if self:usable() then self:quit() end
+  receipt, err = run(target, out, opts or {}, since)
   return receipt, err
 end
 
@@ -479,4 +486,4 @@ end
 
 Client.__close = Client.close
 
-return { connect = connect, send = send }
+return { connect = connect, send = send, _run = run }

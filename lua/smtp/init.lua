@@ -5,19 +5,24 @@ local bounce = require "smtp.bounce"
 local client = require "smtp.client"
 local compose = require "smtp.compose"
 local core = require "smtp.core"
+local deliver = require "smtp.deliver"
 local dialogue = require "smtp.dialogue"
 local dkim = require "smtp.dkim"
 local lint = require "smtp.lint"
 local loop = require "smtp.loop"
+local mta_sts = require "smtp.mta_sts"
+local mx = require "smtp.mx"
 local parse = require "smtp.parse"
 local server = require "smtp.server"
 
-local M = { address = address, loop = loop }
+local M = { address = address, loop = loop, mta_sts = mta_sts }
 
 M._VERSION = "scm-1"
 
 M.connect = client.connect
 M.send = client.send
+M.mx = mx.mx
+M.deliver = deliver.deliver
 M.lint = lint
 M.server = server.new
 M.message = compose.message

@@ -4,7 +4,7 @@
 -- 2920 section 3.1), with CHUNKING whole messages do (RFC 3030). What came of each is given
 -- in their order.
 -- Internal.
-local delivery = require "smtp.delivery"
+local dispatch = require "smtp.dispatch"
 local options = require "smtp.options"
 local outgoing = require("smtp.message").outgoing
 
@@ -56,13 +56,13 @@ local function start(self)
     one.err.peer = client.target.name
     return true
   end
-  local its = delivery.new(client, out, self.progress)
+  local its = dispatch.new(client, out, self.progress)
   local ok, err = its:prepare()
   if not ok then
     one.err = err
     return true
   end
-  one.delivery = its
+  one.dispatch = its
   self.bytes = self.bytes + its.size
   its:start()
   return true
@@ -71,7 +71,7 @@ end
 -- What came of the first message, once that is known; else nil.
 local function first_result(self)
   local one = self[self.first]
-  local its = one.delivery
+  local its = one.dispatch
   while its and not its:settle() do
     if its.flying > 0 then return nil end
     its:start() -- recipients that want another transaction

@@ -36,6 +36,7 @@ local function of_file(file)
   end
   return {
     size = size,
+    file = file, here = here,
     read = function()
       local chunk, why = file:read(CHUNK)
       if why then error(why, 0) end
@@ -68,38 +69,11 @@ local function counted(source)
   return source
 end
 
--- Content that can be read once is read from a file from now on.
-local function spool(read)
-  local file = assert(io.tmpfile())
-  for chunk in read do
-    if type(chunk) ~= "string" then error("a chunk must be a string, not " .. type(chunk), 0) end
-    assert(file:write(chunk))
-  end
-  assert(file:seek("set"))
-  return file
-end
-
---- Lets a source be read a second time: true, or nil and an error.
-function M.rewindable(source)
-  if source.again then return true end
-  local ok, file = pcall(spool, source.read)
-  if not ok then return broken(file) end
-  local from, err = of_file(file)
-  if not from then return nil, err end
-  source.read, source.size = from.read, from.size
-  source.again = function()
-    file:seek("set")
-    local again = of_file(file)
-    again.again = source.again
-    return again
-  end
-  return true
-end
-
 --- Makes `{ read = function, size = n | nil, text = string | nil, again = function | nil }`
--- of content; nil if it is none; nil and an error if it cannot be read. `size` is what the
--- user said of it. What is read is no more and no less than the size, or `read` raises.
--- `again()` gives the source anew, or nil and an error; it is there where it can be.
+-- of content, with `file` and `here`, where it begins, of a file that can seek; nil if it is
+-- none; nil and an error if it cannot be read. `size` is what the user said of it. What is
+-- read is no more and no less than the size, or `read` raises. `again()` gives the source
+-- anew, or nil and an error; it is there where it can be. See held.lua for what cannot.
 function M.of(content, size)
   local source, err
   if type(content) == "string" then

@@ -12,6 +12,7 @@ local CLEAR = "the server speaks in clear text first: use smtp:// and STARTTLS, 
 local HINTS = { -- by the word that the engine gives
   clear = "the server speaks in clear text",
   certificate = 'ca = "file.pem" names whom to trust, verify = false trusts anybody',
+  dane = "its TLSA records name other keys",
   name = 'sni = "mx.example" asks for that name, verify = false trusts anybody',
   date = "is the clock right? verify = false trusts anybody",
 }
@@ -23,6 +24,7 @@ function M.policy(target, loopback)
   local mode = target.tls or (loopback and "opportunistic" or "required")
   local verify = target.verify
   if verify == nil then verify = mode ~= "opportunistic" end
+  if target.tlsa and mode ~= "implicit" then mode = "required" end -- RFC 7672 section 2.2
   return mode, verify
 end
 
@@ -49,7 +51,13 @@ end
 
 -- The name that the certificate must be for.
 local function name_of(target)
-  return target.sni or target.host or ""
+  return target.tlsa and target.tlsa.base or target.sni or target.host or ""
+end
+
+-- An engine that knows the server by its TLSA records; nil: none of them is of use.
+local function dane_engine(tlsa, context, name)
+  local engine = context:engine(name)
+  if engine:dane(tlsa.names, tlsa.records) > 0 then return engine end
 end
 
 local function handshake(client, stage)
@@ -65,8 +73,15 @@ local function handshake(client, stage)
       message = "it is not known for which name the certificate must be", hint = "give sni" }
   end
   local machine, limit = client._core, core.now() + target.timeout.connect
-  local resumed = entry.sessions[target.name .. "\0" .. client._tls_name]
-  machine:secure(entry.context:engine(client._tls_name, resumed))
+  local engine = target.tlsa and dane_engine(target.tlsa, entry.context, client._tls_name)
+  if target.tlsa and not engine and target.dane.mode == "required" then
+    return client:_broken { kind = "tls", stage = stage, message = "no TLSA record is of use" }
+  end
+  if not engine then
+    local resumed = entry.sessions[target.name .. "\0" .. client._tls_name]
+    engine = entry.context:engine(client._tls_name, resumed)
+  end
+  machine:secure(engine)
   local word
   local ok
   ok, why, word = tls.handshake(machine, function(events)
@@ -74,8 +89,8 @@ local function handshake(client, stage)
   end)
   if not ok then return failed(client, stage, why, word) end
   machine:secured()
-  client._tls_entry = entry
   client.tls = machine:info()
+  if not client.tls.dane then client._tls_entry = entry end -- records may change
   if client._tls_name == "" then client.tls.verified = false end -- of whom?
   return true
 end

@@ -3,6 +3,7 @@
 -- one table with every field filled in. See types/smtp/target.d.lua.
 -- Internal: users give it as a table or a URL.
 local core = require "smtp.core"
+local dane = require "smtp.dane"
 local dkim = require "smtp.dkim"
 local errors = require "smtp.error"
 local options = require "smtp.options"
@@ -14,7 +15,7 @@ local SPEC = {
   url = "string", host = "string", port = "count", path = "string", lmtp = "boolean",
   tls = { "implicit", "required", "opportunistic", "none" },
   ca = "string", verify = "boolean", cert = "string", key = "string", sni = "string",
-  dane = "any", auth = "table", helo = "string", timeout = "seconds table",
+  dane = "string table", auth = "table", helo = "string", timeout = "seconds table",
   deadline = "seconds", local_address = "string", disable = "table", proxy = "any",
   trace = "function", progress = "function", dkim = "table", extensions = "table",
 }
@@ -36,7 +37,7 @@ local TIMEOUTS = {
 }
 
 -- What belongs to a later release, so that nobody believes it is in force.
-local LATER = { "dane", "proxy" }
+local LATER = { "proxy" }
 
 local function decode(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
@@ -157,6 +158,10 @@ function M.parse(what, given)
     if target[key] then error(("%s: %s is not built yet"):format(what, key), 3) end
   end
   target.own = parameters.own(what, given.extensions)
+  if target.dane then
+    if target.tls == "none" then error(what .. ': dane goes by TLS, not by tls = "none"', 3) end
+    target.dane = dane.check(what, target.dane)
+  end
   target.port = target.port or not target.path and default_port(target) or nil
   if target.port and (target.port < 1 or target.port > 65535) then
     error(what .. ": port must be 1 to 65535", 3)

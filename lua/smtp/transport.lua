@@ -4,6 +4,7 @@
 -- socket that was there first.
 -- Internal.
 local core = require "smtp.core"
+local dane = require "smtp.dane"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
 
@@ -145,11 +146,17 @@ local function race(target, list, limit)
 end
 
 --- Opens a stream to `target`; `deadline` (a time of `core.now`) may end it
--- before the target's connect time-out. Gives a socket, or nil and an error.
+-- before the target's connect time-out. Gives a socket, or nil and an error. Where
+-- `target.addresses` are known its name is not looked up.
 function M.open(target, deadline)
   local limit = math.min(core.now() + target.timeout.connect, deadline or math.huge)
+  if target.dane and not target.addresses then
+    local ok, err = dane.find(target, limit)
+    if not ok then return nil, err end
+  end
   if target.path then return race(target, { { path = target.path } }, limit) end
-  local list, err = resolve(target, limit)
+  local list, err = target.addresses, nil
+  if not list then list, err = resolve(target, limit) end
   if not list then return nil, err end
   return race(target, interleave(list), limit)
 end

@@ -148,6 +148,7 @@ function client:transcript() end
 ---@field cipher string
 ---@field verified boolean the peer's certificate is trusted and, for a client, is for the host
 ---@field distrust? string why it is not
+---@field dane boolean client: it was known by TLSA records (RFC 7672)
 ---@field resumed boolean an earlier session was resumed
 ---@field alpn? string `"smtp"` if both said so
 ---@field sni? string server: the name that the client wants

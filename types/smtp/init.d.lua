@@ -15,6 +15,7 @@
 ---@field _VERSION string the version of the library
 ---@field address smtp.address parsing of mail addresses
 ---@field loop smtp.loop the tasks and the one place to wait
+---@field mta_sts smtp.mta_sts the policies of MTA-STS
 local smtp = {}
 
 --- Sends one message over a connection of its own: connect, greeting, EHLO, the
@@ -36,6 +37,43 @@ local smtp = {}
 ---@return smtp.receipt? receipt nil if it was not accepted
 ---@return smtp.error? err
 function smtp.send(target, message, options) end
+
+--- Delivers a message straight to the servers of its recipients' domains, without a
+--- relay: each domain is looked up, and its hosts are tried in order. See
+--- `smtp.deliver`, the page, for what is tried again and what is not.
+---
+--- ```lua
+--- local result, err = smtp.deliver({
+---   from = "ada@code.energy", to = { "charles@example.com", "mary@example.org" },
+---   subject = "The engine", text = "It works.",
+--- }, { helo = "mail.code.energy", dane = "opportunistic", nameserver = "127.0.0.1" })
+--- for _, refused in ipairs(result and result.rejected or err.rejected or {}) do
+---   print(refused.address, refused.temporary, refused.text)
+--- end
+--- ```
+---@param message smtp.record|smtp.outgoing|smtp.message|smtp.parsed as of `smtp.send`
+---@param options? smtp.deliver_options
+---@return smtp.delivery? result nil if no recipient has it
+---@return smtp.error? err of the domain that is the most worth trying again; `err.rejected` has each recipient
+function smtp.deliver(message, options) end
+
+--- The hosts that take the mail of a domain, in the order in which to try them: by
+--- preference, and those of one preference shuffled. Without any MX the domain is its own
+--- host (`implicit`), as is an address literal like `[192.0.2.1]`. RFC 5321 section 5.1.
+---
+--- `err.kind` is `"dns"`. It is `temporary` where nobody could say, which never is taken for
+--- an answer; else `err.code` and `err.enhanced` are 556 and 5.1.10 for a domain that takes
+--- no mail (null MX, RFC 7505), 550 and 5.1.2 for one that is not there, 5.4.4 where no MX
+--- names a host.
+---
+--- ```lua
+--- for _, mx in ipairs(assert(smtp.mx("example.com"))) do print(mx.preference, mx.host) end
+--- ```
+---@param domain string other letters than those of ASCII become A-labels
+---@param options? { nameserver?: string, timeout?: number } as of `smtp.deliver`; default 15 seconds
+---@return smtp.mx_host[]? hosts
+---@return smtp.error? err
+function smtp.mx(domain, options) end
 
 --- Connects, and returns after the greeting and the reply to EHLO (HELO, where a
 --- 5xx answers EHLO). Close it, or let a `<close>` variable do so. RFC 5321

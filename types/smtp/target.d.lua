@@ -15,7 +15,7 @@
 --- **Traffic that leaves the machine must be encrypted unless you say `tls = "none"`.**
 --- Whether a server is on this machine is judged by the address that was reached.
 
---- An unknown key raises; a URL that is none is `kind = "invalid"`. `dane`, `proxy`,
+--- An unknown key raises; a URL that is none is `kind = "invalid"`. `proxy`,
 --- `extensions` and `lmtp` raise that they are not built yet.
 ---
 --- Certificates and keys are PEM: the path of a file, or the text itself.
@@ -30,6 +30,7 @@
 ---@field cert? string our own certificate and its chain
 ---@field key? string its key; default: it is in `cert`
 ---@field sni? string the name to ask for and to find in the certificate; default the host
+---@field dane? "required"|"opportunistic"|smtp.target_dane know the server by TLSA records of the DNS in place of authorities
 ---@field auth? smtp.target_auth
 ---@field helo? string our name in EHLO; default: our address as a literal, which is always right (RFC 5321 section 4.1.4)
 ---@field timeout? number|smtp.timeouts a number is for every step but QUIT
@@ -39,6 +40,17 @@
 ---@field trace? fun(side: "C"|"S", line: string) each line that is sent or received, without CRLF, as it is; it may hold controls from the server
 ---@field dkim? smtp.dkim_signer|smtp.dkim_options signs each message that is sent
 ---@field progress? fun(sent: integer, size?: integer) as in `smtp.send_options`
+
+--- DANE (RFC 7672): where there are TLSA records of the host and port, STARTTLS must be and
+--- the certificate must be one that they name; `client.tls.dane` tells that it was. They count
+--- only if the name server has validated them and the addresses; where it fails, there is no
+--- connection (`kind = "dns"`). Usages 2 and 3 are used; where no record is of use, TLS must be
+--- all the same, and `verify` rules. Who the host is, is taken from the caller: `smtp.deliver`
+--- looks at the MX as well.
+---@class smtp.target_dane
+---@field mode? "required"|"opportunistic" default `"required"`; `"opportunistic"` goes on as usual where there are no records
+---@field nameserver? string as of `smtp.deliver`
+---@field records? { usage: integer, selector: integer, matching: integer, data: string }[] in place of a look-up
 
 --- Who to be (RFC 4954). AUTH comes after TLS; if the server does not offer what is
 --- asked for, that is an error (`kind = "auth"`).

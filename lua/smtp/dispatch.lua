@@ -1,17 +1,18 @@
 -- SPDX-License-Identifier: MIT
---- A message on its way to a server: what must hold before MAIL, and the transactions that
+--- A message on its way to one server: what must hold before MAIL, and the transactions that
 -- it takes. One is enough, unless the server limits the recipients (RFC 9422, RFC 5321
 -- section 4.5.3.1.10); then the content goes several times, and the receipt is of all.
 -- Internal.
 local core = require "smtp.core"
 local envelope = require "smtp.envelope"
 local errors = require "smtp.error"
+local held = require "smtp.held"
 local parameters = require "smtp.parameters"
 local source_of = require "smtp.source"
 local transaction = require "smtp.transaction"
 
-local Delivery = {}
-Delivery.__index = Delivery
+local Dispatch = {}
+Dispatch.__index = Dispatch
 
 local M = {}
 
@@ -25,7 +26,7 @@ function M.new(client, out, progress)
   return setmetatable({
     client = client, out = out, source = out.source, progress = progress, todo = todo,
     flying = 0, accepted = {}, rejected = {}, size = out.source.size or 0,
-  }, Delivery)
+  }, Dispatch)
 end
 
 -- ---- before MAIL -----------------------------------------------------------
@@ -98,7 +99,7 @@ local function check_size(client, source)
 end
 
 --- What must hold before MAIL, by what the server offers: true, or nil and an error.
-function Delivery:prepare()
+function Dispatch:prepare()
   local client, source = self.client, self.source
   local offered = client.capabilities
   local ok, err = check_size(client, source)
@@ -146,10 +147,11 @@ local function supply(self, more)
   if self.begun then
     self.source, err = self.source.again()
     if not self.source then return nil, err end
-  elseif more then
-    local ok
-    ok, err = source_of.rewindable(self.source)
-    if not ok then return nil, err end
+  elseif more and not self.source.again then
+    local content
+    content, err = held.new(self.source)
+    if not content then return nil, err end
+    self.source = content:open()
   end
   self.begun = true
   return true
@@ -180,7 +182,7 @@ local function renew(self)
 end
 
 --- Sends the next transaction of it, up to its last byte: true, or nil and an error.
-function Delivery:start()
+function Dispatch:start()
   local n, ok, err = room(self), true, nil
   if n == 0 then
     ok, err = renew(self)
@@ -241,7 +243,7 @@ local function append(list, more)
 end
 
 --- Takes in what came of the transactions that are done; whether all is.
-function Delivery:settle()
+function Dispatch:settle()
   local parts = self.parts or {}
   while parts[1] and parts[1].done do
     local one = table.remove(parts, 1)
@@ -280,7 +282,7 @@ local function relayed(self)
 end
 
 --- The receipt of all, or nil and an error.
-function Delivery:result()
+function Dispatch:result()
   local err, receipt = self.err, self.receipt
   if err and #self.accepted > 0 then
     err.outcome, err.accepted, err.rejected = "partial", self.accepted, self.rejected

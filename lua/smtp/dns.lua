@@ -1,0 +1,92 @@
+-- SPDX-License-Identifier: MIT
+--- Asks the DNS, at a name server of the caller's or at those of the system, and waits
+-- in the loop. What is not there is an empty list; that nobody could say so is an error.
+-- Internal.
+local core = require "smtp.core"
+local errors = require "smtp.error"
+local loop = require "smtp.loop"
+local options = require "smtp.options"
+
+local M = {}
+
+local TIMEOUT = 15 -- seconds for one question, second tries included
+local ADDRESSES_MAX = 8 -- of each family that are tried, however many a host has
+
+-- Address and port of "127.0.0.1", "127.0.0.1:5353", "::1" or "[::1]:53".
+local function server(text)
+  local host, port = text:match("^%[([^%[%]]+)%]:?(%d*)$")
+  if not host and core.is_address(text) then host, port = text, "" end
+  if not host then host, port = text:match("^([^:]+):(%d+)$") end
+  if not host or not core.is_address(host) then return nil end
+  port = port == "" and 53 or math.tointeger(tonumber(port))
+  return port >= 1 and port <= 65535 and host or nil, port
+end
+
+--- Raises if what a user gave as `nameserver` is no address.
+function M.check_server(what, text)
+  if text == nil or type(text) == "string" and server(text) then return end
+  options.misuse(what .. ': nameserver must be an address as "127.0.0.1:5353" or "[::1]:53"')
+end
+
+local function failed(name, type, message, temporary, kind)
+  return nil, errors.new { kind = kind or "dns", stage = "resolve", temporary = temporary,
+    message = ("%s of %s: %s"):format(type, name, message), outcome = "not_sent" }
+end
+
+-- The result of a job, or false if it is not there in time.
+local function finish(job, limit)
+  while job:result() == false do
+    local ready = loop.wait(job, "r", math.max(limit - core.now(), 0))
+    loop.forget(job)
+    if not ready then return false end
+  end
+  return job:result()
+end
+
+--- The records of `name` as `core.dns` gives them, or nil and an error. `how`:
+-- `nameserver`, which is checked; `timeout`; `limit`, a time of `core.now`.
+function M.query(name, type, how)
+  if not core.is_name(name) then return failed(name, type, "not a name of the DNS", false) end
+  local host, port
+  if how.nameserver then host, port = server(how.nameserver) end
+  local limit = math.min(core.now() + (how.timeout or TIMEOUT), how.limit or math.huge)
+  -- A second try takes twice the time of the first.
+  local seconds = math.max(1, math.min((limit - core.now()) // 3, 5)) // 1 | 0
+  local job <close>, why = core.dns(name, type, seconds, host, port)
+  if not job then return failed(name, type, why, true, "system") end
+  local list, message, temporary = finish(job, limit)
+  if list == false then
+    return failed(name, type, "the name server did not answer in time", true)
+  end
+  if list then return list end
+  return failed(name, type, message, temporary, temporary == nil and "unsupported" or nil)
+end
+
+--- The addresses of `host` as `core.resolve` gives them, IPv6 first; or nil and an error.
+-- `secure` and `name` in them are as of `query`; `secure` is true if all of it is.
+function M.addresses(host, port, how)
+  if core.is_address(host) then
+    local job <close> = assert(core.resolve(host, port))
+    return job:result()
+  end
+  local list, empty, why = { secure = true }, true, nil
+  for _, type in ipairs { "AAAA", "A" } do
+    local found, err = M.query(host, type, how)
+    why = why or err
+    for i, record in ipairs(found or {}) do
+      if i > ADDRESSES_MAX then break end
+      empty = false
+      list[#list + 1] = record.address and { host = record.address, port = port,
+        family = type == "A" and "inet" or "inet6" }
+    end
+    if found then
+      list.name = list.name or found.name
+      list.secure = list.secure and found.secure
+    end
+  end
+  if #list > 0 then return list end
+  if why then return nil, why end
+  return failed(host, "A and AAAA", empty and "it has no address" or "malformed", false)
+end
+
+return M

@@ -1,0 +1,78 @@
+-- SPDX-License-Identifier: MIT
+--- Content that is read more than once, and by several at a time: a string, a file that
+-- can seek, a message that gives its chunks anew, or what comes only once, which goes to a
+-- file that has no name.
+-- Internal.
+local errors = require "smtp.error"
+local source = require "smtp.source"
+
+local M = {}
+
+local CHUNK = 65536
+
+local Held = {}
+Held.__index = Held
+
+local function broken(kind, why)
+  return nil, errors.new { kind = kind, outcome = "not_sent", cause = why,
+    message = "reading the message failed: " .. tostring(why) }
+end
+
+-- Copies what `from` reads into the file: its size, or nil and an error.
+local function spool(from, file)
+  local size = 0
+  while true do
+    local ok, chunk = pcall(from.read)
+    if not ok then return broken("source", chunk) end
+    if chunk == nil then return size end
+    if type(chunk) ~= "string" then
+      return broken("source", "a chunk must be a string, not " .. type(chunk))
+    end
+    local written, why = file:write(chunk)
+    if not written then return broken("system", why) end
+    size = size + #chunk
+  end
+end
+
+--- Holds what a source of `smtp.source` reads; or nil and an error.
+function M.new(from)
+  if from.text then return setmetatable({ text = from.text }, Held) end
+  if from.file and from.here then
+    return setmetatable({ file = from.file, here = from.here, size = from.size }, Held)
+  end
+  if from.again then return setmetatable({ again = from.again }, Held) end
+  local file, why = io.tmpfile()
+  if not file then return broken("system", why) end
+  local self = setmetatable({ file = file, here = 0, ours = true }, Held)
+  self.size, why = spool(from, file)
+  if self.size then return self end
+  file:close()
+  return nil, why
+end
+
+--- A source of its own, from the first byte, or nil and an error. Several may be read in
+-- turns.
+function Held:open()
+  if self.text then return source.of(self.text) end
+  if self.again then return self.again() end
+  local at, left = self.here, self.size
+  return { size = self.size, again = function() return self:open() end, read = function()
+    if left == 0 then return nil end
+    self.file:seek("set", at)
+    local chunk, why = self.file:read(math.min(left, CHUNK))
+    if not chunk then error(why or "the file has become shorter", 0) end
+    at, left = at + #chunk, left - #chunk
+    return chunk
+  end }
+end
+
+function Held:close()
+  if self.ours then
+    self.ours = false
+    self.file:close()
+  end
+end
+
+Held.__close = Held.close
+
+return M

@@ -1,0 +1,45 @@
+-- A name server that says what a file tells it to, in a process of its own: UDP at a
+-- free port of 127.0.0.1, which it prints. Each line of the file is a key, "name/type",
+-- and the hex of all that stands behind the ID of the answer; "drop": nothing is said.
+-- The file is read anew for each question. What is not in it does not exist. Each
+-- question is printed.
+local socket = require "socket"
+
+local path = arg[1]
+local udp = assert(socket.udp())
+assert(udp:setsockname("127.0.0.1", 0))
+io.stdout:setvbuf("line")
+print((select(2, udp:getsockname())))
+
+-- The key of a question, and where it ends.
+local function key_of(packet)
+  local at, labels = 13, {}
+  while true do
+    local n = packet:byte(at)
+    if n == 0 then break end
+    labels[#labels + 1] = packet:sub(at + 1, at + n)
+    at = at + n + 1
+  end
+  return table.concat(labels, "."):lower() .. "/" .. string.unpack(">I2", packet, at + 1), at + 4
+end
+
+local function answer_to(key)
+  for line in io.lines(path) do
+    local name, hex = line:match("^(%S+) (%S+)$")
+    if name == key then return hex end
+  end
+end
+
+while true do
+  local packet, host, port = udp:receivefrom()
+  local key, last = key_of(packet)
+  print(key)
+  local hex = answer_to(key)
+  if not hex then
+    local question = packet:sub(13, last)
+    udp:sendto(packet:sub(1, 2) .. "\x81\x83\0\1\0\0\0\0\0\0" .. question, host, port)
+  elseif hex ~= "drop" then
+    local bytes = hex:gsub("%x%x", function(two) return string.char(tonumber(two, 16)) end)
+    udp:sendto(packet:sub(1, 2) .. bytes, host, port)
+  end
+end
