@@ -77,11 +77,9 @@ describe("client's flights", function()
   it("C029 give those that were too many to another transaction", function()
     local server <close> = peer.start(script(hello("PIPELINING", "ENHANCEDSTATUSCODES"), "C MAIL",
       "C RCPT", "C RCPT", "C RCPT", "C RCPT", "C DATA", "S 250 ok", "S 250 ok",
-      "C RCPT", "C RCPT", "C RCPT", "C RCPT", "C DATA", "S 250 ok", "S 250 ok",
       "S 452 4.5.3 enough", "S 552 enough", "S 452 4.2.2 full", "S 354 go", "BODY", "S 250 one",
-      "C MAIL", "C RCPT TO:<r0002@b.example>",
-      "C RCPT TO:<r0003@b.example>", "C DATA", "S 250 ok", "S 250 ok", "S 550 no", "S 354 go",
-      "BODY", "S 250 two", "C QUIT", "S 221 bye"))
+      "C MAIL", "C RCPT TO:<r0002@b.example>", "C RCPT TO:<r0003@b.example>", "C DATA",
+      "S 250 ok", "S 250 ok", "S 550 no", "S 354 go", "BODY", "S 250 two", "C QUIT", "S 221 bye"))
     local receipt = assert(smtp.send(server.url, message("x\r\n", recipients(4))))
     assert.is_nil(server:done())
     assert.same({ "r0001@b.example", "r0002@b.example" }, receipt.accepted)

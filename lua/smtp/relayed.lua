@@ -10,7 +10,9 @@ local M = {}
 function M.envelope(message)
   local to = {}
   for i, one in ipairs(message.recipients) do
-    to[i] = { address = one.address, notify = one.notify, orcpt = one.orcpt, rrvs = one.rrvs }
+    local more = one.notify or one.orcpt or one.rrvs
+    to[i] = more and { address = one.address, notify = one.notify, orcpt = one.orcpt,
+      rrvs = one.rrvs } or one.address
   end
   return { from = message.sender.address, to = to }
 end
