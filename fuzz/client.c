@@ -31,11 +31,13 @@ typedef struct run {
   size_t accepted; /* RCPTs of this transaction */
   bool refused;    /* its MAIL was: then no RCPT counts */
   bool chunks;     /* and goes in chunks, which are told by what is written */
+  bool prdr;       /* the last MAIL asked for PRDR */
   bool lmtp;       /* content has a reply for each recipient */
   size_t finals;   /* so many of them are due still */
   uint64_t queued, written;
   struct {
     smtp_client_step step;
+    bool prdr; /* PRDR was asked for */
     uint64_t end;
   } due[DUE_MAX];
   size_t first, last; /* what is due is due[first] to due[last - 1] */
@@ -85,6 +87,7 @@ static size_t waiting(const run *r) {
 static void push(run *r, smtp_client_step step) {
   CHECK(r->last < DUE_MAX);
   r->due[r->last].step = step;
+  r->due[r->last].prdr = r->prdr;
   r->due[r->last++].end = r->queued;
 }
 
@@ -179,11 +182,10 @@ static void submit(run *r, input *in) {
 }
 
 static void submit_path(run *r, input *in) {
-  static const smtp_param params[] = {{{"SIZE", 4}, {"10", 2}, true},
-                                      {{"BODY", 4}, {"8BITMIME", 8}, true},
-                                      {{"SMTPUTF8", 8}, {"", 0}, false},
-                                      {{"A=", 2}, {"", 0}, false},
-                                      {{"A", 1}, {"a b", 3}, true}};
+  static const smtp_param params[] = {
+      {{"SIZE", 4}, {"10", 2}, true},    {{"BODY", 4}, {"8BITMIME", 8}, true},
+      {{"SMTPUTF8", 8}, {"", 0}, false}, {{"PRDR", 4}, {"", 0}, false},
+      {{"A=", 2}, {"", 0}, false},       {{"A", 1}, {"a b", 3}, true}};
   static const smtp_slice mailboxes[] = {{"", 0},
                                          {"ada@code.energy", 15},
                                          {"\"a b\"@[127.0.0.1]", 17},
@@ -197,8 +199,9 @@ static void submit_path(run *r, input *in) {
                       SMTP_PATH_BARE | SMTP_PATH_NULL | SMTP_PATH_POSTMASTER,
                       &used) != 0)
     return;
-  if (which > 5) which = 0;
+  if (which > 6) which = 0;
   int result = smtp_client_submit_path(r->c, verb, &path, params, which);
+  if (result == 0 && verb == SMTP_VERB_MAIL) r->prdr = which == 4;
   queued(r, before, result, how & 1 ? SMTP_CLIENT_RCPT : SMTP_CLIENT_MAIL);
 }
 
@@ -261,7 +264,17 @@ static void write(run *r, input *in) {
 /* The step of a reply to what was written; by LMTP content has many. */
 static void check_due(run *r, smtp_client_step step, smtp_client_step due,
                       int code) {
-  if (due == SMTP_CLIENT_FINAL && r->lmtp) {
+  bool prdr = r->due[r->first].prdr && !r->lmtp;
+  if (due == SMTP_CLIENT_FINAL && prdr && r->finals == 0 &&
+      step == SMTP_CLIENT_RECIPIENT) {
+    CHECK(code / 100 == 3);
+    r->finals = r->accepted + 1;
+    return;
+  }
+  if (due == SMTP_CLIENT_FINAL && r->finals > 0 && prdr) {
+    CHECK(step == (r->finals > 1 ? SMTP_CLIENT_RECIPIENT : SMTP_CLIENT_FINAL));
+    if (--r->finals > 0) return;
+  } else if (due == SMTP_CLIENT_FINAL && r->lmtp) {
     if (r->finals == 0) r->finals = r->accepted > 0 ? r->accepted : 1;
     CHECK(step == (r->finals > 1 ? SMTP_CLIENT_RECIPIENT : SMTP_CLIENT_FINAL));
     CHECK(code < 300 || code >= 400);
@@ -357,7 +370,7 @@ static void hear_common(run *r, input *in) {
   static const smtp_slice all[] = {
       LIT("220 here\r\n"),
       LIT("250-here\r\n250-PIPELINING\r\n250-SIZE 1000\r\n"
-          "250-CHUNKING\r\n250 ENHANCEDSTATUSCODES\r\n"),
+          "250-CHUNKING\r\n250-PRDR\r\n250 ENHANCEDSTATUSCODES\r\n"),
       LIT("250 2.0.0 ok\r\n"),
       LIT("354 go on\r\n"),
       LIT("550 5.1.1 no\r\n"),
@@ -368,6 +381,7 @@ static void hear_common(run *r, input *in) {
       LIT("250"),
       LIT("250-\r\n251 x\r\n"),
       LIT("250 ok\n"),
+      LIT("353 each\r\n"),
   };
   hear(r, all[take(in) % (sizeof all / sizeof *all)]);
 }

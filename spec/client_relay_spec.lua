@@ -242,3 +242,80 @@ describe("LMTP of the client", function()
     assert.is_nil(server:done())
   end)
 end)
+
+describe("PRDR of the client", function()
+  local function send(replies, to, more)
+    local steps = { "C MAIL FROM:<a@b.example> PRDR", "C RCPT", "C RCPT", "C DATA",
+      { raw = "250 a\r\n250 b\r\n250 c\r\n354 go\r\n" }, "BODY", { raw = replies } }
+    local server <close> = peer.start(script(hello("PIPELINING", "PRDR"), steps, more or
+      { "C QUIT", "S 221 bye" }))
+    local receipt, err = smtp.send(server.url, { envelope = { from = "a@b.example",
+      to = to or { "b@b.example", "c@b.example" } }, raw = "x\r\n" })
+    assert.is_nil(server:done())
+    return receipt, err
+  end
+
+  it("has a reply for each recipient, and one for all", function()
+    local receipt = assert(send("353 each\r\n250 yes\r\n550 no\r\n250 kept\r\n"))
+    assert.same({ "b@b.example" }, receipt.accepted)
+    assert.same({ "c@b.example", 550 }, { receipt.rejected[1].address, receipt.rejected[1].code })
+    assert.same({ "kept", "yes" }, { receipt.text, receipt.replies[1].text })
+  end)
+
+  it("takes one reply for all where the server says one", function()
+    local receipt = assert(send("250 kept\r\n"))
+    assert.same({ "b@b.example", "c@b.example" }, receipt.accepted)
+    local _, err = send("554 spam\r\n")
+    assert.same({ "final", 554 }, { err.stage, err.code })
+  end)
+
+  it("believes a last reply that refuses all", function()
+    for _, code in ipairs { 451, 550 } do
+      local receipt, err = send("353 each\r\n250 yes\r\n550 no\r\n" .. code .. " all\r\n")
+      assert.is_nil(receipt)
+      assert.equal(code, err.rejected[1].code)
+      assert.equal("b@b.example", err.rejected[1].address)
+    end
+  end)
+
+  it("is not asked for one recipient, nor where it is not offered", function()
+    local server <close> = peer.start { script(hello("PRDR"), "C MAIL FROM:<a@b.example>",
+      "S 250 ok", "* RCPT", TAIL), script(hello(), "C MAIL FROM:<a@b.example>", "S 250 ok",
+      "* RCPT", "* RCPT", TAIL) }
+    local one = { envelope = { from = "a@b.example", to = "b@b.example" }, raw = "x\r\n" }
+    assert(smtp.send(server.url, one))
+    one.envelope.to = { "b@b.example", "c@b.example" }
+    assert(smtp.send(server.url, one))
+    assert.is_nil(server:done())
+    for _, line in ipairs(server.lines) do assert.is_nil(line:find("PRDR", 1, true)) end
+  end)
+
+  it("and LMTP are understood by our server and our client", function()
+    for _, options in ipairs { { extensions = { PRDR = true } }, { lmtp = true } } do
+      options.on_rcpt = true
+      options.on_message = function(_, message)
+        message:skip()
+        message:reply("no@b.example", 550, "5.7.1 not you")
+        message:reply("later@b.example", 452, "4.2.2 full")
+        return true
+      end
+      local server <close> = serve.start(options)
+      for _, disable in ipairs { {}, { CHUNKING = true }, { CHUNKING = true, PIPELINING = true } } do
+        local client <close> = assert(smtp.connect { url = ("%s://127.0.0.1:%d"):format(
+          options.lmtp and "lmtp" or "smtp", server.port), disable = disable })
+        for _ = 1, 2 do
+          local receipt = assert(client:send { envelope = { from = "a@b.example", to = {
+            "yes@b.example", "no@b.example", "later@b.example" } }, raw = "x\r\n" })
+          assert.same({ "yes@b.example" }, receipt.accepted)
+          assert.same({ 550, 452 }, { receipt.rejected[1].code, receipt.rejected[2].code })
+          assert.same({ false, true }, { receipt.rejected[1].temporary,
+            receipt.rejected[2].temporary })
+        end
+        local receipt, err = client:send { envelope = { from = "a@b.example", to = {
+          "no@b.example", "later@b.example" } }, raw = "x\r\n" }
+        assert.is_nil(receipt)
+        assert.same({ 550, 452 }, { err.rejected[1].code, err.rejected[2].code })
+      end
+    end
+  end)
+end)

@@ -111,6 +111,7 @@ void smtp_client_due_add(smtp_client *c, smtp_client_step step, size_t before) {
   struct due *d = &c->due[(c->due_first + c->due_n++) % c->due_size];
   c->queued += smtp_buf_length(&c->out) - before;
   d->step = step;
+  d->prdr = c->prdr;
   d->end = c->queued;
 }
 
@@ -200,12 +201,13 @@ int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
   return 0;
 }
 
-static bool asks_utf8(const smtp_client *c, const smtp_param *params,
-                      size_t n) {
+/* Whether a parameter asks for an extension that is offered. */
+static bool asks(const smtp_client *c, const smtp_param *params, size_t n,
+                 smtp_slice key, unsigned extension) {
   size_t i;
   for (i = 0; i < n; i++)
-    if (smtp_ascii_equal(params[i].key, SMTP_LIT("SMTPUTF8")))
-      return smtp_client_offered(c, SMTP_EXT_SMTPUTF8);
+    if (smtp_ascii_equal(params[i].key, key))
+      return smtp_client_offered(c, extension);
   return false;
 }
 
@@ -217,7 +219,8 @@ int smtp_client_submit_path(smtp_client *c, smtp_verb verb,
   size_t i;
   int r;
   if (c->error != 0) return c->error;
-  if (verb == SMTP_VERB_MAIL) c->utf8 = asks_utf8(c, params, n);
+  if (verb == SMTP_VERB_MAIL)
+    c->utf8 = asks(c, params, n, SMTP_LIT("SMTPUTF8"), SMTP_EXT_SMTPUTF8);
   smtp_buf_init(&args, c->mem, SMTP_LINE_MAX);
   r = smtp_buf_append_slice(&args, verb == SMTP_VERB_MAIL ? SMTP_LIT("FROM:")
                                                           : SMTP_LIT("TO:"));
@@ -226,7 +229,10 @@ int smtp_client_submit_path(smtp_client *c, smtp_verb verb,
   if (r == SMTP_ETOOBIG) r = SMTP_EINVALID;
   if (r == 0)
     r = smtp_client_submit(c, smtp_command_name(verb), smtp_buf_data(&args));
-  if (r != 0) c->utf8 = before;
+  if (r != 0)
+    c->utf8 = before;
+  else if (verb == SMTP_VERB_MAIL)
+    c->prdr = asks(c, params, n, SMTP_LIT("PRDR"), SMTP_EXT_PRDR);
   smtp_buf_clear(&args);
   return r;
 }
@@ -306,10 +312,17 @@ static int early(smtp_client *c, smtp_client_event *event, bool content,
 }
 
 /* By LMTP each accepted recipient has a reply to the content (RFC 2033 section
-** 4.2); whether this one is not the last of them. */
-static bool more_follow(smtp_client *c) {
-  if (!c->lmtp || c->reply.code / 100 == 3) return false;
-  if (c->finals == 0) c->finals = c->accepted > 0 ? c->accepted : 1;
+** 4.2); by PRDR too, between a 3xx and a last one. Whether more follow. */
+static bool more_follow(smtp_client *c, const struct due *d) {
+  bool begins = c->reply.code / 100 == 3;
+  if (c->finals == 0) {
+    if (c->lmtp && !begins)
+      c->finals = c->accepted > 0 ? c->accepted : 1;
+    else if (d->prdr && begins)
+      c->finals = c->accepted + 2;
+    else
+      return false;
+  }
   return --c->finals > 0;
 }
 
@@ -325,7 +338,7 @@ static int answer(smtp_client *c, smtp_client_event *event) {
     return early(c, event,
                  d->step == SMTP_CLIENT_FINAL || d->step == SMTP_CLIENT_CHUNK,
                  "a reply to a command that was not sent yet");
-  } else if (d->step == SMTP_CLIENT_FINAL && more_follow(c)) {
+  } else if (d->step == SMTP_CLIENT_FINAL && more_follow(c, d)) {
     event->step = SMTP_CLIENT_RECIPIENT;
   } else {
     event->step = d->step;

@@ -25,6 +25,7 @@
 ** that was ever queued, so that a reply cannot come too early. */
 struct due {
   smtp_client_step step;
+  bool prdr; /* the content may have a reply for each recipient */
   uint64_t end;
 };
 
@@ -66,6 +67,7 @@ struct smtp_client {
   bool utf8;       /* its MAIL has SMTPUTF8 */
   bool lmtp;       /* the last hello was LHLO: content has many replies */
   size_t finals;   /* so many of them are due, once the first came */
+  bool prdr;       /* PRDR was asked for by its MAIL */
   smtp_dot_encoder dot;
   smtp_buf chunk;   /* content of the chunk at hand */
   bool binary;      /* it goes out as it is */

@@ -77,7 +77,8 @@ local function parameterize(self, eightbit, utf8)
       out.relayed)
     if err then return nil, err end
   end
-  if not out.mail and not utf8 then
+  local prdr = client.capabilities.PRDR and #out.to > 1
+  if not out.mail and not utf8 and not prdr then
     self.params = parameters.content(client, self.source.size, eightbit)
     return true
   end
@@ -86,6 +87,7 @@ local function parameterize(self, eightbit, utf8)
   fields.size = self.source.size
   if eightbit then fields.body = fields.body or "8BITMIME" end
   if utf8 then fields.smtputf8 = true end
+  if fields.prdr == nil then fields.prdr = prdr and true or nil end
   self.binary = fields.body == "BINARYMIME"
   self.params, err = envelope.parameters(client, "mail", fields, out.from, out.relayed)
   return self.params ~= nil, err

@@ -9,7 +9,7 @@ local M = {}
 
 local MAIL = {
   size = "size", body = { "7BIT", "8BITMIME", "BINARYMIME" }, smtputf8 = "boolean",
-  ret = { "FULL", "HDRS" },
+  prdr = "boolean", ret = { "FULL", "HDRS" },
   envid = "string", requiretls = "boolean", by = "table", priority = "number",
   hold_for = "count", hold_until = "string", params = "table",
 }
@@ -23,7 +23,8 @@ local BY = { seconds = "number", mode = { "return", "notify" }, trace = "boolean
 -- it may have mail that only passes here (RFC 3461 section 5.2.2).
 local ORDER = {
   { "size", "SIZE", optional = true }, { "body", "8BITMIME", optional = true },
-  { "smtputf8", "SMTPUTF8" }, { "requiretls", "REQUIRETLS", enhanced = "5.7.30" },
+  { "smtputf8", "SMTPUTF8" }, { "prdr", "PRDR", optional = true },
+  { "requiretls", "REQUIRETLS", enhanced = "5.7.30" },
   { "ret", "DSN", relay = true }, { "envid", "DSN", relay = true },
   { "by", "DELIVERBY", relay = true }, { "priority", "MT-PRIORITY", optional = true },
   { "hold_for", "FUTURERELEASE" }, { "hold_until", "FUTURERELEASE" },
@@ -37,6 +38,8 @@ function format.size(value) return "SIZE", tostring(options.size(value)) end
 function format.body(value) return "BODY", value end
 
 function format.smtputf8() return "SMTPUTF8", true end
+
+function format.prdr() return "PRDR", true end
 
 function format.requiretls() return "REQUIRETLS", true end
 

@@ -52,14 +52,15 @@ function take:chunk(reply)
   if reply.code >= 300 then self.chunk_refused = self.chunk_refused or reply end
 end
 
--- By LMTP, of one recipient; the last one's is the final one.
+-- By LMTP and PRDR, of one recipient. By LMTP the last one's is the final one; PRDR begins
+-- with a 353.
 function take:recipient(reply)
   self.replies = self.replies or {}
-  self.replies[#self.replies + 1] = reply
+  if reply.code // 100 == 3 then self.prdr = true else table.insert(self.replies, reply) end
 end
 
 function take:final(reply)
-  if self.replies or self.client.target.lmtp then take.recipient(self, reply) end
+  if self.client.target.lmtp then take.recipient(self, reply) end
   self.final, self.complete = reply, true
   -- Chunks that went well leave nothing open, unless others are behind them.
   if self.chunks and reply.code < 300 and self.flight:is_last(self) then
@@ -333,11 +334,14 @@ end
 
 -- ---- what came of it -------------------------------------------------------
 
--- Replies that each recipient has of the content (RFC 2033 section 4.2).
+-- Replies that each recipient has of the content (RFC 2033 section 4.2). A last one that
+-- refuses (PRDR) is for those, too, who were accepted.
 local function sort_out(self)
   local kept, told = {}, {}
+  local undone = self.prdr and self.final.code >= 300
   for i, mailbox in ipairs(self.accepted) do
-    local reply = self.replies[i] or self.final
+    local reply = self.replies[i]
+    if undone and reply.code < 300 then reply = self.final end
     local one = rejection(mailbox, reply)
     if reply.code < 300 then
       kept[#kept + 1], told[#told + 1] = mailbox, one
@@ -370,8 +374,9 @@ end
 function Transaction:result()
   if self.err then return nil, self.err end
   local reply, told = self.final, nil
-  if self.replies then told = sort_out(self) end
-  local good = reply and (told and told[1] or not told and reply.code < 300 and reply)
+  if self.replies and reply then told = sort_out(self) end
+  local good = told and told[1] or not told and reply and reply.code < 300 and reply
+  if self.prdr then good = good and reply end
   if not good or self.chunk_refused or #self.accepted == 0 then return refused(self) end
   return {
     code = good.code, enhanced = good.enhanced, text = good.text, lines = good.lines,
