@@ -16,8 +16,8 @@
 #include "../csrc/core/dot.h"
 #include "../csrc/core/ehlo.h"
 #include "../csrc/core/server.h"
+#include "server_text.h"
 
-#define CHECK(condition) ((condition) ? (void)0 : abort())
 #define ROOM ((size_t)1 << 26)
 #define VERDICTS 8
 #define SHOWN 64 /* so much of a line that is too long is told */
@@ -41,6 +41,8 @@ typedef struct run {
   size_t asked, events, said;
   enum place place;
   bool reset_due, secured;
+  unsigned trusted;
+  bool forwarded;       /* of the next message something was told */
   bool binary, chunked; /* of the message at hand */
   bool refused;         /* a message broke a rule: cuts may tell another one */
   smtp_situation why;
@@ -110,19 +112,6 @@ static int decide(run *r, smtp_server_event_type type) {
 
 /* ---- events ---------------------------------------------------------- */
 
-/* Lines end with CRLF and there is no NUL, as whoever keeps mail expects. */
-static void check_clean(smtp_slice content, bool whole) {
-  size_t i;
-  for (i = 0; i < content.n; i++) {
-    bool crlf =
-        content.p[i] == '\r' && i + 1 < content.n && content.p[i + 1] == '\n';
-    CHECK(content.p[i] != 0 && content.p[i] != '\n');
-    CHECK(content.p[i] != '\r' || crlf);
-    i += crlf;
-  }
-  CHECK(content.n == 0 || !whole || content.p[content.n - 1] == '\n');
-}
-
 static void check_path(run *r, const smtp_server_event *e, bool null) {
   smtp_buf b;
   bool utf8 = (r->config->extensions & SMTP_EXT_SMTPUTF8) != 0;
@@ -152,11 +141,6 @@ static void check_message(run *r, const smtp_server_event *e) {
   smtp_buf_truncate(&r->content, 0);
 }
 
-static size_t skip(smtp_slice text, size_t at, bool blanks) {
-  while (at < text.n && ((unsigned char)text.p[at] <= ' ') == blanks) at++;
-  return at;
-}
-
 /* What may be told of a line: all of it, or the first bytes of one too long;
 ** of AUTH, behind whatever blanks, what may be the name of a mechanism and no
 ** more; of a response nothing. */
@@ -184,6 +168,22 @@ static void check_told(const run *r, smtp_slice text) {
     CHECK((word.p[i] >= 'A' && word.p[i] <= 'Z') ||
           (word.p[i] >= '0' && word.p[i] <= '9') || word.p[i] == '-' ||
           word.p[i] == '_');
+}
+
+/* Each value is one that its command has, of a length and without controls. */
+static void check_attributes(run *r, const smtp_attributes *told, bool anew) {
+  size_t n = 0, i;
+  for (i = 0; i < SMTP_ATTRIBUTES; i++) {
+    smtp_slice value = told->value[i];
+    if (value.p == NULL) continue;
+    check_value(value);
+    if (i >= SMTP_ATTRIBUTE_LOGIN)
+      CHECK(anew == (i <= SMTP_ATTRIBUTE_DESTPORT));
+    note_number(r, i);
+    note(r, "F", value);
+    n++;
+  }
+  CHECK(n > 0);
 }
 
 /* Whether the event may come here, and what it brings. */
@@ -234,9 +234,18 @@ static void check_event(run *r, const smtp_server_event *e) {
     note(r, "?", e->text);
     break;
   case SMTP_SERVER_RESET:
-    CHECK(p == MAIL || p == RCPT || r->reset_due || (p == BODY && r->chunked));
+    CHECK(p == MAIL || p == RCPT || r->reset_due || r->forwarded ||
+          (p == BODY && r->chunked));
     if (p == BODY) smtp_buf_truncate(&r->content, 0);
     note(r, "R", e->verb);
+    break;
+  case SMTP_SERVER_XCLIENT:
+    CHECK(r->trusted & SMTP_FORWARD_XCLIENT && (p == START || p == READY));
+    check_attributes(r, e->attributes, true);
+    break;
+  case SMTP_SERVER_XFORWARD:
+    CHECK(r->trusted & SMTP_FORWARD_XFORWARD && (p == START || p == READY));
+    check_attributes(r, e->attributes, false);
     break;
   case SMTP_SERVER_LINE:
     CHECK(r->config->trace &&
@@ -263,7 +272,7 @@ static void move(run *r, const smtp_server_event *e, bool good) {
   case SMTP_SERVER_CONNECT: r->place = good ? START : REFUSED; break;
   case SMTP_SERVER_HELO:
     if (!good) break;
-    r->reset_due = within;
+    r->reset_due = within || r->forwarded;
     r->place = READY;
     break;
   case SMTP_SERVER_MAIL: r->place = good ? MAIL : READY; break;
@@ -271,9 +280,14 @@ static void move(run *r, const smtp_server_event *e, bool good) {
   case SMTP_SERVER_DATA: r->place = good ? BODY : RCPT; break;
   case SMTP_SERVER_MESSAGE:
   case SMTP_SERVER_RESET:
-    r->place = READY;
-    r->reset_due = false;
+    if (r->place != START) r->place = READY; /* after XFORWARD alone */
+    r->reset_due = r->forwarded = false;
     break;
+  case SMTP_SERVER_XCLIENT:
+    r->place = NEW;
+    r->forwarded = false;
+    break;
+  case SMTP_SERVER_XFORWARD: r->forwarded = true; break;
   case SMTP_SERVER_STARTTLS:
     CHECK(smtp_server_secured(r->s, &nothing, (smtp_slice){"", 0}) == 0);
     r->secured = true;
@@ -337,23 +351,6 @@ static void say(run *r, const char *p, size_t n) {
 
 /* ---- replies --------------------------------------------------------- */
 
-/* Reply-line, RFC 5321 section 4.2; *code is 0 where a reply begins. */
-static size_t check_reply_line(smtp_slice wire, int *code) {
-  const char *p = wire.p, *lf = memchr(p, '\n', wire.n);
-  size_t n, i;
-  int here;
-  CHECK(lf != NULL);
-  n = (size_t)(lf + 1 - p);
-  CHECK(n >= 6 && n <= 512 && p[n - 2] == '\r');
-  CHECK(p[0] >= '2' && p[0] <= '5' && p[1] >= '0' && p[1] <= '5');
-  CHECK(p[2] >= '0' && p[2] <= '9' && (p[3] == ' ' || p[3] == '-'));
-  for (i = 4; i < n - 2; i++) CHECK((unsigned char)p[i] >= 32 && p[i] != 127);
-  here = (p[0] - '0') * 100 + (p[1] - '0') * 10 + p[2] - '0';
-  CHECK(*code == 0 || *code == here);
-  *code = p[3] == ' ' ? 0 : here;
-  return n;
-}
-
 static void check_wire(const run *r) {
   smtp_slice wire = smtp_buf_data(&r->wire), told = smtp_buf_data(&r->told);
   int code = 0;
@@ -382,6 +379,8 @@ static void open_run(run *r, const smtp_server_config *config,
   smtp_buf_init(&r->content, smtp_mem_libc(), ROOM);
   r->s = smtp_server_new(smtp_mem_libc(), config, 0);
   CHECK(r->s != NULL);
+  r->trusted = data[1] & 128 ? config->forwarding : 0;
+  smtp_server_trust(r->s, r->trusted);
 }
 
 static void close_run(run *r) {
@@ -464,6 +463,7 @@ static void configure(smtp_server_config *c, unsigned flags, unsigned more) {
   if (more & 32)
     c->extensions |= SMTP_EXT_SMTPUTF8 | SMTP_EXT_DSN | SMTP_EXT_REQUIRETLS |
                      SMTP_EXT_DELIVERBY | SMTP_EXT_MT_PRIORITY | SMTP_EXT_RRVS;
+  if (more & 64) c->forwarding = SMTP_FORWARD_XCLIENT | SMTP_FORWARD_XFORWARD;
   if (flags & 64) c->verbs = SMTP_LIT("XADA HELP ETRN");
 }
 
