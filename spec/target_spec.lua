@@ -81,7 +81,7 @@ describe("target", function()
   end)
 
   it("raises for what is not built yet, so that nobody believes in it", function()
-    for key, value in pairs { dane = true, proxy = "x", extensions = {},
+    for key, value in pairs { dane = true, extensions = {},
       lmtp = true } do
       assert.error_matches(function() parse { host = "mx", [key] = value } end, "not built yet")
     end

@@ -6,6 +6,7 @@
 local auth = require "smtp.auth"
 local core = require "smtp.core"
 local errors = require "smtp.error"
+local forwarding = require "smtp.forwarding"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
 local outgoing = require("smtp.message").outgoing
@@ -15,6 +16,7 @@ local target_of = require "smtp.target"
 local transaction = require "smtp.transaction"
 local transcript = require "smtp.transcript"
 local transport = require "smtp.transport"
+local tunnel = require "smtp.tunnel"
 
 local Client = { __name = "smtp.client" }
 Client.__index = Client
@@ -268,7 +270,7 @@ end
 
 local function start(self, socket)
   self.helo = self.target.helo or own_name(socket)
-  self._loopback = socket:loopback()
+  self._loopback = socket:loopback() and not tunnel.is_tunnel(self.target)
   self._mode, self._verify = starttls.policy(self.target, self._loopback)
   self._core = core.client(socket, self.target.disable, false, starttls.is_must(self._mode))
   if not core.is_domain(self.helo) then
@@ -341,6 +343,10 @@ function Client:vrfy(text)
   need_text("vrfy", text)
   return self:_ask("command", "VRFY", text)
 end
+
+function Client:xclient(told) self:_check() return forwarding.xclient(self, told) end
+
+function Client:xforward(told) self:_check() return forwarding.xforward(self, told) end
 
 --- RSET: a transaction that was begun is dropped.
 function Client:reset()
