@@ -93,6 +93,7 @@ interop_() {
   need python3-dkim python_module dkim
   need python3-nacl python_module nacl
   need opendkim command_ opendkim
+  need haproxy command_ haproxy
   need opendkim-tools command_ opendkim-testmsg
   need lua-socket lua 'require "socket"'
 }
