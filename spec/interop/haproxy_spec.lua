@@ -48,7 +48,7 @@ describe("HAProxy in front of the server", function()
 
   local function open(options)
     local all = { proxy = { "127.0.0.1" }, on_rcpt = true,
-      on_connect = function(session) sessions[#sessions + 1] = session end }
+      on_mail = function(session) sessions[#sessions + 1] = session end }
     for key, value in pairs(options or {}) do all[key] = value end
     return inbox.open(all)
   end
@@ -59,8 +59,6 @@ describe("HAProxy in front of the server", function()
     net.dump(folder .. "/haproxy.cfg", CONFIG:format(port, bind or "", server.port, how))
     local one = process.start { "haproxy", "-db", "-f", folder .. "/haproxy.cfg" }
     one:listening { host = "127.0.0.1", port = port }
-    serve.idle(server) -- of what tried whether it listens
-    sessions = {}
     return one, port
   end
 
@@ -131,15 +129,12 @@ describe("HAProxy in front of the server", function()
   end)
 
   it("C140 checks the server by LOCAL", function()
-    local server <close> = open()
-    local _ <close> = start(server, "send-proxy-v2 check check-send-proxy inter 100ms")
     local check
-    serve.wait(function()
-      for _, one in ipairs(sessions) do
-        if one.proxy.command == "LOCAL" then check = one end
-      end
-      return check
-    end, "a check by LOCAL")
+    local server <close> = open { on_connect = function(session)
+      if session.proxy.command == "LOCAL" then check = session end
+    end }
+    local _ <close> = start(server, "send-proxy-v2 check check-send-proxy inter 100ms")
+    serve.wait(function() return check end, "a check by LOCAL")
     assert.equal("127.0.0.1", check.peer.address)
     assert.equal(check.proxy.port, check.peer.port)
   end)
