@@ -234,7 +234,7 @@ local HTTP = "HTTP/1."
 -- A header up to its empty line. What is looked at is taken only when it is known to
 -- be of it.
 local function read_header(talk)
-  local parts, size, tail = {}, 0, ""
+  local parts, size, head, tail = {}, 0, "", ""
   while size < HEADER_MAX do
     local bytes, err = talk:receive("peek", HEADER_MAX - size)
     if not bytes then return nil, err end
@@ -244,8 +244,8 @@ local function read_header(talk)
     parts[#parts + 1], size = bytes, size + #bytes
     if stop then return table.concat(parts) end
     tail = (tail .. bytes):sub(-3)
-    local begins = table.concat(parts, "", 1, math.min(#parts, #HTTP)):sub(1, #HTTP)
-    if begins ~= HTTP:sub(1, size) then break end
+    head = (head .. bytes:sub(1, #HTTP)):sub(1, #HTTP)
+    if head ~= HTTP:sub(1, size) then break end
   end
   return talk:fail("protocol", size < HEADER_MAX and "not an answer of HTTP"
     or "the header of the proxy is too long")
