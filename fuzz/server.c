@@ -16,7 +16,8 @@
 #include "../csrc/core/dot.h"
 #include "../csrc/core/ehlo.h"
 #include "../csrc/core/server.h"
-#include "wire.h"
+#include "server_config.h"
+#include "server_text.h"
 
 #define ROOM ((size_t)1 << 26)
 #define VERDICTS 8
@@ -41,6 +42,8 @@ typedef struct run {
   size_t asked, events, said;
   enum place place;
   bool reset_due, secured;
+  unsigned trusted;
+  bool forwarded;             /* of the next message something was told */
   bool binary, prdr, chunked; /* of the message at hand */
   size_t recipients;
   bool refused; /* a message broke a rule: cuts may tell another one */
@@ -169,11 +172,6 @@ static void check_message(run *r, const smtp_server_event *e) {
   smtp_buf_truncate(&r->content, 0);
 }
 
-static size_t skip(smtp_slice text, size_t at, bool blanks) {
-  while (at < text.n && ((unsigned char)text.p[at] <= ' ') == blanks) at++;
-  return at;
-}
-
 /* What may be told of a line: all of it, or the first bytes of one too long;
 ** of AUTH, behind whatever blanks, what may be the name of a mechanism and no
 ** more; of a response nothing. */
@@ -201,6 +199,22 @@ static void check_told(const run *r, smtp_slice text) {
     CHECK((word.p[i] >= 'A' && word.p[i] <= 'Z') ||
           (word.p[i] >= '0' && word.p[i] <= '9') || word.p[i] == '-' ||
           word.p[i] == '_');
+}
+
+/* Each value is one that its command has, of a length and without controls. */
+static void check_attributes(run *r, const smtp_attributes *told, bool anew) {
+  size_t n = 0, i;
+  for (i = 0; i < SMTP_ATTRIBUTES; i++) {
+    smtp_slice value = told->value[i];
+    if (value.p == NULL) continue;
+    check_value(value);
+    if (i >= SMTP_ATTRIBUTE_LOGIN)
+      CHECK(anew == (i <= SMTP_ATTRIBUTE_DESTPORT));
+    note_number(r, i);
+    note(r, "F", value);
+    n++;
+  }
+  CHECK(n > 0);
 }
 
 /* Whether the event may come here, and what it brings. */
@@ -253,9 +267,18 @@ static void check_event(run *r, const smtp_server_event *e) {
     note(r, "?", e->text);
     break;
   case SMTP_SERVER_RESET:
-    CHECK(p == MAIL || p == RCPT || r->reset_due || (p == BODY && r->chunked));
+    CHECK(p == MAIL || p == RCPT || r->reset_due || r->forwarded ||
+          (p == BODY && r->chunked));
     if (p == BODY) smtp_buf_truncate(&r->content, 0);
     note(r, "R", e->verb);
+    break;
+  case SMTP_SERVER_XCLIENT:
+    CHECK(r->trusted & SMTP_FORWARD_XCLIENT && (p == START || p == READY));
+    check_attributes(r, e->attributes, true);
+    break;
+  case SMTP_SERVER_XFORWARD:
+    CHECK(r->trusted & SMTP_FORWARD_XFORWARD && (p == START || p == READY));
+    check_attributes(r, e->attributes, false);
     break;
   case SMTP_SERVER_LINE:
     CHECK(r->config->trace &&
@@ -282,7 +305,7 @@ static void move(run *r, const smtp_server_event *e, bool good) {
   case SMTP_SERVER_CONNECT: r->place = good ? START : REFUSED; break;
   case SMTP_SERVER_HELO:
     if (!good) break;
-    r->reset_due = within;
+    r->reset_due = within || r->forwarded;
     r->place = READY;
     break;
   case SMTP_SERVER_MAIL: r->place = good ? MAIL : READY; break;
@@ -293,9 +316,14 @@ static void move(run *r, const smtp_server_event *e, bool good) {
   case SMTP_SERVER_DATA: r->place = good ? BODY : RCPT; break;
   case SMTP_SERVER_MESSAGE:
   case SMTP_SERVER_RESET:
-    r->place = READY;
-    r->reset_due = false;
+    if (r->place != START) r->place = READY; /* after XFORWARD alone */
+    r->reset_due = r->forwarded = false;
     break;
+  case SMTP_SERVER_XCLIENT:
+    r->place = NEW;
+    r->forwarded = false;
+    break;
+  case SMTP_SERVER_XFORWARD: r->forwarded = true; break;
   case SMTP_SERVER_STARTTLS:
     CHECK(smtp_server_secured(r->s, &nothing, (smtp_slice){"", 0}) == 0);
     r->secured = true;
@@ -384,6 +412,8 @@ static void open_run(run *r, const smtp_server_config *config,
   smtp_buf_init(&r->content, smtp_mem_libc(), ROOM);
   r->s = smtp_server_new(smtp_mem_libc(), config, 0);
   CHECK(r->s != NULL);
+  r->trusted = data[1] & 128 ? config->forwarding : 0;
+  smtp_server_trust(r->s, r->trusted);
 }
 
 static void close_run(run *r) {
@@ -438,37 +468,6 @@ static void check_same(const run *a, const run *b) {
   x = smtp_buf_data(&a->wire);
   y = smtp_buf_data(&b->wire);
   CHECK(x.n == y.n && memcmp(x.p, y.p, x.n) == 0);
-}
-
-static void configure(smtp_server_config *c, unsigned flags, unsigned more) {
-  static const smtp_server_limits small = {.message_size = 60,
-                                           .header = 40,
-                                           .hops = 2,
-                                           .recipients = 2,
-                                           .messages = 2,
-                                           .errors = 4,
-                                           .junk = 3,
-                                           .line = 40,
-                                           .idle_timeout = 100,
-                                           .command_timeout = 50,
-                                           .data_rate = 10};
-  smtp_server_config_init(c);
-  c->strict = flags & 1;
-  c->trace = flags & 2;
-  c->refuse_eightbit = flags & 4;
-  c->bare_newline = (smtp_bare_newline)((flags >> 3 & 3) % 3);
-  if (flags & 32) c->limits = small;
-  if (flags & 128) {
-    c->tls = c->auth_cleartext = true;
-    c->auth = SMTP_SASL_PLAIN | SMTP_SASL_LOGIN | SMTP_SASL_OAUTHBEARER;
-  }
-  if (more & 16) c->extensions = SMTP_EXT_CHUNKING | SMTP_EXT_BINARYMIME;
-  if (more & 32)
-    c->extensions |= SMTP_EXT_PRDR | SMTP_EXT_SMTPUTF8 | SMTP_EXT_DSN |
-                     SMTP_EXT_REQUIRETLS | SMTP_EXT_DELIVERBY |
-                     SMTP_EXT_MT_PRIORITY | SMTP_EXT_RRVS;
-  c->lmtp = more & 64;
-  if (flags & 64) c->verbs = SMTP_LIT("XADA HELP ETRN");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -79,7 +79,7 @@ sasl_plugin() { # Postfix's client finds the plugin that it would load
   return 1
 }
 interop_() {
-  for program in swaks curl python3 msmtp postfix gsasl openssl; do
+  for program in swaks curl python3 msmtp postfix gsasl openssl haproxy; do
     need $program command_ $program
   done
   need dovecot-core command_ dovecot

@@ -80,14 +80,6 @@ describe("the options of smtp.server", function()
     end
   end)
 
-  it("for what is not built yet raise", function()
-    for _, key in ipairs { "proxy", "xclient" } do
-      misuse(with { [key] = {} }, key .. " is not built yet")
-    end
-    misuse(with { listen = { { host = "127.0.0.1", port = 0, proxy = {} } } },
-      "proxy is not built yet")
-  end)
-
   it("need on_rcpt off this machine", function()
     misuse(with { listen = "0.0.0.0:0" }, "needs on_rcpt")
     misuse(with { listen = { "127.0.0.1:0", "[::]:0" } }, "needs on_rcpt")

@@ -80,12 +80,6 @@ describe("target", function()
     assert.error_matches(function() parse { host = "mx", trace = true } end, "trace must be")
   end)
 
-  it("raises for what is not built yet, so that nobody believes in it", function()
-    for key, value in pairs { proxy = "x" } do
-      assert.error_matches(function() parse { host = "mx", [key] = value } end, "not built yet")
-    end
-  end)
-
   it("knows LMTP by its scheme or by a key", function()
     assert.same({ true, 24 }, { parse("lmtp://mx").lmtp, parse("lmtp://mx").port })
     assert.same({ true, "/x" }, { parse("lmtp+unix:///x").lmtp, parse("lmtp+unix:///x").path })

@@ -127,6 +127,8 @@ static const struct command {
 } commands[SMTP_VERB_COUNT] = {
 #define IDLE (PH_START | PH_READY | PH_MAIL | PH_RCPT)
     [SMTP_VERB_OTHER] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
+    [SMTP_VERB_XCLIENT] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
+    [SMTP_VERB_XFORWARD] = {IDLE, true, SMTP_CLIENT_COMMAND, 0},
     [SMTP_VERB_HELO] = {IDLE, true, SMTP_CLIENT_EHLO, 0},
     [SMTP_VERB_EHLO] = {IDLE, true, SMTP_CLIENT_EHLO, 0},
     [SMTP_VERB_LHLO] = {IDLE, true, SMTP_CLIENT_EHLO, 0},

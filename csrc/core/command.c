@@ -26,6 +26,8 @@ static const smtp_slice names[SMTP_VERB_COUNT] = {
     VERB(QUIT),
     VERB(STARTTLS),
     VERB(AUTH),
+    VERB(XCLIENT),
+    VERB(XFORWARD),
 #undef VERB
 };
 

@@ -29,6 +29,8 @@ typedef enum smtp_verb {
   SMTP_VERB_QUIT,
   SMTP_VERB_STARTTLS,
   SMTP_VERB_AUTH,
+  SMTP_VERB_XCLIENT,
+  SMTP_VERB_XFORWARD,
   SMTP_VERB_COUNT
 } smtp_verb;
 

@@ -56,6 +56,7 @@ smtp_server *smtp_server_new(const smtp_mem *mem,
   smtp_buf_init(&s->facts, mem, OUT_MAX);
   smtp_buf_init(&s->mended, mem, 2 * IN_MAX + 4);
   smtp_buf_init(&s->kept.text, mem, SMTP_REPLY_MAX);
+  smtp_buf_init(&s->forward, mem, IN_MAX);
   return s;
 }
 
@@ -64,6 +65,7 @@ void smtp_server_free(smtp_server *s) {
   smtp_server_auth_end(s);
   smtp_mem_free(s->mem, s->tls, sizeof *s->tls);
   smtp_buf_clear(&s->kept.text);
+  smtp_buf_clear(&s->forward);
   smtp_buf_clear(&s->in);
   smtp_buf_clear(&s->out);
   smtp_buf_clear(&s->facts);

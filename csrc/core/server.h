@@ -54,8 +54,36 @@ typedef enum smtp_server_event_type {
   SMTP_SERVER_RESET,    /* fact: the transaction was dropped */
   SMTP_SERVER_CLOSE,    /* fact: nothing follows; write what is left, close */
   SMTP_SERVER_LINE,     /* fact, with trace: a command line came; text */
-  SMTP_SERVER_REPLY     /* fact, with trace: a reply was written; text */
+  SMTP_SERVER_REPLY,    /* fact, with trace: a reply was written; text */
+  SMTP_SERVER_XCLIENT,  /* fact: attributes of the client that it is now; all
+                           that was said before is void, CONNECT follows */
+  SMTP_SERVER_XFORWARD  /* fact: attributes of whom the next message is; void
+                           after it, and after RESET */
 } smtp_server_event_type;
+
+/* Commands by which another server speaks for its clients. */
+enum smtp_forward { SMTP_FORWARD_XCLIENT = 1, SMTP_FORWARD_XFORWARD = 2 };
+
+typedef enum smtp_attribute {
+  SMTP_ATTRIBUTE_NAME,
+  SMTP_ATTRIBUTE_ADDR, /* without the tag of IPv6 */
+  SMTP_ATTRIBUTE_PORT,
+  SMTP_ATTRIBUTE_PROTO,
+  SMTP_ATTRIBUTE_HELO,
+  SMTP_ATTRIBUTE_LOGIN,    /* XCLIENT only, as the two that follow */
+  SMTP_ATTRIBUTE_DESTADDR, /* */
+  SMTP_ATTRIBUTE_DESTPORT, /* */
+  SMTP_ATTRIBUTE_IDENT,    /* XFORWARD only */
+  SMTP_ATTRIBUTE_SOURCE,   /* XFORWARD only */
+  SMTP_ATTRIBUTES
+} smtp_attribute;
+
+/* Values are decoded and of their grammar. p is NULL: it was not told; n is 0:
+** there is none ("[UNAVAILABLE]"). */
+typedef struct smtp_attributes {
+  smtp_slice value[SMTP_ATTRIBUTES];
+  bool temporary; /* NAME was "[TEMPUNAVAIL]" */
+} smtp_attributes;
 
 /* Slices and path are borrowed until the next call of feed or next. */
 typedef struct smtp_server_event {
@@ -70,6 +98,7 @@ typedef struct smtp_server_event {
   smtp_rcpt_params rcpt;
   smtp_slice params;                        /* of MAIL and RCPT, as written */
   const smtp_sasl_credentials *credentials; /* until it is answered */
+  const smtp_attributes *attributes;        /* XCLIENT, XFORWARD */
   smtp_situation situation; /* MESSAGE: why it is refused whatever the verdict
                                says, or NONE; CLOSE: the last reply's reason,
                                NONE when the peer went away */
@@ -126,10 +155,11 @@ typedef struct smtp_server_config {
   smtp_slice offers;   /* lines of EHLO besides, parted by LF */
   smtp_slice mail_own, rcpt_own; /* own parameters, as verbs */
   bool lmtp;                     /* RFC 2033 in place of SMTP */
-  bool strict;                   /* syntax = "strict" */
-  bool trace;                    /* gives LINE and REPLY */
-  bool intercept;                /* gives VERB */
-  bool accept_data;              /* DATA does not ask: it is accepted */
+  unsigned forwarding;  /* OR of enum smtp_forward: there are such commands */
+  bool strict;          /* syntax = "strict" */
+  bool trace;           /* gives LINE and REPLY */
+  bool intercept;       /* gives VERB */
+  bool accept_data;     /* DATA does not ask: it is accepted */
   bool refuse_eightbit; /* 8-bit content without BODY=8BITMIME: 550 5.6.3 */
   smtp_bare_newline bare_newline;
   smtp_server_limits limits;
@@ -154,6 +184,10 @@ SMTP_FUNC smtp_server *smtp_server_new(const smtp_mem *mem,
                                        const smtp_server_config *config,
                                        double now);
 SMTP_FUNC void smtp_server_free(smtp_server *s);
+
+/* OR of enum smtp_forward: of those that there are, the ones that this peer may
+** say. Before the first event; none at first. */
+SMTP_FUNC void smtp_server_trust(smtp_server *s, unsigned forwarding);
 
 /*
 ** Bytes from the peer: copied. Before anything was sent they are an early

@@ -22,7 +22,7 @@ int smtp_server_starttls(smtp_server *s, const smtp_command *c,
   r = smtp_server_answer(s, SMTP_S_STARTTLS);
   if (r != 0) return r;
   s->before_tls = before;
-  s->reset_due = (s->state & (ST_MAIL | ST_RCPT)) != 0;
+  s->reset_due = (s->state & (ST_MAIL | ST_RCPT)) != 0 || s->forwarded;
   smtp_server_drop(s);
   s->state = ST_TLS;
   return 0;

@@ -32,7 +32,7 @@ void smtp_server_drop(smtp_server *s) {
   if ((s->state & (ST_TRANSACTION | ST_CONTENT)) != 0) s->state = ST_READY;
   s->recipients = s->over = 0;
   s->refusal = SMTP_S_NONE;
-  s->utf8 = false;
+  s->utf8 = s->forwarded = false;
   s->size = 0;
   s->ended = s->prdr = s->taken = false;
   s->replies = s->said = 0;
@@ -152,7 +152,7 @@ static int check_rset(smtp_server *s, const smtp_command *c,
   (void)event;
   if (c->args.n > 0) return smtp_server_answer(s, SMTP_S_NO_ARGUMENT);
   if (junk(s)) return smtp_server_answer(s, SMTP_S_JUNK);
-  s->reset_due = (s->state & ST_TRANSACTION) != 0;
+  s->reset_due = (s->state & ST_TRANSACTION) != 0 || s->forwarded;
   smtp_server_drop(s);
   return smtp_server_answer(s, SMTP_S_RESET);
 }
@@ -238,6 +238,8 @@ static const struct {
     [SMTP_VERB_QUIT] = {ANY | ST_CHUNKS | ST_REFUSED, true, check_quit},
     [SMTP_VERB_STARTTLS] = {ANY, true, smtp_server_starttls},
     [SMTP_VERB_AUTH] = {ST_READY, true, smtp_server_auth},
+    [SMTP_VERB_XCLIENT] = {ST_START | ST_READY, true, smtp_server_forward},
+    [SMTP_VERB_XFORWARD] = {ST_START | ST_READY, false, smtp_server_forward},
 };
 
 /* A command before what the server requires (RFC 3207 section 4, RFC 4954
@@ -252,6 +254,8 @@ static smtp_situation check_policy(const smtp_server *s, smtp_verb verb) {
   case SMTP_VERB_HELO:
   case SMTP_VERB_RSET:
   case SMTP_VERB_HELP:
+  case SMTP_VERB_XCLIENT:
+  case SMTP_VERB_XFORWARD:
   case SMTP_VERB_AUTH: break;
   default:
     if (s->config->auth_required && !s->authenticated &&
@@ -318,6 +322,7 @@ int smtp_server_line(smtp_server *s, smtp_slice line,
                : smtp_server_chunk(s, c.args, smtp_server_may_chunk(s), event);
   if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
   if (!parsed) return other(s, &c, line);
+  c.verb = smtp_server_known(s, c.verb);
   if (commands[c.verb].ends && smtp_buf_length(&s->in) > 0)
     return smtp_server_answer(s, SMTP_S_PIPELINING);
   if (s->state == ST_REFUSED && c.verb != SMTP_VERB_QUIT)
@@ -358,7 +363,7 @@ void smtp_server_proceed(smtp_server *s, int code) {
   case SMTP_SERVER_CONNECT: s->state = good ? ST_START : ST_REFUSED; break;
   case SMTP_SERVER_HELO:
     if (!good) break;
-    s->reset_due = (s->state & (ST_MAIL | ST_RCPT)) != 0;
+    s->reset_due = (s->state & (ST_MAIL | ST_RCPT)) != 0 || s->forwarded;
     smtp_server_drop(s);
     s->state = ST_READY;
     s->esmtp = s->greets_esmtp;

@@ -139,6 +139,7 @@ static int put_ehlo(smtp_server *s) {
   if (r == 0 && smtp_buf_length(&own) > 0 && s->config->offers.n > 0)
     r = smtp_buf_append(&own, "\n", 1);
   if (r == 0) r = smtp_buf_append_slice(&own, s->config->offers);
+  if (r == 0) r = smtp_server_offer_forward(s, &own);
   if (r == 0)
     r = smtp_ehlo_format(&s->out, s->config->hostname, &ehlo,
                          smtp_buf_data(&own));

@@ -3,7 +3,7 @@
 ** server_state.h: what the files of the server machine share, and nobody
 ** else: server.c moves bytes and time, server_command.c knows the commands,
 ** server_body.c and server_chunk.c the content, server_reply.c makes the
-** replies, server_auth.c does STARTTLS and AUTH.
+** replies, server_auth.c does STARTTLS and AUTH, server_xclient.c XCLIENT.
 */
 #ifndef SMTP_SERVER_STATE_H
 #define SMTP_SERVER_STATE_H
@@ -102,6 +102,11 @@ struct smtp_server {
     char exporter[SECURED_MAX], endpoint[SECURED_MAX], name[SECURED_MAX];
     size_t exporter_n, endpoint_n, name_n;
   } * tls; /* what the handshake left; NULL without TLS */
+  /* XCLIENT and XFORWARD */
+  unsigned trusted;     /* OR of enum smtp_forward */
+  bool forwarded;       /* XFORWARD is of the transaction */
+  smtp_attributes told; /* of the last of them; its values are in forward */
+  smtp_buf forward;
   /* time */
   double now;
   double active;     /* of the last byte in or out, or verdict */
@@ -175,6 +180,13 @@ SMTP_FUNC int smtp_server_auth_refused(smtp_server *s, smtp_verdict verdict,
 
 /* server_auth.c: the exchange is over; what it held is wiped. */
 SMTP_FUNC void smtp_server_auth_end(smtp_server *s);
+
+/* server_xclient.c: the check of XCLIENT and XFORWARD; the verb, or OTHER for
+** one of them that there is not; their lines in EHLO's reply. */
+SMTP_FUNC int smtp_server_forward(smtp_server *s, const smtp_command *c,
+                                  smtp_server_event *event);
+SMTP_FUNC smtp_verb smtp_server_known(const smtp_server *s, smtp_verb verb);
+SMTP_FUNC int smtp_server_offer_forward(const smtp_server *s, smtp_buf *out);
 
 /* server_reply.c: a 334 with these bytes. */
 SMTP_FUNC int smtp_server_challenge(smtp_server *s, smtp_slice bytes);

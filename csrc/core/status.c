@@ -121,6 +121,7 @@ static const smtp_default defaults[SMTP_S_COUNT] = {
     [SMTP_S_CLEARTEXT] = {538,
                           {5, 7, 11},
                           "Encryption required to authenticate"},
+    [SMTP_S_NOT_TRUSTED] = {550, {5, 7, 0}, "Not authorized to say this"},
     [SMTP_S_MECHANISM] = {504,
                           {5, 5, 4},
                           "Authentication mechanism not offered"},

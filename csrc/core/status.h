@@ -85,6 +85,7 @@ typedef enum smtp_situation {
   SMTP_S_NEEDS_TLS,       /* 530 5.7.0 must issue STARTTLS first */
   SMTP_S_NEEDS_AUTH,      /* 530 5.7.0 authentication required */
   SMTP_S_CLEARTEXT,       /* 538 5.7.11 AUTH needs TLS here */
+  SMTP_S_NOT_TRUSTED,     /* 550 5.7.0 XCLIENT or XFORWARD, from anybody */
   SMTP_S_MECHANISM,       /* 504 5.5.4 authentication mechanism not offered */
   SMTP_S_CANCELLED,       /* 501 5.7.0 authentication cancelled */
   SMTP_S_BASE64,          /* 501 5.5.2 not the base64 of a response */

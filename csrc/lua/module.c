@@ -38,6 +38,7 @@ int luaopen_smtp_core(lua_State *L) {
   smtp_open_certificate(L);
   smtp_open_dkim(L);
   smtp_open_dns(L);
+  smtp_open_proxy(L);
   smtp_open_server(L);
   smtp_open_client(L);
   smtp_open_mock(L);

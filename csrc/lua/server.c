@@ -14,6 +14,7 @@
 #include "../net/pump.h"
 #include "../net/socket.h"
 #include "open.h"
+#include "proxy.h"
 #include "push.h"
 #include "sasl.h"
 #include "server_config.h"
@@ -202,6 +203,21 @@ static int session_linger(lua_State *L) {
 
 static int session_shutdown(lua_State *L) {
   smtp_pump_shutdown(&check_socket(L)->pump);
+  return 0;
+}
+
+/* session:proxy_header(held): see smtp_push_proxy_header. */
+static int session_proxy_header(lua_State *L) {
+  return smtp_push_proxy_header(L, check_socket(L)->pump.fd, 2);
+}
+
+/* session:trust(xclient, xforward): what this peer may say. */
+static int session_trust(lua_State *L) {
+  session *s = check(L);
+  unsigned all = 0;
+  if (lua_toboolean(L, 2)) all |= SMTP_FORWARD_XCLIENT;
+  if (lua_toboolean(L, 3)) all |= SMTP_FORWARD_XFORWARD;
+  smtp_server_trust(s->machine, all);
   return 0;
 }
 
@@ -416,6 +432,8 @@ void smtp_open_server(lua_State *L) {
                                      {"flush", session_flush},
                                      {"linger", session_linger},
                                      {"shutdown", session_shutdown},
+                                     {"proxy_header", session_proxy_header},
+                                     {"trust", session_trust},
                                      {"secure", session_secure},
                                      {"handshake", session_handshake},
                                      {"choose", session_choose},

@@ -5,7 +5,9 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "../core/ascii.h"
 #include "../core/dot.h"
+#include "../core/ip.h"
 #include "../core/xtext.h"
 #include "push.h"
 
@@ -165,6 +167,42 @@ static int push_credentials(lua_State *L, const char *name,
   return 2;
 }
 
+/* The value of an attribute as Lua has it. */
+static void push_attribute(lua_State *L, smtp_attribute a, smtp_slice value) {
+  char text[SMTP_IP_TEXT];
+  uint64_t port = 0;
+  smtp_ip ip;
+  if (value.n == 0) {
+    lua_pushboolean(L, 0);
+  } else if (a == SMTP_ATTRIBUTE_PORT || a == SMTP_ATTRIBUTE_DESTPORT) {
+    smtp_ascii_number(value, &port);
+    lua_pushinteger(L, (lua_Integer)port);
+  } else if (a == SMTP_ATTRIBUTE_ADDR || a == SMTP_ATTRIBUTE_DESTADDR) {
+    smtp_ip_parse(&ip, value);
+    lua_pushlstring(L, text, smtp_ip_format(text, &ip));
+  } else {
+    smtp_push_slice(L, value);
+  }
+}
+
+/* The attributes that were told by name, in lower case; false: there is none. */
+static int push_attributes(lua_State *L, const char *name,
+                           const smtp_attributes *told) {
+  int a;
+  lua_pushstring(L, name);
+  lua_newtable(L); /* name, attributes */
+  for (a = 0; a < SMTP_ATTRIBUTES; a++) {
+    static const char *const keys[SMTP_ATTRIBUTES] = {
+        "name",  "addr",     "port",     "proto", "helo",
+        "login", "destaddr", "destport", "ident", "source"};
+    if (told->value[a].p == NULL) continue;
+    push_attribute(L, (smtp_attribute)a, told->value[a]);
+    lua_setfield(L, -2, keys[a]);
+  }
+  set_flag(L, "temporary", told->temporary);
+  return 2;
+}
+
 int smtp_push_server_event(lua_State *L, const smtp_server_event *e) {
   switch (e->type) {
   case SMTP_SERVER_CONNECT: lua_pushliteral(L, "connect"); return 1;
@@ -195,6 +233,9 @@ int smtp_push_server_event(lua_State *L, const smtp_server_event *e) {
     lua_pushboolean(L, e->more);
     return 4;
   case SMTP_SERVER_RESET: lua_pushliteral(L, "reset"); return 1;
+  case SMTP_SERVER_XCLIENT: return push_attributes(L, "xclient", e->attributes);
+  case SMTP_SERVER_XFORWARD:
+    return push_attributes(L, "xforward", e->attributes);
   case SMTP_SERVER_LINE: return push_text(L, "line", e->text);
   case SMTP_SERVER_REPLY: return push_text(L, "reply", e->text);
   default:

@@ -149,20 +149,30 @@ static int socket_accept(lua_State *L) {
   return 1;
 }
 
-static int socket_recv(lua_State *L) {
+typedef ssize_t receive(int fd, char *p, size_t n);
+
+static int receive_with(lua_State *L, receive *with) {
   char bytes[RECV_MAX];
   handle *h = checkhandle(L, 1);
   lua_Integer max = luaL_checkinteger(L, 2);
   ssize_t n;
   luaL_argcheck(L, max > 0, 2, "at least one byte");
-  n = smtp_socket_recv(h->fd, bytes,
-                       max < RECV_MAX ? (size_t)max : sizeof bytes);
+  n = with(h->fd, bytes, max < RECV_MAX ? (size_t)max : sizeof bytes);
   if (n == SMTP_ESYSTEM) return smtp_push_errno(L, errno, NULL);
   if (n >= 0)
     lua_pushlstring(L, bytes, (size_t)n);
   else
     lua_pushboolean(L, 0);
   return 1;
+}
+
+static int socket_recv(lua_State *L) {
+  return receive_with(L, smtp_socket_recv);
+}
+
+/* The same bytes come with the next recv. */
+static int socket_peek(lua_State *L) {
+  return receive_with(L, smtp_socket_peek);
 }
 
 static int socket_send(lua_State *L) {
@@ -243,15 +253,23 @@ static int socket_detach(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {
-    {"connected", socket_connected}, {"accept", socket_accept},
-    {"recv", socket_recv},           {"send", socket_send},
-    {"shutdown", socket_shutdown},   {"abort", socket_abort},
-    {"quickack", socket_quickack},   {"name", socket_name},
-    {"peer", socket_peer},           {"loopback", socket_loopback},
-    {"pollfd", socket_pollfd},       {"events", socket_events},
-    {"timeout", socket_timeout},     {"detach", socket_detach},
-    {"close", socket_close},         {NULL, NULL}};
+static const luaL_Reg methods[] = {{"connected", socket_connected},
+                                   {"accept", socket_accept},
+                                   {"recv", socket_recv},
+                                   {"peek", socket_peek},
+                                   {"send", socket_send},
+                                   {"shutdown", socket_shutdown},
+                                   {"abort", socket_abort},
+                                   {"quickack", socket_quickack},
+                                   {"name", socket_name},
+                                   {"peer", socket_peer},
+                                   {"loopback", socket_loopback},
+                                   {"pollfd", socket_pollfd},
+                                   {"events", socket_events},
+                                   {"timeout", socket_timeout},
+                                   {"detach", socket_detach},
+                                   {"close", socket_close},
+                                   {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
     {"listen", core_listen}, {"connect", core_connect}, {NULL, NULL}};

@@ -225,11 +225,19 @@ static ssize_t transfer(ssize_t n) {
   return errno == EAGAIN || errno == EWOULDBLOCK ? SMTP_EBUSY : SMTP_ESYSTEM;
 }
 
-ssize_t smtp_socket_recv(int fd, char *p, size_t n) {
+static ssize_t receive(int fd, char *p, size_t n, int flags) {
   ssize_t got;
-  do got = recv(fd, p, n, 0);
+  do got = recv(fd, p, n, flags);
   while (got < 0 && errno == EINTR);
   return transfer(got);
+}
+
+ssize_t smtp_socket_recv(int fd, char *p, size_t n) {
+  return receive(fd, p, n, 0);
+}
+
+ssize_t smtp_socket_peek(int fd, char *p, size_t n) {
+  return receive(fd, p, n, MSG_PEEK);
 }
 
 ssize_t smtp_socket_send(int fd, const char *p, size_t n) {

@@ -59,6 +59,9 @@ SMTP_FUNC int smtp_socket_finish(int fd);
 /* At most n (not 0) bytes; 0 is the end of the stream. */
 SMTP_FUNC ssize_t smtp_socket_recv(int fd, char *p, size_t n);
 
+/* The same, but they stay to be received. */
+SMTP_FUNC ssize_t smtp_socket_peek(int fd, char *p, size_t n);
+
 /* How many bytes the system took, which may be fewer than n. */
 SMTP_FUNC ssize_t smtp_socket_send(int fd, const char *p, size_t n);
 

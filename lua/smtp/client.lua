@@ -10,6 +10,7 @@ local dispatch = require "smtp.dispatch"
 local envelope = require "smtp.envelope"
 local errors = require "smtp.error"
 local flight = require "smtp.flight"
+local forwarding = require "smtp.forwarding"
 local limits = require "smtp.limits"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
@@ -21,6 +22,7 @@ local target_of = require "smtp.target"
 local transaction = require "smtp.transaction"
 local transcript = require "smtp.transcript"
 local transport = require "smtp.transport"
+local tunnel = require "smtp.tunnel"
 
 local Client = { __name = "smtp.client" }
 Client.__index = Client
@@ -280,7 +282,7 @@ end
 local function start(self, socket)
   self.helo = self.target.helo or own_name(socket)
   self._flight, self._used, self._dirty, self.tls = flight.new(self), limits.used(), false, nil
-  self._loopback = socket:loopback()
+  self._loopback = socket:loopback() and not tunnel.is_tunnel(self.target)
   self._mode, self._verify = starttls.policy(self.target, self._loopback)
   self._core = core.client(socket, self.target.disable, false, starttls.is_must(self._mode))
   if not core.is_domain(self.helo) then
@@ -372,6 +374,10 @@ function Client:vrfy(text)
   need_text("vrfy", text)
   return self:_ask("command", "VRFY", text)
 end
+
+function Client:xclient(told) self:_check() return forwarding.xclient(self, told) end
+
+function Client:xforward(told) self:_check() return forwarding.xforward(self, told) end
 
 --- RSET: a transaction that was begun is dropped.
 function Client:reset()

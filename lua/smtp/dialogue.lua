@@ -3,6 +3,7 @@
 -- nothing is kept in step: what is sent is what was asked for.
 local core = require "smtp.core"
 local errors = require "smtp.error"
+local forwarding = require "smtp.forwarding"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
 local starttls = require "smtp.starttls"
@@ -171,6 +172,19 @@ function Dialogue:pipeline(list)
   if first then return nil, first, replies end
   return replies
 end
+
+local function forward(self, verb, told, expected)
+  check(self)
+  local args, why = forwarding.args(verb, told)
+  if not args then return fail(self, { kind = "invalid", message = why }) end
+  return self:cmd(verb .. " " .. args, expected)
+end
+
+--- XCLIENT with `{ addr = "192.0.2.1", ... }`, and the greeting that follows.
+function Dialogue:xclient(told) return forward(self, "XCLIENT", told, 220) end
+
+--- XFORWARD, of the next message.
+function Dialogue:xforward(told) return forward(self, "XFORWARD", told, 250) end
 
 --- Waits `seconds` without reading.
 function Dialogue:pause(seconds)

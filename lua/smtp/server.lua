@@ -4,9 +4,11 @@
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
+local networks = require "smtp.networks"
 local options = require "smtp.options"
 local server_auth = require "smtp.server_auth"
 local server_extensions = require "smtp.server_extensions"
+local server_peers = require "smtp.server_peers"
 local server_tls = require "smtp.server_tls"
 local session = require "smtp.session"
 
@@ -16,8 +18,8 @@ Server.__index = Server
 local SPEC = {
   listen = "string table", hostname = "string", lmtp = "boolean", tls = "table", auth = "table",
   syntax = { "lenient", "strict" }, bare_newline = { "reject", "normalize", "raw" },
-  refuse_eightbit = "boolean", limits = "table", extensions = "table", proxy = "any",
-  xclient = "any",
+  refuse_eightbit = "boolean", limits = "table", extensions = "table", proxy = "table",
+  xclient = "table", xforward = "table",
   on_event = "function", on_connect = "function", on_helo = "function", on_auth = "function",
   on_mail = "function", on_rcpt = "function boolean", on_data = "function",
   on_message = "function", on_vrfy = "function", on_command = "table",
@@ -35,19 +37,15 @@ local LIMITS = {
 -- Those that do not live in the core's machine, or that EHLO tells as well.
 local DEFAULTS = {
   recipients = 1000, messages = 1000, connections = 1000, per_ip = 50, handler_timeout = 300,
-  handshake_timeout = 30,
+  handshake_timeout = 30, proxy_timeout = 5,
 }
 
 local PLACE = {
   host = "string", port = "port", path = "string", fd = "count", backlog = "count",
-  tls = "table", proxy = "any", lmtp = "boolean",
+  tls = "table", proxy = "table", lmtp = "boolean",
 }
 
-local LATER = { "proxy", "xclient" }
-
 local SMTP_PORT = 25
-
-local LATER_LIMITS = { proxy_timeout = true }
 
 -- Verbs of the protocol, which `on_command` may not take.
 local TAKEN = {
@@ -65,17 +63,10 @@ local function is_place(listen)
   return type(listen) == "string" or #listen == 0
 end
 
-local function check_built(given)
-  for _, key in ipairs(LATER) do
-    if given[key] then error(("server: %s is not built yet"):format(key), 4) end
-  end
-end
-
 local function check_limits(given)
   local limits = {}
   for key, value in pairs(DEFAULTS) do limits[key] = value end
   for key, value in pairs(given or {}) do
-    if LATER_LIMITS[key] then error(("server: limits.%s is not built yet"):format(key), 3) end
     limits[key] = LIMITS[key] == "size" and options.size(value) or value
   end
   return limits
@@ -110,13 +101,12 @@ end
 local function check_options(given)
   options.check("server", given, SPEC)
   options.check("server", given.limits or {}, LIMITS)
-  check_built(given)
   if not given.on_message then error("server: on_message is required", 3) end
   if not given.listen then error("server: listen is required", 3) end
   for _, place in ipairs(is_place(given.listen) and { given.listen } or given.listen) do
     if type(place) ~= "string" then
       options.check("server: listen", place, PLACE)
-      check_built(place)
+      server_peers.proxies(given, place)
       if place.tls then server_tls.check(tls_of(given, place)) end
       if not (place.fd or place.path or place.host and place.port) then
         error("server: listen needs a host and a port, a path or an fd", 3)
@@ -124,6 +114,7 @@ local function check_options(given)
     end
   end
   if given.tls then server_tls.check(given.tls) end
+  server_peers.proxies(given)
   local hostname = given.hostname
   if hostname and not core.is_domain(hostname) then
     error("server: hostname must be a domain name or an address literal", 3)
@@ -218,6 +209,7 @@ local function share(self, given, place)
     strict = given.syntax == "strict", trace = given.on_event ~= nil,
     accept_data = given.on_data == nil, bare_newline = given.bare_newline,
     refuse_eightbit = given.refuse_eightbit,
+    xclient = self.trust.xclient ~= nil, xforward = self.trust.xforward ~= nil,
     limits = self.limits, tls = tls ~= nil and not tls.implicit,
     tls_required = tls ~= nil and tls.required, auth = auth.mechanisms,
     auth_cleartext = auth.cleartext, auth_required = auth.required, iterations = auth.iterations,
@@ -245,12 +237,15 @@ local function open_all(self, given)
     socket, err = open(parsed)
     if not socket then return nil, err end
     self.listeners[#self.listeners + 1] = socket
-    self.places[#self.listeners] = shared
+    local proxy = server_peers.proxies(given, place)
+    self.places[#self.listeners] = { tls = shared.tls, config = shared.config,
+      lmtp = shared.lmtp, proxy = proxy }
     local address, port = socket:name()
     check_port(self, shared, port) -- of an fd
-    if port and on_rcpt == nil and not is_local(address) then
+    local open_to_others = port and not is_local(address) or proxy or self.trust.xclient
+    if on_rcpt == nil and open_to_others then
       self:close()
-      error("server: a listener off this machine needs on_rcpt " ..
+      error("server: a listener off this machine, or for proxies, needs on_rcpt " ..
         "(true accepts every recipient)", 3)
     end
     self.listening[#self.listening + 1] = { address = address, port = port }
@@ -261,48 +256,41 @@ end
 
 -- ---- sessions -----------------------------------------------------------
 
--- One host has one count: an IPv6 host has a /64. An IPv4 host that came to a
--- socket of both families is one too.
-local function host_key(address)
-  address = address:match("^::ffff:(%d+%.%d+%.%d+%.%d+)$") or address
-  if not address:find(":", 1, true) then return address end
-  local groups = {}
-  local head, tail = address:match("^(.-)::(.*)$")
-  for group in (head or address):gmatch("[^:]+") do groups[#groups + 1] = group end
-  local after = 0
-  for _ in (tail or ""):gmatch("[^:]+") do after = after + 1 end
-  while tail and #groups < 8 - after and #groups < 4 do groups[#groups + 1] = "0" end
-  return table.concat(groups, ":", 1, math.min(4, #groups))
+-- The session is no more one of its host.
+local function uncount(self, one)
+  local key = one._host
+  if not key then return end
+  one._host = nil
+  local n = self.hosts[key] - 1
+  self.hosts[key] = n > 0 and n or nil
 end
 
-local function over_limit(self, peer)
-  local n = 0
-  if peer.key then
-    n = (self.hosts[peer.key] or 0) + 1
-    self.hosts[peer.key] = n
-  end
-  return self.connections > self.limits.connections or n > self.limits.per_ip
+-- Counts the session for the host that is its peer now; gives whether these are too
+-- many.
+function Server:_count(one)
+  uncount(self, one)
+  local key = not is_local(one.peer.address) and networks.host(one.peer.address)
+  if not key then return false end
+  local n = (self.hosts[key] or 0) + 1
+  self.hosts[key], one._host = n, key
+  return n > self.limits.per_ip
 end
 
 function Server:_ended(one)
   self.connections = self.connections - 1
   self.sessions[one] = nil
-  local key = one.peer.key
-  if key then
-    local n = self.hosts[key] - 1
-    self.hosts[key] = n > 0 and n or nil
-  end
+  uncount(self, one)
   if self.closing and self.connections == 0 then loop.wake(self.drained) end
 end
 
 local function admit(self, socket, shared)
   local address, port = socket:peer()
-  local peer = { address = address or "", port = port }
-  if port and not is_local(address) then peer.key = host_key(address) end
   self.connections = self.connections + 1
   self.accepted = self.accepted + 1
-  local refusal = over_limit(self, peer) and "connections" or nil
-  local one = session.new(self, shared, socket, peer)
+  local one = session.new(self, shared, socket, { address = address or "", port = port })
+  -- Whose connection a proxy passes on is known, and counted, later.
+  local over = not one._proxied and self:_count(one)
+  local refusal = (over or self.connections > self.limits.connections) and "connections" or nil
   self.sessions[one] = loop.spawn(session.run, one, refusal)
 end
 
@@ -353,6 +341,7 @@ local function new(given)
       on_auth = given.on_auth,
     },
     auth = server_auth.check(given.auth, given.on_auth, has_tls(given)), verbs = verbs,
+    trust = server_peers.check(given),
     offered = server_extensions.check(given.extensions, limits),
     listeners = {}, listening = {}, places = {}, shared = {}, tasks = {}, sessions = {}, hosts = {},
     connections = 0, accepted = 0, messages = 0, drained = loop.gate(),

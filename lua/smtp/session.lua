@@ -9,6 +9,7 @@ local incoming = require "smtp.incoming"
 local loop = require "smtp.loop"
 local replies = require "smtp.replies"
 local server_auth = require "smtp.server_auth"
+local server_peers = require "smtp.server_peers"
 local tls = require "smtp.tls"
 local visible = require "smtp.visible"
 
@@ -148,7 +149,7 @@ end
 
 -- The transaction is over without a message.
 local function drop(self)
-  self.sender, self.recipients = nil, nil
+  self.sender, self.recipients, self.xforward = nil, nil, nil
   local on_reset = self.server.handlers.on_reset
   if not on_reset then return end
   local ok, cause = pcall(on_reset, self)
@@ -184,7 +185,7 @@ local function receive(self, ...)
       replies = told })
   end
   if message.reset then return drop(self) end
-  self.sender, self.recipients = nil, nil
+  self.sender, self.recipients, self.xforward = nil, nil, nil
   self.messages = self.messages + 1
   self.server.messages = self.server.messages + (code and code < 300 and 1 or 0)
 end
@@ -236,6 +237,8 @@ function events.message(self, ...)
 end
 
 events.reset = drop
+events.xclient = server_peers.xclient
+events.xforward = server_peers.xforward
 
 -- ---- TLS and AUTH ----------------------------------------------------------
 
@@ -347,6 +350,11 @@ end
 function M.run(self, refusal)
   local session <close> = self
   session._task = loop.current()
+  if session._proxied then
+    if not server_peers.accept(session) then return end
+    refusal = session.server:_count(session) and "connections" or refusal
+  end
+  server_peers.trust(session)
   if session._tls and session._tls.implicit then
     if refusal then -- a handshake for a mere 421 is what a flood would like
       session._reason = refusal
@@ -364,12 +372,14 @@ end
 --- Makes the session; it owns the socket from here on. `shared` is what it has in
 -- common with the others of its listener.
 function M.new(server, shared, socket, peer)
-  return setmetatable({
+  local self = setmetatable({
     server = server, peer = peer, esmtp = false, messages = 0, _tls = shared.tls,
     lmtp = shared.lmtp,
     _core = shared.config:session(socket, loop.time),
     _handler_timeout = server.limits.handler_timeout,
   }, Session)
+  self._proxied = server_peers.is_in(shared.proxy, self)
+  return self
 end
 
 return M

@@ -8,6 +8,8 @@ local dkim = require "smtp.dkim"
 local errors = require "smtp.error"
 local options = require "smtp.options"
 local parameters = require "smtp.parameters"
+local tunnel = require "smtp.tunnel"
+local url = require "smtp.url"
 
 local M = {}
 
@@ -16,7 +18,7 @@ local SPEC = {
   tls = { "implicit", "required", "opportunistic", "none" },
   ca = "string", verify = "boolean", cert = "string", key = "string", sni = "string",
   dane = "string table", auth = "table", helo = "string", timeout = "seconds table",
-  deadline = "seconds", local_address = "string", disable = "table", proxy = "any",
+  deadline = "seconds", local_address = "string", disable = "table", proxy = "string table",
   trace = "function", progress = "function", dkim = "table", extensions = "table",
 }
 
@@ -36,42 +38,27 @@ local TIMEOUTS = {
   final = 600, quit = 2,
 }
 
--- What belongs to a later release, so that nobody believes it is in force.
-local LATER = { "proxy" }
-
-local function decode(text)
-  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
-end
-
-local function split_host(text)
-  local host, port = text:match("^%[([%x:.%%]+)%]:?(%d*)$")
-  if not host then host, port = text:match("^([^:/%[%]]+):?(%d*)$") end
-  if not host then return nil end
-  return host, port ~= "" and tonumber(port) or nil
-end
-
 -- Fills target from "scheme://...": gives nil and why if it is none.
-local function parse_url(url, target)
-  local scheme, rest = url:match("^([%a][%w+.-]*)://(.*)$")
-  if not scheme then scheme, rest = "smtp", url end
+local function parse_url(text, target)
+  local scheme, rest = text:match("^([%a][%w+.-]*)://(.*)$")
+  if not scheme then scheme, rest = "smtp", text end
   scheme = scheme:lower()
   if scheme == "smtp+unix" or scheme == "lmtp+unix" then
     if rest:sub(1, 1) ~= "/" then return nil, "a unix socket needs an absolute path" end
-    target.path, target.lmtp = decode(rest), scheme == "lmtp+unix"
+    target.path, target.lmtp = url.decode(rest), scheme == "lmtp+unix"
     return true
   end
   if scheme ~= "smtp" and scheme ~= "smtps" and scheme ~= "lmtp" then
     return nil, ("unknown scheme %q"):format(scheme)
   end
-  local credentials, place = rest:match("^(.*)@([^@]*)$")
-  local host, port = split_host((place or rest):gsub("/$", ""), nil)
+  local user, password, place = url.credentials(rest)
+  local host, port = url.host((place:gsub("/$", "")))
   if not host then return nil, "it has no host, or a port that is no number" end
-  if credentials then
-    local user, password = credentials:match("^([^:]*):?(.*)$")
+  if user then
     local auth = {} -- what the table says wins
     for key, value in pairs(target.auth or {}) do auth[key] = value end
-    auth.user = auth.user or decode(user)
-    auth.password = auth.password or not auth.token and password ~= "" and decode(password) or nil
+    auth.user = auth.user or user
+    auth.password = auth.password or not auth.token and password ~= "" and password or nil
     target.auth = auth
   end
   target.host, target.port = host, port or target.port
@@ -95,11 +82,6 @@ local function timeouts(given)
     all[key] = value or default
   end
   return all
-end
-
-local function place_name(host, port)
-  if host:find(":", 1, true) then host = "[" .. host .. "]" end
-  return host .. ":" .. port
 end
 
 -- Says what is missing in `auth`, or nil.
@@ -154,9 +136,6 @@ function M.parse(what, given)
   if not target.host and not target.path then
     error(what .. ": the target needs a url, a host or a path", 3)
   end
-  for _, key in ipairs(LATER) do
-    if target[key] then error(("%s: %s is not built yet"):format(what, key), 3) end
-  end
   target.own = parameters.own(what, given.extensions)
   if target.dane then
     if target.tls == "none" then error(what .. ': dane goes by TLS, not by tls = "none"', 3) end
@@ -183,8 +162,13 @@ function M.parse(what, given)
     target.host, err = to_ascii(target.host)
     if not target.host then return nil, err end
   end
+  if target.proxy then
+    local problem
+    target.proxy, problem = tunnel.parse(what, target.proxy, target)
+    if problem then return invalid(problem) end
+  end
   target.timeout = timeouts(given.timeout)
-  target.name = target.path or place_name(target.host, target.port)
+  target.name = target.path or url.place(target.host, target.port)
   return target
 end
 

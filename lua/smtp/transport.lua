@@ -7,6 +7,7 @@ local core = require "smtp.core"
 local dane = require "smtp.dane"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
+local tunnel = require "smtp.tunnel"
 
 local M = {}
 
@@ -145,20 +146,42 @@ local function race(target, list, limit)
     message = self.why, cause = self.errname, outcome = "not_sent" }
 end
 
---- Opens a stream to `target`; `deadline` (a time of `core.now`) may end it
--- before the target's connect time-out. Gives a socket, or nil and an error. Where
--- `target.addresses` are known its name is not looked up.
-function M.open(target, deadline)
-  local limit = math.min(core.now() + target.timeout.connect, deadline or math.huge)
-  if target.dane and not target.addresses then
-    local ok, err = dane.find(target, limit)
-    if not ok then return nil, err end
-  end
+-- Where `target.addresses` are known its name is not looked up.
+local function dial(target, limit)
   if target.path then return race(target, { { path = target.path } }, limit) end
   local list, err = target.addresses, nil
   if not list then list, err = resolve(target, limit) end
   if not list then return nil, err end
   return race(target, interleave(list), limit)
+end
+
+--- Opens a stream to `target`; `deadline` (a time of `core.now`) may end it
+-- before the target's connect time-out. Gives a socket, or nil and an error.
+function M.open(target, deadline)
+  local limit = math.min(core.now() + target.timeout.connect, deadline or math.huge)
+  local socket, err
+  if target.dane and not target.addresses then
+    local ok
+    ok, err = dane.find(target, limit)
+    if not ok then return nil, err end
+  end
+  socket, err = dial(tunnel.place(target), limit)
+  if not target.proxy then return socket, err end
+  if not socket then
+    if tunnel.is_tunnel(target) then err.stage = "proxy" end
+    return nil, err
+  end
+  local _ <close> = setmetatable({}, { __close = function() -- a wait may be ended
+    if not socket then return end
+    loop.forget(socket)
+    socket:close()
+  end })
+  local ok
+  ok, err = tunnel.begin(socket, target, limit)
+  if not ok then return nil, err end
+  local result = socket
+  socket = nil
+  return result
 end
 
 return M

@@ -1,7 +1,7 @@
 local probe = require "probe"
 
 local VERBS = { "HELO", "EHLO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "VRFY",
-                "EXPN", "HELP", "QUIT", "STARTTLS", "AUTH" }
+                "EXPN", "HELP", "QUIT", "STARTTLS", "AUTH", "XCLIENT", "XFORWARD" }
 local STRICT, NULL, POSTMASTER = 1, 2, 4
 
 -- Each letter in a case of its own.

@@ -19,7 +19,7 @@
 --
 -- options: config (of core.server_config), verdicts, keys (of a user: what a
 -- look-up gives), tls (arguments of `secured` after STARTTLS, which happens at
--- once), cut, step (the distance of the cuts, for long ones).
+-- once), trust (arguments of `trust`), cut, step (the distance of the cuts, for long ones).
 -- A verdict is "accept" or { "reply", 550, "text" },
 -- or a function of the event that gives the arguments of decide; verdicts.rcpt
 -- is one, or a list of them in which the last one stays.
@@ -46,6 +46,7 @@ function M.session(options)
   self.config = configure(options.config)
   self.core = self.config:session(nil, 0)
   self.now = 0
+  if options.trust then self.core:trust(table.unpack(options.trust)) end
   if options.implicit then self.core:secured(table.unpack(options.implicit)) end
   self:turn()
   return self

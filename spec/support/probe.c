@@ -198,6 +198,7 @@ int luaopen_probe(lua_State *L) {
   luaL_setfuncs(L, probe_parse, 0);
   luaL_setfuncs(L, probe_dkim, 0);
   luaL_setfuncs(L, probe_dns, 0);
+  luaL_setfuncs(L, probe_proxy, 0);
   luaL_setfuncs(L, probe_mock, 0);
   return 1;
 }

@@ -87,6 +87,13 @@ static void note(run *r, const char *what, smtp_slice text) {
   smtp_buf_append(&r->log, "\n", 1);
 }
 
+/* The values that were told, a line each. */
+static void note_attributes(run *r, const smtp_attributes *told) {
+  int i;
+  for (i = 0; told != NULL && i < SMTP_ATTRIBUTES; i++)
+    if (told->value[i].p != NULL) note(r, "told", told->value[i]);
+}
+
 /* ---- server ---------------------------------------------------------- */
 
 static void configure(smtp_server_config *c, const char *flags) {
@@ -106,6 +113,8 @@ static void configure(smtp_server_config *c, const char *flags) {
     c->extensions = SMTP_EXT_CHUNKING | SMTP_EXT_SMTPUTF8 | SMTP_EXT_DSN;
   if (strchr(flags, 'p')) c->extensions |= SMTP_EXT_PRDR;
   c->lmtp = strchr(flags, 'l') != NULL;
+  if (strchr(flags, 'f'))
+    c->forwarding = SMTP_FORWARD_XCLIENT | SMTP_FORWARD_XFORWARD;
   if (strchr(flags, 'r')) c->bare_newline = SMTP_BARE_RAW;
   if (strchr(flags, 'x') == NULL) return;
   c->limits.line = 64;
@@ -170,9 +179,9 @@ static int answer_all(run *r, const smtp_server_event *e) {
 /* Answers what asks until there is nothing to do; 0, or a failure. */
 static int serve(run *r) {
   static const char *const names[] = {
-      "none", "connect", "helo",    "mail",  "rcpt", "data",   "message",
-      "vrfy", "auth",    "command", "chunk", "verb", "lookup", "starttls",
-      "body", "reset",   "close",   "line",  "reply"};
+      "none", "connect", "helo",    "mail",  "rcpt",  "data",    "message",
+      "vrfy", "auth",    "command", "chunk", "verb",  "lookup",  "starttls",
+      "body", "reset",   "close",   "line",  "reply", "xclient", "xforward"};
   for (;;) {
     smtp_server_event e;
     double at;
@@ -180,6 +189,7 @@ static int serve(run *r) {
     if (got < 0) return got;
     if (got > 0) {
       note(r, names[e.type], e.text);
+      note_attributes(r, e.attributes);
       got = answer_all(r, &e);
       if (got < 0) return got;
       continue;
@@ -224,6 +234,7 @@ static int server_session(lua_State *L) {
     r->failures++;
     return run_end(L, r, "ENOMEM");
   }
+  smtp_server_trust(r->server, config.forwarding);
   result = serve(r);
   for (i = 3; result == 0 && i <= last; i++) {
     size_t n;

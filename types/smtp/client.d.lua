@@ -100,6 +100,20 @@ function client:noop() end
 ---@return smtp.error? err
 function client:vrfy(text) end
 
+--- XCLIENT: the session goes on as that of another client, from EHLO, which is said
+--- anew; a login is void. The server must trust us, and offer each attribute that is
+--- told. See Postfix's XCLIENT_README.
+---@param told { name?: string|false, addr?: string|false, port?: integer|false, proto?: "SMTP"|"ESMTP", helo?: string|false, login?: string|false, destaddr?: string|false, destport?: integer|false } false: it is not known
+---@return smtp.reply? reply the new greeting
+---@return smtp.error? err `kind = "unsupported"`, `"invalid"` or `"rejected"`
+function client:xclient(told) end
+
+--- XFORWARD: of whom the next message is. See Postfix's XFORWARD_README.
+---@param told { name?: string|false, addr?: string|false, port?: integer|false, proto?: string|false, helo?: string|false, ident?: string|false, source?: "LOCAL"|"REMOTE" }
+---@return smtp.reply? reply
+---@return smtp.error? err
+function client:xforward(told) end
+
 --- QUIT: waits `timeout.quit` seconds at most for the reply, and closes in any case.
 --- RFC 5321 section 4.1.1.10.
 ---@return smtp.reply? reply

@@ -92,6 +92,19 @@ function dialogue:secure(options) end
 ---@field key? string
 ---@field sni? string
 
+--- XCLIENT with these attributes, as `client:xclient` has them, whatever the server
+--- offers; EHLO is up to you then.
+---@param told table
+---@return smtp.reply? reply if it is 220
+---@return smtp.error? err
+function dialogue:xclient(told) end
+
+--- XFORWARD with these attributes, as `client:xforward` has them.
+---@param told table
+---@return smtp.reply? reply if it is 250
+---@return smtp.error? err
+function dialogue:xforward(told) end
+
 --- AUTH by one mechanism, whatever the server offers; the transcript shows `***` for
 --- what is secret. RFC 4954.
 ---@param mechanism string such as `"PLAIN"` or `"SCRAM-SHA-256"`; an unknown one raises

@@ -42,12 +42,12 @@ function server:reload_tls() end
 function server:stats() end
 
 --- An unknown key raises; an address that is none or cannot be bound is an error with
---- `stage = "listen"`. `proxy` and `xclient` raise that they are not built yet. A step without a handler is accepted.
+--- `stage = "listen"`. A step without a handler is accepted.
 ---@class smtp.server_options
 ---@field listen string|smtp.place|(string|smtp.place)[] `"127.0.0.1:2525"`, `"[::1]:2525"`, `"*:25"` (every IPv4 address), `"unix:/path"`; port 0 is any that is free
 ---@field hostname? string our name in the greeting, in HELO's reply and in Received; default `"localhost"`
 ---@field on_message fun(session: smtp.session, message: smtp.incoming): smtp.verdict, any takes the message. Returning nothing accepts it if the content was read to its end, else it is 451: mail that nobody took is never accepted
----@field on_rcpt? true|false|fun(session: smtp.session, recipient: smtp.recipient): smtp.verdict, any returning nothing **refuses**. A listener off this machine needs it, and `true` says in words that every recipient is accepted
+---@field on_rcpt? true|false|fun(session: smtp.session, recipient: smtp.recipient): smtp.verdict, any returning nothing **refuses**. A listener off this machine, or with `proxy` or `xclient`, needs it, and `true` says in words that every recipient is accepted
 ---@field on_connect? fun(session: smtp.session): smtp.verdict, any before the greeting. A 4xx is sent as 421 and closes; a 5xx as 554, and then 503 until QUIT
 ---@field on_helo? fun(session: smtp.session, name: string): smtp.verdict, any HELO or EHLO, which `session.esmtp` tells; in LMTP LHLO
 ---@field lmtp? boolean LMTP in place of SMTP (RFC 2033), for the last step to mailboxes: LHLO greets, and each recipient has a reply of its own to the message, which `message:reply` gives. Not at port 25: that raises
@@ -62,6 +62,9 @@ function server:stats() end
 ---@field on_close? fun(session: smtp.session, summary: smtp.summary) a fact
 ---@field on_event? fun(event: smtp.event) facts for logs and metrics, never decisions; what it raises is ignored
 ---@field limits? smtp.limits
+---@field proxy? string[] networks of proxies (`"192.0.2.0/24"`, `"2001:db8::/32"`, an address, `"unix"` for Unix sockets): a peer there must send a PROXY header of version 1 or 2 before anything else, TLS too; else the connection is closed silently. See `session.proxy`; `session.peer` and `per_ip` are then of the client that it tells of. An entry that is none raises
+---@field xclient? string[] networks of those who may say XCLIENT, as Postfix has it: the session is then that of another client, `session.peer` and all, and begins anew with a greeting. Behind a proxy it is the client that must be there, not the proxy. Others are told 550
+---@field xforward? string[] the same for XFORWARD: see `session.xforward`
 ---@field extensions? table<string, boolean|string|smtp.own_extension> what EHLO offers besides: `CHUNKING` and `SMTPUTF8` unless they are `false`; `BINARYMIME`, `DSN`, `REQUIRETLS` (under TLS), `DELIVERBY`, `MT-PRIORITY` and `RRVS` if they are `true`, for what they promise is your handlers' to do; `PRDR` (draft-hall-prdr-00, as Exim speaks it), with which a client that asks for it hears a reply for each of several recipients, as in LMTP, and then one for all; `FUTURERELEASE` with its limits; and your own keywords, `XADA = "parameters"`
 ---@field syntax? "lenient"|"strict" lenient (the default) reads `FROM: <a@b>`, a missing `<>`, odd dots; strict answers 501
 ---@field bare_newline? "reject"|"normalize"|"raw" what a bare CR, a bare LF or NUL in content means: 550 5.5.2 after the true end (the default, against SMTP smuggling); made CRLF; passed on, for tests. The end is CRLF.CRLF and nothing else in all three (RFC 5321 section 4.1.1.4)
@@ -75,6 +78,7 @@ function server:stats() end
 ---@field fd? integer a socket that listens already, such as an inherited one
 ---@field backlog? integer
 ---@field lmtp? boolean default: the server's
+---@field proxy? string[] in place of that of the server
 ---@field tls? smtp.server_tls what it does not say is that of the server's `tls`: `{ implicit = true }` is port 465
 
 --- TLS 1.2 or later, with forward secrecy. PEM is the path of a file, or the text.
@@ -147,6 +151,7 @@ function credentials:check(password) end
 ---@field line? integer a command with its CRLF; default 2048, beyond it 500 5.5.6
 ---@field auth_line? integer the same for AUTH and its exchange; default 12288 (RFC 4954 section 4)
 ---@field handshake_timeout? number seconds for the TLS handshake; default 30, then it closes
+---@field proxy_timeout? number seconds for a PROXY header; default 5, then it closes
 ---@field header? integer|string the header block of a message; default 256 KiB, beyond it 552
 ---@field hops? integer this many Received fields are a loop; default 100: 554 5.4.6
 ---@field idle_timeout? number seconds without a byte; default 300, then 421 4.4.2
@@ -168,7 +173,7 @@ function credentials:check(password) end
 ---@field refused? string message: the rule it broke, whatever the handler said
 ---@field sender? smtp.sender message
 ---@field recipients? smtp.recipient[] message
----@field stage? string error: `"accept"`, `"tls"`, or the step
+---@field stage? string error: `"accept"`, `"proxy"`, `"tls"`, or the step
 ---@field error? any error: what was raised or returned as `err`
 ---@field cause? string error at `"accept"`: the system's name for it
 ---@field reason? string close: as in `smtp.summary`

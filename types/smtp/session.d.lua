@@ -12,15 +12,43 @@
 ---@field lmtp boolean LMTP is spoken (RFC 2033)
 ---@field tls? smtp.tls_info nil in clear text
 ---@field user? string whom AUTH proved; forgotten at STARTTLS
----@field mechanism? string by which it did
+---@field mechanism? string by which it did; `"XCLIENT"` if that told so
+---@field proxy? smtp.proxied the PROXY header that came first
+---@field xclient? smtp.forwarded what XCLIENT told last; `peer`, `helo`, `esmtp` and `user` are of it
+---@field xforward? smtp.forwarded of whom the message at hand is, as XFORWARD told; void after the message, RSET and EHLO
 ---@field sender? smtp.sender of the transaction
 ---@field recipients? smtp.recipient[] of the transaction: those accepted so far
 ---@field messages integer messages of this session so far
 ---@field server smtp.server
 
 ---@class smtp.peer
----@field address string IPv4 or IPv6; `""` on a Unix socket
+---@field address string IPv4 or IPv6; `""` on a Unix socket; `"unknown"` if XCLIENT said so. A proxy may tell of a Unix socket of its own by its path
 ---@field port? integer
+---@field name? string that XCLIENT told
+
+--- What a PROXY header said: `peer` is the client that it told of, or the proxy itself
+--- where it told of none (LOCAL, UNKNOWN).
+---@class smtp.proxied
+---@field version integer 1 or 2
+---@field command "PROXY"|"LOCAL" LOCAL: the proxy's own connection, such as a health check
+---@field address string of the proxy
+---@field port? integer of the proxy
+---@field destination? { address: string, port?: integer } where the client connected to
+---@field tlvs { type: integer, value: string }[] of version 2, as they came; a checksum (type 3) was right
+
+--- Attributes of XCLIENT and XFORWARD, decoded; false: there is none ("[UNAVAILABLE]").
+---@class smtp.forwarded
+---@field name? string|false
+---@field temporary? true the name could not be looked up now ("[TEMPUNAVAIL]")
+---@field addr? string|false
+---@field port? integer|false
+---@field proto? string|false
+---@field helo? string|false whatever the client said
+---@field login? string|false XCLIENT
+---@field destaddr? string|false XCLIENT: where the client connected to
+---@field destport? integer|false XCLIENT
+---@field ident? string|false XFORWARD: the name of the message in the queue of whoever forwards it
+---@field source? string|false XFORWARD: `"LOCAL"` or `"REMOTE"`
 
 --- What MAIL named (RFC 5321 section 4.1.1.2). A source route was dropped.
 ---@class smtp.sender : smtp.path
@@ -46,7 +74,7 @@
 ---@field params table<string, string|true> every parameter as it was written, by key in upper case
 
 ---@class smtp.summary
----@field reason string `"quit"`, `"closed"` (by the client), `"timeout"`, `"shutdown"`, `"connections"`, `"tls"` (no handshake), `"refused"`, `"cancelled"`, or the last reply's text
+---@field reason string `"quit"`, `"closed"` (by the client), `"timeout"`, `"shutdown"`, `"connections"`, `"proxy"` (no header), `"tls"` (no handshake), `"refused"`, `"cancelled"`, or the last reply's text
 ---@field messages integer messages of the session
 
 return {}

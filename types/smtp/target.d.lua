@@ -15,8 +15,7 @@
 --- **Traffic that leaves the machine must be encrypted unless you say `tls = "none"`.**
 --- Whether a server is on this machine is judged by the address that was reached.
 
---- An unknown key raises; a URL that is none is `kind = "invalid"`. `proxy`,
---- `extensions` and `lmtp` raise that they are not built yet.
+--- An unknown key raises; a URL that is none is `kind = "invalid"`.
 ---
 --- Certificates and keys are PEM: the path of a file, or the text itself.
 ---@class smtp.target
@@ -36,6 +35,7 @@
 ---@field timeout? number|smtp.timeouts a number is for every step but QUIT
 ---@field deadline? number seconds: for the whole of `smtp.send`, or for `smtp.connect` until it returns
 ---@field local_address? string the address to connect from
+---@field proxy? string|smtp.proxy_header `"socks5://user:password@host:port"` (RFC 1928, RFC 1929) or `"http://user:password@host:port"` (CONNECT, RFC 9110): go through that proxy, which is given the host as it is and looks up its name. The server is then on another machine, wherever the proxy is. A table: tell the server by a PROXY header whose connection this is. Errors have `stage = "proxy"`
 ---@field disable? table<string, boolean> `{ PIPELINING = true }` acts as if the server did not offer it
 ---@field trace? fun(side: "C"|"S", line: string) each line that is sent or received, without CRLF, as it is; it may hold controls from the server
 ---@field dkim? smtp.dkim_signer|smtp.dkim_options signs each message that is sent
@@ -51,6 +51,15 @@
 ---@field mode? "required"|"opportunistic" default `"required"`; `"opportunistic"` goes on as usual where there are no records
 ---@field nameserver? string as of `smtp.deliver`
 ---@field records? { usage: integer, selector: integer, matching: integer, data: string }[] in place of a look-up
+
+--- A PROXY header, for a server or a proxy that expects one.
+---@class smtp.proxy_header
+---@field version? 1|2 default 2
+---@field source? string `"192.0.2.1:1234"` or `"[2001:db8::1]:1234"`, with `destination`; default: both ends of this connection
+---@field destination? string
+---@field local? boolean LOCAL, or UNKNOWN in version 1: nothing is told
+---@field tlvs? { type: integer, value: string }[] version 2 only, 520 bytes at most
+---@field crc32c? boolean a checksum besides
 
 --- Who to be (RFC 4954). AUTH comes after TLS; if the server does not offer what is
 --- asked for, that is an error (`kind = "auth"`).

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** fuzz/wire.h: what content that is handed on, and replies that are written,
-** must look like; whatever else is abort().
+** server_text.h: what text of a session must be like, whatever its state: for
+** fuzz/server.c.
 */
-#ifndef SMTP_FUZZ_WIRE_H
-#define SMTP_FUZZ_WIRE_H
+#ifndef SMTP_FUZZ_SERVER_TEXT_H
+#define SMTP_FUZZ_SERVER_TEXT_H
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../csrc/core/ascii.h"
 #include "../csrc/core/smtp.h"
 
 #define CHECK(condition) ((condition) ? (void)0 : abort())
 
 /* Lines end with CRLF and there is no NUL, as whoever keeps mail expects. */
-static void check_clean(smtp_slice content, bool whole) {
+static inline void check_clean(smtp_slice content, bool whole) {
   size_t i;
   for (i = 0; i < content.n; i++) {
     bool crlf =
@@ -26,8 +28,13 @@ static void check_clean(smtp_slice content, bool whole) {
   CHECK(content.n == 0 || !whole || content.p[content.n - 1] == '\n');
 }
 
+static inline size_t skip(smtp_slice text, size_t at, bool blanks) {
+  while (at < text.n && ((unsigned char)text.p[at] <= ' ') == blanks) at++;
+  return at;
+}
+
 /* Reply-line, RFC 5321 section 4.2; *code is 0 where a reply begins. */
-static size_t check_reply_line(smtp_slice wire, int *code) {
+static inline size_t check_reply_line(smtp_slice wire, int *code) {
   const char *p = wire.p, *lf = memchr(p, '\n', wire.n);
   size_t n, i;
   int here;
@@ -41,6 +48,14 @@ static size_t check_reply_line(smtp_slice wire, int *code) {
   CHECK(*code == 0 || *code == here);
   *code = p[3] == ' ' ? 0 : here;
   return n;
+}
+
+/* A value of XCLIENT or XFORWARD, decoded. */
+static inline void check_value(smtp_slice value) {
+  size_t i;
+  CHECK(value.n <= 255 && smtp_utf8_valid(value));
+  for (i = 0; i < value.n; i++)
+    CHECK(!smtp_ascii_is((unsigned char)value.p[i], SMTP_CONTROL));
 }
 
 #endif
