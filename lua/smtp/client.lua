@@ -282,26 +282,27 @@ local function start(self, socket)
   return ok, err
 end
 
--- Connects to a target that was parsed, and returns once mail may be sent.
-local function open(target)
+-- A function of the caller's may raise (a token, a trace), and the task may be ended:
+-- nothing stays open.
+local OPENING = { __close = function(opening)
+  if opening.client then opening.client:close() end
+end }
+
+-- Connects to a target that was parsed, and returns once mail may be sent; `limit` is a
+-- time that bounds it in place of the target's deadline.
+local function open(target, limit)
   local self = setmetatable({
     target = target, capabilities = {}, _transcript = transcript.new(target.trace),
   }, Client)
-  self._deadline = target.deadline and core.now() + target.deadline
+  self._deadline = limit or target.deadline and core.now() + target.deadline
   local socket, err = transport.open(target, self._deadline)
   if not socket then return nil, err end
-  -- A function of the caller's may raise (a token, a trace): nothing stays open.
-  local returned, ok
-  returned, ok, err = pcall(start, self, socket)
+  local opening <close> = setmetatable({ client = self }, OPENING)
+  local ok
+  ok, err = start(self, socket)
   self._deadline = nil
-  if not returned then
-    self:close()
-    error(ok, 0)
-  end
-  if not ok then
-    self:close()
-    return nil, err
-  end
+  if not ok then return nil, err end
+  opening.client = nil
   return self
 end
 
@@ -381,7 +382,12 @@ function Client:send(message, opts)
     err.peer = self.target.name
     return nil, err
   end
-  return self:_within(opts and opts.deadline, transaction.send, out, opts or {})
+  return self:_deliver(out, opts and opts.deadline, opts or {})
+end
+
+--- The same of what `message.outgoing` made, within so many seconds.
+function Client:_deliver(out, seconds, opts)
+  return self:_within(seconds, transaction.send, out, opts)
 end
 
 --- See `smtp.send`: what can be known to be wrong is told before connecting.
@@ -402,7 +408,7 @@ local function send(given, message, opts)
   if not self then return nil, why end
   local left = target.deadline and math.max(since + deadline - core.now(), 0)
   local receipt
-  receipt, err = self:_within(left, transaction.send, out, opts or {})
+  receipt, err = self:_deliver(out, left, opts or {})
   if self:usable() then self:quit() end
   return receipt, err
 end
@@ -443,4 +449,4 @@ end
 
 Client.__close = Client.close
 
-return { connect = connect, send = send }
+return { connect = connect, send = send, _open = open }
