@@ -10,6 +10,7 @@ local dkim = require "smtp.dkim"
 local lint = require "smtp.lint"
 local loop = require "smtp.loop"
 local parse = require "smtp.parse"
+local pool = require "smtp.pool"
 local server = require "smtp.server"
 
 local M = { address = address, loop = loop }
@@ -18,6 +19,7 @@ M._VERSION = "scm-1"
 
 M.connect = client.connect
 M.send = client.send
+M.pool = pool.new
 M.lint = lint
 M.server = server.new
 M.message = compose.message
