@@ -52,11 +52,17 @@ build_() {
   need libssl-dev header openssl/ssl.h
   lua_header || need pkg-config command_ pkg-config
 }
+# Pure Lua, which Debian has only where Lua 5.2 looks for it.
+COPAS='package.path = package.path .. ";/usr/share/lua/5.2/?.lua"
+  require "copas"'
 test_() {
   need lua-busted lua 'require "busted.runner"'
   need lua-argparse lua 'require "argparse"'
   need lua-cjson lua 'require "cjson"'
   need lua-socket lua 'require "socket"'
+  need lua-cqueues lua 'require "cqueues"'
+  need lua-luv lua 'require "luv"'
+  need lua-copas lua "$COPAS"
   need curl command_ curl
 }
 check_() {

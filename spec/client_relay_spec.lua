@@ -300,7 +300,8 @@ describe("PRDR of the client", function()
         return true
       end
       local server <close> = serve.start(options)
-      for _, disable in ipairs { {}, { CHUNKING = true }, { CHUNKING = true, PIPELINING = true } } do
+      for _, disable in ipairs { {}, { CHUNKING = true },
+        { CHUNKING = true, PIPELINING = true } } do
         local client <close> = assert(smtp.connect { url = ("%s://127.0.0.1:%d"):format(
           options.lmtp and "lmtp" or "smtp", server.port), disable = disable })
         for _ = 1, 2 do

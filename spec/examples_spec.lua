@@ -121,6 +121,24 @@ describe("examples", function()
       assert.truthy(server)
     end)
 
+    it("send files over a few connections", function()
+      local server <close>, place = serve("--to", "@example.com")
+      local files = {}
+      for i = 1, 5 do
+        files[i] = ("%s/%d.eml"):format(folder, i)
+        net.dump(files[i], ("From: ada@code.energy\nTo: %s\nSubject: %d\n\nhi\n"):format(
+          i == 3 and "eve@elsewhere.example" or "charles@example.com", i))
+      end
+      local status, out = run("pool", { place, "2", table.unpack(files) })
+      assert.equal(1, status)
+      assert.matches("3%.eml: .*550", out)
+      assert.matches("4 sent, 1 failed, 2 connections", out)
+      for i = 1, 5 do
+        assert.equal(i ~= 3, stored():find("Subject: " .. i, 1, true) ~= nil)
+      end
+      assert.truthy(server)
+    end)
+
     it("send a bounce to who sent what was not delivered", function()
       local server <close>, place = serve()
       local status, out, err = run("bounce", { place, "bob@example.com", "550", "no such user" },

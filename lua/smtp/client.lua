@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --- The client: one connection to a server, and what is said on it. The machine
 -- (csrc/core/client.h) keeps commands and replies in step; here is when to wait,
--- for how long, and what a reply means for the user. TLS is in starttls.lua, AUTH
--- in auth.lua; a message is dispatched (dispatch.lua) in one or more transactions
+-- for how long, and what a reply means for the user. EHLO is in hello.lua, TLS in
+-- starttls.lua, AUTH in auth.lua; a message is dispatched (dispatch.lua) in one or more transactions
 -- (transaction.lua).
 local auth = require "smtp.auth"
 local core = require "smtp.core"
@@ -11,6 +11,7 @@ local envelope = require "smtp.envelope"
 local errors = require "smtp.error"
 local flight = require "smtp.flight"
 local forwarding = require "smtp.forwarding"
+local hello = require "smtp.hello"
 local limits = require "smtp.limits"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
@@ -207,84 +208,22 @@ end
 
 -- ---- the session begins -------------------------------------------------
 
-local function capabilities(reply)
-  local all = {}
-  for i = 2, #reply.lines do
-    local keyword, params = core.ehlo_line(reply.lines[i])
-    if keyword then
-      keyword = keyword:upper()
-      if keyword == "SIZE" then
-        all.SIZE = math.tointeger(tonumber(params)) or 0
-      elseif keyword == "AUTH" then
-        all.AUTH = all.AUTH or {}
-        for mechanism in params:gmatch("%S+") do all.AUTH[mechanism:upper()] = true end
-      else
-        all[keyword] = params == "" and true or params
-      end
-    end
-  end
-  return all
-end
-
-local function disabled(self)
-  for keyword, off in pairs(self.target.disable or {}) do
-    if off and type(keyword) == "string" then self.capabilities[keyword:upper()] = nil end
-  end
-end
-
-function Client:_greeting()
-  local step, reply = self:_await()
-  if not step then return nil, reply end
-  self.greeting = reply
-  if reply.code >= 300 then return self:_rejected(reply, "greeting") end
-  return true
-end
-
---- EHLO, and HELO for a server that does not know it (RFC 5321 section 3.2). LMTP has
--- LHLO alone (RFC 2033 section 4.1).
-function Client:_hello()
-  local reply, err = self:_exchange("ehlo", self.target.lmtp and "LHLO" or "EHLO", self.helo)
-  if not reply then return nil, err end
-  if reply.code < 300 then
-    self.esmtp, self.capabilities = true, capabilities(reply)
-    disabled(self)
-    self._used:learn(self.capabilities.LIMITS)
-    return true
-  end
-  if reply.code < 500 or self.target.lmtp then return self:_rejected(reply, "ehlo") end
-  if starttls.is_must(self._mode) and not self.tls then -- HELO has no STARTTLS
-    return self:_rejected(reply, "ehlo", { kind = "tls",
-      message = "the server knows no EHLO, and so no STARTTLS" })
-  end
-  reply, err = self:_ask("ehlo", "HELO", self.helo)
-  if not reply then return nil, err end
-  self.esmtp, self.capabilities = false, {}
-  return true
-end
-
--- Our name for EHLO: an address literal is always right (RFC 5321 4.1.4).
-local function own_name(socket)
-  local address, port = socket:name()
-  if not port then return "localhost" end
-  if address:find(":", 1, true) then return "[IPv6:" .. address:gsub("%%.*", "") .. "]" end
-  return "[" .. address .. "]"
-end
-
 -- From the greeting to where mail may be sent.
 local function greet(self)
-  local ok, err = self:_greeting()
-  if ok then ok, err = self:_hello() end
+  local ok, err = hello.greeting(self)
+  if ok then ok, err = hello.hello(self) end
   if ok then ok, err = starttls.upgrade(self, self._mode) end
   if ok and self.target.auth then ok, err = auth.run(self) end
   return ok, err
 end
 
 local function start(self, socket)
-  self.helo = self.target.helo or own_name(socket)
+  self.helo = self.target.helo or hello.own_name(socket)
   self._flight, self._used, self._dirty, self.tls = flight.new(self), limits.used(), false, nil
   self._loopback = socket:loopback() and not tunnel.is_tunnel(self.target)
   self._mode, self._verify = starttls.policy(self.target, self._loopback)
-  self._core = core.client(socket, self.target.disable, false, starttls.is_must(self._mode))
+  self._must_tls = starttls.is_must(self._mode)
+  self._core = core.client(socket, self.target.disable, false, self._must_tls)
   if not core.is_domain(self.helo) then
     return self:_broken { kind = "invalid", stage = "ehlo", address = self.helo,
       message = "helo must be a domain name or an address literal" }
@@ -296,27 +235,30 @@ local function start(self, socket)
   return ok, err
 end
 
+-- A function of the caller's may raise (a token, a trace), and the task may be ended:
+-- nothing stays open.
+local OPENING = { __close = function(opening)
+  if opening.client then opening.client:close() end
+end }
+
 -- Connects, and returns once mail may be sent: true, or nil and an error.
 local function begin(self)
   local socket, err = transport.open(self.target, self._deadline)
   if not socket then return nil, err end
-  -- A function of the caller's may raise (a token, a trace): nothing stays open.
-  local returned, ok
-  returned, ok, err = pcall(start, self, socket)
-  if not returned then
-    self:close()
-    error(ok, 0)
-  end
-  if not ok then self:close() end
+  local opening <close> = setmetatable({ client = self }, OPENING)
+  local ok
+  ok, err = start(self, socket)
+  if ok then opening.client = nil end
   return ok, err
 end
 
--- Connects to a target that was parsed, and gives the client.
-local function open(target)
+-- Connects to a target that was parsed, and gives the client; `limit` is a time that
+-- bounds it in place of the target's deadline.
+local function open(target, limit)
   local self = setmetatable({
     target = target, capabilities = {}, _transcript = transcript.new(target.trace),
   }, Client)
-  self._deadline = target.deadline and core.now() + target.deadline
+  self._deadline = limit or target.deadline and core.now() + target.deadline
   local ok, err = begin(self)
   self._deadline = nil
   if not ok then return nil, err end
@@ -326,6 +268,10 @@ end
 --- Another session with the same server, for one that has had enough of this one (RFC
 -- 9422 section 4). True, or nil and an error.
 function Client:_reopen()
+  if self._speaks_for then -- a new one would be our own
+    return self:_error { kind = "unsupported", stage = "mail",
+      message = "the server wants another session, and this one is for somebody else (XCLIENT)" }
+  end
   if self:usable() then self:quit() end
   self:close()
   return begin(self)
@@ -418,7 +364,12 @@ function Client:send(message, opts)
     err.peer = self.target.name
     return nil, err
   end
-  return self:_within(opts and opts.deadline, dispatch.send, out, opts or {})
+  return self:_deliver(out, opts and opts.deadline, opts or {})
+end
+
+--- The same of what `message.outgoing` made, within so many seconds.
+function Client:_deliver(out, seconds, opts)
+  return self:_within(seconds, dispatch.send, out, opts)
 end
 
 --- Many messages, in as few round trips as the server allows.
@@ -433,7 +384,7 @@ local function run(target, out, opts, since)
   local self <close>, why = open(target)
   if not self then return nil, why end
   local left = target.deadline and math.max(since + target.deadline - core.now(), 0)
-  local receipt, err = self:_within(left, dispatch.send, out, opts)
+  local receipt, err = self:_deliver(out, left, opts)
   if self:usable() then self:quit() end
   return receipt, err, self.tls
 end
@@ -492,4 +443,4 @@ end
 
 Client.__close = Client.close
 
-return { connect = connect, send = send, _run = run }
+return { connect = connect, send = send, _run = run, _open = open }

@@ -340,6 +340,10 @@ local function compose(record)
     segments = segments, dkim = signer_of(record.dkim), mail = record.mail }, Composed)
 end
 
+function M._is(value)
+  return getmetatable(value) == Composed
+end
+
 --- An iterator over the message's bytes, in pieces.
 function Composed:chunks()
   local segments, i, inner = self.segments, 0, nil

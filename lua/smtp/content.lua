@@ -149,6 +149,12 @@ local function is_text(kind)
   return kind:find("^text/") ~= nil or kind:find("^message/global") ~= nil
 end
 
+-- Marks what comes of a function: it can be read only once.
+local function once(segment)
+  segment.once = true
+  return segment
+end
+
 local function source_of(part)
   if part.path then return of_path(part.path) end
   if part.source then return of_function(part.source, part.size) end
@@ -161,7 +167,10 @@ local UNICODE = { ["utf-8"] = true, ["us-ascii"] = true }
 -- is its media type in small letters, `charset` what the user said.
 function M.encode(part, kind, charset)
   local from = source_of(part)
-  if PLAIN[kind] then return plain_of(from, part.source ~= nil, part.content) end
+  if PLAIN[kind] then
+    local segment, encoding = plain_of(from, part.source ~= nil, part.content)
+    return part.source and once(segment) or segment, encoding
+  end
   local known = not charset or UNICODE[charset:lower()]
   if is_text(kind) and known and (part.source or is_utf8(from)) then -- a function is believed
     charset = charset or "utf-8"
@@ -171,7 +180,9 @@ function M.encode(part, kind, charset)
       return text, encoding, charset
     end
   end
-  return part.content and base64(part.content) or base64_of(from), "base64", charset
+  if part.content then return base64(part.content), "base64", charset end
+  local segment = base64_of(from)
+  return part.source and once(segment) or segment, "base64", charset
 end
 
 return M

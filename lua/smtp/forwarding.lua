@@ -2,6 +2,7 @@
 --- XCLIENT and XFORWARD as a client says them: of whom it speaks.
 -- Internal: users call them on a client or a dialogue.
 local core = require "smtp.core"
+local hello = require "smtp.hello"
 local options = require "smtp.options"
 
 local M = {}
@@ -79,8 +80,9 @@ function M.xclient(client, told)
   local reply, err = say(client, "XCLIENT", told)
   if not reply then return nil, err end
   client.greeting, client.capabilities, client.esmtp, client._dirty = reply, {}, false, false
+  client._speaks_for = true
   local ok
-  ok, err = client:_hello()
+  ok, err = hello.hello(client)
   if not ok then return nil, err end
   return reply
 end

@@ -13,6 +13,7 @@ local loop = require "smtp.loop"
 local mta_sts = require "smtp.mta_sts"
 local mx = require "smtp.mx"
 local parse = require "smtp.parse"
+local pool = require "smtp.pool"
 local server = require "smtp.server"
 
 local M = { address = address, loop = loop, mta_sts = mta_sts }
@@ -23,6 +24,7 @@ M.connect = client.connect
 M.send = client.send
 M.mx = mx.mx
 M.deliver = deliver.deliver
+M.pool = pool.new
 M.lint = lint
 M.server = server.new
 M.message = compose.message

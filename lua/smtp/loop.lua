@@ -1,8 +1,11 @@
 -- SPDX-License-Identifier: MIT
 --- The loop: tasks are coroutines, and `loop.wait` is the one place to wait. In
 -- a task it yields; elsewhere it runs the loop until the thing is ready, so that
--- a blocking script and a server live in one process. An adapter replaces
--- `loop.wait` (and `loop.spawn`), so call them through this table.
+-- a blocking script and a server live in one process.
+--
+-- An adapter (`smtp.adapter`) makes another library's loop the host of this one:
+-- that turns this one when it has work, and coroutines of the library wait in the
+-- library's own way, as guests. Who waits for what, until when, is kept here alike.
 local core = require "smtp.core"
 local timers = require "smtp.timers"
 
@@ -13,12 +16,14 @@ local BITS = { r = READ, w = WRITE, rw = READ | WRITE }
 
 local poller -- made at the first wait, so that a child process has its own
 local heap = timers.new()
-local current -- the task that runs
+local host -- what an adapter does for us: see M.host
+local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> its task
 local readers, writers = {}, {} -- descriptor -> task that watches it
 local armed = {} -- descriptor -> bits the poller watches
 local owners = setmetatable({}, { __mode = "v" }) -- descriptor -> its pollable
 local queue, first, last = {}, 1, 0 -- tasks to be resumed in the next turn
 local live = 0 -- tasks that have not ended
+local parked = 0 -- others that wait, and are no task of ours
 local depth = 0 -- turns within turns: a coroutine that is no task may wait
 local ready_lists = {}
 local running, co_resume, yield = coroutine.running, coroutine.resume, coroutine.yield
@@ -105,7 +110,10 @@ local function enter(task, pollable, events, timeout)
   if at then
     task.deadline = at
     local entry = task.entry
-    if not entry or at < entry then heap:arm(task) end
+    if not entry or at < entry then
+      heap:arm(task)
+      if host and heap:next() == at then host.kick() end
+    end
   end
   if not pollable then
     task.waiting = true
@@ -116,36 +124,38 @@ local function enter(task, pollable, events, timeout)
 end
 
 local failures = {} -- errors of tasks, raised by the turn in which they came
-local DEAD = {} -- what the coroutine of a task gives at its end
 
-local function finish(task, ok, message)
-  live = live - 1
-  unwatch(task)
-  heap:drop(task)
-  if not ok then failures[#failures + 1] = debug.traceback(task.co, tostring(message)) end
+local function fail(task, message)
+  failures[#failures + 1] = debug.traceback(task.co, tostring(message))
 end
 
--- Runs a task's coroutine until it waits again.
+-- Runs a coroutine until it waits again. A task of ours has told where it failed.
 local function run(task, ...)
-  local before = current
-  current = task
-  local ok, value = co_resume(task.co, ...)
-  current = before
-  if not ok or value == DEAD then finish(task, ok, value) end
+  local ok, message = co_resume(task.co, ...)
+  if ok then return end
+  if task.dead then failures[#failures + 1] = message else fail(task, message) end
+end
+
+-- A guest that is no task of ours counts as long as it waits.
+local function unpark(task)
+  if task.parked then parked = parked - 1 end
+  task.parked = false
 end
 
 local function resume(task, value)
   task.waiting, task.deadline = nil, nil
-  if task.co then
-    run(task, value)
-  else -- not a task of the loop: somebody runs turns for it
-    task.woken, task.value = true, value
-  end
+  if not task.guest then return run(task, value) end
+  task.woken, task.value = true, value
+  unpark(task)
+  if task.co then host.wake(task) end -- else somebody runs turns for it
 end
 
+-- `waiting` is false until it runs: it waits for its turn only.
 local function enqueue(task)
+  task.waiting, task.deadline = false, nil
   last = last + 1
   queue[last] = task
+  if host then host.kick() end
 end
 
 -- Resumes those that are in the queue now. Each is taken out before it runs: it
@@ -158,9 +168,9 @@ local function run_queue()
     first = first + 1
     if not task.dead and task.start then
       local start = task.start
-      task.start = nil
+      task.start, task.waiting = nil, nil
       run(task, table.unpack(start, 1, start.n))
-    elseif not task.dead then
+    elseif task.waiting == false then -- it may have been ended meanwhile
       resume(task, true)
     end
   end
@@ -245,15 +255,61 @@ function M.pollfd()
   return get_poller():pollfd()
 end
 
--- Runs turns until `task`, which has no coroutine, was resumed.
-local function drive(task)
-  task.woken = false
-  while not task.woken do M.step() end
-  return task.value
+-- A turn for those who are in no coroutine: the host's, if there is one.
+local function turn()
+  if not host then return M.step() end
+  host.attend()
+  host.turn()
 end
 
 -- Waiters of those who are no task are used again; a nested one makes its own.
-local idle_waiter = {}
+local idle_waiter = { guest = true, foreign = true }
+
+-- Who waits where no task of ours runs: a coroutine of the host, or somebody who
+-- runs turns.
+local function guest()
+  get_poller()
+  if host and host.inside() then
+    local task = { co = running(), guest = true, foreign = true }
+    tasks[task.co] = task
+    return task
+  end
+  local task = idle_waiter or { guest = true, foreign = true }
+  idle_waiter = nil
+  return task
+end
+
+-- However a guest leaves its wait (it may be closed there), it waits no more.
+local STAY = { __close = function(stay)
+  local task = stay.task
+  task.waiting, task.deadline = nil, nil
+  if not task.co then idle_waiter = task end
+  unpark(task)
+  if host and not M.busy() then host.kick() end
+end }
+
+-- A guest waits; gives whether it is ready.
+local function wait_as_guest(task, pollable, events, timeout)
+  local stay <close> = setmetatable({ task = task }, STAY)
+  if task.foreign then parked = parked + 1 end
+  task.parked, task.woken = task.foreign, false
+  M.time = core.now()
+  enter(task, pollable, events, timeout)
+  if task.co then
+    host.attend()
+    host.park(task)
+  else
+    while not task.woken do turn() end
+  end
+  return stay.task.value
+end
+
+-- The task that runs waits, whatever it is.
+local function hold(task, pollable, events, timeout)
+  if task.guest then return wait_as_guest(task, pollable, events, timeout) end
+  enter(task, pollable, events, timeout)
+  return yield()
+end
 
 local function check_limit(task)
   if task.limit and M.time >= task.limit then
@@ -266,31 +322,15 @@ end
 -- `timeout` seconds (nil: for ever); `pollable` nil just waits. Gives true when
 -- it is ready, false after the time.
 function M.wait(pollable, events, timeout)
-  local task = current
-  if task and task.co == running() then
-    enter(task, pollable, events, timeout)
-    if yield() then return true end
-    check_limit(task)
-    return false
-  end
-  get_poller()
-  M.time = core.now()
-  task = idle_waiter or {}
-  idle_waiter = nil
-  enter(task, pollable, events, timeout)
-  local ok, value = pcall(drive, task)
-  task.waiting, task.deadline = nil, nil
-  idle_waiter = task
-  if not ok then error(value, 0) end
-  return value
+  local task = tasks[running()] or guest()
+  if hold(task, pollable, events, timeout) then return true end
+  check_limit(task)
+  return false
 end
 
 -- Whoever waits at a handle that goes looks again, and finds it closed.
 local function release(task)
-  if task.waiting == task.fd then
-    task.waiting, task.deadline = nil, nil
-    enqueue(task)
-  end
+  if task.waiting == task.fd then enqueue(task) end
   unwatch(task)
 end
 
@@ -312,42 +352,70 @@ end
 
 -- ---- tasks ---------------------------------------------------------------
 
-local function body(fn, ...)
-  fn(...)
-  return DEAD
+local function finish(task)
+  live = live - 1
+  unwatch(task)
+  heap:drop(task)
+  if host and not M.busy() then host.kick() end
+end
+
+local function trace(message)
+  return debug.traceback(tostring(message), 2)
+end
+
+-- What fails goes to whoever resumed the coroutine: us, or a host.
+local function body(task, fn, ...)
+  local ok, message = xpcall(fn, trace, ...)
+  finish(task)
+  if not ok then error(message, 0) end
 end
 
 --- Starts `fn(...)` as a task at the next turn and gives its handle.
 function M.spawn(fn, ...)
   get_poller()
-  local task = { co = coroutine.create(body), start = table.pack(fn, ...) }
-  live = live + 1
-  enqueue(task)
+  local task = { guest = host and host.spawn and true }
+  if task.guest then
+    local given = table.pack(task, fn, ...)
+    task.co = host.spawn(task, function() body(table.unpack(given, 1, given.n)) end)
+    live = live + 1
+    host.attend()
+  else
+    live = live + 1
+    task.co, task.start = coroutine.create(body), table.pack(task, fn, ...)
+    enqueue(task)
+  end
+  tasks[task.co] = task
   return task
 end
 
 --- The handle of the task that runs, or nil outside of tasks. Its `limit` is the
 -- time at which its waits raise `EXPIRED`.
 function M.current()
-  local task = current
-  return task and task.co == running() and task or nil
+  local task = tasks[running()]
+  return task and not task.foreign and task or nil
 end
 
 --- Ends a task where it waits; its to-be-closed variables are closed. Gives
--- false for one that runs now, which cannot be ended from within.
+-- false for one that runs now, which cannot be ended from within, and for one of ours
+-- that waits for somebody else, who would resume it.
 function M.cancel(task)
   if task.dead then return true end
   if coroutine.status(task.co) ~= "suspended" then return false end
-  task.waiting, task.deadline = nil, nil
+  if host and not task.guest and task.waiting == nil then return false end
+  task.waiting, task.deadline, task.cancelled = nil, nil, true
   local ok, message = coroutine.close(task.co)
-  finish(task, ok, message)
+  finish(task)
+  if not ok then fail(task, message) end
+  if task.guest then
+    task.woken = true
+    host.wake(task)
+  end
   return true
 end
 
 --- Makes a task that waits for `pollable` look again, as if it were ready.
 function M.nudge(task, pollable)
   if task.dead or task.pollable ~= pollable or task.waiting ~= task.fd then return end
-  task.waiting, task.deadline = nil, nil
   enqueue(task)
 end
 
@@ -356,29 +424,22 @@ function M.gate()
   return { open = false }
 end
 
--- Waits in a task; the gate's array holds those that wait.
-local function queue_at(gate, task, timeout)
-  gate[#gate + 1] = task
-  enter(task, nil, nil, timeout)
-  if yield() then return end
+local function leave_gate(gate, task)
   for i = #gate, 1, -1 do
     if gate[i] == task then table.remove(gate, i) end
   end
-  check_limit(task)
 end
 
 --- Waits until the gate is open, at most `timeout` seconds; gives whether it is.
 function M.pass(gate, timeout)
   if gate.open then return true end
-  local task = M.current()
-  if task then
-    queue_at(gate, task, timeout)
-    return gate.open
-  end
-  local limit = timeout and core.now() + timeout
-  while not gate.open and (not limit or core.now() < limit) do
-    M.step(limit and math.max(limit - core.now(), 0))
-  end
+  local task = tasks[running()] or guest()
+  gate[#gate + 1] = task
+  local ok, value = pcall(hold, task, nil, nil, timeout)
+  if ok and value then return gate.open end
+  leave_gate(gate, task)
+  if not ok then error(value, 0) end
+  check_limit(task)
   return gate.open
 end
 
@@ -388,16 +449,35 @@ function M.wake(gate)
   for i = #gate, 1, -1 do
     local task = gate[i]
     gate[i] = nil
-    if not task.dead then
-      task.waiting, task.deadline = nil, nil -- its time can no longer come
-      enqueue(task)
-    end
+    if task.waiting then enqueue(task) end -- its time has not come, and now it cannot
   end
 end
 
 --- Runs the loop until no task is left.
 function M.run()
-  while live > 0 or #failures > 0 do M.step() end
+  if host and host.inside() then error("run: a loop runs already", 2) end
+  while live > 0 or #failures > 0 do turn() end
+end
+
+--- True while something waits or is to be done.
+function M.busy()
+  return live > 0 or parked > 0 or first <= last or #failures > 0
+end
+
+-- How guests wait where coroutines are plain ones, which anybody may resume.
+local PLAIN = {
+  park = function(task)
+    repeat yield() until task.woken
+  end,
+  wake = run,
+}
+
+--- Makes another loop the host of this one, for good; see types/smtp/loop.d.lua.
+function M.host(hooks)
+  if host then error("loop: it has a host already", 2) end
+  local made = { park = PLAIN.park, wake = PLAIN.wake }
+  for key, hook in pairs(hooks) do made[key] = hook end
+  host = made
 end
 
 return M

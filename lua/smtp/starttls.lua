@@ -4,6 +4,7 @@
 -- Internal.
 local core = require "smtp.core"
 local errors = require "smtp.error"
+local hello = require "smtp.hello"
 local tls = require "smtp.tls"
 
 local M = {}
@@ -121,7 +122,7 @@ function M.upgrade(client, mode)
   local ok
   ok, err = handshake(client, "starttls")
   if not ok then return nil, err end
-  return client:_hello()
+  return hello.hello(client)
 end
 
 --- Keeps the session for the next connection to the same place.

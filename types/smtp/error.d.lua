@@ -47,6 +47,7 @@ function error.rejected(reply, stage, fields) end
 ---| "too_big" # larger than the server's SIZE
 ---| "invalid" # a value that may not be sent, such as CR in an address
 ---| "source" # reading the message failed
+---| "cancelled" # the pool was closed
 ---| "system" # a bind, a file, a resource
 
 ---@alias smtp.error_stage

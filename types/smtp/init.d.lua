@@ -88,6 +88,19 @@ function smtp.mx(domain, options) end
 ---@return smtp.error? err
 function smtp.connect(target) end
 
+--- A pool of connections to one target, for many messages: it keeps connections, their
+--- number and a rate, and tries again what may be tried again. It connects when something
+--- is sent.
+---
+--- ```lua
+--- local pool <close> = assert(smtp.pool { url = "smtp://localhost", size = 4, rate = 10 })
+--- local receipt, err = pool:send(message)
+--- ```
+---@param options string|smtp.pool_options
+---@return smtp.pool? pool
+---@return smtp.error? err `kind = "invalid"`: the URL is none
+function smtp.pool(options) end
+
 --- Opens the listeners and begins to accept as soon as the loop runs: `server:run()`,
 --- or anything else that waits. `nil, err` with `err.stage == "listen"` if a place
 --- cannot be bound.

@@ -3,8 +3,8 @@
 ---
 --- Tasks and the one place to wait (`smtp.loop`). A task is a coroutine that `spawn`
 --- began. Anything of the library that waits calls `loop.wait`: in a task it yields;
---- elsewhere it runs the loop until the thing is ready. An adapter to another loop
---- replaces `wait` and `spawn` in this table.
+--- elsewhere it runs the loop until the thing is ready. With an adapter (`smtp.adapter`)
+--- another library's loop runs this one, and its coroutines wait in its own way.
 
 ---@class smtp.loop
 ---@field time number monotonic seconds, at the last look at the clock
@@ -53,7 +53,7 @@ function loop.now() end
 
 --- Ends a task where it waits, and closes its `<close>` variables.
 ---@param task table
----@return boolean ended false for the task that runs now
+---@return boolean ended false for the task that runs now; with luv also for one that waits for something of luv
 function loop.cancel(task) end
 
 --- The task that runs now; nil outside of tasks.
@@ -83,6 +83,28 @@ function loop.wake(gate) end
 ---@param name? string
 ---@return string name
 function loop.backend(name) end
+
+--- Tells whether anything waits, listens or is to be done.
+---@return boolean
+function loop.busy() end
+
+--- Makes another loop the host of this one, once and for good: for those who write an
+--- adapter. It gives the loop a turn (`step(0)`) when `pollfd` is readable, after
+--- `timeout` seconds, and when it is told to.
+---@param hooks smtp.loop_host
+function loop.host(hooks) end
+
+--- A guest is a table: of a coroutine `co` that waits in the host's way until `woken` is
+--- true. `park`, `wake` and `spawn` may be left out where a coroutine of the host can
+--- just yield and be resumed by anybody.
+---@class smtp.loop_host
+---@field inside fun(): boolean whether the coroutine that runs can wait in the host's way
+---@field turn fun() runs the host's loop once, for those who are in no coroutine of it
+---@field attend fun() something waits now: turns are needed
+---@field kick fun() something has changed: a turn, or at least a look at `timeout` and `busy`
+---@field park? fun(guest: table) waits until `guest.woken`
+---@field wake? fun(guest: table) it was woken; or its task was ended (`guest.cancelled`)
+---@field spawn? fun(guest: table, main: function): thread runs `main` in a coroutine of the host, not before the next turn
 
 ---@package
 function loop.nudge(task) end

@@ -1,0 +1,93 @@
+-- SPDX-License-Identifier: MIT
+--- Runs the loop beside what else a cqueues controller does.
+-- Internal: what users see of it is in types/smtp/adapter.d.lua.
+--
+-- A thread of the controller (the pump) polls the loop's one descriptor and gives it a
+-- turn when it has work: so deadlines, gates and limits stay where they are, and a
+-- connection costs cqueues one condition variable. A turn only signals; the code of a
+-- task runs in a thread of its own, so that a handler may also poll what is cqueues'. Its
+-- coroutine is one within that thread, as cqueues knows it: the loop can end it where it
+-- waits, which a controller cannot do with its threads.
+local cqueues = require "cqueues"
+local condition = require "cqueues.condition"
+local auxlib = require "cqueues.auxlib"
+local loop = require "smtp.loop"
+
+local M = {}
+
+local home -- the controller for calls from outside of all
+local pumps = setmetatable({}, { __mode = "k" }) -- controller -> true
+local bell = condition.new() -- the pumps look again
+local source = { pollfd = assert(loop.pollfd()), events = "r" }
+
+local attend
+
+-- More than one pump does no harm; each lives as long as something waits. What a turn
+-- raises ends the thread, as cqueues has it, and another one takes over.
+local function pump(controller)
+  local ok, why = true, nil
+  while ok and loop.busy() do
+    cqueues.poll(source, bell, loop.timeout())
+    ok, why = pcall(loop.step, 0)
+  end
+  pumps[controller] = nil
+  if ok then return end
+  attend()
+  error(why, 0)
+end
+
+function attend()
+  local controller = cqueues.running() or home
+  if not controller or pumps[controller] or not loop.busy() then return end
+  pumps[controller] = true
+  controller:wrap(pump, controller)
+end
+
+local hooks = { attend = attend }
+
+function hooks.kick()
+  attend()
+  bell:signal()
+end
+
+function hooks.inside()
+  return cqueues.running() ~= nil
+end
+
+function hooks.turn()
+  if not home then return loop.step() end
+  local ok, why = home:step()
+  if not ok then error(why, 0) end
+end
+
+function hooks.park(task)
+  task.condition = task.condition or condition.new()
+  while not task.woken do cqueues.poll(task.condition) end
+end
+
+function hooks.wake(task)
+  if task.condition then task.condition:signal() end
+end
+
+function hooks.spawn(task, main)
+  local controller = cqueues.running() or home
+  if not controller then
+    error("smtp.adapter.cqueues: outside of a controller, say first which: host(controller)", 0)
+  end
+  local co = coroutine.create(main)
+  controller:wrap(function()
+    local ok, why = auxlib.resume(co)
+    if not ok and not task.cancelled then error(why, 0) end
+  end)
+  return co
+end
+
+--- The controller for calls from outside of all controllers.
+function M.host(controller)
+  home = controller
+  attend()
+end
+
+loop.host(hooks)
+
+return M

@@ -1,0 +1,64 @@
+-- SPDX-License-Identifier: MIT
+--- Runs the loop beside what else luv does.
+-- Internal: what users see of it is in types/smtp/adapter.d.lua.
+--
+-- A poll handle watches the loop's one descriptor, a timer its next deadline, and either
+-- gives it a turn: so deadlines, gates, limits and the ending of tasks stay as they are.
+-- luv has no coroutines of its own; code for it yields and is resumed by a callback. So
+-- tasks are the loop's own, a coroutine of yours waits by a yield, and both may wait for
+-- callbacks of luv as well.
+local uv = require "luv"
+local loop = require "smtp.loop"
+
+local watch = assert(uv.new_poll(assert(loop.pollfd())))
+local timer = assert(uv.new_timer())
+local turning = false
+local turn
+
+-- The handles are active, and keep luv's loop running, as long as something waits.
+local function arm()
+  if not loop.busy() then
+    watch:stop()
+    timer:stop()
+    return
+  end
+  watch:start("r", turn)
+  local left = loop.timeout()
+  if left then
+    uv.update_time() -- the timer counts from luv's last look at the clock
+    timer:start(math.ceil(left * 1000), 0, turn)
+  else
+    timer:stop()
+  end
+end
+
+function turn()
+  turning = true
+  local ok, why = pcall(loop.step, 0)
+  turning = false
+  arm()
+  if not ok then error(why, 0) end
+end
+
+local hooks = {}
+
+-- A turn arms at its end.
+function hooks.attend()
+  if not turning then arm() end
+end
+
+hooks.kick = hooks.attend
+
+-- The main chunk, and callbacks, are none.
+hooks.inside = coroutine.isyieldable
+
+function hooks.turn()
+  if uv.loop_mode() then
+    error("a callback of luv must not wait: use a coroutine, or smtp.loop.spawn", 0)
+  end
+  uv.run("once")
+end
+
+loop.host(hooks)
+
+return true

@@ -1,0 +1,70 @@
+-- SPDX-License-Identifier: MIT
+---@meta smtp.adapter
+---
+--- Runs clients and servers in the loop of another library. One of these, once, before
+--- anything waits:
+---
+--- ```lua
+--- local adapter = require "smtp.adapter.cqueues"
+--- require "smtp.adapter.luv"
+--- require "smtp.adapter.copas"
+--- ```
+---
+--- From then on everything that waits (`smtp.send`, `server:run`, `pool:send`,
+--- `smtp.sleep` ...) does so beside the rest of that loop's work: in a coroutine of the
+--- library it waits as the library's own functions do. Run the library's loop, which goes on
+--- as long as something of ours waits or a server listens; `smtp.loop.run` and `server:run`
+--- at the end of a plain script run it as well.
+---
+--- Tasks (`smtp.loop.spawn`), and so the handlers of a server, may also wait for what is
+--- the library's: a socket, a timer, a database. Such a wait is not bounded by
+--- `handler_timeout`, which acts when the handler next waits for something of ours. What a
+--- task raises reaches you as what the library's own coroutines raise.
+---
+--- It needs a poller with a descriptor of its own: epoll or kqueue, and not `"poll"`.
+---
+--- **cqueues.** Within a controller all goes by itself. For calls from outside of all
+--- controllers, such as a server that is started by the main script, say which one:
+---
+--- ```lua
+--- local cq = cqueues.new()
+--- require("smtp.adapter.cqueues").host(cq)
+--- local server = assert(smtp.server(options))
+--- cq:wrap(function() assert(smtp.send(target, message)) end)
+--- assert(cq:loop())
+--- ```
+---
+--- What a task raises is an error of the controller's `step` and `loop`.
+---
+--- **luv.** Any coroutine can wait: it yields, and a callback of ours resumes it. The main
+--- chunk can, before `uv.run`, and then runs luv's loop meanwhile. A callback cannot, and
+--- that raises: start a coroutine there. A handler that waits for a callback of luv is not
+--- ended by `server:close`; it comes to its end, as luv would resume it.
+---
+--- ```lua
+--- local server = assert(smtp.server(options))
+--- coroutine.wrap(function() print(smtp.send(target, message)) end)()
+--- uv.run()
+--- ```
+---
+--- What a task raises is an uncaught error of a callback.
+---
+--- **copas.** Any thread of copas can wait; a plain coroutine is taken for one. As all of
+--- copas, no more than about a thousand can wait at a time. What a task raises goes to
+--- copas's error handler.
+---
+--- ```lua
+--- local server = assert(smtp.server(options))
+--- copas.addthread(function() print(smtp.send(target, message)) end)
+--- copas.loop()
+--- ```
+
+---@class smtp.adapter.cqueues
+local cqueues = {}
+
+--- Says in which controller tasks run that are started outside of all controllers, and
+--- which is run while something waits there.
+---@param controller userdata of `cqueues.new`
+function cqueues.host(controller) end
+
+return {}
