@@ -2,6 +2,7 @@
 /* process.c: see process.h for what this promises. */
 #include "feature.h"
 
+#include "job.h"
 #include "process.h"
 
 #include <errno.h>
@@ -11,6 +12,10 @@
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* Seconds that look-ups have to end. Those that take longer wait for the
+** network, and hold nothing. */
+#define PATIENCE 1
 
 /* Whoever started us may have ignored it, and that is inherited. */
 static void heed_children(void) {
@@ -24,9 +29,14 @@ static void heed_children(void) {
 
 pid_t smtp_process_fork(void) {
   pid_t child;
+  int error;
   heed_children();
   fflush(NULL);
+  smtp_job_pause(PATIENCE);
   child = fork();
+  error = errno;
+  smtp_job_resume();
+  errno = error;
   return child < 0 ? SMTP_ESYSTEM : child;
 }
 
