@@ -26,7 +26,7 @@ local EXTRA = 2
 
 -- A worker that lived for less than SOON died of its start: the next one waits, from
 -- FIRST on twice as long each time, LONGEST at most.
-local SOON, FIRST, LONGEST = 2, 0.1, 10
+local SOON, FIRST, LONGEST = 1, 0.05, 5
 
 -- Signals are those of a process: so is who takes them.
 local busy = false
