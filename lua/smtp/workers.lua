@@ -128,7 +128,7 @@ end
 local function replace(crew, n, delay)
   while true do
     loop.sleep(delay)
-    if crew.grace_left then return end
+    if crew.granted then return end
     delay = math.min(math.max(2 * delay, FIRST), LONGEST)
     local ok, why = crew:start(n, delay)
     if ok then break end
@@ -138,12 +138,12 @@ local function replace(crew, n, delay)
 end
 
 function Crew:check()
-  if self.grace_left and next(self.members) == nil then loop.wake(self.gone) end
+  if self.granted and next(self.members) == nil then loop.wake(self.gone) end
 end
 
 function Crew:ended(n, member, status)
   self.members[n] = nil
-  local stopping = self.grace_left ~= nil
+  local stopping = self.granted ~= nil
   if stopping then self.clean = self.clean and status == 0 end
   if not stopping or status ~= 0 then
     local pid = member.child:pid()
@@ -175,7 +175,7 @@ local function command(crew)
     if name == "HUP" then
       reload(crew.server) -- for workers that are yet to be forked
       crew:signal("HUP")
-    elseif name and crew.grace_left then
+    elseif name and crew.granted then
       crew.server:close()
     elseif name then
       crew:stop(crew.grace)
@@ -187,19 +187,22 @@ function Crew:signal(name)
   for _, member in pairs(self.members) do member.child:signal(name) end
 end
 
---- Workers are to end; `run` sees to it.
+-- Workers are to end; `run` sees to it.
+local function stop(crew, grace, name)
+  crew.granted = crew.granted or grace
+  crew:signal(name)
+  loop.wake(crew.ending)
+  crew:check()
+end
+
+--- Ends workers gracefully.
 function Crew:stop(grace)
-  if self.grace_left then return end
-  self.grace_left = grace
-  self:signal("TERM")
-  loop.wake(self.ending)
-  self:check()
+  if not self.granted then stop(self, grace, "TERM") end
 end
 
 --- Ends workers at once.
 function Crew:kill()
-  self:stop(0)
-  self:signal("KILL")
+  stop(self, 0, "KILL")
 end
 
 --- `server:shutdown` in the supervisor. A fact of a worker's death is told by the task
@@ -228,7 +231,7 @@ end
 -- Until the last worker is gone.
 local function supervise(crew)
   loop.pass(crew.ending)
-  local grace = crew.grace_left
+  local grace = crew.granted
   local limit = core.now() + grace + EXTRA
   local clean = crew.server:_finish(grace) -- sessions from before there were workers
   if not loop.pass(crew.gone, math.max(limit - core.now(), 0)) then

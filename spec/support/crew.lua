@@ -30,11 +30,13 @@ local options = {
 }
 local given = { workers = 2, grace = 5, on_worker = function(n) worker = n end }
 local function before() end
+local function after() end
 %s
 local server = assert(smtp.server(options))
 before(server)
 note("port", server.port)
 print("run", server:run(given))
+after()
 ]]
 
 local Crew = {}
@@ -49,11 +51,11 @@ function M.missing()
 end
 
 --- Starts it. `change`: Lua that may change `options` of smtp.server, `given` of run,
--- and `before(server)`, which is called before run. `env` as of process.start.
-function M.start(change, env)
+-- `before(server)` and `after()`, which are called around run.
+function M.start(change)
   local self = setmetatable({ folder = net.folder() }, Crew)
   self.process = process.lua({ "-e", SCRIPT:format(self.folder, change or "") },
-    { time = 30, alone = true, env = env })
+    { time = 30, alone = true })
   self.port = self:note("port", 1)
   return self
 end
@@ -79,8 +81,9 @@ end
 --- Its nth line, once it is there.
 function Crew:note(name, n)
   return M.await(function()
-    if self.process:status() then error(self.process:errors(), 2) end
-    return self:notes(name)[n]
+    local over, line = self.process:status(), self:notes(name)[n]
+    if over and not line then error(self.process:errors(), 2) end
+    return line
   end, ("line %d of %s"):format(n, name))
 end
 
@@ -120,6 +123,13 @@ function Crew:peer()
   local n, pid = peer:reply():match("^220 mx.example (%d+) (%d+)$")
   peer.worker, peer.pid = tonumber(n), tonumber(pid)
   return peer
+end
+
+--- The peer's end, so that nobody waits for it to go away.
+function M.leave(peer)
+  local last = peer:rest()
+  peer:close()
+  return last
 end
 
 --- Signals the supervisor alone, and waits for its end: what `run` gave.

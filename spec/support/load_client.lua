@@ -42,7 +42,7 @@ while not stop do
   for _ = 1, client and EACH or 0 do
     if stop or not send(client) then break end
   end
-  if client and stop then client:quit() end
+  if client and client:usable() then client:quit() end
   if core.now() - last > PATIENCE then os.exit(1) end
   if not client then loop.sleep(0.01) end
 end
