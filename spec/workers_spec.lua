@@ -141,6 +141,7 @@ describe("workers", function()
             note("alive", server:stats().connections)
             loop.sleep(0.01)
           end
+          client:close()
         end)
       end
       given.on_worker = function(n)
