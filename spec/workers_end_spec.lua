@@ -305,6 +305,57 @@ describe("workers and their supervisor:", function()
     crew.await(function() return not crew.lives(pids[1]) and not crew.lives(pids[2]) end)
   end)
 
+  it("when it cannot watch signals nothing has begun", function()
+    local one <close> = crew.start([[
+      local signals = core.signals
+      core.signals = function(names)
+        if names[1] == "CHLD" then return nil, "not here", "ENOSYS" end
+        return signals(names)
+      end
+      before = function(server)
+        after = function()
+          note("closed", tostring(server.closed))
+          server:close()
+        end
+      end]])
+    assert.matches("^nil\t.*workers: not here", one:result())
+    assert.equal("nil", one:note("closed", 1))
+  end)
+
+  it("when it cannot fork them all it ends those that it could", function()
+    local one <close> = crew.start([[
+      local fork, left = core.fork, 1
+      core.fork = function()
+        left = left - 1
+        if left < 0 then return nil, "no more of them", "EAGAIN" end
+        return fork()
+      end]])
+    assert.matches("^nil\t.*no more of them", one:result())
+    assert.matches("^1 %d+ 137$", one:note("deaths", 1))
+  end)
+
+  it("when it cannot fork one anew it tries again, and who is told may wait", function()
+    local one <close> = crew.start([[
+      local fork, count = core.fork, 0
+      core.fork = function()
+        count = count + 1
+        if count == 3 or count == 4 then return nil, "not now", "EAGAIN" end
+        return fork()
+      end
+      local on_event = options.on_event
+      options.on_event = function(event)
+        on_event(event)
+        loop.sleep(0.01)
+      end]])
+    local peer <close> = one:peer()
+    crew.signal("KILL", peer.pid)
+    one:note("deaths", 1)
+    assert.same({ "worker not now", "worker not now" }, { one:note("errors", 1),
+      one:note("errors", 2) })
+    one:await_workers(2)
+    assert.equal("true", one:stop())
+  end)
+
   it("there is one at a time", function()
     local one <close> = crew.start([[
       before = function()

@@ -87,6 +87,7 @@ describe("workers", function()
 
   it("serve with the poller of any system", function()
     local one <close> = crew.start([[
+      options.listen = { options.listen, "unix:" .. FOLDER .. "/socket" }
       assert(loop.backend("poll") == "poll")
       given.on_worker = function(n)
         worker = n
@@ -97,6 +98,8 @@ describe("workers", function()
       assert.matches("^250", peer:cmd("NOOP"))
     end
     assert.equal("poll", one:note("backend", 2))
+    local peer <close> = serve.peer { path = one.folder .. "/socket" }
+    assert.matches("^220 mx.example [12] ", peer:reply())
   end)
 
   it("are not woken for connections that others take", function()

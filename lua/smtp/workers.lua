@@ -160,8 +160,9 @@ local function reap(crew)
   while true do
     loop.wait(crew.deaths, "r")
     crew.deaths:take()
-    for n, member in pairs(crew.members) do
-      local status = member.child:ended()
+    for n = 1, crew.size do -- not by pairs: whoever hears of it may wait
+      local member = crew.members[n]
+      local status = member and member.child:ended()
       if status then crew:ended(n, member, status) end
     end
   end
@@ -263,6 +264,7 @@ function Crew:__close()
       pollable:close()
     end
   end
+  if self.server.crew ~= self then return end -- it was not begun
   self.server.crew = nil
   self.server:close()
   loop.wake(self.done)

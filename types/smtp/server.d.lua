@@ -48,7 +48,7 @@ function server:close() end
 
 --- Accepts no more connections, tells idle sessions 421, lets transactions finish,
 --- then closes.
----@param grace? number seconds they may take; default 30
+---@param grace? number seconds they may take; default 30. Workers have the `grace` of `run`, and are killed two seconds after this one
 ---@return boolean clean false if sessions had to be cut off
 function server:shutdown(grace) end
 
