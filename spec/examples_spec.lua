@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The examples as their readers run them: each a process of its own, and what it
 -- prints.
+local crew = require "spec.support.crew"
 local net = require "spec.support.net"
 local process = require "spec.support.process"
 local smtp = require "smtp"
@@ -235,6 +236,25 @@ describe("examples", function()
       server:await(function()
         return server:output():find("error at message: save at ", 1, true)
       end)
+    end)
+  end)
+
+  describe("workers.lua", function()
+    it("stores what comes, in workers, until it is told to end", function()
+      local missing_here = crew.missing()
+      if missing_here then return pending(missing_here) end
+      local server <close> = process.lua({ "examples/workers.lua", "127.0.0.1:0",
+        folder .. "/mail", "2" }, { time = 20, alone = true })
+      local place = server:await(function()
+        return server:output():match("listening on (127%.0%.0%.1:%d+)\n")
+      end)
+      local status, out = run("send", { place, "ada@code.energy", "bob@example.com" }, MESSAGE)
+      assert.equal(0, status)
+      local id = out:match("250 stored as (%x+)")
+      has_in_order(stored(), { "with ESMTP id " .. id, "It works.\r\n" })
+      server:signal("TERM")
+      assert.equal(0, (server:wait()))
+      assert.matches("worker [12] stored " .. id, server:output())
     end)
   end)
 

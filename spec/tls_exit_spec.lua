@@ -53,6 +53,26 @@ describe("the end of a process within TLS", function()
     assert.equal(0, status)
   end)
 
+  it("in a child drops what waits to be sent: that is its parent's to send", function()
+    local status, output = status_of([[
+      local engine = assert(core.tls_context { ca = ca.certificate }):engine("localhost")
+      assert(engine:handshake() == false)
+      local waits = engine:peek()
+      assert(#waits > 0)
+      local child = core.fork()
+      if not child then
+        engine:shutdown()
+        core.exit(#engine:peek())
+      end
+      local status
+      repeat status = child:ended() until status
+      assert(engine:peek() == waits)
+      os.exit(status == 0 and 7 or 1)
+    ]])
+    assert.equal("", output)
+    assert.equal(7, status)
+  end)
+
   it("in a child sends nothing in the name of its parent", function()
     local status, output = status_of([[
       local probe = require "probe"

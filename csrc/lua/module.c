@@ -43,5 +43,6 @@ int luaopen_smtp_core(lua_State *L) {
   smtp_open_client(L);
   smtp_open_mock(L);
   smtp_open_signals(L);
+  smtp_open_process(L);
   return 1;
 }

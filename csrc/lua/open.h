@@ -13,6 +13,7 @@
 SMTP_FUNC void smtp_open_file(lua_State *L); /* files by their names */
 SMTP_FUNC void smtp_open_mock(lua_State *L);
 SMTP_FUNC void smtp_open_signals(lua_State *L);
+SMTP_FUNC void smtp_open_process(lua_State *L);
 SMTP_FUNC void smtp_open_grammar(lua_State *L);
 SMTP_FUNC void smtp_open_mime_compose(lua_State *L);
 SMTP_FUNC void smtp_open_dkim(lua_State *L);

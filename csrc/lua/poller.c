@@ -45,7 +45,7 @@ static int poller_set(lua_State *L) {
   lua_Integer fd = luaL_checkinteger(L, 2);
   lua_Integer bits = luaL_checkinteger(L, 3);
   luaL_argcheck(L, fd >= 0 && fd < INT_MAX, 2, "not a descriptor");
-  luaL_argcheck(L, bits >= 0 && bits <= 3, 3, "0 to 3");
+  luaL_argcheck(L, bits >= 0 && bits <= 7, 3, "0 to 7");
   return smtp_push_result(L, smtp_poller_set(p, (int)fd, (unsigned)bits));
 }
 

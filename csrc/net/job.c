@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct smtp_job {
   void (*run)(void *data);
@@ -30,6 +31,8 @@ typedef struct lane {
   pthread_cond_t more;
   smtp_job *head, *tail;
   int threads, idle, waiting; /* waiting: the length of the queue */
+  int running;
+  bool paused;
 } lane;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -37,6 +40,8 @@ static lane lanes[] = {
     [SMTP_JOB_LOOKUP] = {.more = PTHREAD_COND_INITIALIZER},
     [SMTP_JOB_FILE] = {.more = PTHREAD_COND_INITIALIZER},
 };
+
+static pthread_cond_t settled = PTHREAD_COND_INITIALIZER; /* none runs */
 
 static void beforefork(void) {
   pthread_mutex_lock(&lock);
@@ -53,6 +58,7 @@ static void inchild(void) {
     lanes[i] = (lane){0};
     pthread_cond_init(&lanes[i].more, NULL);
   }
+  pthread_cond_init(&settled, NULL);
   pthread_mutex_unlock(&lock);
 }
 
@@ -75,8 +81,9 @@ static void unref(smtp_job *job) {
 static smtp_job *takejob(lane *l) {
   smtp_job *job;
   l->idle++;
-  while (!l->head) pthread_cond_wait(&l->more, &lock);
+  while (!l->head || l->paused) pthread_cond_wait(&l->more, &lock);
   l->idle--;
+  l->running++;
   job = l->head;
   l->head = job->next;
   if (!l->head) l->tail = NULL;
@@ -85,15 +92,17 @@ static smtp_job *takejob(lane *l) {
 }
 
 static void *helper(void *arg) {
+  lane *l = arg;
   for (;;) {
     smtp_job *job;
     bool wanted;
     pthread_mutex_lock(&lock);
-    job = takejob(arg);
-    wanted = job->refs > 1 || arg == &lanes[SMTP_JOB_FILE];
+    job = takejob(l);
+    wanted = job->refs > 1 || l == &lanes[SMTP_JOB_FILE];
     pthread_mutex_unlock(&lock);
     if (wanted) job->run(job->data);
     pthread_mutex_lock(&lock);
+    if (--l->running == 0) pthread_cond_broadcast(&settled);
     job->done = true;
     if (job->refs > 1) smtp_wake_signal(&job->wake);
     unref(job);
@@ -180,6 +189,29 @@ smtp_job *smtp_job_finished(void (*destroy)(void *data), void *data) {
   job->done = true;
   smtp_wake_signal(&job->wake);
   return job;
+}
+
+void smtp_job_pause(double seconds) {
+  lane *l = &lanes[SMTP_JOB_LOOKUP];
+  struct timespec limit = {0, 0};
+  int error = 0;
+  clock_gettime(CLOCK_REALTIME, &limit);
+  seconds += (double)limit.tv_nsec * 1e-9;
+  limit.tv_sec += (time_t)seconds;
+  limit.tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9);
+  pthread_mutex_lock(&lock);
+  l->paused = true;
+  while (l->running > 0 && !error)
+    error = pthread_cond_timedwait(&settled, &lock, &limit);
+  pthread_mutex_unlock(&lock);
+}
+
+void smtp_job_resume(void) {
+  lane *l = &lanes[SMTP_JOB_LOOKUP];
+  pthread_mutex_lock(&lock);
+  l->paused = false;
+  pthread_cond_broadcast(&l->more);
+  pthread_mutex_unlock(&lock);
 }
 
 int smtp_job_fd(const smtp_job *job) {

@@ -18,6 +18,14 @@
 
 #include <stdbool.h>
 
+/*
+** Around a fork by the same thread: look-ups that wait do not begin, and those
+** that run may end, for at most so many seconds. The C library holds locks in
+** a look-up that no fork gives back; the child would wait for them for ever.
+*/
+SMTP_FUNC void smtp_job_pause(double seconds);
+SMTP_FUNC void smtp_job_resume(void);
+
 /* Threads of a lane, at most. */
 #define SMTP_JOB_THREADS 4
 

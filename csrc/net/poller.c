@@ -83,7 +83,8 @@ static int growtable(smtp_poller *p, int fd) {
 
 int smtp_poller_set(smtp_poller *p, int fd, unsigned bits) {
   unsigned old;
-  bits &= SMTP_READ | SMTP_WRITE;
+  bits &= SMTP_READ | SMTP_WRITE | SMTP_ALONE;
+  if (bits == SMTP_ALONE) bits = 0;
   if (fd < 0 || fd == INT_MAX) {
     errno = EBADF;
     return SMTP_ESYSTEM;

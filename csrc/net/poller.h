@@ -21,6 +21,11 @@
 #define SMTP_READ 1u
 #define SMTP_WRITE 2u
 
+/* With another bit: of the processes that wait for the same file, such as a
+** listener that they inherited, an event wakes one that waits, not all (epoll;
+** elsewhere it changes nothing). */
+#define SMTP_ALONE 4u
+
 typedef struct smtp_poller smtp_poller;
 
 typedef struct smtp_ready {

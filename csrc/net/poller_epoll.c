@@ -42,6 +42,10 @@ static void epoll_shut(void *p) {
   free(s);
 }
 
+#ifndef EPOLLEXCLUSIVE
+#define EPOLLEXCLUSIVE 0 /* an old system: all are woken, and one accepts */
+#endif
+
 static int epoll_change(void *p, int fd, unsigned old, unsigned bits) {
   state *s = p;
   struct epoll_event e;
@@ -49,10 +53,16 @@ static int epoll_change(void *p, int fd, unsigned old, unsigned bits) {
   e.data.fd = fd;
   if (bits & SMTP_READ) e.events |= EPOLLIN;
   if (bits & SMTP_WRITE) e.events |= EPOLLOUT;
+  if (bits & SMTP_ALONE) e.events |= EPOLLEXCLUSIVE;
   if (bits == 0) {
     /* closed before it was set to 0: the system has forgotten it already */
     if (epoll_ctl(s->fd, EPOLL_CTL_DEL, fd, &e) == 0) return 0;
     return errno == ENOENT || errno == EBADF ? 0 : -1;
+  }
+  if ((old | bits) & SMTP_ALONE && old != 0) { /* it cannot be modified */
+    if (epoll_ctl(s->fd, EPOLL_CTL_DEL, fd, &e) < 0 && errno != ENOENT)
+      return -1;
+    old = 0;
   }
   if (old == 0) return epoll_ctl(s->fd, EPOLL_CTL_ADD, fd, &e);
   if (epoll_ctl(s->fd, EPOLL_CTL_MOD, fd, &e) == 0) return 0;

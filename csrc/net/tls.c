@@ -333,8 +333,11 @@ ssize_t smtp_tls_write(smtp_tls *t, const char *p, size_t n) {
 }
 
 void smtp_tls_shutdown(smtp_tls *t) {
-  if (t->said || t->failed == SMTP_ETLS || t->maker != getpid() ||
-      !SSL_is_init_finished(t->ssl))
+  if (t->maker != getpid()) {
+    smtp_buf_consume(&t->out, smtp_buf_length(&t->out));
+    return;
+  }
+  if (t->said || t->failed == SMTP_ETLS || !SSL_is_init_finished(t->ssl))
     return;
   t->said = true;
   ERR_clear_error();

@@ -69,7 +69,8 @@ SMTP_FUNC ssize_t smtp_tls_read(smtp_tls *t, char *p, size_t n);
 /* How many of n bytes were taken, 0: write what peek has first; SMTP_ETLS. */
 SMTP_FUNC ssize_t smtp_tls_write(smtp_tls *t, const char *p, size_t n);
 
-/* Says close_notify, once; nothing in a process that did not make t. */
+/* Says close_notify, once. In a process that did not make t it says nothing, and
+** drops what peek had: that is for the maker to send. */
 SMTP_FUNC void smtp_tls_shutdown(smtp_tls *t);
 
 /* A sentence about SMTP_ETLS. */

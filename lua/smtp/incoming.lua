@@ -33,10 +33,11 @@ local M = {}
 
 local made = 0
 
--- Unique within the process and, with the time, beyond it.
+-- Unique within the process and, with its number and the time, beyond it: workers
+-- were forked with the same count.
 function lazy.id()
   made = made + 1
-  return ("%x%06x"):format(os.time() * 1000, made % 0x1000000)
+  return ("%x%06x%06x"):format(os.time() * 1000, core.pid(), made % 0x1000000)
 end
 
 -- What `smtp.send` needs to pass it on.

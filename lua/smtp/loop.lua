@@ -11,7 +11,7 @@ local timers = require "smtp.timers"
 
 local M = {}
 
-local READ, WRITE = 1, 2
+local READ, WRITE, ALONE = 1, 2, 4
 local BITS = { r = READ, w = WRITE, rw = READ | WRITE }
 
 local poller -- made at the first wait, so that a child process has its own
@@ -21,6 +21,7 @@ local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> its task
 local readers, writers = {}, {} -- descriptor -> task that watches it
 local armed = {} -- descriptor -> bits the poller watches
 local owners = setmetatable({}, { __mode = "v" }) -- descriptor -> its pollable
+local shared = setmetatable({}, { __mode = "k" }) -- pollables that other processes have too
 local queue, first, last = {}, 1, 0 -- tasks to be resumed in the next turn
 local live = 0 -- tasks that have not ended
 local parked = 0 -- others that wait, and are no task of ours
@@ -59,6 +60,7 @@ end
 -- closed and given to another object must be watched anew.
 local function arm(fd, pollable)
   local bits = (readers[fd] and READ or 0) | (writers[fd] and WRITE or 0)
+  if shared[pollable] and bits ~= 0 then bits = bits | ALONE end
   if owners[fd] ~= pollable then
     if armed[fd] then poller:set(fd, 0) end
     armed[fd], owners[fd] = nil, pollable
@@ -451,6 +453,25 @@ function M.wake(gate)
     gate[i] = nil
     if task.waiting then enqueue(task) end -- its time has not come, and now it cannot
   end
+end
+
+--- An event of this pollable wakes one of the processes that wait for it, not all.
+function M._share(pollable)
+  shared[pollable] = true
+end
+
+--- Begins anew in a process that was forked: the poller, the tasks and whoever waits
+-- are its parent's.
+function M._forked()
+  if poller then
+    local name = poller:backend()
+    poller:close()
+    poller = assert(core.poller(name))
+  end
+  current, idle_waiter = nil, nil
+  heap, queue, first, last, live, depth = timers.new(), {}, 1, 0, 0, 0
+  readers, writers, armed, failures, ready_lists = {}, {}, {}, {}, {}
+  owners = setmetatable({}, getmetatable(owners))
 end
 
 --- Runs the loop until no task is left.

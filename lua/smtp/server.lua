@@ -11,6 +11,7 @@ local server_extensions = require "smtp.server_extensions"
 local server_peers = require "smtp.server_peers"
 local server_tls = require "smtp.server_tls"
 local session = require "smtp.session"
+local workers = require "smtp.workers"
 
 local Server = { __name = "smtp.server" }
 Server.__index = Server
@@ -300,19 +301,73 @@ local function report(self, cause, errname)
   end
 end
 
--- A short burst is taken at once; then the sessions get their turn.
+-- A short burst is taken at once, but of a worker, which leaves some to the others;
+-- then the sessions get their turn.
 local function accept_loop(self, listener, shared)
   while not self.closing do
     local socket, why, errname = listener:accept()
-    if socket then
-      admit(self, socket, shared)
-    elseif socket == false then
-      loop.wait(listener, "r")
-    else
+    if socket then admit(self, socket, shared) end
+    if socket == nil then
       report(self, why, errname)
       loop.sleep(ACCEPT_PAUSE)
+    elseif not socket or self.worker then
+      loop.wait(listener, "r")
     end
   end
+end
+
+local function start_accepting(self)
+  for i, listener in ipairs(self.listeners) do
+    self.tasks[i] = loop.spawn(accept_loop, self, listener, self.places[i])
+  end
+end
+
+-- The listeners stay open.
+local function pause_accepting(self)
+  for i, listener in ipairs(self.listeners) do
+    if self.tasks[i] then loop.cancel(self.tasks[i]) end
+    loop.forget(listener)
+  end
+  self.tasks = {}
+end
+
+local function stop_accepting(self)
+  self.closing = true
+  pause_accepting(self)
+  for _, listener in ipairs(self.listeners) do listener:close() end
+  self.listeners = {}
+  if self.connections == 0 then loop.wake(self.drained) end
+end
+
+-- Tells sessions to end, and gives whether they did within `grace` seconds.
+local function finish(self, grace)
+  stop_accepting(self)
+  for one, task in pairs(self.sessions) do
+    one._core:finish("shutdown", false)
+    loop.nudge(task, one._core) -- it may be idle: let it look
+  end
+  local clean = loop.pass(self.drained, grace)
+  if not clean then
+    clean = true
+    for one in pairs(self.sessions) do clean = clean and one._lingering == true end
+  end
+  return clean
+end
+
+-- What smtp.workers asks of a server: to leave accepting to workers; to be worker `n`,
+-- without the sessions of the process that it was forked from; to end sessions.
+Server._pause, Server._finish = pause_accepting, finish
+
+function Server:_become(n)
+  for one in pairs(self.sessions) do one._core:close() end -- sends nothing here
+  self.sessions, self.hosts = {}, {}
+  self.connections, self.accepted, self.messages = 0, 0, 0
+  self.drained, self.crew, self.worker = loop.gate(), nil, n
+end
+
+function Server:_accept()
+  for _, listener in ipairs(self.listeners) do loop._share(listener) end
+  start_accepting(self)
 end
 
 -- ---- what users call ----------------------------------------------------
@@ -352,25 +407,15 @@ local function new(given)
     self:close()
     return nil, err
   end
-  for i, listener in ipairs(self.listeners) do
-    self.tasks[i] = loop.spawn(accept_loop, self, listener, self.places[i])
-  end
+  start_accepting(self)
   return self
 end
 
-local function stop_accepting(self)
-  self.closing = true
-  for i, listener in ipairs(self.listeners) do
-    if self.tasks[i] then loop.cancel(self.tasks[i]) end
-    loop.forget(listener)
-    listener:close()
+--- Serves until `close` or `shutdown`; with `workers`, until a signal.
+function Server:run(given)
+  if given and workers.check(given) and not self.closing then
+    return workers.run(self, given)
   end
-  self.listeners, self.tasks = {}, {}
-  if self.connections == 0 then loop.wake(self.drained) end
-end
-
---- Serves until `close` or `shutdown`.
-function Server:run()
   loop.pass(self.drained)
 end
 
@@ -378,6 +423,7 @@ end
 function Server:close()
   if self.closed then return end
   self.closed = true
+  if self.crew then self.crew:kill() end
   stop_accepting(self)
   local all = {}
   for one, task in pairs(self.sessions) do all[one] = task end
@@ -396,16 +442,8 @@ Server.__gc = Server.close
 --- Accepts no more, lets transactions finish for at most `grace` seconds
 -- (default 30), then ends. Gives true, or false if sessions had to be cut off.
 function Server:shutdown(grace)
-  stop_accepting(self)
-  for one, task in pairs(self.sessions) do
-    one._core:finish("shutdown", false)
-    loop.nudge(task, one._core) -- it may be idle: let it look
-  end
-  local clean = loop.pass(self.drained, grace or 30)
-  if not clean then
-    clean = true
-    for one in pairs(self.sessions) do clean = clean and one._lingering == true end
-  end
+  if self.crew then return self.crew:shutdown(grace or 30) end
+  local clean = finish(self, grace or 30)
   self:close()
   return clean
 end
@@ -427,9 +465,12 @@ function Server:reload_tls()
   return true
 end
 
---- Counts: connections now, accepted and messages since the start.
+--- Counts of this process: connections now, accepted and messages since the start.
 function Server:stats()
-  return { connections = self.connections, accepted = self.accepted, messages = self.messages }
+  local counts = { connections = self.connections, accepted = self.accepted,
+    messages = self.messages }
+  if self.crew then counts.workers, counts.restarts = self.crew:count() end
+  return counts
 end
 
 return { new = new }

@@ -85,10 +85,10 @@ describe("smtp.core jobs", function()
   describe("and their kin in C", function()
     local sources = "spec/support/net_check.c csrc/net/address.c csrc/net/clock.c csrc/net/job.c "
       .. "csrc/net/pin.c csrc/net/poller.c csrc/net/poller_epoll.c csrc/net/poller_kqueue.c "
-      .. "csrc/net/poller_poll.c csrc/net/resolve.c csrc/net/socket.c csrc/net/spool.c "
-      .. "csrc/net/wake.c"
+      .. "csrc/net/poller_poll.c csrc/net/process.c csrc/net/resolve.c csrc/net/socket.c "
+      .. "csrc/net/spool.c csrc/net/wake.c"
     local checks = { "exit-while-blocked", "lanes", "signals", "many", "release-first", "fork-job",
-      "fork-poller", "fork-spool", "wake" }
+      "fork-lookup", "fork-poller", "fork-spool", "wake" }
 
     -- As this system has it, and as one with nothing but POSIX would.
     for flags, where in pairs { [""] = "here", ["-DSMTP_PORTABLE "] = "with POSIX alone" } do

@@ -77,6 +77,18 @@ for _, backend in ipairs { "epoll", "kqueue", "poll" } do
       end
     end)
 
+    it("changes its interest in what other processes have too", function()
+      local client, server, _ <close> = net.pair()
+      local fd = server:pollfd()
+      client:send("x")
+      net.wait(fd, R)
+      for _, step in ipairs { { R | 4, R }, { R | W | 4, R | W }, { R, R }, { W | 4, W }, { 4 },
+        { R | 4, R }, { 0 } } do
+        assert.is_true(poller:set(fd, step[1]))
+        assert.equal(step[2], events(poller, 0)[fd])
+      end
+    end)
+
     it("gives both bits for a connection that failed", function()
       local port = net.closed_port()
       local socket <close> = core.connect { host = "127.0.0.1", port = port }
@@ -186,7 +198,7 @@ for _, backend in ipairs { "epoll", "kqueue", "poll" } do
     it("raises on misuse, and when it is closed", function()
       assert.error_matches(function() poller:set(-1, R) end, "not a descriptor")
       assert.error_matches(function() poller:set(1 << 40, R) end, "not a descriptor")
-      assert.error_matches(function() poller:set(0, 4) end, "0 to 3")
+      assert.error_matches(function() poller:set(0, 8) end, "0 to 7")
       assert.error_matches(function() poller:wait(0 / 0, {}) end, "not a number")
       assert.error(function() poller:wait(0) end)
       assert.error(function() poller:set(0) end)

@@ -9,6 +9,7 @@
 
 #include "../../csrc/net/job.h"
 #include "../../csrc/net/poller.h"
+#include "../../csrc/net/process.h"
 #include "../../csrc/net/resolve.h"
 #include "../../csrc/net/spool.h"
 #include "../../csrc/net/wake.h"
@@ -196,6 +197,31 @@ static void forkjob(void) {
   }
 }
 
+/* What look-ups hold, a child must not wait for. */
+static void forklookup(void) {
+  int i, k;
+  for (i = 0; i < 50; i++) {
+    smtp_job *jobs[8];
+    pid_t child;
+    for (k = 0; k < 8; k++)
+      REQUIRE((jobs[k] = smtp_resolve_start(SMTP_LIT("localhost"), 25)));
+    REQUIRE((child = smtp_process_fork()) >= 0);
+    if (child == 0) {
+      smtp_job *job;
+      alarm(10);
+      REQUIRE((job = smtp_resolve_start(SMTP_LIT("localhost"), 25)));
+      await(job);
+      smtp_job_release(job);
+      smtp_process_exit(0);
+    }
+    for (k = 0; k < 8; k++) {
+      await(jobs[k]);
+      smtp_job_release(jobs[k]);
+    }
+    REQUIRE(outcome(child) == 0);
+  }
+}
+
 static void forkpoller(void) {
   static const char *const names[] = {"epoll", "poll"};
   size_t i;
@@ -276,6 +302,7 @@ int main(int argc, char **argv) {
                 {"many", many},
                 {"release-first", releasefirst},
                 {"fork-job", forkjob},
+                {"fork-lookup", forklookup},
                 {"fork-poller", forkpoller},
                 {"fork-spool", forkspool},
                 {"wake", wake}};

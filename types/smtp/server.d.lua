@@ -20,15 +20,35 @@ local server = {}
 function server.new(options) end
 
 --- Serves until the server is closed or shut down.
-function server:run() end
+---
+--- With `workers` it forks: so many processes serve, each with the listeners that were
+--- opened here and with a loop of its own, and this process only supervises. It replaces
+--- a worker that dies, after a pause that grows when it dies of its start. At SIGTERM and
+--- SIGINT all accept no more and let transactions finish; a second one ends all at once.
+--- At SIGHUP they do `reload_tls`. When this process is killed, workers end as at
+--- SIGTERM. Limits (`connections`, `per_ip`) are those of each worker. Tasks and
+--- sessions that are here already stay here. Linux only, and one server at a time.
+---
+--- In a worker neither this call returns nor do finalizers or `<close>` variables of your
+--- script run; handlers and `on_event` are called in the process that it is about.
+---@param options? smtp.run_options
+---@return boolean? clean with workers: false if sessions had to be cut off; nil and an error if there can be none
+---@return smtp.error? err
+function server:run(options) end
+
+---@class smtp.run_options
+---@field workers? integer|"auto" processes that serve; `"auto"`: as many as there are processors for this one
+---@field grace? number seconds that transactions may take at the end; default 30. A worker that is still there two seconds later is killed
+---@field on_worker? fun(n: integer) called in worker n, 1 to `workers`, before it accepts: to open a database connection of its own, say. It may wait. An error ends the worker
 
 --- Ends at once: sessions are cut off, and a handler is unwound where it waits, so
---- that its `<close>` variables are closed. Does nothing the second time.
+--- that its `<close>` variables are closed. Workers are killed. Does nothing the second
+--- time.
 function server:close() end
 
 --- Accepts no more connections, tells idle sessions 421, lets transactions finish,
 --- then closes.
----@param grace? number seconds they may take; default 30
+---@param grace? number seconds they may take; default 30. Workers have the `grace` of `run`, and are killed two seconds after this one
 ---@return boolean clean false if sessions had to be cut off
 function server:shutdown(grace) end
 
@@ -38,7 +58,8 @@ function server:shutdown(grace) end
 ---@return smtp.error? err
 function server:reload_tls() end
 
----@return { connections: integer, accepted: integer, messages: integer } counts connections now; connections accepted and messages taken since the start
+--- Counts of this process alone: those of workers are not added up.
+---@return { connections: integer, accepted: integer, messages: integer, workers?: integer[], restarts?: integer } counts connections now; connections accepted and messages taken since the start; in a supervisor, the process ids of its workers, and how often one was replaced
 function server:stats() end
 
 --- An unknown key raises; an address that is none or cannot be bound is an error with
@@ -161,8 +182,8 @@ function credentials:check(password) end
 
 --- A fact. Text is as it was on the wire: escape controls before you print it.
 ---@class smtp.event
----@field type "connect"|"tls"|"command"|"reply"|"message"|"error"|"close"
----@field session? smtp.session nil for a failed accept
+---@field type "connect"|"tls"|"command"|"reply"|"message"|"error"|"close"|"worker"
+---@field session? smtp.session nil for a failed accept, and for what is about a worker
 ---@field peer? smtp.peer connect
 ---@field tls? smtp.tls_info tls
 ---@field text? string command: the line with its CRLF, of AUTH no more than the mechanism, and `***` for what answers its challenges; reply: the bytes of all that was said since; message: the text of the verdict
@@ -173,11 +194,14 @@ function credentials:check(password) end
 ---@field refused? string message: the rule it broke, whatever the handler said
 ---@field sender? smtp.sender message
 ---@field recipients? smtp.recipient[] message
----@field stage? string error: `"accept"`, `"proxy"`, `"tls"`, or the step
+---@field stage? string error: `"accept"`, `"proxy"`, `"tls"`, `"worker"` (it could not be forked, or an error ended it), or the step
 ---@field error? any error: what was raised or returned as `err`
 ---@field cause? string error at `"accept"`: the system's name for it
 ---@field reason? string close: as in `smtp.summary`
 ---@field messages? integer close: as in `smtp.summary`
+---@field n? integer worker: which one has ended; told in the supervisor, unless it was to end and did so cleanly
+---@field pid? integer worker: its process id
+---@field status? integer worker: 0, 1 (an error, or sessions were cut off), or 128 and the signal that ended it
 
 ---@class smtp.told
 ---@field recipient smtp.recipient

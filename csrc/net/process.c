@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* process.c: see process.h for what this promises. */
+#include "feature.h"
+
+#include "job.h"
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Seconds that look-ups have to end. Those that take longer wait for the
+** network, and hold nothing. */
+#define PATIENCE 1
+
+/* Whoever started us may have ignored it, and that is inherited. */
+static void heed_children(void) {
+  struct sigaction a;
+  if (sigaction(SIGCHLD, NULL, &a) < 0) return;
+  if (a.sa_handler != SIG_IGN && !(a.sa_flags & SA_NOCLDWAIT)) return;
+  if (a.sa_handler == SIG_IGN) a.sa_handler = SIG_DFL;
+  a.sa_flags &= ~SA_NOCLDWAIT;
+  sigaction(SIGCHLD, &a, NULL);
+}
+
+pid_t smtp_process_fork(void) {
+  pid_t child;
+  int error;
+  heed_children();
+  fflush(NULL);
+  smtp_job_pause(PATIENCE);
+  child = fork();
+  error = errno;
+  smtp_job_resume();
+  errno = error;
+  return child < 0 ? SMTP_ESYSTEM : child;
+}
+
+int smtp_process_ended(pid_t child, int *status) {
+  int how = 0;
+  pid_t r;
+  do r = waitpid(child, &how, WNOHANG);
+  while (r < 0 && errno == EINTR);
+  if (r == 0) return 0;
+  if (r < 0)
+    *status = -1;
+  else
+    *status = WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how);
+  return 1;
+}
+
+int smtp_process_signal(pid_t child, int number) {
+  return kill(child, number) == 0 ? 0 : SMTP_ESYSTEM;
+}
+
+void smtp_process_exit(int status) {
+  fflush(NULL);
+  _exit(status);
+}
+
+int smtp_process_cpus(void) {
+  long n = -1;
+#if defined(CPU_COUNT) && !defined(SMTP_PORTABLE)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
+#endif
+#ifdef _SC_NPROCESSORS_ONLN
+  if (n < 1) n = sysconf(_SC_NPROCESSORS_ONLN);
+#endif
+  return n < 1 ? 1 : (int)n;
+}
+
+/* ---- the lifeline ---------------------------------------------------- */
+
+static int setflags(int fd) {
+  return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -1
+                                            : fcntl(fd, F_SETFL, O_NONBLOCK);
+}
+
+static int open_pipe(int pair[2]) {
+#if defined(__linux__) && !defined(SMTP_PORTABLE)
+  return pipe2(pair, O_CLOEXEC | O_NONBLOCK);
+#else
+  return pipe(pair);
+#endif
+}
+
+static void shut(int *fd) {
+  int error = errno;
+  if (*fd >= 0) close(*fd);
+  *fd = -1;
+  errno = error;
+}
+
+int smtp_lifeline_open(smtp_lifeline *l) {
+  int pair[2];
+  l->reader = l->writer = -1;
+  if (open_pipe(pair) < 0) return SMTP_ESYSTEM;
+  l->reader = pair[0];
+  l->writer = pair[1];
+  if (setflags(pair[0]) == 0 && setflags(pair[1]) == 0) return 0;
+  smtp_lifeline_close(l);
+  return SMTP_ESYSTEM;
+}
+
+void smtp_lifeline_follow(smtp_lifeline *l) {
+  shut(&l->writer);
+}
+
+void smtp_lifeline_close(smtp_lifeline *l) {
+  shut(&l->writer);
+  shut(&l->reader);
+}

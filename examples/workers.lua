@@ -1,0 +1,44 @@
+-- SPDX-License-Identifier: MIT
+-- A server with a process for each processor: every message goes to a Maildir.
+--
+--   lua examples/workers.lua 127.0.0.1:2525 mail [WORKERS]
+--
+-- SIGTERM and ctrl-C end it when transactions are done, SIGHUP reads certificates anew;
+-- a worker that dies is replaced.
+local smtp = require "smtp"
+
+local listen, maildir, workers = arg[1], arg[2], arg[3]
+if not maildir then
+  io.stderr:write("usage: lua workers.lua HOST:PORT MAILDIR [WORKERS]\n")
+  os.exit(2)
+end
+
+local number -- of this worker
+
+io.stdout:setvbuf("line")
+
+local server = assert(smtp.server {
+  listen = listen,
+  on_message = function(_, message)
+    local stored, why = message:maildir(maildir, { prepend = message:received() })
+    if not stored then return nil, why end -- the client is told to try again later
+    print(("worker %d stored %s"):format(number, message.id))
+    return "stored as " .. message.id
+  end,
+  on_event = function(event)
+    if event.type == "worker" then
+      print(("worker %d ended with status %d"):format(event.n, event.status))
+    elseif event.type == "error" then
+      print("error at " .. event.stage)
+    end
+  end,
+})
+print(("listening on %s:%s"):format(server.address, server.port))
+
+local clean, err = server:run {
+  workers = math.tointeger(tonumber(workers)) or "auto",
+  grace = 10,
+  on_worker = function(n) number = n end,
+}
+if err then error(tostring(err), 0) end
+os.exit(clean) -- false: sessions were cut off
