@@ -4,10 +4,11 @@ local net = require "spec.support.net"
 
 -- A loop of its own, so that the back-end can be chosen.
 local function fresh(backend)
-  local before = package.loaded["smtp.loop"]
-  package.loaded["smtp.loop"] = nil
+  local loaded = package.loaded
+  local before, watchers = loaded["smtp.loop"], loaded["smtp.watchers"]
+  loaded["smtp.loop"], loaded["smtp.watchers"] = nil, nil
   local loop = require "smtp.loop"
-  package.loaded["smtp.loop"] = before
+  loaded["smtp.loop"], loaded["smtp.watchers"] = before, watchers
   assert(loop.backend(backend) == backend)
   return loop
 end

@@ -2,8 +2,8 @@
 --- The client: one connection to a server, and what is said on it. The machine
 -- (csrc/core/client.h) keeps commands and replies in step; here is when to wait,
 -- for how long, and what a reply means for the user. EHLO is in hello.lua, TLS in
--- starttls.lua, AUTH in auth.lua; a message is dispatched (dispatch.lua) in one or more transactions
--- (transaction.lua).
+-- starttls.lua, AUTH in auth.lua; a message is dispatched (dispatch.lua) in one or more
+-- transactions (transaction.lua).
 local auth = require "smtp.auth"
 local core = require "smtp.core"
 local dispatch = require "smtp.dispatch"

@@ -8,25 +8,19 @@
 -- library's own way, as guests. Who waits for what, until when, is kept here alike.
 local core = require "smtp.core"
 local timers = require "smtp.timers"
+local watchers = require "smtp.watchers"
 
 local M = {}
 
-local READ, WRITE, ALONE = 1, 2, 4
-local BITS = { r = READ, w = WRITE, rw = READ | WRITE }
-
-local poller -- made at the first wait, so that a child process has its own
 local heap = timers.new()
 local host -- what an adapter does for us: see M.host
 local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> its task
-local readers, writers = {}, {} -- descriptor -> task that watches it
-local armed = {} -- descriptor -> bits the poller watches
-local owners = setmetatable({}, { __mode = "v" }) -- descriptor -> its pollable
-local shared = setmetatable({}, { __mode = "k" }) -- pollables that other processes have too
 local queue, first, last = {}, 1, 0 -- tasks to be resumed in the next turn
 local live = 0 -- tasks that have not ended
 local parked = 0 -- others that wait, and are no task of ours
 local depth = 0 -- turns within turns: a coroutine that is no task may wait
 local ready_lists = {}
+local get_poller, dispatch = watchers.poller, watchers.dispatch
 local running, co_resume, yield = coroutine.running, coroutine.resume, coroutine.yield
 
 --- The time (monotonic seconds) of the last look at the clock: cheap, and right
@@ -39,71 +33,12 @@ M.now = core.now
 --- Raised in a task that waits beyond its `limit`.
 M.EXPIRED = setmetatable({}, { __tostring = function() return "handler timeout" end })
 
-local function get_poller()
-  if not poller then poller = assert(core.poller(os.getenv("SMTP_POLLER"))) end
-  return poller
-end
-
 --- Uses another back-end ("epoll", "kqueue", "poll"); before anything waits.
 function M.backend(name)
-  if name and not poller then poller = assert(core.poller(name)) end
-  return get_poller():backend()
+  return get_poller(name):backend()
 end
 
 -- ---- waiting -------------------------------------------------------------
-
--- A task that waits has `waiting`: the descriptor, or true where there is none.
--- It stays registered for its last pollable (`pollable`, `events`), so that the
--- usual turn (wait for the same again) changes no table and asks no poller.
-
--- Lets the poller watch for what the tasks at `fd` wait for. A number that was
--- closed and given to another object must be watched anew.
-local function arm(fd, pollable)
-  local bits = (readers[fd] and READ or 0) | (writers[fd] and WRITE or 0)
-  if shared[pollable] and bits ~= 0 then bits = bits | ALONE end
-  if owners[fd] ~= pollable then
-    if armed[fd] then poller:set(fd, 0) end
-    armed[fd], owners[fd] = nil, pollable
-  end
-  if armed[fd] ~= bits then
-    poller:set(fd, bits)
-    armed[fd] = bits ~= 0 and bits or nil
-  end
-end
-
--- Forgets what the task was registered for; the poller learns it at the next
--- event that nobody wants.
-local function unwatch(task)
-  local fd = task.fd
-  if not fd then return end
-  if readers[fd] == task then readers[fd] = nil end
-  if writers[fd] == task then writers[fd] = nil end
-  task.fd, task.pollable = nil, nil
-end
-
-local function is_taken(watcher, task, fd)
-  return watcher and watcher ~= task and watcher.waiting == fd
-end
-
-local function watch(task, pollable, events)
-  unwatch(task)
-  local fd, bits = pollable:pollfd(), BITS[events]
-  if bits & READ ~= 0 and is_taken(readers[fd], task, fd) or
-    bits & WRITE ~= 0 and is_taken(writers[fd], task, fd) then
-    task.deadline = nil
-    error("another task waits for this already: each needs a connection of its own", 0)
-  end
-  if bits & READ ~= 0 then
-    if readers[fd] then unwatch(readers[fd]) end
-    readers[fd] = task
-  end
-  if bits & WRITE ~= 0 then
-    if writers[fd] then unwatch(writers[fd]) end
-    writers[fd] = task
-  end
-  task.fd, task.pollable, task.events = fd, pollable, events
-  arm(fd, pollable)
-end
 
 -- Puts the task to wait: everything but the waiting itself.
 local function enter(task, pollable, events, timeout)
@@ -121,7 +56,9 @@ local function enter(task, pollable, events, timeout)
     task.waiting = true
     return
   end
-  if task.pollable ~= pollable or task.events ~= events then watch(task, pollable, events) end
+  if task.pollable ~= pollable or task.events ~= events then
+    watchers.set(task, pollable, events)
+  end
   task.waiting = task.fd
 end
 
@@ -178,39 +115,6 @@ local function run_queue()
   end
 end
 
--- An event that nobody waits for now: do not spin. Whoever watched must ask the
--- poller again.
-local function disarm(fd)
-  local reader, writer = readers[fd], writers[fd]
-  if reader then unwatch(reader) end
-  if writer then unwatch(writer) end
-  poller:set(fd, 0)
-  armed[fd] = nil
-end
-
-local function dispatch(fd, bits)
-  local reader, writer = readers[fd], writers[fd]
-  local wanted = false
-  if reader and bits & READ ~= 0 and reader.waiting == fd then
-    wanted = true
-    resume(reader, true)
-  end
-  if writer and bits & WRITE ~= 0 and writer.waiting == fd and writers[fd] == writer and
-    (writer ~= reader or not wanted) then
-    wanted = true
-    resume(writer, true)
-  end
-  if wanted then return end
-  -- One side may have an event that only the other side watches for.
-  if reader and reader.waiting == fd or writer and writer.waiting == fd then
-    if reader and reader.waiting ~= fd then unwatch(reader) end
-    if writer and writer.waiting ~= fd then unwatch(writer) end
-    arm(fd, owners[fd])
-  else
-    disarm(fd)
-  end
-end
-
 -- Resumes the tasks whose time has come; no more of them than there were, so
 -- that one that always waits for no time at all does not stop the rest.
 local function expire()
@@ -224,7 +128,6 @@ end
 --- Runs one turn: waits at most `timeout` seconds (nil: until something is to be
 -- done) and resumes what is ready. An error of a task is raised here.
 function M.step(timeout)
-  get_poller()
   if first <= last then
     run_queue()
     timeout = 0 -- it may have done what the caller runs turns for
@@ -234,9 +137,9 @@ function M.step(timeout)
   depth = depth + 1
   local ready = ready_lists[depth] or {}
   ready_lists[depth] = ready
-  local n = poller:wait(timeout, ready)
+  local n = get_poller():wait(timeout, ready)
   M.time = core.now()
-  for i = 1, 2 * n, 2 do dispatch(ready[i], ready[i + 1]) end
+  for i = 1, 2 * n, 2 do dispatch(ready[i], ready[i + 1], resume) end
   depth = depth - 1
   expire()
   run_queue()
@@ -333,17 +236,12 @@ end
 -- Whoever waits at a handle that goes looks again, and finds it closed.
 local function release(task)
   if task.waiting == task.fd then enqueue(task) end
-  unwatch(task)
+  watchers.drop(task)
 end
 
 --- Lets go of a handle that is about to be closed: call it before the close.
 function M.forget(pollable)
-  local fd = pollable:pollfd()
-  if owners[fd] ~= pollable then return end
-  if armed[fd] then poller:set(fd, 0) end
-  if readers[fd] then release(readers[fd]) end
-  if writers[fd] then release(writers[fd]) end
-  armed[fd], owners[fd] = nil, nil
+  watchers.forget(pollable, release)
 end
 
 --- Waits `seconds`.
@@ -356,7 +254,7 @@ end
 
 local function finish(task)
   live = live - 1
-  unwatch(task)
+  watchers.drop(task)
   heap:drop(task)
   if host and not M.busy() then host.kick() end
 end
@@ -456,22 +354,16 @@ function M.wake(gate)
 end
 
 --- An event of this pollable wakes one of the processes that wait for it, not all.
-function M._share(pollable)
-  shared[pollable] = true
-end
+M._share = watchers.share
 
 --- Begins anew in a process that was forked: the poller, the tasks and whoever waits
 -- are its parent's.
 function M._forked()
-  if poller then
-    local name = poller:backend()
-    poller:close()
-    poller = assert(core.poller(name))
-  end
-  current, idle_waiter = nil, nil
-  heap, queue, first, last, live, depth = timers.new(), {}, 1, 0, 0, 0
-  readers, writers, armed, failures, ready_lists = {}, {}, {}, {}, {}
-  owners = setmetatable({}, getmetatable(owners))
+  watchers.forked()
+  host, idle_waiter = nil, nil
+  heap, queue, first, last, live, parked, depth = timers.new(), {}, 1, 0, 0, 0, 0
+  failures, ready_lists = {}, {}
+  tasks = setmetatable({}, getmetatable(tasks))
 end
 
 --- Runs the loop until no task is left.
