@@ -20,8 +20,8 @@
 /* One piece: its kind at index i of the array at 2, and its values behind it;
 ** the index of the next one in *i. */
 static int put_piece(lua_State *L, smtp_field *f, lua_Integer *i) {
-  static const char *const kinds[] = {"text", "phrase", "token",
-                                      "glue", "param",  NULL};
+  static const char *const kinds[] = {"text",  "phrase",  "token", "glue",
+                                      "param", "mailbox", NULL};
   smtp_slice a, b = {"", 0};
   int kind, r;
   lua_settop(L, 3);
@@ -39,6 +39,7 @@ static int put_piece(lua_State *L, smtp_field *f, lua_Integer *i) {
   case 1: r = smtp_field_phrase(f, a); break;
   case 2: r = smtp_field_token(f, a, true); break;
   case 3: r = smtp_field_token(f, a, false); break;
+  case 5: r = smtp_field_mailbox(f, a); break;
   default: r = smtp_field_param(f, a, b); break;
   }
   return r;

@@ -82,11 +82,16 @@ static int put_spaced(smtp_field *f, smtp_slice spaces, smtp_slice token) {
   return r != 0 ? r : append(f, token.p, token.n);
 }
 
+int smtp_field_mailbox(smtp_field *f, smtp_slice mailbox) {
+  if (!may_send(mailbox) || mailbox.n > TOKEN_MAX) return SMTP_EINVALID;
+  return put_spaced(f, SMTP_LIT(" "), mailbox);
+}
+
 int smtp_field_token(smtp_field *f, smtp_slice token, bool spaced) {
-  if (!may_send(token) || !is_ascii(token) || token.n > TOKEN_MAX)
-    return SMTP_EINVALID;
-  if (!spaced) return append(f, token.p, token.n);
-  return put_spaced(f, SMTP_LIT(" "), token);
+  if (!is_ascii(token)) return SMTP_EINVALID;
+  if (spaced) return smtp_field_mailbox(f, token);
+  if (!may_send(token) || token.n > TOKEN_MAX) return SMTP_EINVALID;
+  return append(f, token.p, token.n);
 }
 
 /* ---- encoded words --------------------------------------------------- */

@@ -34,6 +34,9 @@ SMTP_FUNC int smtp_field_phrase(smtp_field *f, smtp_slice phrase);
 ** above; it must be ASCII without spaces at its ends. */
 SMTP_FUNC int smtp_field_token(smtp_field *f, smtp_slice token, bool spaced);
 
+/* The same of a mailbox, which may be UTF-8 (RFC 6532 section 3.2). */
+SMTP_FUNC int smtp_field_mailbox(smtp_field *f, smtp_slice mailbox);
+
 /* "; name=value", quoted or as RFC 2231 says where that is needed. */
 SMTP_FUNC int smtp_field_param(smtp_field *f, smtp_slice name,
                                smtp_slice value);

@@ -27,7 +27,7 @@ local function checked(one)
   if one.address == "" then
     return nil, ('"%s" is no address'):format(one.name or "")
   end
-  local ok, why = address.check(one.address)
+  local ok, why = address._wire(one.address, true)
   if not ok then return nil, ('"%s" is %s'):format(one.address, why) end
   return one
 end
@@ -161,10 +161,10 @@ local function put(pieces, list, last)
     elseif one.name and one.name ~= "" then
       pieces[#pieces + 1] = "phrase"
       pieces[#pieces + 1] = one.name
-      pieces[#pieces + 1] = "token"
+      pieces[#pieces + 1] = "mailbox"
       pieces[#pieces + 1] = "<" .. one.address .. ">" .. comma
     else
-      pieces[#pieces + 1] = "token"
+      pieces[#pieces + 1] = "mailbox"
       pieces[#pieces + 1] = one.address .. comma
     end
   end

@@ -330,17 +330,23 @@ local function compose(record)
   local random = random_of(record)
   local text, id = header(record, lists, random)
   local segments = { text }
-  part.flatten(structure(record), random, segments)
+  local eightbit = part.flatten(structure(record), random, segments)
   local size = 0
   for _, segment in ipairs(segments) do
     local n = type(segment) == "string" and #segment or segment.size
     size = size and n and size + n
   end
   return setmetatable({ envelope = envelope(record, lists), id = id, size = size or nil,
-    segments = segments, dkim = signer_of(record.dkim), mail = record.mail }, Composed)
+    segments = segments, eightbit = eightbit, utf8 = core.eightbit(text),
+    dkim = signer_of(record.dkim), mail = record.mail }, Composed)
 end
 
 function M._is(value)
+  return getmetatable(value) == Composed
+end
+
+--- Whether `value` was made here; its `eightbit` and `utf8` tell of its body and header.
+function M.is(value)
   return getmetatable(value) == Composed
 end
 

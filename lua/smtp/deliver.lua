@@ -105,8 +105,8 @@ function Delivery:attempt(group, target)
   local now = core.now()
   if now >= self.limit then return late() end
   if self.limit < math.huge then target.deadline = self.limit - now end
-  local out = { from = self.out.from, to = group.to, given = group.given, mail = self.out.mail,
-    source = self.content:open() }
+  local out = setmetatable({ to = group.to, given = group.given,
+    source = self.content:open() }, { __index = self.out })
   local receipt, err, tls = client._run(target, out, { progress = self.options.progress }, now)
   if receipt then receipt.host, receipt.tls = target.host, tls end
   return receipt, err

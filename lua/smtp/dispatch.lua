@@ -100,9 +100,20 @@ local function check_size(client, source)
     message = ("the message has %d bytes, the server takes %d"):format(source.size, limit) }
 end
 
+-- What was composed goes without 8-bit bytes.
+local function downgrade(self)
+  local source, err = self.out.downgrade()
+  if not source then
+    err.peer = self.client.target.name
+    return nil, err
+  end
+  self.source, self.downgraded = source, true
+  return self:prepare()
+end
+
 --- What must hold before MAIL, by what the server offers: true, or nil and an error.
 function Dispatch:prepare()
-  local client, source = self.client, self.source
+  local client, out, source = self.client, self.out, self.source
   local offered = client.capabilities
   local ok, err = check_size(client, source)
   local small = source.size and source.size <= CHUNK_MAX
@@ -110,13 +121,19 @@ function Dispatch:prepare()
     ok, err = gather(client, source)
   end
   if not ok then return nil, err end
-  local eightbit = not source.text or core.eightbit(source.text)
-  if source.text and eightbit and not offered["8BITMIME"] then
-    return envelope.not_8bit(client, "mail")
+  local eightbit = out.eightbit -- nil: it was not composed here
+  if eightbit == nil then eightbit = not source.text or core.eightbit(source.text) end
+  eightbit = eightbit and not self.downgraded
+  if eightbit and not offered["8BITMIME"] and not out.utf8 then
+    if out.downgrade then return downgrade(self) end
+    if source.text then return envelope.not_8bit(client, "mail") end
   end
+  self.any_bits = not eightbit and out.eightbit ~= nil or offered["8BITMIME"] or out.utf8
   local utf8
   ok, utf8 = address_all(self)
   if not ok then return nil, utf8 end
+  utf8 = utf8 or out.utf8
+  self.utf8 = utf8 or nil
   ok, err = parameterize(self, eightbit, utf8)
   if not ok then return nil, err end
   self.chunks = self.binary or offered.CHUNKING and offered.PIPELINING
@@ -127,11 +144,11 @@ end
 
 -- The first n of what is to do, as one transaction.
 local function plan(self, n)
-  local client, out = self.client, self.out
+  local out = self.out
   local one = { from = out.from, sender = self.sender, params = self.params, to = out.to,
     sent = self.sent, given = self.given, source = self.source, chunks = self.chunks,
     binary = self.binary, progress = self.progress,
-    eightbit = self.binary or client.capabilities["8BITMIME"] }
+    eightbit = self.binary or self.any_bits }
   if n < #out.to then
     one.to, one.sent, one.given = {}, {}, {}
     for k = 1, n do
@@ -294,7 +311,8 @@ function Dispatch:result()
   local client = self.client
   receipt.relayed = relayed(self)
   receipt.used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = self.chunks and
-    true or false, tls = client.tls and client.tls.version, auth = client._auth }
+    true or false, tls = client.tls and client.tls.version, auth = client._auth,
+    smtputf8 = self.utf8, downgraded = self.downgraded }
   return receipt
 end
 

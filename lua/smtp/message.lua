@@ -5,6 +5,7 @@
 local address = require "smtp.address"
 local compose = require "smtp.compose"
 local dkim = require "smtp.dkim"
+local downgrade = require "smtp.downgrade"
 local errors = require "smtp.error"
 local options = require "smtp.options"
 local parameters = require "smtp.parameters"
@@ -71,6 +72,15 @@ local function size_of(message)
   return options.size(message.size) or options.misuse("send: size must be a size in bytes")
 end
 
+-- The content of a composed message without 8-bit bytes, signed as it was.
+local function downgraded(message, signer)
+  local text, why = downgrade.seven_bit(tostring(message))
+  if not text then return invalid(why, nil, "unsupported") end
+  signer = message.dkim or signer
+  if not signer then return source.of(text) end
+  return signed(text, signer, source.of(text))
+end
+
 local function content_of(message, signer)
   local raw, why = message.raw or message, nil
   if parse.is(message) then raw, why = parse.sendable(message) end
@@ -112,14 +122,21 @@ local function read(message, signer)
   local content, err = content_of(message, signer)
   if not content then return nil, err end
   local relayed = type(message) == "table" and message.streamed -- of a server
-  local mail = type(message) == "table" and (relayed and message.mail or rawget(message, "mail"))
-  return { from = from, to = to, given = given, ascii = ascii, mail = mail or nil,
+  local mail = type(message) == "table"
+    and (relayed and message.mail or rawget(message, "mail"))
+  local out = { from = from, to = to, given = given, ascii = ascii, mail = mail or nil,
     relayed = relayed, source = content }
+  if compose.is(message) then
+    out.eightbit, out.utf8 = message.eightbit or message.utf8, message.utf8
+    out.downgrade = function() return downgraded(message, signer) end
+  end
+  return out
 end
 
 --- Gives `{ from, to, given, ascii, mail, relayed, source }` (`ascii`: no mailbox needs
--- UTF-8; `relayed`: it came to a server), or nil and an error before a byte is sent.
--- `signer` is what signs, unless the message says so itself.
+-- UTF-8; `relayed`: it came to a server), of what was composed also `eightbit`, `utf8` (its
+-- header) and `downgrade()`, which gives a source without 8-bit bytes; or nil and an error
+-- before a byte is sent. `signer` is what signs, unless the message says so itself.
 function M.outgoing(message, signer)
   local out, err = read(message, signer)
   if err then err.outcome = "not_sent" end

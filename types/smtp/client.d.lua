@@ -154,7 +154,7 @@ function client:transcript() end
 ---@field lines string[]
 ---@field accepted string[] the mailboxes it was accepted for
 ---@field rejected smtp.rejection[] those it was not, in order
----@field used { pipelining: boolean, chunking: boolean, tls?: string, auth?: string } tls is `"TLSv1.3"`, auth the mechanism
+---@field used { pipelining: boolean, chunking: boolean, smtputf8?: true, downgraded?: true, tls?: string, auth?: string } tls is `"TLSv1.3"`, auth the mechanism; `downgraded`: what was 8-bit in it was encoded anew, since the server has no 8BITMIME
 
 --- What is known of a TLS connection.
 ---@class smtp.tls_info
