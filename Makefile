@@ -97,6 +97,7 @@ bench:
 	@scripts/setup.sh build bench
 	@$(MAKE) --no-print-directory all
 	@bench/run
+	@bench/round_trips -w
 
 # Runs clients through the gauntlet of the mock, and writes docs/gauntlet.md.
 gauntlet: all

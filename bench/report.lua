@@ -43,14 +43,15 @@ local function read()
   return old_head, old
 end
 
--- Writes the file: the sections of `ids` in that order, those that were not measured as they are.
-function M.save(ids)
-  local old_head, old = head, {}
-  for _, id in ipairs(ids) do
-    if not sections[id] then old_head, old = read() end
-  end
-  local all = { table.concat(old_head, "\n") }
-  for _, id in ipairs(ids) do
+-- The order of the sections; C2 is of bench/round_trips.
+local ORDER = { "S1", "S2", "S3", "S5a", "S5b", "C1", "C2", "M1", "M2", "K1", "K2" }
+
+-- Writes the file: what was measured, and the other sections as they are. `whole`: the head
+-- is new as well.
+function M.save(whole)
+  local old_head, old = read()
+  local all = { table.concat(whole and head or old_head, "\n") }
+  for _, id in ipairs(ORDER) do
     local section = sections[id] or old[id]
     if section then all[#all + 1] = table.concat(section, "\n") end
   end
