@@ -214,25 +214,20 @@ function Dispatch:start()
   end
   local one = transaction.new(self.client, plan(self, n))
   self.flying = self.flying + 1
-  self.part, self.parts = one, self.parts or {}
+  self.parts = self.parts or {}
   self.parts[#self.parts + 1] = one
   return one:run()
 end
 
--- A recipient that the server would have taken in another transaction (RFC 5321 section
--- 4.5.3.1.10: 552 was said for it as well).
-local function is_too_many(refusal)
-  if refusal.code ~= 452 and refusal.code ~= 552 then return false end
-  return refusal.enhanced == nil or refusal.enhanced:find("%.5%.3$") ~= nil
-end
-
 -- Takes the refusals in; those that may go in another transaction are to do again.
-local function sort_out(self, receipt)
+local function sort_out(self, one, receipt)
   local again = {}
   for _, refusal in ipairs(receipt.rejected) do
-    local retry = is_too_many(refusal) and self.source.again
-    if is_too_many(refusal) then refusal.temporary = true end
-    if retry then again[refusal.address] = true else table.insert(self.rejected, refusal) end
+    if one.too_many and one.too_many[refusal] and self.source.again then
+      again[refusal.address] = true
+    else
+      table.insert(self.rejected, refusal)
+    end
   end
   if not next(again) then return end
   for i, mailbox in ipairs(self.out.to) do
@@ -272,7 +267,7 @@ function Dispatch:settle()
       self.receipt = receipt
       self.accepted = append(self.accepted, receipt.accepted)
       self.replies = append(self.replies, receipt.replies)
-      if receipt.rejected[1] then sort_out(self, receipt) end
+      if receipt.rejected[1] then sort_out(self, one, receipt) end
     elseif errors.is(err) and err.kind == "rejected" and self.client:_alive() then
       self.refusal = self.refusal or err
       refuse_all(self, one, err)

@@ -34,13 +34,25 @@ function take:mail(reply)
   if reply.code >= 300 then self.mail_refused = reply end
 end
 
+-- Whether the server would have taken a recipient in another transaction (RFC 5321 section
+-- 4.5.3.1.10: 552 was said for it as well).
+local function is_too_many(reply)
+  if reply.code ~= 452 and reply.code ~= 552 then return false end
+  return reply.enhanced == nil or reply.enhanced:find("%.5%.3$") ~= nil
+end
+
 function take:rcpt(reply)
   self.answered = self.answered + 1
   local mailbox = self.to[self.answered]
   if reply.code < 300 and not self.mail_refused then
     self.accepted[#self.accepted + 1] = mailbox
   elseif reply.code >= 300 then
-    self.rejected[#self.rejected + 1] = rejection(mailbox, reply)
+    local refusal = rejection(mailbox, reply)
+    self.rejected[#self.rejected + 1] = refusal
+    if is_too_many(reply) then
+      self.too_many = self.too_many or {}
+      self.too_many[refusal], refusal.temporary = true, true
+    end
   end
 end
 
