@@ -218,7 +218,7 @@ end)
 describe("parameters of the client", function()
   it("C076 are sent with MAIL and RCPT where they are offered", function()
     local server <close> = peer.start(script(hello("DSN", "DELIVERBY", "MT-PRIORITY",
-      "FUTURERELEASE 1 2027-01-01T00:00:00Z", "RRVS", "XADA"),
+      "FUTURERELEASE 60 2027-01-01T00:00:00Z", "RRVS", "XADA"),
       "* MAIL FROM:<a@b.example> RET=HDRS ENVID=q+2Bx+3D1 BY=-5;NT MT-PRIORITY=-3 HOLDFOR=60"
         .. " XADA=1",
       "* RCPT TO:<c@d.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@x"

@@ -3,6 +3,7 @@
 -- the machine (csrc/core/server.h) for the next event, calls the handler, and
 -- gives the machine the verdict.
 -- Internal: what handlers see of it is in types/smtp/session.d.lua.
+local bounds = require "smtp.bounds"
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local incoming = require "smtp.incoming"
@@ -207,6 +208,8 @@ function events.helo(self, name, esmtp)
 end
 
 function events.mail(self, sender)
+  local refused, text = bounds.refusal(self.server.offered.bounds, sender)
+  if refused then return decide(self, "mail", "reply", refused, text) end
   local code = step(self, "mail", self.server.handlers.on_mail, sender)
   if code < 300 then self.sender, self.recipients = sender, {} end
 end
