@@ -369,7 +369,10 @@ void smtp_server_proceed(smtp_server *s, int code) {
     s->esmtp = s->greets_esmtp;
     break;
   case SMTP_SERVER_MAIL:
-    if (good) s->state = ST_MAIL;
+    if (good)
+      s->state = ST_MAIL;
+    else
+      s->utf8 = false; /* replies are in ASCII again */
     break;
   case SMTP_SERVER_RCPT:
     if (!good) break;
