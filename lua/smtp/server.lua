@@ -29,7 +29,8 @@ local SPEC = {
 
 local LIMITS = {
   connections = "count", per_ip = "count", message_size = "size", recipients = "count",
-  messages = "count", errors = "count", junk = "count", line = "count", auth_line = "count",
+  recipient_domains = "count", messages = "count", errors = "count",
+  junk = "count", line = "count", auth_line = "count",
   header = "size", hops = "count", idle_timeout = "seconds", command_timeout = "seconds",
   data_rate = "number", handshake_timeout = "seconds", proxy_timeout = "seconds",
   handler_timeout = "seconds",

@@ -60,11 +60,14 @@ local function sorted(map)
   return keys
 end
 
--- RFC 9422: what one session may do.
+-- RFC 9422: what one session may do. A number has six digits at most, and is not 0.
 local function limits_line(limits)
   local words = {}
-  if limits.recipients then words[#words + 1] = "RCPTMAX=" .. limits.recipients end
-  if limits.messages then words[#words + 1] = "MAILMAX=" .. limits.messages end
+  for _, one in ipairs { { "RCPTMAX", limits.recipients }, { "MAILMAX", limits.messages },
+    { "RCPTDOMAINMAX", limits.recipient_domains } } do
+    local n = one[2]
+    if n and n > 0 and n <= 999999 then words[#words + 1] = ("%s=%d"):format(one[1], n) end
+  end
   return words[1] and "LIMITS " .. table.concat(words, " ")
 end
 

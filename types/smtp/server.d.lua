@@ -165,7 +165,8 @@ function credentials:check(password) end
 ---@field connections? integer at once; default 1000, beyond it 421
 ---@field per_ip? integer at once from one IPv4 address or IPv6 /64, loopback excepted; default 50, beyond it 421
 ---@field message_size? integer|string content; default 35 MiB, advertised as SIZE; beyond it 552 5.3.4 (RFC 1870)
----@field recipients? integer of a message; default 1000, beyond it 452 4.5.3, after 200 more 421
+---@field recipients? integer of a message; default 1000, beyond it 452 4.5.3, after 200 more 421. EHLO tells this and the next two by LIMITS (RFC 9422)
+---@field recipient_domains? integer domains of the accepted recipients of a session; default: no limit, beyond it 452 4.5.3
 ---@field messages? integer of a session; default 1000, then 421
 ---@field errors? integer of a session; default 20, then 421. After the first quarter each one waits a second
 ---@field junk? integer NOOP, RSET, VRFY and HELP between two messages; default 100, then 421
