@@ -79,6 +79,7 @@ static void check_learned(smtp_slice in) {
   smtp_reply_init(&r, smtp_mem_libc());
   CHECK(write(&r, &first, SMTP_LIT("AUTH PLAIN"), &text));
   learn(&second, text);
+  first.extensions &= ~(unsigned)SMTP_EXT_FUTURERELEASE; /* without words */
   CHECK(second.extensions == (first.extensions | SMTP_EXT_AUTH));
   CHECK(second.size == first.size);
   smtp_reply_clear(&r);

@@ -72,11 +72,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   result = smtp_mail_params_parse(&mail, in, &rules);
   CHECK(each == 0 || result == SMTP_ESYNTAX);
   if (result == 0)
-    CHECK(count == (size_t)mail.has_size + (mail.body != SMTP_BODY_UNSET) +
-                       mail.has_auth + mail.smtputf8 +
-                       (mail.ret != SMTP_RET_UNSET) + (mail.envid.n > 0) +
-                       mail.requiretls + mail.has_by + mail.has_priority +
-                       mail.has_hold_for + (mail.hold_until.n > 0));
+    CHECK(count ==
+          (size_t)mail.has_size + (mail.body != SMTP_BODY_UNSET) +
+              mail.has_auth + mail.smtputf8 + (mail.ret != SMTP_RET_UNSET) +
+              (mail.envid.n > 0) + mail.requiretls + mail.prdr + mail.has_by +
+              mail.has_priority + mail.has_hold_for + (mail.hold_until.n > 0));
+  if (result == 0 && mail.hold_until.n > 0) {
+    int64_t seconds; /* of the years 0 to 9999, an offset of a day at most */
+    CHECK(smtp_date_time_parse(mail.hold_until, &seconds) == 0);
+    CHECK(seconds > -62167305600 && seconds < 253402387200);
+  }
   free(copy);
   return 0;
 }

@@ -202,6 +202,22 @@ describe("SMTPUTF8 of the client", function()
       { "MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>" })
   end)
 
+  it("C097 C100 goes with a VRFY of other letters, whose reply may have them too", function()
+    local server <close> = serve.start { on_vrfy = function(_, text)
+      return 250, "2.1.5 Gr\u{fc}\u{df}e <" .. text .. "@b.example>"
+    end }
+    local url = "smtp://127.0.0.1:" .. server.port
+    local client <close> = assert(smtp.connect(url))
+    assert.equal("Gr\u{fc}\u{df}e <gr\u{fc}n@b.example>", assert(client:vrfy("gr\u{fc}n")).text)
+    assert.equal("Gr??e <ada@b.example>", assert(client:vrfy("ada")).text)
+    assert.equal("Gr\u{fc}\u{df}e <ada@b.example>",
+      assert(client:command("VRFY ada SMTPUTF8")).text)
+    failed("invalid", "command", client:vrfy("gr\xff"))
+    failed("invalid", "command", client:vrfy("gr\u{fc}n\r\nQUIT"))
+    local other <close> = assert(smtp.connect { url = url, disable = { SMTPUTF8 = true } })
+    failed("unsupported", "command", other:vrfy("gr\u{fc}n"))
+  end)
+
   it("fails before MAIL where there is none", function()
     local server <close> = peer.start(script(hello("8BITMIME"), "EOF"))
     local client <close> = assert(smtp.connect(server.url))
@@ -218,7 +234,7 @@ end)
 describe("parameters of the client", function()
   it("C076 are sent with MAIL and RCPT where they are offered", function()
     local server <close> = peer.start(script(hello("DSN", "DELIVERBY", "MT-PRIORITY",
-      "FUTURERELEASE 1 2027-01-01T00:00:00Z", "RRVS", "XADA"),
+      "FUTURERELEASE 60 2027-01-01T00:00:00Z", "RRVS", "XADA"),
       "* MAIL FROM:<a@b.example> RET=HDRS ENVID=q+2Bx+3D1 BY=-5;NT MT-PRIORITY=-3 HOLDFOR=60"
         .. " XADA=1",
       "* RCPT TO:<c@d.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@x"

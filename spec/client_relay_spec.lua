@@ -82,15 +82,19 @@ describe("a gateway", function()
     local root = assert(authority.new())
     local leaf = assert(root:issue { names = { "localhost" }, addresses = { "127.0.0.1" } })
     local seen
+    local function final_takes(_, message)
+      seen = message.sender.requiretls
+      message:skip()
+      return true
+    end
     local final <close> = serve.start { extensions = { REQUIRETLS = true }, on_rcpt = true,
-      tls = { cert = leaf.cert, key = leaf.key }, on_message = function(_, message)
-        seen = message.sender.requiretls
-        message:skip()
-        return true
-      end }
+      tls = { cert = leaf.cert, key = leaf.key }, on_message = final_takes }
     local plain <close> = serve.start { on_rcpt = true, tls = { cert = leaf.cert, key = leaf.key } }
-    for _, case in ipairs { { final, true }, { plain, nil } } do
-      local between <close>, last = gateway({ url = "smtp://127.0.0.1:" .. case[1].port,
+    local mailboxes <close> = serve.start { lmtp = true, extensions = { REQUIRETLS = true },
+      on_rcpt = true, tls = { cert = leaf.cert, key = leaf.key }, on_message = final_takes }
+    for _, case in ipairs { { final, true }, { plain, nil }, { mailboxes, true, "lmtp" } } do
+      local between <close>, last = gateway({
+        url = (case[3] or "smtp") .. "://127.0.0.1:" .. case[1].port,
         tls = "required", ca = root.certificate }, { tls = { cert = leaf.cert, key = leaf.key } })
       seen = nil
       local reply = hand_over(between, { requiretls = true }, nil, nil, root.certificate)

@@ -2,6 +2,7 @@ local core = require "smtp.core"
 local dns = require "spec.support.dns"
 local errors = require "smtp.error"
 local query = require("smtp.dns").query
+local serve = require "spec.support.serve"
 local smtp = require "smtp"
 
 describe("the DNS", function()
@@ -91,6 +92,27 @@ describe("the DNS", function()
     assert.equal("example.com/MX", names:asked())
     names:set("sub.example.com", "MX", {}) -- it is not inherited
     assert.equal("sub.example.com", mx("sub.example.com")[1].host)
+  end)
+
+  it("C105 tells a server's handler of a sender who takes no mail", function()
+    names:set("null.example", "MX", { dns.mx(0, "") })
+    names:set("good.example", "MX", { dns.mx(10, "mx.example.com") })
+    names:set("lame.example", "MX", {}, { rcode = 2 })
+    local server <close> = serve.start { on_event = function() end, on_mail = function(_, sender)
+      if sender.address == "" then return true end -- RFC 7505 section 4.2 is not about bounces
+      local hosts, err = mx(sender.domain)
+      if not hosts and err.code == 556 then return 550, "5.7.27 you take no mail" end
+      if not hosts then return nil, err end
+    end }
+    local d <close> = assert(smtp.dialogue("127.0.0.1:" .. server.port))
+    assert(d:expect(220))
+    assert(d:cmd("EHLO x", 250))
+    for _, case in ipairs { { "<>", 250 }, { "<a@good.example>", 250 },
+      { "<a@null.example>", 550, "5.7.27" }, { "<a@lame.example>", 451, "4.3.0" } } do
+      local reply = assert(d:cmd("MAIL FROM:" .. case[1], case[2]), case[1])
+      if case[3] then assert.equal(case[3], reply.enhanced) end
+      assert(d:cmd("RSET", 250))
+    end
   end)
 
   it("C105 passes over a null MX among others", function()

@@ -39,6 +39,48 @@ describe("extensions of a server", function()
           XEVE = { params = "c", mail = { "XEVE" }, rcpt = { "XEVE", "XTO" } } } })
   end)
 
+  it("C119 tell limits of six digits, and no 0", function()
+    local function told(limits) return offered({ limits = limits }):match("|(LIMITS.*)$") end
+    assert.equal("LIMITS RCPTMAX=999999 MAILMAX=1", told { recipients = 999999, messages = 1 })
+    assert.equal("LIMITS RCPTDOMAINMAX=1",
+      told { recipients = 1000000, messages = 0, recipient_domains = 1 })
+    assert.is_nil(told { recipients = 1000000, messages = 0, recipient_domains = 0 })
+  end)
+
+  it("C119 RCPTDOMAINMAX is what it says, for the session", function()
+    local server <close> = serve.start { limits = { recipient_domains = 2 },
+      on_rcpt = function(_, recipient) return recipient.domain ~= "no.example" end }
+    local d <close> = open(server, "")
+    for _, case in ipairs { { "a@no.example", 550 }, { "a@one.example", 250 },
+      { "b@ONE.example", 250 }, { "a@two.example", 250 }, { "a@three.example", 452 },
+      { "a@no.example", 452 }, { "c@one.example", 250 } } do
+      local reply = assert(d:cmd("RCPT TO:<" .. case[1] .. ">", case[2]))
+      if case[2] == 452 then assert.equal("4.5.3", reply.enhanced) end
+    end
+    for _, line in ipairs { "RSET", "EHLO y", "MAIL FROM:<a@b.example>" } do
+      assert(d:cmd(line, 250))
+    end
+    assert(d:cmd("RCPT TO:<a@three.example>", 452))
+    assert(d:cmd("RCPT TO:<a@two.example>", 250))
+  end)
+
+  it("C119 RCPTDOMAINMAX is kept to by our client, in more than one session", function()
+    local server <close> = serve.start { limits = { recipient_domains = 2 }, on_rcpt = true }
+    local to = { "a@one.example", "b@two.example", "c@three.example", "d@one.example",
+      "e@four.example" }
+    local client <close> = assert(smtp.connect("smtp://127.0.0.1:" .. server.port))
+    assert.equal("RCPTMAX=1000 MAILMAX=1000 RCPTDOMAINMAX=2", client.capabilities.LIMITS)
+    local receipt = assert(client:send { raw = "x\r\n",
+      envelope = { from = "a@b.example", to = to } })
+    assert.same({ 5, 0 }, { #receipt.accepted, #receipt.rejected })
+    assert.equal(3, server:stats().accepted) -- one two, three one, four
+    local blind <close> = assert(smtp.connect { url = "smtp://127.0.0.1:" .. server.port,
+      disable = { LIMITS = true } })
+    receipt = assert(blind:send { raw = "x\r\n", envelope = { from = "a@b.example", to = to } })
+    assert.same({ 3, 2 }, { #receipt.accepted, #receipt.rejected }) -- it is held in any case
+    assert.is_true(receipt.rejected[1].temporary)
+  end)
+
   it("C116 REQUIRETLS is offered under TLS alone", function()
     local root = assert(authority.new())
     local leaf = assert(root:issue { names = { "localhost" } })

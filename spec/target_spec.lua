@@ -110,6 +110,17 @@ describe("target", function()
     assert.equal(25, one.port)
   end)
 
+  it("C123 does not speak LMTP at port 25", function()
+    for _, given in ipairs { "lmtp://mx:25", { host = "mx", port = 25, lmtp = true },
+      { url = "lmtp://mx", port = 25 } } do
+      local one, err = parse(given)
+      assert.is_nil(one)
+      assert.equal("invalid", err.kind)
+    end
+    assert.equal(24, parse("lmtp://mx").port)
+    assert.is_true(parse("lmtp+unix:///run/lmtp").lmtp)
+  end)
+
   it("says what is missing in auth", function()
     for _, auth in ipairs { {}, { user = "ada" }, { password = "x" }, { mechanisms = { 5 } },
       { user = "ada", password = "x", mechanisms = {} } } do

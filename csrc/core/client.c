@@ -166,9 +166,15 @@ bool smtp_client_joins(const smtp_client *c) {
          (!c->group_ended && smtp_client_offered(c, SMTP_EXT_PIPELINING));
 }
 
-/* Where SMTPUTF8 lets UTF-8 be (RFC 6531 section 3.3). */
-static bool has_utf8(const smtp_client *c, smtp_verb verb) {
-  return c->utf8 && (verb == SMTP_VERB_MAIL || verb == SMTP_VERB_RCPT);
+/* Where SMTPUTF8 lets UTF-8 be: behind a MAIL that asked for it, and in a VRFY
+** or EXPN that does so itself (RFC 6531 sections 3.3 and 3.7.4.2). */
+static bool has_utf8(const smtp_client *c, smtp_verb verb, smtp_slice args) {
+  smtp_slice word = SMTP_LIT(" SMTPUTF8");
+  if (verb == SMTP_VERB_MAIL || verb == SMTP_VERB_RCPT) return c->utf8;
+  if (verb != SMTP_VERB_VRFY && verb != SMTP_VERB_EXPN) return false;
+  if (args.n < word.n || !smtp_client_offered(c, SMTP_EXT_SMTPUTF8))
+    return false;
+  return smtp_ascii_equal((smtp_slice){args.p + args.n - word.n, word.n}, word);
 }
 
 int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
@@ -189,7 +195,8 @@ int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
     return SMTP_EINVALID;
   if (before > OUT_MAX - SMTP_LINE_MAX) return SMTP_EBUSY;
   r = smtp_client_due_reserve(c);
-  if (r == 0) r = smtp_command_format(&c->out, name, args, has_utf8(c, verb));
+  if (r == 0)
+    r = smtp_command_format(&c->out, name, args, has_utf8(c, verb, args));
   if (r != 0) return r;
   smtp_client_due_add(c, rule->step, before);
   c->group_ended = rule->ends_group;

@@ -121,12 +121,15 @@ static bool is_own_line(smtp_slice text) {
   return true;
 }
 
-/* How many lines own has; 0 if one of them, or a last empty one, is bad. */
-static size_t count_own(smtp_slice own) {
+/* How many lines own has; 0 if one of them, or a last empty one, is bad. Of
+** *wanted those are taken away that have their line there. */
+static size_t count_own(smtp_slice own, unsigned *wanted) {
   size_t lines = 1;
   smtp_slice line = cut_line(&own);
 
   while (is_own_line(line)) {
+    smtp_slice keyword = {line.p, keyword_length(line)};
+    *wanted &= ~smtp_ehlo_extension(keyword);
     if (own.n == 0) return own.p[-1] == '\n' ? 0 : lines;
     line = cut_line(&own);
     lines++;
@@ -169,7 +172,7 @@ int smtp_ehlo_format(smtp_buf *out, smtp_slice hostname, const smtp_ehlo *ehlo,
   int rc;
 
   if (!is_hostname(hostname)) return SMTP_EINVALID;
-  if (own.n > 0 && (owns = count_own(own)) == 0) return SMTP_EINVALID;
+  if (own.n > 0 && (owns = count_own(own, &wanted)) == 0) return SMTP_EINVALID;
   left += owns;
   for (i = 0; i < EXTENSIONS; i++)
     left += (wanted & extensions[i].extension) != 0;

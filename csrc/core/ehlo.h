@@ -57,8 +57,9 @@ SMTP_FUNC void smtp_ehlo_learn(smtp_ehlo *ehlo, smtp_slice line);
 /*
 ** Appends the whole reply: 250-hostname, a line for each extension in ehlo,
 ** the last with "250 ". SIZE is written with its number. Own keyword lines
-** ("XNAME arg", joined by LF) come last; an empty own adds none. AUTH and
-** FUTURERELEASE give no line: "AUTH PLAIN" is an own line, for its words.
+** ("XNAME arg", joined by LF) come last; an empty own adds none. An extension
+** that has an own line, for its words ("AUTH PLAIN"), has no other; AUTH and
+** FUTURERELEASE, which have no meaning without, never have.
 ** SMTP_EINVALID for a hostname that is empty, longer than 255 or not visible
 ** ASCII, or an own line that is not of the grammar; out is then as it was.
 */

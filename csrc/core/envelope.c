@@ -26,14 +26,15 @@ static int digits(smtp_slice text, size_t *i, size_t most) {
 }
 
 /* Exactly n digits that are a number from low to high, and what ends them
-** (0: nothing special). */
-static bool field(smtp_slice text, size_t *i, size_t n, int low, int high,
-                  char end) {
+** (0: nothing special); -1 if they are not there. */
+static int field(smtp_slice text, size_t *i, size_t n, int low, int high,
+                 char end) {
   size_t from = *i;
   int value = digits(text, i, n);
-  if (*i - from != n || value < low || value > high) return false;
-  if (end == 0) return true;
-  return *i < text.n && smtp_ascii_lower((unsigned char)text.p[(*i)++]) == end;
+  if (*i - from != n || value < low || value > high) return -1;
+  if (end == 0) return value;
+  if (*i == text.n) return -1;
+  return smtp_ascii_lower((unsigned char)text.p[(*i)++]) == end ? value : -1;
 }
 
 static int days_of(int year, int month) {
@@ -42,31 +43,56 @@ static int days_of(int year, int month) {
   return days[month - 1] + (month == 2 && leap);
 }
 
-static bool is_date(smtp_slice text, size_t *i) {
-  size_t year = 0, month = 5;
-  if (!field(text, i, 4, 0, 9999, '-') || !field(text, i, 2, 1, 12, '-'))
-    return false;
-  return field(text, i, 2, 1,
-               days_of(digits(text, &year, 4), digits(text, &month, 2)), 't');
+/* full-date "T": days since 1970 of the Gregorian calendar. A year begins with
+** March here, so that the odd day is its last. */
+static bool read_date(smtp_slice text, size_t *i, int64_t *days) {
+  int year = field(text, i, 4, 0, 9999, '-');
+  int month = year < 0 ? -1 : field(text, i, 2, 1, 12, '-');
+  int day = month < 0 ? -1 : field(text, i, 2, 1, days_of(year, month), 't');
+  if (day < 0) return false;
+  year += 400 - (month < 3); /* not negative; an era has 146097 days */
+  month = (month + 9) % 12;
+  *days = (int64_t)year * 365 + year / 4 - year / 100 + year / 400 +
+          (153 * month + 2) / 5 + day - 1 - 146097 - 719468;
+  return true;
 }
 
-bool smtp_is_date_time(smtp_slice text) {
+/* "Z", or an offset: seconds before UTC; false if it is neither. */
+static bool read_offset(smtp_slice text, size_t *i, int *seconds) {
+  int hours, minutes;
+  char sign = *i < text.n ? text.p[(*i)++] : '?';
+  *seconds = 0;
+  if (smtp_ascii_lower((unsigned char)sign) == 'z') return true;
+  if (sign != '+' && sign != '-') return false;
+  hours = field(text, i, 2, 0, 23, ':');
+  minutes = hours < 0 ? -1 : field(text, i, 2, 0, 59, 0);
+  *seconds = (hours * 60 + minutes) * (sign == '-' ? -60 : 60);
+  return minutes >= 0;
+}
+
+int smtp_date_time_parse(smtp_slice text, int64_t *seconds) {
+  int64_t days;
   size_t i = 0;
-  if (!is_date(text, &i) || !field(text, &i, 2, 0, 23, ':') ||
-      !field(text, &i, 2, 0, 59, ':') || !field(text, &i, 2, 0, 60, 0))
-    return false;
+  int hour, minute, second, offset;
+  if (!read_date(text, &i, &days)) return SMTP_ESYNTAX;
+  hour = field(text, &i, 2, 0, 23, ':');
+  minute = hour < 0 ? -1 : field(text, &i, 2, 0, 59, ':');
+  second = minute < 0 ? -1 : field(text, &i, 2, 0, 60, 0);
+  if (second < 0) return SMTP_ESYNTAX;
   if (i < text.n && text.p[i] == '.') { /* time-secfrac */
     size_t from = ++i;
     while (i < text.n && smtp_ascii_is((unsigned char)text.p[i], SMTP_DIGIT))
       i++;
-    if (i == from) return false;
+    if (i == from) return SMTP_ESYNTAX;
   }
-  if (i == text.n) return false;
-  if (smtp_ascii_lower((unsigned char)text.p[i]) == 'z') return i + 1 == text.n;
-  if (text.p[i] != '+' && text.p[i] != '-') return false;
-  i++;
-  return field(text, &i, 2, 0, 23, ':') && field(text, &i, 2, 0, 59, 0) &&
-         i == text.n;
+  if (!read_offset(text, &i, &offset) || i != text.n) return SMTP_ESYNTAX;
+  *seconds = days * 86400 + hour * 3600 + minute * 60 + second - offset;
+  return 0;
+}
+
+static bool is_date_time(smtp_slice text) {
+  int64_t seconds;
+  return smtp_date_time_parse(text, &seconds) == 0;
 }
 
 /* xtext of at most `most` octets that stands for at least one. */
@@ -189,7 +215,7 @@ static bool read_hold_for(reading *r, const smtp_param *param) {
 
 static bool read_hold_until(reading *r, const smtp_param *param) {
   r->mail->hold_until = param->value;
-  return smtp_is_date_time(param->value) && !r->mail->has_hold_for;
+  return is_date_time(param->value) && !r->mail->has_hold_for;
 }
 
 /* ---- RCPT ------------------------------------------------------------ */
@@ -238,7 +264,7 @@ static bool read_rrvs(reading *r, const smtp_param *param) {
     if (action != 'c' && action != 'r') return false;
     v.n -= 2;
   }
-  return smtp_is_date_time(v);
+  return is_date_time(v);
 }
 
 /* ---- the tables ------------------------------------------------------ */

@@ -73,7 +73,8 @@ SMTP_FUNC int smtp_mail_params_parse(smtp_mail_params *out, smtp_slice in,
 SMTP_FUNC int smtp_rcpt_params_parse(smtp_rcpt_params *out, smtp_slice in,
                                      const smtp_param_rules *rules);
 
-/* date-time of RFC 3339 section 5.6, with every field in its range. */
-SMTP_FUNC bool smtp_is_date_time(smtp_slice text);
+/* date-time of RFC 3339 section 5.6, with every field in its range: seconds
+** since 1970 in UTC, the fraction dropped. 0, or SMTP_ESYNTAX. */
+SMTP_FUNC int smtp_date_time_parse(smtp_slice text, int64_t *seconds);
 
 #endif

@@ -311,6 +311,14 @@ smtp_situation smtp_server_may_chunk(const smtp_server *s) {
                                                              : SMTP_S_SEQUENCE;
 }
 
+/* BDAT with no space but, say, a tab behind it: bytes may follow all the same.
+*/
+static bool is_broken_chunk(smtp_slice line) {
+  smtp_slice bdat = SMTP_LIT("BDAT");
+  return line.n > bdat.n &&
+         smtp_ascii_equal((smtp_slice){line.p, bdat.n}, bdat);
+}
+
 int smtp_server_line(smtp_server *s, smtp_slice line,
                      smtp_server_event *event) {
   smtp_command c = {SMTP_VERB_OTHER, {"", 0}, {"", 0}};
@@ -320,6 +328,8 @@ int smtp_server_line(smtp_server *s, smtp_slice line,
     return why != SMTP_S_NONE
                ? smtp_server_answer(s, SMTP_S_BAD_CHUNK)
                : smtp_server_chunk(s, c.args, smtp_server_may_chunk(s), event);
+  if (!parsed && is_broken_chunk(line))
+    return smtp_server_answer(s, SMTP_S_BAD_CHUNK);
   if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
   if (!parsed) return other(s, &c, line);
   c.verb = smtp_server_known(s, c.verb);
@@ -369,7 +379,10 @@ void smtp_server_proceed(smtp_server *s, int code) {
     s->esmtp = s->greets_esmtp;
     break;
   case SMTP_SERVER_MAIL:
-    if (good) s->state = ST_MAIL;
+    if (good)
+      s->state = ST_MAIL;
+    else
+      s->utf8 = false; /* replies are in ASCII again */
     break;
   case SMTP_SERVER_RCPT:
     if (!good) break;

@@ -10,6 +10,7 @@
 #include "../core/ascii.h"
 #include "../core/buf.h"
 #include "../core/ehlo.h"
+#include "../core/envelope.h"
 #include "../core/path.h"
 #include "../core/punycode.h"
 #include "../core/reply.h"
@@ -161,16 +162,22 @@ static int xtext(lua_State *L) {
   return smtp_push_bytes(L, out);
 }
 
+/* core.date_time(text) -> seconds since 1970 of what RFC 3339 calls so | nothing
+*/
+static int date_time(lua_State *L) {
+  int64_t seconds;
+  if (smtp_date_time_parse(smtp_check_slice(L, 1), &seconds) != 0) return 0;
+  lua_pushinteger(L, (lua_Integer)seconds);
+  return 1;
+}
+
 void smtp_open_grammar(lua_State *L) {
-  static const luaL_Reg functions[] = {{"path", path},
-                                       {"is_mailbox", is_mailbox},
-                                       {"is_domain", is_domain},
-                                       {"ehlo_line", ehlo_line},
-                                       {"eightbit", eightbit},
-                                       {"idna", idna},
-                                       {"replies", replies_new},
-                                       {"xtext", xtext},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"path", path},           {"is_mailbox", is_mailbox},
+      {"is_domain", is_domain}, {"ehlo_line", ehlo_line},
+      {"eightbit", eightbit},   {"idna", idna},
+      {"replies", replies_new}, {"xtext", xtext},
+      {"date_time", date_time}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"feed", replies_feed},
                                      {"next", replies_next},
                                      {"pending", replies_pending},

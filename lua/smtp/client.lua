@@ -318,6 +318,13 @@ function Client:noop() self:_check() return self:_ask("command", "NOOP") end
 function Client:vrfy(text)
   self:_check()
   need_text("vrfy", text)
+  if core.eightbit(text) then -- RFC 6531 section 3.7.4.2
+    if not self.capabilities.SMTPUTF8 then
+      return self:_error { kind = "unsupported", stage = "command",
+        message = "VRFY of other letters than those of ASCII needs SMTPUTF8" }
+    end
+    text = text .. " SMTPUTF8"
+  end
   return self:_ask("command", "VRFY", text)
 end
 

@@ -2,6 +2,7 @@
 --- The parameters of MAIL and RCPT (RFC 5321 section 4.1.1.11), of fields as users give
 -- them: each is of an extension that the server has to offer.
 -- Internal.
+local bounds = require "smtp.bounds"
 local core = require "smtp.core"
 local options = require "smtp.options"
 
@@ -28,8 +29,15 @@ local ORDER = {
   { "ret", "DSN", relay = true }, { "envid", "DSN", relay = true },
   { "by", "DELIVERBY", relay = true }, { "priority", "MT-PRIORITY", optional = true },
   { "hold_for", "FUTURERELEASE" }, { "hold_until", "FUTURERELEASE" },
-  { "notify", "DSN", relay = true }, { "orcpt", "DSN", relay = true }, { "rrvs", "RRVS" },
+  { "notify", "DSN", relay = true }, { "orcpt", "DSN", relay = true },
+  { "rrvs", "RRVS", enhanced = "5.7.19" },
 }
+
+-- The longest values, as they are written (RFC 3461 section 4).
+local ENVID_MAX, ORCPT_MAX = 100, 500
+
+-- Digits of a time are 9 at most (RFC 2852 section 4, RFC 4865 section 5).
+local SECONDS_MAX = 999999999
 
 local format = {}
 
@@ -45,13 +53,20 @@ function format.requiretls() return "REQUIRETLS", true end
 
 function format.ret(value) return "RET", value end
 
-function format.envid(value) return "ENVID", core.xtext(value) end
+function format.envid(value)
+  local text = core.xtext(value)
+  return "ENVID", text and text ~= "" and #text <= ENVID_MAX and text or nil
+end
 
-function format.by(value)
+function format.by(value, offered)
   options.check("mail: by", value, BY)
   local seconds = math.tointeger(value.seconds)
-  if not seconds then options.misuse("mail: by needs seconds, a whole number") end
-  if value.mode == "return" and seconds <= 0 then return nil end -- it would be too late
+  if not seconds or math.abs(seconds) > SECONDS_MAX then
+    options.misuse("mail: by needs seconds, a whole number of 9 digits at most")
+  end
+  if bounds.is_too_soon(bounds.read(offered), value) then -- it would come too late
+    return nil, nil, "5.4.7"
+  end
   return "BY", ("%d;%s%s"):format(seconds, value.mode == "return" and "R" or "N",
     value.trace and "T" or "")
 end
@@ -62,21 +77,40 @@ function format.priority(value)
   return "MT-PRIORITY", tostring(n)
 end
 
-function format.hold_for(value) return "HOLDFOR", tostring(value) end
+function format.hold_for(value, offered)
+  local most = bounds.read(offered).hold_for or SECONDS_MAX
+  return "HOLDFOR", value > 0 and value <= most and tostring(value) or nil
+end
 
-function format.hold_until(value) return "HOLDUNTIL", value end
+function format.hold_until(value, offered)
+  return "HOLDUNTIL", not bounds.is_beyond(bounds.read(offered), value) and value or nil
+end
+
+local NOTIFY = { SUCCESS = true, FAILURE = true, DELAY = true }
 
 function format.notify(value)
-  return "NOTIFY", type(value) == "table" and table.concat(value, ",") or value
+  local text = type(value) == "table" and table.concat(value, ",") or value
+  if text:upper() == "NEVER" then return "NOTIFY", text end
+  local seen = {}
+  for word in (text:upper() .. ","):gmatch("([^,]*),") do
+    if not NOTIFY[word] or seen[word] then return "NOTIFY", nil end
+    seen[word] = true
+  end
+  return "NOTIFY", text
 end
 
 -- "ada@code.energy" is "rfc822;ada@code.energy".
 function format.orcpt(value)
   local kind, text = value:match("^([%w-]+);(.*)$")
-  return "ORCPT", (kind or "rfc822") .. ";" .. (core.xtext(text or value) or "\0")
+  text = core.xtext(text or value)
+  if not text or text == "" then return "ORCPT", nil end
+  text = (kind or "rfc822") .. ";" .. text
+  return "ORCPT", #text <= ORCPT_MAX and text or nil
 end
 
-function format.rrvs(value) return "RRVS", value end
+function format.rrvs(value)
+  return "RRVS", core.date_time((value:gsub(";[CcRr]$", ""))) and value or nil
+end
 
 -- A keyword that is not offered, as an error.
 local function missing(field, keyword, enhanced)
@@ -84,8 +118,10 @@ local function missing(field, keyword, enhanced)
     "unsupported", enhanced
 end
 
--- Whether mail that passes here may go without it: not if it should come back in time.
+-- Whether mail may go without it. Who passes it on may drop what must not come back in time;
+-- RRVS says itself whether it may be lost (RFC 7293 section 5.1).
 local function may_lack(one, value, relayed)
+  if one[1] == "rrvs" then return value:find(";[Cc]$") ~= nil end
   return one.optional or relayed and one.relay and not (one[1] == "by" and value.mode == "return")
 end
 
@@ -102,8 +138,8 @@ local function list(offered, given, own, relayed)
         return missing(field, keyword, one.enhanced)
       end
     elseif wanted then
-      local key, text = format[field](value)
-      if not text then return nil, field .. " cannot be sent", "invalid" end
+      local key, text, enhanced = format[field](value, offered)
+      if not text then return nil, field .. " cannot be sent", "invalid", enhanced end
       all[#all + 1], all[#all + 2] = key, text
     end
   end
@@ -151,6 +187,9 @@ end
 --- Of MAIL; `given` is checked.
 function M.mail(client, given, relayed)
   options.check("mail", given, MAIL)
+  if given.hold_for and given.hold_until then
+    options.misuse("mail: hold_for and hold_until exclude each other")
+  end
   if given.requiretls and not (client.tls and client.tls.verified) then
     return nil, "requiretls needs verified TLS", "unsupported", "5.7.30"
   end

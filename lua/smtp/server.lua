@@ -29,7 +29,8 @@ local SPEC = {
 
 local LIMITS = {
   connections = "count", per_ip = "count", message_size = "size", recipients = "count",
-  messages = "count", errors = "count", junk = "count", line = "count", auth_line = "count",
+  recipient_domains = "count", messages = "count", errors = "count",
+  junk = "count", line = "count", auth_line = "count",
   header = "size", hops = "count", idle_timeout = "seconds", command_timeout = "seconds",
   data_rate = "number", handshake_timeout = "seconds", proxy_timeout = "seconds",
   handler_timeout = "seconds",
@@ -219,11 +220,14 @@ local function share(self, given, place)
   return known
 end
 
--- RFC 2033 section 5: what comes to port 25 is SMTP.
+-- What comes to port 25 is SMTP (RFC 2033 section 5), and no submission, for which alone
+-- RFC 4865 is.
 local function check_port(self, shared, port)
-  if not shared.lmtp or port ~= SMTP_PORT then return end
+  local held = self.offered.bounds.hold_for
+  if port ~= SMTP_PORT or not (shared.lmtp or held) then return end
   self:close()
-  error("server: LMTP must not be spoken at port 25", 4)
+  error(shared.lmtp and "server: LMTP must not be spoken at port 25" or
+    "server: extensions.FUTURERELEASE is for submission, not for port 25", 4)
 end
 
 local function open_all(self, given)

@@ -2,6 +2,7 @@
 --- What EHLO of a server offers: extensions that the core speaks, and keywords and
 -- parameters of one's own.
 -- Internal.
+local bounds = require "smtp.bounds"
 local options = require "smtp.options"
 
 local M = {}
@@ -59,15 +60,37 @@ local function sorted(map)
   return keys
 end
 
--- RFC 9422: what one session may do.
+-- RFC 9422: what one session may do. A number has six digits at most, and is not 0.
 local function limits_line(limits)
   local words = {}
-  if limits.recipients then words[#words + 1] = "RCPTMAX=" .. limits.recipients end
-  if limits.messages then words[#words + 1] = "MAILMAX=" .. limits.messages end
+  for _, one in ipairs { { "RCPTMAX", limits.recipients }, { "MAILMAX", limits.messages },
+    { "RCPTDOMAINMAX", limits.recipient_domains } } do
+    local n = one[2]
+    if n and n > 0 and n <= 999999 then words[#words + 1] = ("%s=%d"):format(one[1], n) end
+  end
   return words[1] and "LIMITS " .. table.concat(words, " ")
 end
 
---- Gives `{ extensions, offers, mail_own, rcpt_own }` as core.server_config has them.
+-- Those that the core speaks and that have words behind them: whether these are right.
+local WORDS = {
+  DELIVERBY = function(text) return text:find("^%d+$") and bounds.read { DELIVERBY = text }.by end,
+  FUTURERELEASE = function(text)
+    local told = bounds.read { FUTURERELEASE = text }
+    return told.hold_for and told.hold_until
+  end,
+  ["MT-PRIORITY"] = function(text) return text:find("^[%w-]+$") end, -- RFC 6710 section 3
+}
+
+local function check_words(keyword, text)
+  local check = WORDS[keyword]
+  if not check then options.misuse(("server: extensions.%s must be a boolean"):format(keyword)) end
+  if not check(text) then
+    options.misuse(("server: extensions.%s: %s is not what may stand there"):format(keyword, text))
+  end
+end
+
+--- Gives `{ extensions, offers, mail_own, rcpt_own }` as core.server_config has them, and
+-- the `bounds` of what is offered.
 function M.check(given, limits)
   local wanted, made = {}, { offers = {}, mail = {}, rcpt = {}, extensions = {} }
   for keyword, on in pairs(KNOWN) do wanted[keyword] = on or nil end
@@ -76,6 +99,7 @@ function M.check(given, limits)
     if kind ~= "boolean" and kind ~= "string" and (kind ~= "table" or KNOWN[keyword] ~= nil) then
       options.misuse(("server: extensions.%s must not be a %s"):format(keyword, kind))
     end
+    if KNOWN[keyword] ~= nil and kind == "string" then check_words(keyword, value) end
     wanted[keyword] = value or nil
   end
   if type(wanted.FUTURERELEASE) == "boolean" then
@@ -86,12 +110,13 @@ function M.check(given, limits)
   end
   for _, keyword in ipairs(sorted(wanted)) do
     if KNOWN[keyword] ~= nil then table.insert(made.extensions, keyword) end
-    if KNOWN[keyword] == nil or keyword == "FUTURERELEASE" then
+    if KNOWN[keyword] == nil or type(wanted[keyword]) == "string" then
       add_own(made, keyword, wanted[keyword])
     end
   end
   table.insert(made.offers, limits_line(limits))
-  return { extensions = made.extensions, offers = table.concat(made.offers, "\n"),
+  return { extensions = made.extensions, bounds = bounds.read(wanted),
+    offers = table.concat(made.offers, "\n"),
     mail_own = table.concat(made.mail, " "), rcpt_own = table.concat(made.rcpt, " ") }
 end
 

@@ -82,7 +82,7 @@ function M.xclient(session, told)
   end
   if told.port ~= nil then peer.port = told.port or nil end
   if told.name ~= nil then peer.name = told.name or nil end
-  session.peer, session.xclient = peer, told
+  session.peer, session.xclient, session._domains = peer, told, nil
   session.helo, session.esmtp = told.helo or nil, (told.proto or ""):upper() == "ESMTP"
   session.user = told.login or nil
   session.mechanism = session.user and "XCLIENT"

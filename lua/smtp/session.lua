@@ -3,6 +3,7 @@
 -- the machine (csrc/core/server.h) for the next event, calls the handler, and
 -- gives the machine the verdict.
 -- Internal: what handlers see of it is in types/smtp/session.d.lua.
+local bounds = require "smtp.bounds"
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local incoming = require "smtp.incoming"
@@ -207,13 +208,35 @@ function events.helo(self, name, esmtp)
 end
 
 function events.mail(self, sender)
+  local refused, text = bounds.refusal(self.server.offered.bounds, sender)
+  if refused then return decide(self, "mail", "reply", refused, text) end
   local code = step(self, "mail", self.server.handlers.on_mail, sender)
   if code < 300 then self.sender, self.recipients = sender, {} end
 end
 
+-- RFC 9422 section 5.3: domains of the recipients of a session. Whether this is one too
+-- many.
+local function is_domain_over(self, domain)
+  local most = self.server.limits.recipient_domains
+  if not most then return false end
+  self._domains = self._domains or { n = 0, seen = {} }
+  return not self._domains.seen[domain] and self._domains.n >= most
+end
+
+local function note_domain(known, domain)
+  if not known or known.seen[domain] then return end
+  known.seen[domain], known.n = true, known.n + 1
+end
+
 function events.rcpt(self, recipient)
+  local domain = (recipient.domain or ""):lower()
+  if is_domain_over(self, domain) then
+    return decide(self, "rcpt", "reply", 452, "4.5.3 Too many domains of recipients")
+  end
   local code = step(self, "rcpt", self.server.handlers.on_rcpt, recipient)
-  if code < 300 then self.recipients[#self.recipients + 1] = recipient end
+  if code >= 300 then return end
+  self.recipients[#self.recipients + 1] = recipient
+  note_domain(self._domains, domain)
 end
 
 function events.data(self)

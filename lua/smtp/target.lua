@@ -32,6 +32,8 @@ local TIMEOUT_SPEC = {
   data = "seconds", block = "seconds", final = "seconds", quit = "seconds",
 }
 
+local SMTP_PORT = 25
+
 -- RFC 5321 section 4.5.3.2.
 local TIMEOUTS = {
   connect = 30, greeting = 300, ehlo = 300, command = 300, data = 120, block = 180,
@@ -70,7 +72,7 @@ end
 local function default_port(target)
   if target.lmtp then return 24 end
   if target.tls == "implicit" then return 465 end
-  return target.auth and 587 or 25
+  return target.auth and 587 or SMTP_PORT
 end
 
 local function timeouts(given)
@@ -144,6 +146,9 @@ function M.parse(what, given)
   target.port = target.port or not target.path and default_port(target) or nil
   if target.port and (target.port < 1 or target.port > 65535) then
     error(what .. ": port must be 1 to 65535", 3)
+  end
+  if target.lmtp and target.port == SMTP_PORT then -- RFC 2033 section 5
+    return invalid("LMTP must not be spoken at port 25")
   end
   if target.auth then
     local problem = auth_problem(target.auth)

@@ -99,6 +99,12 @@ describe("ehlo format", function()
     end
   end)
 
+  it("gives one line to an extension that has its own", function()
+    assert.are.equal("250-mx\r\n250-DSN\r\n250-deliverby 240\r\n250 MT-PRIORITY MIXER\r\n",
+      (probe.ehlo_format("mx", 256 | 2048 | 4096, 0,
+        "deliverby 240\nMT-PRIORITY MIXER")))
+  end)
+
   it("refuses a hostname or an own line that would break the reply", function()
     for _, hostname in ipairs { "", "a b", "a\r\nb", "a\nb", "a\0", "a\x7f", "\xc3\xa9",
                                 ("a"):rep(256) } do

@@ -66,7 +66,7 @@ describe("a parameter of MAIL", function()
       ["ENVID=" .. ("x"):rep(101)] = BAD })
   end)
 
-  it("BY is a time, a mode and perhaps a trace", function()
+  it("C135 C155 BY is a time, a mode and perhaps a trace", function()
     each(mail, {
       ["BY=120;R"] = { by = 120, by_returns = true }, ["by=-98;nt"] = { by = -98, by_trace = true },
       ["BY=+5;RT"] = { by = 5, by_returns = true, by_trace = true }, ["BY=0;N"] = { by = 0 },
@@ -76,14 +76,16 @@ describe("a parameter of MAIL", function()
     })
   end)
 
-  it("MT-PRIORITY is -9 to 9", function()
+  it("C136 C157 MT-PRIORITY is -9 to 9", function()
     for n = -9, 9 do assert.same({ priority = n }, mail(" MT-PRIORITY=" .. n)) end
-    each(mail, { ["MT-PRIORITY=10"] = BAD, ["MT-PRIORITY=-0"] = BAD, ["MT-PRIORITY=+1"] = BAD,
+    each(mail, { ["MT-PRIORITY=10"] = BAD, ["MT-PRIORITY=-0"] = BAD,
+      ["MT-PRIORITY=+5"] = BAD, ["MT-PRIORITY="] = BAD, ["MT-PRIORITY=-10"] = BAD,
+      ["MT-PRIORITY=1 MT-PRIORITY=1"] = BAD,
       ["MT-PRIORITY=-"] = BAD, ["MT-PRIORITY"] = BAD, ["MT-PRIORITY=1.5"] = BAD,
       ["MT-PRIORITY=x"] = BAD })
   end)
 
-  it("HOLDFOR or HOLDUNTIL, not both", function()
+  it("C137 C159 HOLDFOR or HOLDUNTIL, not both", function()
     each(mail, { ["HOLDFOR=1"] = { hold_for = 1 }, ["HOLDFOR=999999999"] = { hold_for = 999999999 },
       ["HOLDFOR=0"] = BAD, ["HOLDFOR=1234567890"] = BAD, ["HOLDFOR=1h"] = BAD, HOLDFOR = BAD,
       ["HOLDUNTIL=2026-11-25T23:00:00Z"] = { hold_until = "2026-11-25T23:00:00Z" },
@@ -128,7 +130,7 @@ describe("a parameter of RCPT", function()
     assert.same({ nil, BAD }, { rcpt(" ORCPT=utf-8;\u{e9}@x", "DSN") })
   end)
 
-  it("RRVS is a date-time and perhaps what to do", function()
+  it("C138 C161 RRVS is a date-time and perhaps what to do", function()
     local at = "2026-11-25T23:00:00Z"
     each(rcpt, { ["RRVS=" .. at] = { rrvs = at }, ["RRVS=" .. at .. ";C"] = { rrvs = at .. ";C" },
       ["RRVS=" .. at .. ";r"] = { rrvs = at .. ";r" }, ["RRVS=" .. at .. ";X"] = BAD,

@@ -138,7 +138,7 @@ describe("BDAT of the server machine", function()
   it("closes where nobody knows how much follows", function()
     for _, args in ipairs { "", " ", " x", " -1", " +1", " 1x", " 0x10", " 12345678901234567890",
       " 00000000000000000001", " 1 LASTS", " 1 LAST x", " 1 2", " LAST", " 1\\0", " 1,5", " 1\\xff",
-      " 9223372036854775808999", " " .. ("9"):rep(3000) } do
+      " 9223372036854775808999", "\t1", ":1", "\\0", "\\xff 1", " " .. ("9"):rep(3000) } do
       play(RCPT .. "C: BDAT" .. args .. "\nS: 501 5.5.4 BDAT needs a size, and LAST or nothing\n"
         .. "S: (closed)\n", { step = #args > 100 and 97 or nil })
     end

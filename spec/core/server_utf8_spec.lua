@@ -55,4 +55,15 @@ describe("SMTPUTF8 of the server machine", function()
       .. "C: RCPT TO:<c@d.example>\nS: 550 5.1.1 bo\\xc3\\xaete \\xf0\\x9f\\x93\\xad\n",
       { verdicts = verdicts })
   end)
+
+  it("C100 does so for a transaction, and for the VRFY that asks", function()
+    local verdicts = { vrfy = { "reply", 252, "2.5.0 Andr\u{e9}" },
+      mail = { { "reply", 550, "5.7.1 non, Andr\u{e9}" }, { "accept" } } }
+    local ascii, utf8 = "S: 252 2.5.0 Andr?\n", "S: 252 2.5.0 Andr\\xc3\\xa9\n"
+    play(EHLO .. "C: VRFY x\n" .. ascii .. "C: VRFY x SMTPUTF8\n" .. utf8 .. "C: VRFY x\n" .. ascii
+      .. "C: MAIL FROM:<a@x.example> SMTPUTF8\nS: 550 5.7.1 non, Andr\\xc3\\xa9\n"
+      .. "C: VRFY x\n" .. ascii .. "C: MAIL FROM:<a@x.example> SMTPUTF8\n" .. OK
+      .. "C: VRFY x\n" .. utf8 .. "C: RSET\nS: 250 2.0.0 Reset\nC: VRFY x\n" .. ascii,
+      { verdicts = verdicts })
+  end)
 end)

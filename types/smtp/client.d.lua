@@ -33,6 +33,33 @@ function client.connect(target) end
 ---@return smtp.error? err
 function client:send(message, options) end
 
+--- Sends many messages, as many of them at a time as the server and the window allow:
+--- with PIPELINING the next envelope follows the final dot in its flight (RFC 2920
+--- section 3.1), with CHUNKING whole messages do (RFC 3030). What came of each is given
+--- in their order, and may differ: one that the server or `send` itself refuses does not
+--- keep the next ones from going. When the connection is lost, those without a reply have
+--- `err.outcome == "unknown"` if their last byte was sent, else `"not_sent"`, and all that
+--- follow are `kind = "closed"`.
+---
+--- Leaving the loop early waits for the replies to what was sent; an error that leaves it
+--- closes the client. Within the loop the client can do nothing else.
+---
+--- ```lua
+--- for i, receipt, err, message in client:send_all(messages) do
+---   print(i, receipt and receipt.text or err)
+--- end
+--- ```
+---@param messages smtp.outgoing[]|fun(): smtp.outgoing? a list, or a function that gives the next one and then nil; what was sent so far goes out before it is called, since it may wait
+---@param options? smtp.send_all_options
+---@return fun(): integer?, smtp.receipt?, smtp.error?, smtp.outgoing? next for `for`: the number of the message, its receipt, or nil and an error, and the message
+function client:send_all(messages, options) end
+
+---@class smtp.send_all_options
+---@field window? integer messages that may wait for their replies; default 256
+---@field window_bytes? integer|string bytes of them; default `"1M"`. One message may always go
+---@field deadline? number seconds for all of it
+---@field progress? fun(sent: integer, size?: integer) of each message, as in `smtp.send_options`
+
 --- Sends a command line and gives the reply whatever its code. DATA, BDAT, STARTTLS
 --- and AUTH are refused (`kind = "invalid"`), as are controls, 8-bit bytes and more than
 --- 2048 bytes. QUIT is `quit`.
@@ -42,25 +69,28 @@ function client:send(message, options) end
 function client:command(line) end
 
 --- Parameters of MAIL. Where the server does not offer what one needs, it fails with
---- `kind = "unsupported"`; `size`, `body` and `priority` are then left out.
+--- `kind = "unsupported"`; but `size`, `body` (not BINARYMIME), `prdr` and `priority` are
+--- then left out, and of a message that came to a server, too, what only asks for reports.
+--- A value that is not of its grammar, or beyond what EHLO tells, is `kind = "invalid"`.
 ---@class smtp.mail_params
 ---@field size? integer|string bytes (RFC 1870)
----@field body? "7BIT"|"8BITMIME" (RFC 6152)
+---@field body? "7BIT"|"8BITMIME"|"BINARYMIME" (RFC 6152); BINARYMIME: the content goes by chunks, with no byte of it changed, and needs CHUNKING (RFC 3030)
+---@field prdr? boolean a reply for each recipient (draft-hall-prdr-00); by itself where it is offered and there is more than one; false: not so
 ---@field smtputf8? boolean (RFC 6531); by itself where an address needs it
 ---@field ret? "FULL"|"HDRS" what a delivery report has of the message (RFC 3461)
 ---@field envid? string comes back in the report, any text (RFC 3461)
 ---@field requiretls? boolean no hop without verified TLS, this one among them (RFC 8689)
----@field by? { seconds: integer, mode: "return"|"notify", trace?: boolean } (RFC 2852)
+---@field by? { seconds: integer, mode: "return"|"notify", trace?: boolean } in how many seconds it must be delivered, else it is returned, or told of; with `"return"` no less than EHLO tells, else `err.enhanced` is 5.4.7 (RFC 2852)
 ---@field priority? integer -9 to 9 (RFC 6710)
----@field hold_for? integer seconds (RFC 4865)
----@field hold_until? string a date-time of RFC 3339 (RFC 4865)
----@field params? table<string, string|true> others, as they are
+---@field hold_for? integer seconds until it goes on, as many as EHLO allows (RFC 4865)
+---@field hold_until? string the same as a date-time of RFC 3339; one of the two
+---@field params? table<string, string|true> others, as they are; those that `extensions` of the target names need their keyword
 
 --- Parameters of RCPT.
 ---@class smtp.rcpt_params
 ---@field notify? string|string[] `"NEVER"`, or some of SUCCESS, FAILURE and DELAY (RFC 3461)
 ---@field orcpt? string the recipient that was meant at first: `"ada@code.energy"`, or with its type, `"rfc822;ada@code.energy"` (RFC 3461)
----@field rrvs? string (RFC 7293)
+---@field rrvs? string a date-time since when the mailbox must have had its owner. With `;C` behind it, it is left out where RRVS is not offered; else that is `kind = "unsupported"`, 5.7.19 (RFC 7293)
 ---@field params? table<string, string|true> others, as they are
 
 --- MAIL. This and the next five give the reply if it is 2xx, else `nil, err` with
@@ -79,8 +109,9 @@ function client:mail(sender, params) end
 function client:rcpt(recipient, params) end
 
 --- DATA, the content, and its final reply. RFC 5321 section 4.1.1.4.
+--- By LMTP there is a reply for each accepted recipient: `reply.replies` has all of them.
 ---@param content string|function|file* as `raw` of a message
----@return smtp.reply? reply of the content
+---@return smtp.reply? reply of the content; by LMTP the first that is 2xx
 ---@return smtp.error? err
 function client:data(content) end
 
@@ -95,7 +126,7 @@ function client:reset() end
 function client:noop() end
 
 --- VRFY; most servers answer 252 to anything. RFC 5321 section 4.1.1.6.
----@param text string
+---@param text string other letters than those of ASCII go with SMTPUTF8, or are `kind = "unsupported"` (RFC 6531)
 ---@return smtp.reply? reply
 ---@return smtp.error? err
 function client:vrfy(text) end
@@ -138,6 +169,7 @@ function client:transcript() end
 ---@field enhanced? string such as `"5.1.1"`, if the server offers ENHANCEDSTATUSCODES (RFC 2034, RFC 3463)
 ---@field text string all lines, joined by LF, without the first enhanced code
 ---@field lines string[] each line as it came, without the code
+---@field replies? smtp.reply[] of `client:data` by LMTP
 
 --- What EHLO offered, by keyword in upper case: true, or the text behind it. What
 --- `disable` names is left out. RFC 5321 section 4.1.1.1.
@@ -145,6 +177,7 @@ function client:transcript() end
 ---@field SIZE? integer the largest message it takes; 0: it did not say (RFC 1870)
 ---@field AUTH? table<string, true> the mechanisms, in upper case
 ---@field PIPELINING? true RFC 2920
+---@field LIMITS? string such as `"RCPTMAX=100 MAILMAX=20"`. They are kept to: recipients beyond RCPTMAX go in more transactions, and where MAILMAX or RCPTDOMAINMAX is used up the client connects anew. What is malformed or unknown is ignored (RFC 9422)
 
 --- The outcome of a message that was accepted for one recipient at least.
 ---@class smtp.receipt
@@ -153,7 +186,9 @@ function client:transcript() end
 ---@field text string its text: here servers put the queue id
 ---@field lines string[]
 ---@field accepted string[] the mailboxes it was accepted for
----@field rejected smtp.rejection[] those it was not, in order
+---@field rejected smtp.rejection[] those it was not, in order; by LMTP and PRDR also those whose reply to the content was no. 552 to RCPT is as 452 (RFC 5321 section 4.5.3.1.10): where the content can be read again, who was too many goes in another transaction
+---@field replies? smtp.recipient_reply[] by LMTP and PRDR: what each accepted recipient's server said, in order
+---@field relayed? string[] of a message that came to a server: accepted recipients of whom the client wanted to hear a success (NOTIFY), which this server does not tell; who passes mail on tells it, as "relayed" (RFC 3461 section 5.2.2)
 ---@field used { pipelining: boolean, chunking: boolean, smtputf8?: true, downgraded?: true, tls?: string, auth?: string } tls is `"TLSv1.3"`, auth the mechanism; `downgraded`: what was 8-bit in it was encoded anew, since the server has no 8BITMIME
 
 --- What is known of a TLS connection.
@@ -178,6 +213,14 @@ function client:transcript() end
 ---@field fingerprint string SHA-256, in hex
 ---@field verified boolean
 ---@field expires_in integer seconds; negative: it has expired
+
+--- What one recipient was told of the content (RFC 2033 section 4.2, draft-hall-prdr-00).
+---@class smtp.recipient_reply
+---@field address string
+---@field code integer
+---@field enhanced? string
+---@field text string
+---@field lines string[]
 
 --- A recipient that was refused.
 ---@class smtp.rejection

@@ -7,13 +7,14 @@
 ---@class smtp.error
 ---@field kind smtp.error_kind
 ---@field stage? smtp.error_stage where it happened; nil before there was a connection, such as for a bad URL
----@field outcome? "not_sent"|"unknown" of a message: `"unknown"` when the connection died after its last byte and before its reply; it may have been accepted, so a second try may send it twice
+---@field outcome? "not_sent"|"unknown"|"partial" of a message: `"partial"` when some recipients have it (`accepted`) and the rest is not known; `"unknown"` when the connection died after its last byte and before its reply; it may have been accepted, so a second try may send it twice
 ---@field temporary boolean the same may go well later: a 4xx, a time-out, a connection that failed
 ---@field code? integer the reply, if there was one; so are the next three
 ---@field enhanced? string
 ---@field text? string
 ---@field lines? string[]
 ---@field rejected? smtp.rejection[] each recipient that was refused
+---@field accepted? string[] of `"partial"`: the mailboxes that a server has taken it for
 ---@field message? string what went wrong, where no reply says it
 ---@field hint? string what to do about it
 ---@field address? string the mailbox it is about

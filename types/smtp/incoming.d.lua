@@ -13,7 +13,8 @@
 ---@field id string unique; in the Received field
 ---@field sender smtp.sender
 ---@field recipients smtp.recipient[]
----@field envelope { from: string, to: string[] } so that `client:send(message)` passes it on
+---@field envelope smtp.envelope so that `client:send(message)` passes it on: sender and recipients, each with its `notify`, `orcpt` and `rrvs`
+---@field mail smtp.mail_params the parameters of MAIL that go on: `ret`, `envid`, `requiretls`, `priority`, BINARYMIME, and `by` with the time that is left. It is read once they are asked for, so change `sender` before. A time to hold it is for who took it in
 ---@field size integer bytes read so far; what was declared is `sender.size`
 ---@field eightbit? boolean at the end: it holds bytes above 0x7f
 ---@field session smtp.session

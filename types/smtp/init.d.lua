@@ -247,13 +247,15 @@ function smtp.sleep(seconds) end
 ---@class smtp.outgoing
 ---@field envelope smtp.envelope
 ---@field raw? string|function|file* header, empty line and body: a string; a function that gives the next chunk and then nil; or an open file, read from where it stands. Only a string is looked at beforehand: 8-bit bytes in it need a server with 8BITMIME, else the call fails before MAIL (RFC 6152)
+---@field mail? smtp.mail_params of MAIL
+---@field dkim? smtp.dkim_signer|smtp.dkim_options signs it, in place of the target's
 ---@field size? integer bytes of the content, where `raw` is a function: told to the server as SIZE (RFC 1870)
 
 --- Who sends and who receives, independent of what the header says. Addresses are
 --- `"ada@code.energy"`, `"Ada <ada@code.energy>"` or `{ address = "ada@code.energy" }`.
 ---@class smtp.envelope
 ---@field from? string|table the reverse-path; default `""`, the null path of a bounce
----@field to string|table one recipient or a list of them
+---@field to string|table one recipient or a list of them; a table may have parameters of RCPT besides (`smtp.rcpt_params`, but for `params`): `{ address = "ada@code.energy", notify = "NEVER" }`
 
 ---@class smtp.send_options
 ---@field deadline? number seconds from the call after which it is given up (`kind = "timeout"`)

@@ -5,7 +5,8 @@
 ---
 --- - `smtp://user:password@host:port`: port 25 if none is given, 587 with a user.
 --- - `smtps://host`: TLS from the first byte, port 465 (RFC 8314).
---- - `smtp+unix:///path`: a Unix socket.
+--- - `lmtp://host`: LMTP (RFC 2033), port 24.
+--- - `smtp+unix:///path`, `lmtp+unix:///path`: a Unix socket.
 ---
 --- An IPv6 address stands in brackets. In user, password and path `%xx` is decoded. A
 --- host name with other letters than those of ASCII goes out as A-labels (RFC 5890). A host may have
@@ -23,6 +24,7 @@
 ---@field host? string a name or an address
 ---@field port? integer default 25; 587 with `auth`; 465 with `tls = "implicit"`
 ---@field path? string of a Unix socket
+---@field lmtp? boolean LMTP in place of SMTP: LHLO greets, and each accepted recipient has a reply of its own to the content, for which see `receipt.replies` and `receipt.rejected`; default: as the URL says
 ---@field tls? "implicit"|"required"|"opportunistic"|"none" default: `"implicit"` for smtps; else `"opportunistic"` to this machine, `"required"` to others. `"required"` is STARTTLS or an error, whatever the server says; `"opportunistic"` takes STARTTLS if it is offered (RFC 3207)
 ---@field verify? boolean the certificate must be of a chain that is trusted, and for this host (RFC 9525: subjectAltName only); default true, false when opportunistic. `client.tls.verified` tells in any case
 ---@field ca? string whom to trust: PEM, or a folder of hashed names; default the system's
@@ -37,6 +39,7 @@
 ---@field local_address? string the address to connect from
 ---@field proxy? string|smtp.proxy_header `"socks5://user:password@host:port"` (RFC 1928, RFC 1929) or `"http://user:password@host:port"` (CONNECT, RFC 9110): go through that proxy, which is given the host as it is and looks up its name. The server is then on another machine, wherever the proxy is. A table: tell the server by a PROXY header whose connection this is. Errors have `stage = "proxy"`
 ---@field disable? table<string, boolean> `{ PIPELINING = true }` acts as if the server did not offer it
+---@field extensions? table<string, { mail?: string[], rcpt?: string[] }> parameters of your own and the keyword that must be offered for them: with `{ XADA = { mail = { "XID" } } }`, `params = { XID = "1" }` in MAIL is `kind = "unsupported"` where EHLO has no XADA
 ---@field trace? fun(side: "C"|"S", line: string) each line that is sent or received, without CRLF, as it is; it may hold controls from the server
 ---@field dkim? smtp.dkim_signer|smtp.dkim_options signs each message that is sent
 ---@field progress? fun(sent: integer, size?: integer) as in `smtp.send_options`
