@@ -33,20 +33,13 @@ end
 
 -- Reads all of a source, which is small, into its `text`: true, or nil and an error.
 local function gather(client, source)
-  local list = {}
-  while not source.text do
-    local ok, chunk = pcall(source.read)
-    if not ok or chunk ~= nil and type(chunk) ~= "string" then
-      return client:_error { kind = "source", stage = "mail", cause = chunk,
-        message = ok and "a chunk must be a string, not " .. type(chunk)
-          or "reading the message failed: " .. tostring(chunk) }
-    end
-    if chunk == nil then
-      local anew = source_of.of(table.concat(list))
-      for key, value in pairs(anew) do source[key] = value end
-    end
-    list[#list + 1] = chunk
+  if source.text then return true end
+  local text, problem = source_of.all(source)
+  if not text then
+    problem.stage = "mail"
+    return client:_error(problem)
   end
+  for key, value in pairs(source_of.of(text)) do source[key] = value end
   return true
 end
 

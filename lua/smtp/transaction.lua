@@ -6,6 +6,7 @@
 local core = require "smtp.core"
 local envelope = require "smtp.envelope"
 local errors = require "smtp.error"
+local source_of = require "smtp.source"
 
 local M = {}
 
@@ -227,18 +228,11 @@ end
 
 -- The next bytes of the content; nil at its end; or nil and what is wrong with it.
 local function read(self)
-  local ok, bytes = pcall(self.source.read)
-  if not ok then
-    return nil, { kind = "source", cause = bytes,
-      message = "reading the message failed: " .. tostring(bytes) }
-  end
-  if bytes ~= nil and type(bytes) ~= "string" then
-    return nil, { kind = "source", message = "a chunk must be a string, not " .. type(bytes) }
-  end
+  local bytes, problem = source_of.next(self.source)
   if bytes and not self.source.text and not self.eightbit and core.eightbit(bytes) then
     return nil, { kind = "unsupported", message = envelope.NOT_8BIT }
   end
-  return bytes
+  return bytes, problem
 end
 
 -- The final dot, or the last chunk: true; false where the server does not want it; or nil
