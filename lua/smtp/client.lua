@@ -144,10 +144,10 @@ function Client:_over(reply, stage)
   return result, err
 end
 
-local function state_error(self, stage)
-  return self:_error {
-    kind = "protocol", stage = stage, message = "not possible at this point of the session",
-  }
+-- The machine does not have the command here.
+function Client:_misplaced(stage, mailbox)
+  return self:_error { kind = "protocol", stage = stage, address = mailbox,
+    message = "not possible at this point of the session" }
 end
 
 --- Queues a command; replies that must come first are given to `on_reply`, or
@@ -169,7 +169,7 @@ function Client:_submit(stage, name, args, on_reply)
     return self:_error { kind = "invalid", stage = stage,
       message = "controls, 8-bit bytes and more than 2048 of them may not be in a command" }
   end
-  return state_error(self, stage)
+  return self:_misplaced(stage)
 end
 
 -- A command and its reply, whatever its code.
@@ -281,8 +281,6 @@ end
 function Client:_alive()
   return self._core ~= nil
 end
-
-Client._now = core.now
 
 --- See `smtp.connect`.
 local function connect(given)
@@ -415,7 +413,7 @@ function Client:quit()
   if machine:usable() then
     reply, err = self:_within(self.target.timeout.quit, self._exchange, "quit", "QUIT")
   else
-    reply, err = state_error(self, "quit")
+    reply, err = self:_misplaced("quit")
   end
   self:close()
   return reply, err

@@ -243,8 +243,7 @@ local function refuse_all(self, one, err)
     return
   end
   for _, mailbox in ipairs(one.to) do
-    table.insert(self.rejected, { address = mailbox, code = err.code, enhanced = err.enhanced,
-      text = err.text, lines = err.lines, temporary = err.temporary })
+    table.insert(self.rejected, transaction.rejection(mailbox, err))
   end
 end
 
@@ -279,7 +278,7 @@ end
 
 -- Accepted recipients whose success somebody wanted to be told, which this server will not
 -- do: a relay tells it (RFC 3461 section 5.2.2). Nil if there are none.
-local function relayed(self)
+local function left_to_us(self)
   if not self.out.relayed or self.client.capabilities.DSN then return nil end
   local list, wanted = {}, {}
   for i, fields in pairs(self.out.given) do
@@ -302,7 +301,7 @@ function Dispatch:result()
   if err or not receipt then return nil, err or self.refusal end
   receipt.accepted, receipt.rejected, receipt.replies = self.accepted, self.rejected, self.replies
   local client = self.client
-  receipt.relayed = relayed(self)
+  receipt.relayed = left_to_us(self)
   receipt.used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = self.chunks and
     true or false, tls = client.tls and client.tls.version, auth = client._auth,
     smtputf8 = self.utf8, downgraded = self.downgraded }

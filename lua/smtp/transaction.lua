@@ -24,7 +24,8 @@ end
 
 -- ---- replies ---------------------------------------------------------------
 
-local function rejection(mailbox, reply)
+--- What a receipt has of a recipient who was refused, by a reply or an error of one.
+function M.rejection(mailbox, reply)
   return { address = mailbox, code = reply.code, enhanced = reply.enhanced, text = reply.text,
     lines = reply.lines, temporary = reply.code < 500 }
 end
@@ -41,7 +42,7 @@ function take:rcpt(reply)
   if reply.code < 300 and not self.mail_refused then
     self.accepted[#self.accepted + 1] = mailbox
   elseif reply.code >= 300 then
-    self.rejected[#self.rejected + 1] = rejection(mailbox, reply)
+    self.rejected[#self.rejected + 1] = M.rejection(mailbox, reply)
   end
 end
 
@@ -127,10 +128,7 @@ local function command(self, name, is_over)
       self.due = self.due + 1
       return true
     end
-    if why ~= "busy" then
-      return self.client:_error { kind = "protocol", stage = name:lower(),
-        message = "not possible at this point of the session" }
-    end
+    if why ~= "busy" then return self.client:_misplaced(name:lower()) end
     local err
     ok, err = self.flight:take()
     if not ok then return nil, err end
@@ -298,10 +296,7 @@ function Transaction:chunked()
   while true do
     local ok, why = machine:chunks(self.binary)
     if ok then break end
-    if why ~= "busy" then
-      return nil, select(2, self.client:_error { kind = "protocol", stage = "data",
-        message = "not possible at this point of the session" })
-    end
+    if why ~= "busy" then return self.client:_misplaced("data") end
     local taken, err = self.flight:take()
     if not taken then return nil, err end
     if is_vain(self) then return give_up(self) end
@@ -336,7 +331,7 @@ local function sort_out(self)
   for i, mailbox in ipairs(self.accepted) do
     local reply = self.replies[i]
     if undone and reply.code < 300 then reply = self.final end
-    local one = rejection(mailbox, reply)
+    local one = M.rejection(mailbox, reply)
     if reply.code < 300 then
       kept[#kept + 1], told[#told + 1] = mailbox, one
       one.temporary = nil
