@@ -10,7 +10,6 @@ local dispatch = require "smtp.dispatch"
 local envelope = require "smtp.envelope"
 local errors = require "smtp.error"
 local flight = require "smtp.flight"
-local forwarding = require "smtp.forwarding"
 local hello = require "smtp.hello"
 local limits = require "smtp.limits"
 local loop = require "smtp.loop"
@@ -24,6 +23,7 @@ local transaction = require "smtp.transaction"
 local transcript = require "smtp.transcript"
 local transport = require "smtp.transport"
 local tunnel = require "smtp.tunnel"
+local xclient = require "smtp.xclient"
 
 local Client = { __name = "smtp.client" }
 Client.__index = Client
@@ -319,9 +319,9 @@ function Client:vrfy(text)
   return self:_ask("command", "VRFY", text)
 end
 
-function Client:xclient(told) self:_check() return forwarding.xclient(self, told) end
+function Client:xclient(told) self:_check() return xclient.xclient(self, told) end
 
-function Client:xforward(told) self:_check() return forwarding.xforward(self, told) end
+function Client:xforward(told) self:_check() return xclient.xforward(self, told) end
 
 --- RSET: a transaction that was begun is dropped.
 function Client:reset()

@@ -7,8 +7,8 @@ local core = require "smtp.core"
 local date = require "smtp.date"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
+local next_hop = require "smtp.next_hop"
 local options = require "smtp.options"
-local relayed = require "smtp.relayed"
 local replies = require "smtp.replies"
 
 local Message = {}
@@ -41,7 +41,7 @@ function lazy.id()
 end
 
 -- What `smtp.send` needs to pass it on.
-lazy.envelope, lazy.mail = relayed.envelope, relayed.mail
+lazy.envelope, lazy.mail = next_hop.envelope, next_hop.mail
 
 --- The places of each recipient in the order of their RCPTs, by it and by its address.
 function lazy._places(message)
