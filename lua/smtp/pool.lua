@@ -262,13 +262,12 @@ end
 
 --- Makes a pool; it connects when something is sent. See `smtp.pool`.
 local function new(given)
-  if type(given) == "string" then given = { url = given } end
-  if type(given) ~= "table" then
-    options.misuse("pool: the target must be a table or a URL, not " .. type(given))
-  end
-  local own, place = {}, {}
-  for key, value in pairs(given) do
-    if SPEC[key] then own[key] = value else place[key] = value end
+  local own, place = {}, given
+  if type(given) == "table" then
+    place = {}
+    for key, value in pairs(given) do
+      if SPEC[key] then own[key] = value else place[key] = value end
+    end
   end
   options.check("pool", own, SPEC)
   check_positive(own, "size", "max_messages", "rate", "burst")
