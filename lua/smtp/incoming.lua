@@ -3,6 +3,7 @@
 -- the peer only when the handler asks, so memory stays bounded and a slow
 -- handler slows its sender. Reading raises when the client vanishes, breaks the
 -- framing or passes a limit: what is cut short cannot be taken for whole.
+local address = require "smtp.address"
 local core = require "smtp.core"
 local date = require "smtp.date"
 local errors = require "smtp.error"
@@ -298,9 +299,9 @@ local function plain(name)
   return (name:gsub("[^%w%.%-_:%[%]]", "?"))
 end
 
-local function literal(address)
-  if not address or address == "" or address:sub(1, 1) == "/" then return "localhost" end
-  return address:find(":", 1, true) and "[IPv6:" .. address .. "]" or "[" .. address .. "]"
+local function literal(ip)
+  if not ip or ip == "" or ip:sub(1, 1) == "/" then return "localhost" end
+  return address._literal(ip)
 end
 
 -- The protocol, of the session as it is now (RFC 3848, RFC 6531 section 4.3).
