@@ -345,7 +345,7 @@ end
 
 --- Whether `value` was made here; its `eightbit` and `utf8` tell of its body and header,
 -- `repeatable` whether its chunks may be asked for again.
-function M.is(value)
+function M._is(value)
   return getmetatable(value) == Composed
 end
 
