@@ -24,11 +24,12 @@ end
 
 -- ---- replies ---------------------------------------------------------------
 
---- What a receipt has of a recipient who was refused, by a reply or an error of one.
-function M.rejection(mailbox, reply)
+-- What a receipt has of a recipient who was refused, by a reply or an error of one.
+local function rejection(mailbox, reply)
   return { address = mailbox, code = reply.code, enhanced = reply.enhanced, text = reply.text,
     lines = reply.lines, temporary = reply.code < 500 }
 end
+M.rejection = rejection
 
 local take = {}
 
@@ -42,7 +43,7 @@ function take:rcpt(reply)
   if reply.code < 300 and not self.mail_refused then
     self.accepted[#self.accepted + 1] = mailbox
   elseif reply.code >= 300 then
-    self.rejected[#self.rejected + 1] = M.rejection(mailbox, reply)
+    self.rejected[#self.rejected + 1] = rejection(mailbox, reply)
   end
 end
 
@@ -331,7 +332,7 @@ local function sort_out(self)
   for i, mailbox in ipairs(self.accepted) do
     local reply = self.replies[i]
     if undone and reply.code < 300 then reply = self.final end
-    local one = M.rejection(mailbox, reply)
+    local one = rejection(mailbox, reply)
     if reply.code < 300 then
       kept[#kept + 1], told[#told + 1] = mailbox, one
       one.temporary = nil
