@@ -245,6 +245,29 @@ describe("LIMITS", function()
     assert.same({ "once\r\n", "once\r\n" }, { kept[4].content, kept[5].content })
   end)
 
+  it("C119 parts recipients of what can be read once, however it is told", function()
+    local server <close>, kept = keeper { limits = { recipients = 40 } }
+    local client <close> = connect(server)
+    local function once(text)
+      local given = false
+      return function()
+        if given then return nil end
+        given = true
+        return text
+      end
+    end
+    local read = once("once\r\n")
+    local record = { from = "ada@a.example", to = hundred(50), text = "x",
+      attachments = { { name = "a.bin", source = once("1234") } } }
+    for _, content in ipairs { { envelope = message("", hundred(50)).envelope,
+      chunks = function() return read end }, record } do
+      assert.equal(50, #assert(client:send(content)).accepted)
+      assert.equal(kept[#kept - 1].content, kept[#kept].content)
+      assert.is_true(#kept[#kept].content > 0)
+    end
+    assert.matches("MTIzNA==", kept[#kept].content)
+  end)
+
   it("C119 MAILMAX makes another session", function()
     local server <close>, kept = keeper { limits = { messages = 4 } }
     for _, disable in ipairs { {}, { CHUNKING = true } } do

@@ -1,14 +1,9 @@
 local authority = require "smtp.authority"
-local core = require "smtp.core"
 local dns = require "spec.support.dns"
 local inbox = require "spec.support.inbox"
 local smtp = require "smtp"
 
 -- The DER in the first block of PEM.
-local function der(pem)
-  return core.unbase64((pem:match("CERT%S+\n(.-)%-%-%-%-%-END"):gsub("%s", "")))
-end
-
 local function unhex(text)
   return (text:gsub("%x%x", function(two) return string.char(tonumber(two, 16)) end))
 end
@@ -70,9 +65,9 @@ describe("DANE", function()
   end
 
   it("C113 knows a server by its own certificate, without names, dates and authorities", function()
-    good(by({ record(3, 0, 0, der(identity.cert)) }))
-    good(by({ record(3, 0, 0, der(identity.cert)) }, { sni = "other.example" }))
-    local print = good(by({ record(3, 0, 0, der(identity.cert)) })).tls.certificate.fingerprint
+    good(by({ record(3, 0, 0, dns.der(identity.cert)) }))
+    good(by({ record(3, 0, 0, dns.der(identity.cert)) }, { sni = "other.example" }))
+    local print = good(by({ record(3, 0, 0, dns.der(identity.cert)) })).tls.certificate.fingerprint
     good(by({ record(3, 0, 1, unhex(print)) }))
     local past <close> = inbox.open { tls = assert(authority.self_signed {
       names = { "old.example" }, not_before = 1e9, not_after = 1.1e9 }) }
@@ -83,14 +78,14 @@ describe("DANE", function()
   end)
 
   it("C113 knows an authority, and then the name must be right", function()
-    local top = record(2, 0, 0, der(ca.certificate))
+    local top = record(2, 0, 0, dns.der(ca.certificate))
     good(by { top })
     bad("name", by({ top }, { sni = "other.example" }))
-    bad("TLSA", by { record(2, 0, 0, der(assert(authority.new()).certificate)) })
+    bad("TLSA", by { record(2, 0, 0, dns.der(assert(authority.new()).certificate)) })
   end)
 
   it("C113 C114 takes what is no record of SMTP's for useless", function()
-    local data = der(identity.cert)
+    local data = dns.der(identity.cert)
     for _, one in ipairs {
       record(0, 0, 0, data), record(1, 0, 0, data), record(4, 0, 0, data), record(3, 2, 0, data),
       record(3, 0, 3, data), record(3, 0, 1, ""), record(3, 0, 1, ("x"):rep(31)),
@@ -112,7 +107,7 @@ describe("DANE", function()
   end)
 
   it("C111 finds the records that are secure, and asks for their name", function()
-    publish("mx.example.com", { dns.tlsa(3, 0, 0, der(identity.cert)) })
+    publish("mx.example.com", { dns.tlsa(3, 0, 0, dns.der(identity.cert)) })
     local client = good(to("mx.example.com", "required"))
     assert.equal("127.0.0.1", client.helo:match("[%d.]+"))
     good(to("mx.example.com", "opportunistic"))
@@ -156,7 +151,7 @@ describe("DANE", function()
   end)
 
   it("C114 lives with TLSA of any length", function()
-    local records = { dns.tlsa(3, 0, 0, der(identity.cert)) }
+    local records = { dns.tlsa(3, 0, 0, dns.der(identity.cert)) }
     for _, n in ipairs { 0, 1, 2, 3, 19 } do
       records[#records + 1] = dns.record("TLSA", ("\3\0\1" .. ("x"):rep(16)):sub(1, n))
     end
@@ -182,7 +177,7 @@ describe("DANE", function()
     end
     local function put(host)
       names:set(("_%d._tcp.%s"):format(asked.port, host), "TLSA",
-        { dns.tlsa(2, 0, 0, der(ca.certificate)) }, { secure = true })
+        { dns.tlsa(2, 0, 0, dns.der(ca.certificate)) }, { secure = true })
     end
     local function connect() return to("mail.example", "required", { port = asked.port }) end
     alias { secure = true }

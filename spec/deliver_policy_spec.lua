@@ -1,5 +1,4 @@
 local authority = require "smtp.authority"
-local core = require "smtp.core"
 local dns = require "spec.support.dns"
 local mta_sts = require "smtp.mta_sts"
 local servers = require "spec.support.fleet"
@@ -7,10 +6,6 @@ local servers = require "spec.support.fleet"
 local RAW = servers.RAW
 
 -- The DER in the first block of PEM.
-local function der(pem)
-  return core.unbase64((pem:match("CERT%S+\n(.-)%-%-%-%-%-END"):gsub("%s", "")))
-end
-
 describe("smtp.deliver", function()
   local names, ca
   setup(function()
@@ -45,7 +40,7 @@ describe("smtp.deliver", function()
     it("C111 C113 verifies by the records of a secure MX", function()
       local _ <close>, port, identities = hosts_of(1)
       mx("one.example", 1, { secure = true })
-      tlsa(1, port, dns.tlsa(3, 0, 0, der(identities[1].cert)))
+      tlsa(1, port, dns.tlsa(3, 0, 0, dns.der(identities[1].cert)))
       for _, mode in ipairs { "required", "opportunistic" } do
         local result = assert(deliver(port, "a@one.example", { dane = mode }))
         assert.is_true(result.receipts["one.example"].tls.dane)
@@ -68,8 +63,8 @@ describe("smtp.deliver", function()
       local hosts <close>, port, identities = hosts_of(3)
       mx("one.example", 3, { secure = true })
       tlsa(1, port, dns.tlsa(3, 0, 1, ("x"):rep(32)))
-      tlsa(2, port, dns.tlsa(3, 0, 0, der(identities[2].cert)), { rcode = 2 })
-      tlsa(3, port, dns.tlsa(2, 0, 0, der(ca.certificate)))
+      tlsa(2, port, dns.tlsa(3, 0, 0, dns.der(identities[2].cert)), { rcode = 2 })
+      tlsa(3, port, dns.tlsa(2, 0, 0, dns.der(ca.certificate)))
       local result = assert(deliver(port, "a@one.example", { dane = "opportunistic" }))
       assert.equal("mx3.example.com", result.receipts["one.example"].host)
       assert.same({ 0, 0, 1 }, { #hosts[1], #hosts[2], #hosts[3] })
@@ -84,7 +79,7 @@ describe("smtp.deliver", function()
         { secure = true })
       mx("one.example", 1, { secure = true })
       mx("two.example", 1, { secure = true })
-      tlsa(1, port, dns.tlsa(2, 0, 0, der(ca.certificate)))
+      tlsa(1, port, dns.tlsa(2, 0, 0, dns.der(ca.certificate)))
       assert(deliver(port, "a@one.example", { dane = "required" }))
       assert.equal("tls", refused(deliver(port, "a@two.example", { dane = "required" })).kind)
     end)
@@ -177,7 +172,7 @@ describe("smtp.deliver", function()
       local name = domain(1, { secure = true })
       local identity = { mta_sts = policy("enforce", "mx.other.example"), dane = "opportunistic" }
       names:set(("_%d._tcp.mx1.example.com"):format(port), "TLSA",
-        { dns.tlsa(2, 0, 0, der(ca.certificate)) }, { secure = true })
+        { dns.tlsa(2, 0, 0, dns.der(ca.certificate)) }, { secure = true })
       assert.equal("tls", refused(deliver(port, "a@" .. name, identity)).kind)
       names:set(("_%d._tcp.mx1.example.com"):format(port), "TLSA",
         { dns.tlsa(3, 0, 0, "no certificate") }, { secure = true })

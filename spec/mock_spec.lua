@@ -144,7 +144,7 @@ describe("what a mock remembers", function()
     for _, query in ipairs { "bob@example.org", "BOB@*", { header = { ["x-a"] = "o*" } },
       { attachment = "*.pdf" }, { text = "works" }, { raw = "X-A: one" }, { from = "ada@*",
         to = { "bob@example.org" } }, { session = 1 }, { session = { helo = "*" } },
-      { secure = false }, { parameters = { BODY = "8BITMIME" } },
+      { secure = false }, { parameters = { SIZE = "*" } },
       function(mail) return #mail.attachments == 1 end,
       { subject = function(text) return text:find("^W") end }, {} } do
       assert.equal(1, #mx:mails(query))

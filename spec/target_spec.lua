@@ -20,7 +20,7 @@ describe("target", function()
       ["127.0.0.1:2525"] = { "127.0.0.1", 2525, "127.0.0.1:2525" },
       ["smtp://[::1]:2525"] = { "::1", 2525, "[::1]:2525" },
       ["[::1]"] = { "::1", 25, "[::1]:25" },
-      ["smtp://[fe80::1%lo]:25"] = nil,
+      ["smtp://[fe80::1%lo]:25"] = { "fe80::1%lo", 25, "[fe80::1%lo]:25" },
     } do
       assert.same(expected, place(url), url)
       assert.same(expected, place { url = url })
@@ -49,6 +49,7 @@ describe("target", function()
   it("gives an error for a bad URL, and does not show its secret", function()
     for _, url in ipairs { "", "smtp://", "smtp:///x", "http://mx", "smtp://mx:port", "smtp://mx/x",
       "smtp://[::1", "smtp://::1", "smtp://mx:25:26", "smtp+unix://x", "smtp+unix://",
+      "smtp://[::1]25", "smtp://[::1%]", "smtp://[mx]",
       "smtp://user:hunter2@", "smtp://user:hunter2@mx:x", "smtp://mx:0", "smtp://mx:65536",
       "smtp://user:hunter2@mx:99999999999999999999" } do
       local one, why = parse(url)

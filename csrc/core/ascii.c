@@ -58,6 +58,11 @@ bool smtp_ascii_equal(smtp_slice a, smtp_slice b) {
   return true;
 }
 
+bool smtp_ascii_begins(smtp_slice text, smtp_slice with) {
+  if (text.n > with.n) text.n = with.n;
+  return smtp_ascii_equal(text, with);
+}
+
 bool smtp_ascii_listed(smtp_slice all, smtp_slice word) {
   size_t i = 0;
   while (i < all.n) {

@@ -30,6 +30,9 @@ SMTP_FUNC unsigned char smtp_ascii_lower(unsigned char c);
 /* Equal without regard to the case of A-Z. */
 SMTP_FUNC bool smtp_ascii_equal(smtp_slice a, smtp_slice b);
 
+/* True if text begins with `with`, in the same way. */
+SMTP_FUNC bool smtp_ascii_begins(smtp_slice text, smtp_slice with);
+
 /* True if word is one of those in all, which spaces part. */
 SMTP_FUNC bool smtp_ascii_listed(smtp_slice all, smtp_slice word);
 

@@ -47,6 +47,9 @@ static bool is_text(char c, unsigned classes) {
 
 /* ---- address literals (section 4.1.3) ---- */
 
+/* Not by ip.h: here numbers may have zeros in front, and "::" stands for two
+** groups or more. */
+
 /* IPv4-address-literal = Snum 3("."  Snum), Snum = 1*3DIGIT, 0 to 255 */
 static bool is_ipv4(smtp_slice in) {
   for (int i = 0; i < 4; i++) {

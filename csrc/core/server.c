@@ -249,24 +249,20 @@ static int discard(smtp_server *s) {
   return smtp_server_answer(s, SMTP_S_AUTH_LENGTH);
 }
 
-static bool begins(smtp_slice line, smtp_slice verb) {
-  if (line.n > verb.n) line.n = verb.n;
-  return smtp_ascii_equal(line, verb);
-}
-
 static bool is_auth(smtp_slice line) {
-  return begins(line, SMTP_LIT("AUTH"));
+  return smtp_ascii_begins(line, SMTP_LIT("AUTH"));
 }
 
 static bool is_bdat(smtp_slice line) {
-  return begins(line, SMTP_LIT("BDAT"));
+  return smtp_ascii_begins(line, SMTP_LIT("BDAT"));
 }
 
 /* Within a message EHLO and HELO, or LHLO, end it, whatever becomes of them. */
 static bool ends_message(const smtp_server *s, smtp_slice line) {
   if (s->state != ST_CHUNKS) return false;
-  if (s->config->lmtp) return begins(line, SMTP_LIT("LHLO"));
-  return begins(line, SMTP_LIT("EHLO")) || begins(line, SMTP_LIT("HELO"));
+  if (s->config->lmtp) return smtp_ascii_begins(line, SMTP_LIT("LHLO"));
+  return smtp_ascii_begins(line, SMTP_LIT("EHLO")) ||
+         smtp_ascii_begins(line, SMTP_LIT("HELO"));
 }
 
 /* How long the line at hand may be. */

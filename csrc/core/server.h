@@ -70,11 +70,11 @@ typedef enum smtp_attribute {
   SMTP_ATTRIBUTE_PORT,
   SMTP_ATTRIBUTE_PROTO,
   SMTP_ATTRIBUTE_HELO,
-  SMTP_ATTRIBUTE_LOGIN,    /* XCLIENT only, as the two that follow */
-  SMTP_ATTRIBUTE_DESTADDR, /* */
-  SMTP_ATTRIBUTE_DESTPORT, /* */
+  SMTP_ATTRIBUTE_LOGIN,    /* XCLIENT only */
+  SMTP_ATTRIBUTE_DESTADDR, /* the same */
+  SMTP_ATTRIBUTE_DESTPORT, /* the same */
   SMTP_ATTRIBUTE_IDENT,    /* XFORWARD only */
-  SMTP_ATTRIBUTE_SOURCE,   /* XFORWARD only */
+  SMTP_ATTRIBUTE_SOURCE,   /* the same */
   SMTP_ATTRIBUTES
 } smtp_attribute;
 

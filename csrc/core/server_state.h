@@ -146,8 +146,7 @@ SMTP_FUNC smtp_slice smtp_server_chunk_take(smtp_server *s, bool *end);
 /* server_chunk.c: all of a chunk was read: as a turn. */
 SMTP_FUNC int smtp_server_chunk_end(smtp_server *s, smtp_server_event *event);
 
-/* server_body.c: one turn within content; the verdict on it is asked for; how
-** many replies that is. */
+/* server_body.c: one turn within content; its end: the verdicts are asked for. */
 SMTP_FUNC int smtp_server_body(smtp_server *s, smtp_server_event *event);
 SMTP_FUNC int smtp_server_message(smtp_server *s, smtp_server_event *event);
 

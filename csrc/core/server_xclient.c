@@ -36,15 +36,10 @@ static bool check_name(smtp_slice *value) {
   return value->p[0] != '[' && smtp_path_check_domain(*value, 0) == 0;
 }
 
-static bool begins(smtp_slice text, smtp_slice with) {
-  if (text.n > with.n) text.n = with.n;
-  return smtp_ascii_equal(text, with);
-}
-
 /* IPv4, or IPv6 with its tag, which is taken off. */
 static bool check_address(smtp_slice *value) {
   smtp_slice tag = SMTP_LIT("IPV6:");
-  bool tagged = begins(*value, tag);
+  bool tagged = smtp_ascii_begins(*value, tag);
   smtp_ip ip;
   if (tagged) {
     value->p += tag.n;

@@ -5,6 +5,7 @@
 #include <lua.h>
 #include <string.h>
 
+#include "../core/ip.h"
 #include "../net/dns.h"
 #include "job.h"
 #include "open.h"
@@ -22,19 +23,14 @@ static void set_number(lua_State *L, const char *key, unsigned value) {
   lua_setfield(L, -2, key);
 }
 
-/* A or AAAA, by the length that it has. */
+/* A or AAAA, if it has the length of one. */
 static void set_address(lua_State *L, const smtp_dns_record *r) {
-  char text[SMTP_ADDRESS_TEXT];
-  bool four = r->type == SMTP_DNS_A;
-  smtp_address a;
-  memset(&a, 0, sizeof a);
-  if (r->data.n != (four ? sizeof a.u.in.sin_addr : sizeof a.u.in6.sin6_addr))
-    return;
-  a.u.any.sa_family = four ? AF_INET : AF_INET6;
-  a.length = four ? sizeof a.u.in : sizeof a.u.in6;
-  memcpy(four ? (void *)&a.u.in.sin_addr : (void *)&a.u.in6.sin6_addr,
-         r->data.p, r->data.n);
-  lua_pushlstring(L, text, smtp_address_format(&a, text));
+  char text[SMTP_IP_TEXT];
+  smtp_ip ip;
+  ip.n = r->type == SMTP_DNS_A ? 4 : 16;
+  if (r->data.n != ip.n) return;
+  memcpy(ip.bytes, r->data.p, ip.n);
+  lua_pushlstring(L, text, smtp_ip_format(text, &ip));
   lua_setfield(L, -2, "address");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** grammar.c: the core's grammar for Lua: paths, domains, EHLO lines, and
-** "smtp.replies", a reader of replies for a dialogue that keeps no session.
+** grammar.c: the core's grammar for Lua: paths, domains, IP addresses, EHLO
+** lines, and "smtp.replies", a reader of replies for a dialogue that keeps no session.
 */
 #include <lauxlib.h>
 #include <lua.h>
@@ -11,6 +11,7 @@
 #include "../core/buf.h"
 #include "../core/ehlo.h"
 #include "../core/envelope.h"
+#include "../core/ip.h"
 #include "../core/path.h"
 #include "../core/punycode.h"
 #include "../core/reply.h"
@@ -57,6 +58,16 @@ static int is_domain(lua_State *L) {
   text.p = luaL_checklstring(L, 1, &text.n);
   lua_pushboolean(L, smtp_path_check_domain(text, SMTP_PATH_STRICT) == 0);
   return 1;
+}
+
+/* core.ip(text) -> its 4 or 16 bytes, and how it is usually written | nothing */
+static int ip(lua_State *L) {
+  char text[SMTP_IP_TEXT];
+  smtp_ip address;
+  if (smtp_ip_parse(&address, smtp_check_slice(L, 1)) != 0) return 0;
+  lua_pushlstring(L, (const char *)address.bytes, address.n);
+  lua_pushlstring(L, text, smtp_ip_format(text, &address));
+  return 2;
 }
 
 /* core.idna(domain) -> its name in ASCII | nil, "syntax" or "invalid" */
@@ -172,12 +183,17 @@ static int date_time(lua_State *L) {
 }
 
 void smtp_open_grammar(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"path", path},           {"is_mailbox", is_mailbox},
-      {"is_domain", is_domain}, {"ehlo_line", ehlo_line},
-      {"eightbit", eightbit},   {"idna", idna},
-      {"replies", replies_new}, {"xtext", xtext},
-      {"date_time", date_time}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"path", path},
+                                       {"is_mailbox", is_mailbox},
+                                       {"is_domain", is_domain},
+                                       {"ip", ip},
+                                       {"ehlo_line", ehlo_line},
+                                       {"eightbit", eightbit},
+                                       {"idna", idna},
+                                       {"replies", replies_new},
+                                       {"xtext", xtext},
+                                       {"date_time", date_time},
+                                       {NULL, NULL}};
   static const luaL_Reg methods[] = {{"feed", replies_feed},
                                      {"next", replies_next},
                                      {"pending", replies_pending},

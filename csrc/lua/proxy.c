@@ -178,18 +178,8 @@ static int proxy_header(lua_State *L) {
   return smtp_push_bytes(L, out);
 }
 
-/* core.ip(text) -> its 4 or 16 bytes, and how it is usually written | nothing */
-static int ip(lua_State *L) {
-  char text[SMTP_IP_TEXT];
-  smtp_ip address;
-  if (smtp_ip_parse(&address, smtp_check_slice(L, 1)) != 0) return 0;
-  lua_pushlstring(L, (const char *)address.bytes, address.n);
-  lua_pushlstring(L, text, smtp_ip_format(text, &address));
-  return 2;
-}
-
 void smtp_open_proxy(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"proxy_header", proxy_header}, {"ip", ip}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"proxy_header", proxy_header},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

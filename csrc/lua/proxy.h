@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* proxy.h: the header of the PROXY protocol for Lua, and IP addresses. */
+/* proxy.h: the header of the PROXY protocol for Lua. */
 #ifndef SMTP_LUA_PROXY_H
 #define SMTP_LUA_PROXY_H
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** address.c: numeric addresses by inet_pton, which knows only the full forms,
-** so that "127.1" or "0x7f.1" cannot pass for something that they are not.
+** address.c: numeric addresses by core/ip.h, which knows only the full forms,
+** so that "127.1" or "0x7f.1" cannot pass for something that they are not; and
+** their zones, which only the system knows.
 */
 #include "feature.h"
 
+#include "../core/ip.h"
 #include "address.h"
 
-#include <arpa/inet.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,25 +22,33 @@ static bool copytext(char *to, size_t size, smtp_slice s) {
 }
 
 int smtp_address_parse(smtp_address *a, smtp_slice host, unsigned port) {
-  char text[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
-  char *zone;
+  const char *percent = memchr(host.p, '%', host.n);
+  unsigned zone = 0;
+  smtp_ip ip;
   memset(a, 0, sizeof *a);
-  if (port > 65535 || !copytext(text, sizeof text, host)) return SMTP_EINVALID;
-  if (inet_pton(AF_INET, text, &a->u.in.sin_addr) == 1) {
+  if (port > 65535) return SMTP_EINVALID;
+  if (percent != NULL) {
+    size_t n = (size_t)(percent - host.p);
+    char name[IF_NAMESIZE];
+    if (!copytext(name, sizeof name, (smtp_slice){percent + 1, host.n - n - 1}))
+      return SMTP_EINVALID;
+    if ((zone = if_nametoindex(name)) == 0) return SMTP_EINVALID;
+    host.n = n;
+  }
+  if (smtp_ip_parse(&ip, host) != 0) return SMTP_EINVALID;
+  if (ip.n == 4 && zone != 0) return SMTP_EINVALID;
+  if (ip.n == 4) {
     a->u.in.sin_family = AF_INET;
     a->u.in.sin_port = htons((uint16_t)port);
+    memcpy(&a->u.in.sin_addr, ip.bytes, 4);
     a->length = sizeof a->u.in;
-    return 0;
+  } else {
+    a->u.in6.sin6_family = AF_INET6;
+    a->u.in6.sin6_port = htons((uint16_t)port);
+    a->u.in6.sin6_scope_id = zone;
+    memcpy(&a->u.in6.sin6_addr, ip.bytes, 16);
+    a->length = sizeof a->u.in6;
   }
-  memset(a, 0, sizeof *a); /* the members lie over each other */
-  if ((zone = strchr(text, '%'))) {
-    *zone++ = 0;
-    if (!(a->u.in6.sin6_scope_id = if_nametoindex(zone))) return SMTP_EINVALID;
-  }
-  if (inet_pton(AF_INET6, text, &a->u.in6.sin6_addr) != 1) return SMTP_EINVALID;
-  a->u.in6.sin6_family = AF_INET6;
-  a->u.in6.sin6_port = htons((uint16_t)port);
-  a->length = sizeof a->u.in6;
   return 0;
 }
 
@@ -67,20 +76,24 @@ static size_t formatunix(const smtp_address *a, char *text) {
 size_t smtp_address_format(const smtp_address *a,
                            char text[SMTP_ADDRESS_TEXT]) {
   char name[IF_NAMESIZE];
+  smtp_ip ip;
   size_t n;
   text[0] = 0;
   if (a->length == 0) return 0;
   switch (a->u.any.sa_family) {
   case AF_UNIX: return formatunix(a, text);
   case AF_INET:
-    inet_ntop(AF_INET, &a->u.in.sin_addr, text, SMTP_ADDRESS_TEXT);
+    ip.n = 4;
+    memcpy(ip.bytes, &a->u.in.sin_addr, 4);
     break;
   case AF_INET6:
-    inet_ntop(AF_INET6, &a->u.in6.sin6_addr, text, INET6_ADDRSTRLEN);
+    ip.n = 16;
+    memcpy(ip.bytes, &a->u.in6.sin6_addr, 16);
     break;
   default: return 0;
   }
-  n = (size_t)((char *)memchr(text, 0, SMTP_ADDRESS_TEXT) - text);
+  n = smtp_ip_format(text, &ip);
+  text[n] = 0;
   if (a->u.any.sa_family == AF_INET6 && a->u.in6.sin6_scope_id &&
       if_indextoname(a->u.in6.sin6_scope_id, name))
     n += (size_t)snprintf(text + n, SMTP_ADDRESS_TEXT - n, "%%%s", name);

@@ -19,6 +19,10 @@
 
 #define BATCH 256 /* events of one call */
 
+#ifndef EPOLLEXCLUSIVE
+#define EPOLLEXCLUSIVE 0 /* an old system: all are woken, and one accepts */
+#endif
+
 typedef struct state {
   int fd;
 } state;
@@ -41,10 +45,6 @@ static void epoll_shut(void *p) {
   close(s->fd);
   free(s);
 }
-
-#ifndef EPOLLEXCLUSIVE
-#define EPOLLEXCLUSIVE 0 /* an old system: all are woken, and one accepts */
-#endif
 
 static int epoll_change(void *p, int fd, unsigned old, unsigned bits) {
   state *s = p;

@@ -51,4 +51,11 @@ function M._wire(mailbox, utf8)
   return nil, "needs SMTPUTF8, which the server does not offer", "unsupported"
 end
 
+--- An IP address as the literal that stands for a domain (RFC 5321 section 4.1.3), which
+-- has no zone.
+function M._literal(ip)
+  ip = ip:gsub("%%.*$", "")
+  return (ip:find(":", 1, true) and "[IPv6:" or "[") .. ip .. "]"
+end
+
 return M

@@ -10,7 +10,6 @@ local dispatch = require "smtp.dispatch"
 local envelope = require "smtp.envelope"
 local errors = require "smtp.error"
 local flight = require "smtp.flight"
-local forwarding = require "smtp.forwarding"
 local hello = require "smtp.hello"
 local limits = require "smtp.limits"
 local loop = require "smtp.loop"
@@ -24,6 +23,7 @@ local transaction = require "smtp.transaction"
 local transcript = require "smtp.transcript"
 local transport = require "smtp.transport"
 local tunnel = require "smtp.tunnel"
+local xclient = require "smtp.xclient"
 
 local Client = { __name = "smtp.client" }
 Client.__index = Client
@@ -144,10 +144,10 @@ function Client:_over(reply, stage)
   return result, err
 end
 
-local function state_error(self, stage)
-  return self:_error {
-    kind = "protocol", stage = stage, message = "not possible at this point of the session",
-  }
+-- The machine does not have the command here.
+function Client:_misplaced(stage, mailbox)
+  return self:_error { kind = "protocol", stage = stage, address = mailbox,
+    message = "not possible at this point of the session" }
 end
 
 --- Queues a command; replies that must come first are given to `on_reply`, or
@@ -169,7 +169,7 @@ function Client:_submit(stage, name, args, on_reply)
     return self:_error { kind = "invalid", stage = stage,
       message = "controls, 8-bit bytes and more than 2048 of them may not be in a command" }
   end
-  return state_error(self, stage)
+  return self:_misplaced(stage)
 end
 
 -- A command and its reply, whatever its code.
@@ -282,8 +282,6 @@ function Client:_alive()
   return self._core ~= nil
 end
 
-Client._now = core.now
-
 --- See `smtp.connect`.
 local function connect(given)
   local target, err = target_of.parse("connect", given)
@@ -328,9 +326,9 @@ function Client:vrfy(text)
   return self:_ask("command", "VRFY", text)
 end
 
-function Client:xclient(told) self:_check() return forwarding.xclient(self, told) end
+function Client:xclient(told) self:_check() return xclient.xclient(self, told) end
 
-function Client:xforward(told) self:_check() return forwarding.xforward(self, told) end
+function Client:xforward(told) self:_check() return xclient.xforward(self, told) end
 
 --- RSET: a transaction that was begun is dropped.
 function Client:reset()
@@ -422,7 +420,7 @@ function Client:quit()
   if machine:usable() then
     reply, err = self:_within(self.target.timeout.quit, self._exchange, "quit", "QUIT")
   else
-    reply, err = state_error(self, "quit")
+    reply, err = self:_misplaced("quit")
   end
   self:close()
   return reply, err

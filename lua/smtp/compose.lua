@@ -332,21 +332,20 @@ local function compose(record)
   local segments = { text }
   local eightbit = part.flatten(structure(record), random, segments)
   local size = 0
+  local once = false
   for _, segment in ipairs(segments) do
     local n = type(segment) == "string" and #segment or segment.size
     size = size and n and size + n
+    once = once or type(segment) == "table" and segment.once
   end
   return setmetatable({ envelope = envelope(record, lists), id = id, size = size or nil,
-    segments = segments, eightbit = eightbit, utf8 = core.eightbit(text),
+    segments = segments, repeatable = not once, eightbit = eightbit, utf8 = core.eightbit(text),
     dkim = signer_of(record.dkim), mail = record.mail }, Composed)
 end
 
+--- Whether `value` was made here; its `eightbit` and `utf8` tell of its body and header,
+-- `repeatable` whether its chunks may be asked for again.
 function M._is(value)
-  return getmetatable(value) == Composed
-end
-
---- Whether `value` was made here; its `eightbit` and `utf8` tell of its body and header.
-function M.is(value)
   return getmetatable(value) == Composed
 end
 

@@ -13,7 +13,8 @@ local CHUNK = 57 * 1024 -- of whole lines of base64
 
 -- ---- where it comes from ---------------------------------------------------
 
--- Each gives `{ size = n | nil, open = function }`; `open()` gives the reader of chunks.
+-- Each gives `{ size = n | nil, once = boolean | nil, open = function }`; `open()` gives the
+-- reader of chunks, and may be called again, unless it is `once`. Segments have the mark too.
 
 local function of_string(text)
   return { size = #text, open = function()
@@ -56,7 +57,7 @@ end
 
 local function of_function(source, size)
   local opened = false
-  return { size = size, open = function()
+  return { size = size, once = true, open = function()
     if opened then error("a source can be read once", 0) end
     opened = true
     local n = 0
@@ -81,7 +82,8 @@ local function base64(text)
 end
 
 local function base64_of(from)
-  return { size = from.size and core.base64_size(from.size), chunks = function()
+  local size = from.size and core.base64_size(from.size)
+  return { size = size, once = from.once, chunks = function()
     local read, encoder, ended = from.open(), core.base64_encoder(), false
     return function()
       while not ended do
@@ -112,11 +114,11 @@ local function look(chunks, see)
 end
 
 -- As it is, which RFC 2046 section 5.2.1 wants of messages in messages. A function
--- cannot be read beforehand.
--- `text` is what boundaries are looked for in.
-local function plain_of(from, is_function, text)
-  local segment = { text = text, chunks = function() return line_ends.strict(from.open()) end }
-  if is_function then return segment, "8bit" end
+-- cannot be read beforehand. `text` is what boundaries are looked for in.
+local function plain_of(from, text)
+  local segment = { text = text, once = from.once,
+    chunks = function() return line_ends.strict(from.open()) end }
+  if from.once then return segment, "8bit" end
   local size, eightbit = 0, false
   look(segment.chunks(), function(chunk)
     size = size + #chunk
@@ -149,12 +151,6 @@ local function is_text(kind)
   return kind:find("^text/") ~= nil or kind:find("^message/global") ~= nil
 end
 
--- Marks what comes of a function: it can be read only once.
-local function once(segment)
-  segment.once = true
-  return segment
-end
-
 local function source_of(part)
   if part.path then return of_path(part.path) end
   if part.source then return of_function(part.source, part.size) end
@@ -167,10 +163,7 @@ local UNICODE = { ["utf-8"] = true, ["us-ascii"] = true }
 -- is its media type in small letters, `charset` what the user said.
 function M.encode(part, kind, charset)
   local from = source_of(part)
-  if PLAIN[kind] then
-    local segment, encoding = plain_of(from, part.source ~= nil, part.content)
-    return part.source and once(segment) or segment, encoding
-  end
+  if PLAIN[kind] then return plain_of(from, part.content) end
   local known = not charset or UNICODE[charset:lower()]
   if is_text(kind) and known and (part.source or is_utf8(from)) then -- a function is believed
     charset = charset or "utf-8"
@@ -180,9 +173,7 @@ function M.encode(part, kind, charset)
       return text, encoding, charset
     end
   end
-  if part.content then return base64(part.content), "base64", charset end
-  local segment = base64_of(from)
-  return part.source and once(segment) or segment, "base64", charset
+  return part.content and base64(part.content) or base64_of(from), "base64", charset
 end
 
 return M

@@ -3,7 +3,6 @@
 -- nothing is kept in step: what is sent is what was asked for.
 local core = require "smtp.core"
 local errors = require "smtp.error"
-local forwarding = require "smtp.forwarding"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
 local starttls = require "smtp.starttls"
@@ -12,6 +11,7 @@ local tls = require "smtp.tls"
 local tls_stream = require "smtp.tls_stream"
 local transcript = require "smtp.transcript"
 local transport = require "smtp.transport"
+local xclient = require "smtp.xclient"
 
 local Dialogue = { __name = "smtp.dialogue" }
 Dialogue.__index = Dialogue
@@ -175,7 +175,7 @@ end
 
 local function forward(self, verb, told, expected)
   check(self)
-  local args, why = forwarding.args(verb, told)
+  local args, why = xclient.args(verb, told)
   if not args then return fail(self, { kind = "invalid", message = why }) end
   return self:cmd(verb .. " " .. args, expected)
 end

@@ -33,20 +33,13 @@ end
 
 -- Reads all of a source, which is small, into its `text`: true, or nil and an error.
 local function gather(client, source)
-  local list = {}
-  while not source.text do
-    local ok, chunk = pcall(source.read)
-    if not ok or chunk ~= nil and type(chunk) ~= "string" then
-      return client:_error { kind = "source", stage = "mail", cause = chunk,
-        message = ok and "a chunk must be a string, not " .. type(chunk)
-          or "reading the message failed: " .. tostring(chunk) }
-    end
-    if chunk == nil then
-      local anew = source_of.of(table.concat(list))
-      for key, value in pairs(anew) do source[key] = value end
-    end
-    list[#list + 1] = chunk
+  if source.text then return true end
+  local text, problem = source_of.all(source)
+  if not text then
+    problem.stage = "mail"
+    return client:_error(problem)
   end
+  for key, value in pairs(source_of.of(text)) do source[key] = value end
   return true
 end
 
@@ -245,8 +238,7 @@ local function refuse_all(self, one, err)
     return
   end
   for _, mailbox in ipairs(one.to) do
-    table.insert(self.rejected, { address = mailbox, code = err.code, enhanced = err.enhanced,
-      text = err.text, lines = err.lines, temporary = err.temporary })
+    table.insert(self.rejected, transaction.rejection(mailbox, err))
   end
 end
 
@@ -281,7 +273,7 @@ end
 
 -- Accepted recipients whose success somebody wanted to be told, which this server will not
 -- do: a relay tells it (RFC 3461 section 5.2.2). Nil if there are none.
-local function relayed(self)
+local function left_to_us(self)
   if not self.out.relayed or self.client.capabilities.DSN then return nil end
   local list, wanted = {}, {}
   for i, fields in pairs(self.out.given) do
@@ -304,7 +296,7 @@ function Dispatch:result()
   if err or not receipt then return nil, err or self.refusal end
   receipt.accepted, receipt.rejected, receipt.replies = self.accepted, self.rejected, self.replies
   local client = self.client
-  receipt.relayed = relayed(self)
+  receipt.relayed = left_to_us(self)
   receipt.used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = self.chunks and
     true or false, tls = client.tls and client.tls.version, auth = client._auth,
     smtputf8 = self.utf8, downgraded = self.downgraded }

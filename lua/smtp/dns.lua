@@ -6,20 +6,21 @@ local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
+local url = require "smtp.url"
 
 local M = {}
 
+local PORT = 53
 local TIMEOUT = 15 -- seconds for one question, second tries included
 local ADDRESSES_MAX = 8 -- of each family that are tried, however many a host has
 
 -- Address and port of "127.0.0.1", "127.0.0.1:5353", "::1" or "[::1]:53".
 local function server(text)
-  local host, port = text:match("^%[([^%[%]]+)%]:?(%d*)$")
-  if not host and core.is_address(text) then host, port = text, "" end
-  if not host then host, port = text:match("^([^:]+):(%d+)$") end
-  if not host or not core.is_address(host) then return nil end
-  port = port == "" and 53 or math.tointeger(tonumber(port))
-  return port >= 1 and port <= 65535 and host or nil, port
+  if core.is_address(text) then return text, PORT end
+  local host, port = url.host(text)
+  port = port or PORT
+  if not host or not core.is_address(host) or port < 1 or port > 65535 then return nil end
+  return host, port
 end
 
 --- Raises if what a user gave as `nameserver` is no address.

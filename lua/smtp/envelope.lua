@@ -26,8 +26,7 @@ function M.submit(client, verb, mailbox, params)
   if why == "invalid" then
     return invalid(client, verb:lower(), mailbox, "not a mailbox or parameter that may be sent")
   end
-  return client:_error { kind = "protocol", stage = verb:lower(), address = mailbox,
-    message = "not possible at this point of the session" }
+  return client:_misplaced(verb:lower(), mailbox)
 end
 
 --- A mailbox as it goes out, and whether it needs SMTPUTF8.

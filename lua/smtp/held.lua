@@ -13,23 +13,20 @@ local CHUNK = 65536
 local Held = {}
 Held.__index = Held
 
-local function broken(kind, why)
-  return nil, errors.new { kind = kind, outcome = "not_sent", cause = why,
-    message = "reading the message failed: " .. tostring(why) }
+local function no_room(why)
+  return nil, errors.new { kind = "system", outcome = "not_sent", cause = why,
+    message = "keeping the message failed: " .. tostring(why) }
 end
 
 -- Copies what `from` reads into the file: its size, or nil and an error.
 local function spool(from, file)
   local size = 0
   while true do
-    local ok, chunk = pcall(from.read)
-    if not ok then return broken("source", chunk) end
+    local chunk, problem = source.next(from)
+    if problem then return nil, errors.new(problem) end
     if chunk == nil then return size end
-    if type(chunk) ~= "string" then
-      return broken("source", "a chunk must be a string, not " .. type(chunk))
-    end
     local written, why = file:write(chunk)
-    if not written then return broken("system", why) end
+    if not written then return no_room(why) end
     size = size + #chunk
   end
 end
@@ -42,7 +39,7 @@ function M.new(from)
   end
   if from.again then return setmetatable({ again = from.again }, Held) end
   local file, why = io.tmpfile()
-  if not file then return broken("system", why) end
+  if not file then return no_room(why) end
   local self = setmetatable({ file = file, here = 0, ours = true }, Held)
   self.size, why = spool(from, file)
   if self.size then return self end

@@ -2,6 +2,7 @@
 --- How a client's session begins: the greeting, and EHLO, by which it learns what the
 -- server can do (RFC 5321 sections 3.1 and 3.2, RFC 2033 section 4.1).
 -- Internal.
+local address = require "smtp.address"
 local core = require "smtp.core"
 
 local M = {}
@@ -65,10 +66,8 @@ end
 
 --- Our name for EHLO: an address literal is always right (RFC 5321 4.1.4).
 function M.own_name(socket)
-  local address, port = socket:name()
-  if not port then return "localhost" end
-  if address:find(":", 1, true) then return "[IPv6:" .. address:gsub("%%.*", "") .. "]" end
-  return "[" .. address .. "]"
+  local ip, port = socket:name()
+  return port and address._literal(ip) or "localhost"
 end
 
 return M

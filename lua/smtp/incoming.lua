@@ -3,12 +3,13 @@
 -- the peer only when the handler asks, so memory stays bounded and a slow
 -- handler slows its sender. Reading raises when the client vanishes, breaks the
 -- framing or passes a limit: what is cut short cannot be taken for whole.
+local address = require "smtp.address"
 local core = require "smtp.core"
 local date = require "smtp.date"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
+local next_hop = require "smtp.next_hop"
 local options = require "smtp.options"
-local relayed = require "smtp.relayed"
 local replies = require "smtp.replies"
 
 local Message = {}
@@ -41,7 +42,7 @@ function lazy.id()
 end
 
 -- What `smtp.send` needs to pass it on.
-lazy.envelope, lazy.mail = relayed.envelope, relayed.mail
+lazy.envelope, lazy.mail = next_hop.envelope, next_hop.mail
 
 --- The places of each recipient in the order of their RCPTs, by it and by its address.
 function lazy._places(message)
@@ -298,9 +299,9 @@ local function plain(name)
   return (name:gsub("[^%w%.%-_:%[%]]", "?"))
 end
 
-local function literal(address)
-  if not address or address == "" or address:sub(1, 1) == "/" then return "localhost" end
-  return address:find(":", 1, true) and "[IPv6:" .. address .. "]" or "[" .. address .. "]"
+local function literal(ip)
+  if not ip or ip == "" or ip:sub(1, 1) == "/" then return "localhost" end
+  return address._literal(ip)
 end
 
 -- The protocol, of the session as it is now (RFC 3848, RFC 6531 section 4.3).

@@ -74,7 +74,9 @@ end
 
 -- The content of a composed message without 8-bit bytes, signed as it was.
 local function downgraded(message, signer)
-  local text, why = downgrade.seven_bit(tostring(message))
+  local whole, problem = source.all(source.of(message))
+  if not whole then return nil, errors.new(problem) end
+  local text, why = downgrade.seven_bit(whole)
   if not text then return invalid(why, nil, "unsupported") end
   signer = message.dkim or signer
   if not signer then return source.of(text) end
@@ -126,7 +128,7 @@ local function read(message, signer)
     and (relayed and message.mail or rawget(message, "mail"))
   local out = { from = from, to = to, given = given, ascii = ascii, mail = mail or nil,
     relayed = relayed, source = content }
-  if compose.is(message) then
+  if compose._is(message) then
     out.eightbit, out.utf8 = message.eightbit or message.utf8, message.utf8
     out.downgrade = function() return downgraded(message, signer) end
   end

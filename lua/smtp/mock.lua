@@ -14,6 +14,7 @@ local quirks = require "smtp.mock.quirks"
 local rule = require "smtp.mock.rule"
 local server_extensions = require "smtp.server_extensions"
 local tls = require "smtp.mock.tls"
+local url = require "smtp.url"
 local violations = require "smtp.mock.violations"
 
 local M = {}
@@ -80,8 +81,8 @@ function M.start(given)
   mock._core, why, errname = core.mock(made)
   if not mock._core then return system_error(at, why, errname) end
   mock.port = port
-  mock.url = ("%s://%s:%d"):format(given.lmtp and "lmtp" or secure.implicit and "smtps" or "smtp",
-    host:find(":", 1, true) and "[" .. host .. "]" or host, port)
+  mock.url = (given.lmtp and "lmtp" or secure.implicit and "smtps" or "smtp") .. "://"
+    .. url.place(host, port)
   mock.ca, mock.ca_file = secure.ca, made.file
   if secure.rule then mock:rule(secure.rule).quiet = true end
   local ok, misuse = pcall(apply, mock, given)

@@ -19,8 +19,8 @@ end
 local function literal(domain)
   local six = domain:match("^%[[Ii][Pp][Vv]6:(.*)%]$")
   local address = six or domain:match("^%[(.*)%]$")
-  if not address or not core.is_address(address) then return nil end
-  return (address:find(":", 1, true) ~= nil) == (six ~= nil) and address or nil
+  local bytes = address and core.ip(address)
+  return bytes and #bytes == (six and 16 or 4) and address or nil
 end
 
 --- The name of a domain as the DNS knows it: A-labels in lower case; nil: it has none.

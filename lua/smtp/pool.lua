@@ -12,7 +12,7 @@ local errors = require "smtp.error"
 local limits = require "smtp.limits"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
-local repeatable = require "smtp.repeatable"
+local outgoing = require("smtp.message").outgoing
 local target_of = require "smtp.target"
 
 local Pool = { __name = "smtp.pool" }
@@ -172,9 +172,30 @@ local function pause(self, n)
   return self.backoff * 2 ^ (n - 1) * (0.5 + math.random() / 2)
 end
 
--- Sends what `take` gives, again as often as that may help.
-local function send(self, take, limit, opts)
-  local out, n = take(), 0
+-- Notes when the source begins to be read.
+local function watched(source)
+  local read = source.read
+  function source.read()
+    source.begun = true
+    return read()
+  end
+  return source
+end
+
+-- Back to the beginning of the content; whether that can be. What can be read only once can
+-- until its reading has begun.
+local function rewind(out)
+  if not out.source.begun then return true end
+  local anew = out.source.again and out.source.again()
+  if not anew then return false end
+  out.source = watched(anew)
+  return true
+end
+
+-- Sends it, again as often as that may help.
+local function send(self, out, limit, opts)
+  local n = 0
+  watched(out.source)
   while true do
     local receipt, err, over = attempt(self, out, limit, opts)
     if receipt then return receipt end
@@ -182,8 +203,7 @@ local function send(self, take, limit, opts)
     over = over or n > self.retries or err.outcome ~= "not_sent" or not err.temporary
     local seconds = pause(self, n)
     if over or limit and core.now() + seconds >= limit then return nil, err end
-    out = take()
-    if not out then return nil, err end
+    if not rewind(out) then return nil, err end
     loop.sleep(seconds)
     if self.closed then return nil, err end
     self.retried = self.retried + 1
@@ -198,13 +218,13 @@ function Pool:send(message, opts)
   opts = options.check("send: options", opts or {}, SEND_OPTIONS)
   local seconds = math.min(opts.deadline or math.huge, self.target.deadline or math.huge)
   local limit = seconds < math.huge and core.now() + seconds or nil
-  local take, err = repeatable.of(message, self.target.dkim)
-  if not take then
+  local out, err = outgoing(message, self.target.dkim)
+  if not out then
     err.peer = self.target.name
     return nil, err
   end
   local receipt
-  receipt, err = send(self, take, limit, opts)
+  receipt, err = send(self, out, limit, opts)
   local count = receipt and "sent" or "failed"
   self[count] = self[count] + 1
   return receipt, err
@@ -242,13 +262,12 @@ end
 
 --- Makes a pool; it connects when something is sent. See `smtp.pool`.
 local function new(given)
-  if type(given) == "string" then given = { url = given } end
-  if type(given) ~= "table" then
-    options.misuse("pool: the target must be a table or a URL, not " .. type(given))
-  end
-  local own, place = {}, {}
-  for key, value in pairs(given) do
-    if SPEC[key] then own[key] = value else place[key] = value end
+  local own, place = {}, given
+  if type(given) == "table" then
+    place = {}
+    for key, value in pairs(given) do
+      if SPEC[key] then own[key] = value else place[key] = value end
+    end
   end
   options.check("pool", own, SPEC)
   check_positive(own, "size", "max_messages", "rate", "burst")

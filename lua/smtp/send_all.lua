@@ -4,6 +4,7 @@
 -- 2920 section 3.1), with CHUNKING whole messages do (RFC 3030). What came of each is given
 -- in their order.
 -- Internal.
+local core = require "smtp.core"
 local dispatch = require "smtp.dispatch"
 local options = require "smtp.options"
 local outgoing = require("smtp.message").outgoing
@@ -115,7 +116,7 @@ function Run:__call()
   local client = self.client
   client._run = nil
   if not self.deadline then return given(self, turn(self)) end
-  local left = math.max(self.deadline - client._now(), 0)
+  local left = math.max(self.deadline - core.now(), 0)
   return given(self, client:_within(left, function() return turn(self) end))
 end
 
@@ -129,7 +130,7 @@ function M.run(client, messages, opts)
     client = client, messages = messages, pulled = 0, first = 1, last = 0, bytes = 0,
     window = opts.window or WINDOW, window_bytes = options.size(opts.window_bytes or WINDOW_BYTES),
     progress = opts.progress or client.target.progress,
-    deadline = opts.deadline and client._now() + opts.deadline,
+    deadline = opts.deadline and core.now() + opts.deadline,
   }, Run)
   return self, nil, nil, self
 end

@@ -49,6 +49,8 @@ local PLACE = {
 
 local SMTP_PORT = 25
 
+local LOOPBACK = networks.new("loopback", { "127.0.0.0/8", "::1" })
+
 -- Verbs of the protocol, which `on_command` may not take.
 local TAKEN = {
   HELO = true, EHLO = true, LHLO = true, MAIL = true, RCPT = true, DATA = true, BDAT = true,
@@ -179,10 +181,6 @@ local function open(place)
   return socket
 end
 
-local function is_local(address)
-  return address:match("^127%.") or address == "::1" or address:match("^::ffff:127%.")
-end
-
 -- Whether a place speaks LMTP: what it does not say is that of the server.
 local function lmtp_of(given, place)
   if type(place) == "table" and place.lmtp ~= nil then return place.lmtp end
@@ -247,7 +245,7 @@ local function open_all(self, given)
       lmtp = shared.lmtp, proxy = proxy }
     local address, port = socket:name()
     check_port(self, shared, port) -- of an fd
-    local open_to_others = port and not is_local(address) or proxy or self.trust.xclient
+    local open_to_others = port and not LOOPBACK:has(address) or proxy or self.trust.xclient
     if on_rcpt == nil and open_to_others then
       self:close()
       error("server: a listener off this machine, or for proxies, needs on_rcpt " ..
@@ -274,7 +272,7 @@ end
 -- many.
 function Server:_count(one)
   uncount(self, one)
-  local key = not is_local(one.peer.address) and networks.host(one.peer.address)
+  local key = not LOOPBACK:has(one.peer.address) and networks.host(one.peer.address)
   if not key then return false end
   local n = (self.hosts[key] or 0) + 1
   self.hosts[key], one._host = n, key

@@ -21,9 +21,14 @@ local function of_string(text)
   }
 end
 
-local function broken(why)
-  return nil, errors.new { kind = "source", outcome = "not_sent", cause = why,
+-- The fields of an error.
+local function unread(why)
+  return { kind = "source", outcome = "not_sent", cause = why,
     message = "reading the message failed: " .. tostring(why) }
+end
+
+local function broken(why)
+  return nil, errors.new(unread(why))
 end
 
 local function of_file(file)
@@ -74,6 +79,7 @@ end
 -- none; nil and an error if it cannot be read. `size` is what the user said of it. What is
 -- read is no more and no less than the size, or `read` raises. `again()` gives the source
 -- anew, or nil and an error; it is there where it can be. See held.lua for what cannot.
+-- Read it by `next` or `all`: what is the user's may raise, and give anything.
 function M.of(content, size)
   local source, err
   if type(content) == "string" then
@@ -83,23 +89,43 @@ function M.of(content, size)
   elseif type(content) == "function" then
     source = { read = content }
   elseif io.type(content) == "file" then
-    local here = content:seek("cur")
     source, err = of_file(content)
-    if source and here then
+    if source and source.here then
       source.again = function()
-        content:seek("set", here)
+        content:seek("set", source.here)
         return M.of(content, size)
       end
     end
   elseif type(content) == "table" and type(content.chunks) == "function" then
     source, err = of_chunks(content)
-    if source and not content.streamed then
+    if source and content.repeatable then -- of others it is not known
       source.again = function() return M.of(content, size) end
     end
   end
   if not source then return nil, err end
   source.size = source.size or size
   return source.size and counted(source) or source
+end
+
+--- The next bytes; nil at the end; or nil and the fields of an error.
+function M.next(source)
+  local ok, bytes = pcall(source.read)
+  if not ok then return nil, unread(bytes) end
+  if bytes == nil or type(bytes) == "string" then return bytes end
+  return nil, { kind = "source", outcome = "not_sent",
+    message = "a chunk must be a string, not " .. type(bytes) }
+end
+
+--- All that is left, as one string; or nil and the fields of an error.
+function M.all(source)
+  if source.text then return source.text end
+  local list = {}
+  while true do
+    local bytes, problem = M.next(source)
+    if problem then return nil, problem end
+    if bytes == nil then return table.concat(list) end
+    list[#list + 1] = bytes
+  end
 end
 
 --- A source with a text before it.

@@ -112,10 +112,8 @@ local function to_ascii(host)
     why == "invalid" and "write it in lower case, or as xn--..." or nil)
 end
 
---- Makes the full target of what the user gave; raises on misuse. A URL often
--- comes from outside, so a bad one is nil and an error, without its password.
-function M.parse(what, given)
-  if type(given) == "string" then given = { url = given } end
+-- What may be wrong of the options alone; raises.
+local function check(what, given)
   if type(given) ~= "table" then
     options.misuse(("%s: the target must be a table or a URL, not %s"):format(what,
       type(given)))
@@ -125,52 +123,74 @@ function M.parse(what, given)
   if type(given.timeout) == "table" then
     options.check(what .. ": timeout", given.timeout, TIMEOUT_SPEC)
   end
-  local target = {}
-  for key, value in pairs(given) do target[key] = value end
-  if given.url then
-    local ok, why = parse_url(given.url, target)
-    local port = target.port
-    if ok and port ~= given.port and (port < 1 or port > 65535) then
-      ok, why = nil, "the port must be 1 to 65535"
-    end
-    if not ok then return invalid("bad target URL: " .. why) end
+  if not (given.url or given.host or given.path) then
+    options.misuse(what .. ": the target needs a url, a host or a path")
   end
-  if not target.host and not target.path then
-    error(what .. ": the target needs a url, a host or a path", 3)
+  if given.port and (given.port < 1 or given.port > 65535) then
+    options.misuse(what .. ": port must be 1 to 65535")
   end
-  target.own = parameters.own(what, given.extensions)
+end
+
+-- What the URL says; nil and an error if it is none.
+local function take_url(target, text)
+  local port = target.port
+  local ok, why = parse_url(text, target)
+  if ok and target.port ~= port and (target.port < 1 or target.port > 65535) then
+    ok, why = nil, "the port must be 1 to 65535"
+  end
+  if not ok then return invalid("bad target URL: " .. why) end
+  return true
+end
+
+-- The host as it is looked up; nil and an error if it cannot be.
+local function take_host(target)
+  if target.host:find("^[^:]+:%d+$") then
+    return invalid(("host %s has a port, which is `port`; a `url` may have it"):format(
+      target.host))
+  end
+  local host, err = to_ascii(target.host)
+  target.host = host
+  return host, err
+end
+
+-- DANE and proxy, of which `target` has what was given.
+local function take_ways(what, target)
   if target.dane then
-    if target.tls == "none" then error(what .. ': dane goes by TLS, not by tls = "none"', 3) end
+    if target.tls == "none" then
+      options.misuse(what .. ': dane goes by TLS, not by tls = "none"')
+    end
     target.dane = dane.check(what, target.dane)
   end
+  if not target.proxy then return true end
+  local problem
+  target.proxy, problem = tunnel.parse(what, target.proxy, target)
+  if problem then return invalid(problem) end
+  return true
+end
+
+--- Makes the full target of what the user gave; raises on misuse. A URL often
+-- comes from outside, so a bad one is nil and an error, without its password.
+function M.parse(what, given)
+  if type(given) == "string" then given = { url = given } end
+  check(what, given)
+  local target = {}
+  for key, value in pairs(given) do target[key] = value end
+  local ok, err = true, nil
+  if given.url then ok, err = take_url(target, given.url) end
+  if ok and target.host then ok, err = take_host(target) end
+  if not ok then return nil, err end
+  target.own = parameters.own(what, given.extensions)
   target.port = target.port or not target.path and default_port(target) or nil
-  if target.port and (target.port < 1 or target.port > 65535) then
-    error(what .. ": port must be 1 to 65535", 3)
-  end
   if target.lmtp and target.port == SMTP_PORT then -- RFC 2033 section 5
     return invalid("LMTP must not be spoken at port 25")
   end
-  if target.auth then
-    local problem = auth_problem(target.auth)
-    if problem then return invalid("auth: " .. problem) end
-  end
-  local err
+  local problem = target.auth and auth_problem(target.auth)
+  if problem then return invalid("auth: " .. problem) end
+  ok, err = take_ways(what, target)
+  if not ok then return nil, err end
   if target.dkim then -- its key is read once for all that is sent
     target.dkim, err = dkim.new(target.dkim)
     if err then return nil, err end
-  end
-  if target.host then
-    if target.host:find("^[^:]+:%d+$") then
-      return invalid(("host %s has a port, which is `port`; a `url` may have it"):format(
-        target.host))
-    end
-    target.host, err = to_ascii(target.host)
-    if not target.host then return nil, err end
-  end
-  if target.proxy then
-    local problem
-    target.proxy, problem = tunnel.parse(what, target.proxy, target)
-    if problem then return invalid(problem) end
   end
   target.timeout = timeouts(given.timeout)
   target.name = target.path or url.place(target.host, target.port)

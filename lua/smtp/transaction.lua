@@ -6,6 +6,7 @@
 local core = require "smtp.core"
 local envelope = require "smtp.envelope"
 local errors = require "smtp.error"
+local source_of = require "smtp.source"
 
 local M = {}
 
@@ -23,10 +24,12 @@ end
 
 -- ---- replies ---------------------------------------------------------------
 
+-- What a receipt has of a recipient who was refused, by a reply or an error of one.
 local function rejection(mailbox, reply)
   return { address = mailbox, code = reply.code, enhanced = reply.enhanced, text = reply.text,
     lines = reply.lines, temporary = reply.code < 500 }
 end
+M.rejection = rejection
 
 local take = {}
 
@@ -138,10 +141,7 @@ local function command(self, name, is_over)
       self.due = self.due + 1
       return true
     end
-    if why ~= "busy" then
-      return self.client:_error { kind = "protocol", stage = name:lower(),
-        message = "not possible at this point of the session" }
-    end
+    if why ~= "busy" then return self.client:_misplaced(name:lower()) end
     local err
     ok, err = self.flight:take()
     if not ok then return nil, err end
@@ -239,18 +239,11 @@ end
 
 -- The next bytes of the content; nil at its end; or nil and what is wrong with it.
 local function read(self)
-  local ok, bytes = pcall(self.source.read)
-  if not ok then
-    return nil, { kind = "source", cause = bytes,
-      message = "reading the message failed: " .. tostring(bytes) }
-  end
-  if bytes ~= nil and type(bytes) ~= "string" then
-    return nil, { kind = "source", message = "a chunk must be a string, not " .. type(bytes) }
-  end
+  local bytes, problem = source_of.next(self.source)
   if bytes and not self.source.text and not self.eightbit and core.eightbit(bytes) then
     return nil, { kind = "unsupported", message = envelope.NOT_8BIT }
   end
-  return bytes
+  return bytes, problem
 end
 
 -- The final dot, or the last chunk: true; false where the server does not want it; or nil
@@ -316,10 +309,7 @@ function Transaction:chunked()
   while true do
     local ok, why = machine:chunks(self.binary)
     if ok then break end
-    if why ~= "busy" then
-      return nil, select(2, self.client:_error { kind = "protocol", stage = "data",
-        message = "not possible at this point of the session" })
-    end
+    if why ~= "busy" then return self.client:_misplaced("data") end
     local taken, err = self.flight:take()
     if not taken then return nil, err end
     if is_vain(self) then return give_up(self) end

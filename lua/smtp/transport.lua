@@ -155,33 +155,34 @@ local function dial(target, limit)
   return race(target, interleave(list), limit)
 end
 
+-- A wait may be ended: nothing stays open.
+local OPENING = { __close = function(opening)
+  if not opening.socket then return end
+  loop.forget(opening.socket)
+  opening.socket:close()
+end }
+
+-- Says what comes before the server speaks; gives the socket, or nil and an error.
+local function introduce(socket, target, limit)
+  local opening <close> = setmetatable({ socket = socket }, OPENING)
+  local ok, err = tunnel.begin(socket, target, limit)
+  if not ok then return nil, err end
+  opening.socket = nil
+  return socket
+end
+
 --- Opens a stream to `target`; `deadline` (a time of `core.now`) may end it
 -- before the target's connect time-out. Gives a socket, or nil and an error.
 function M.open(target, deadline)
   local limit = math.min(core.now() + target.timeout.connect, deadline or math.huge)
-  local socket, err
   if target.dane and not target.addresses then
-    local ok
-    ok, err = dane.find(target, limit)
+    local ok, err = dane.find(target, limit)
     if not ok then return nil, err end
   end
-  socket, err = dial(tunnel.place(target), limit)
-  if not target.proxy then return socket, err end
-  if not socket then
-    if tunnel.is_tunnel(target) then err.stage = "proxy" end
-    return nil, err
-  end
-  local _ <close> = setmetatable({}, { __close = function() -- a wait may be ended
-    if not socket then return end
-    loop.forget(socket)
-    socket:close()
-  end })
-  local ok
-  ok, err = tunnel.begin(socket, target, limit)
-  if not ok then return nil, err end
-  local result = socket
-  socket = nil
-  return result
+  local socket, err = dial(tunnel.place(target), limit)
+  if socket and target.proxy then return introduce(socket, target, limit) end
+  if not socket and tunnel.is_tunnel(target) then err.stage = "proxy" end
+  return socket, err
 end
 
 return M

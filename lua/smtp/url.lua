@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- The parts of a URL that a target and a proxy have in common.
+--- The parts of a URL, and what options write like one: "host:port".
 -- Internal.
 local M = {}
 
@@ -8,13 +8,15 @@ function M.decode(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
---- The host, without the brackets of an IPv6 address, and the port if there is one; or
--- nil.
+--- The host, without the brackets of an IPv6 address, and the port, a number, if there is
+-- one; or nil.
 function M.host(text)
-  local host, port = text:match("^%[([%x:.%%]+)%]:?(%d*)$")
-  if not host then host, port = text:match("^([^:/%[%]]+):?(%d*)$") end
-  if not host then return nil end
-  return host, port ~= "" and tonumber(port) or nil
+  local host, behind = text:match("^%[([%x:.]+)%](.*)$")
+  if not host then host, behind = text:match("^%[([%x:.]+%%[%w._-]+)%](.*)$") end -- with a zone
+  if not host then host, behind = text:match("^([^:/%[%]]+)(.*)$") end
+  local port = host and behind:match("^:(%d*)$")
+  if not port and behind ~= "" then return nil end
+  return host, port and tonumber(port)
 end
 
 --- A host and a port as a URL has them.

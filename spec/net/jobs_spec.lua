@@ -83,10 +83,11 @@ describe("smtp.core jobs", function()
   -- No sanitizer is preloaded: its allocator does not survive a fork among threads.
   -- What Lua cannot do: fork, block a helper, look at its signals.
   describe("and their kin in C", function()
-    local sources = "spec/support/net_check.c csrc/net/address.c csrc/net/clock.c csrc/net/job.c "
-      .. "csrc/net/pin.c csrc/net/poller.c csrc/net/poller_epoll.c csrc/net/poller_kqueue.c "
-      .. "csrc/net/poller_poll.c csrc/net/process.c csrc/net/resolve.c csrc/net/socket.c "
-      .. "csrc/net/spool.c csrc/net/wake.c"
+    local sources = "spec/support/net_check.c csrc/core/ascii.c csrc/core/ip.c "
+      .. "csrc/net/address.c csrc/net/clock.c csrc/net/job.c csrc/net/pin.c csrc/net/poller.c "
+      .. "csrc/net/poller_epoll.c csrc/net/poller_kqueue.c csrc/net/poller_poll.c "
+      .. "csrc/net/process.c csrc/net/resolve.c csrc/net/socket.c csrc/net/spool.c "
+      .. "csrc/net/wake.c"
     local checks = { "exit-while-blocked", "lanes", "signals", "many", "release-first", "fork-job",
       "fork-lookup", "fork-poller", "fork-spool", "wake" }
 
@@ -98,11 +99,13 @@ describe("smtp.core jobs", function()
         setup(function()
           folder = net.folder()
           local path = folder .. "/net_check"
-          local compiler = os.getenv("CC") or "cc"
-          if os.execute(("%s -std=c99 -D_POSIX_C_SOURCE=200809L %s -g -pthread -o %s %s -ldl")
-            :format(compiler, flags, path, sources)) then
-            program = path
+          local compiler = (os.getenv("CC") or "cc") .. " -std=c99 -D_POSIX_C_SOURCE=200809L "
+          if not os.execute(compiler .. "-fsyntax-only csrc/core/ascii.c 2>/dev/null") then
+            return
           end
+          assert(os.execute(("%s %s -g -pthread -o %s %s -ldl"):format(compiler, flags, path,
+            sources)))
+          program = path
         end)
         teardown(function() net.remove(folder) end)
 

@@ -4,6 +4,7 @@
 --   local names <close> = dns.start()
 --   names:set("example.com", "MX", { dns.mx(10, "mx.example.com") }, { secure = true })
 --   smtp.mx("example.com", { nameserver = names.place })
+local core = require "smtp.core"
 local net = require "spec.support.net"
 local process = require "spec.support.process"
 
@@ -27,6 +28,11 @@ function M.txt(...)
   for i, text in ipairs { ... } do strings[i] = string.pack(">s1", text) end
   return M.record("TXT", table.concat(strings))
 end
+--- Of a TLSA record: the certificate in PEM, in DER.
+function M.der(pem)
+  return core.unbase64((pem:match("CERT%S+\n(.-)%-%-%-%-%-END"):gsub("%s", "")))
+end
+
 function M.tlsa(usage, selector, matching, data)
   return M.record("TLSA", string.char(usage, selector, matching) .. data)
 end
