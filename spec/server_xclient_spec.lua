@@ -118,6 +118,16 @@ describe("XCLIENT at a server", function()
       peer:reply()
       assert.equal(is, peer:cmd("EHLO a"):find(OFFER, 1, true) ~= nil)
     end
+    local unspec = assert(core.proxy_header { version = 2, command = "PROXY" })
+    local health = assert(core.proxy_header { version = 2, command = "LOCAL" })
+    for header, is in pairs { ["PROXY UNKNOWN\r\n"] = false, [unspec] = false, [health] = true } do
+      local peer <close> = serve.peer(server)
+      peer:send(header)
+      peer:reply()
+      assert.equal(is, peer:cmd("EHLO a"):find(OFFER, 1, true) ~= nil)
+      local code = is and "220" or "550"
+      assert.equal(code, peer:cmd("XCLIENT ADDR=192.0.2.1"):sub(1, 3))
+    end
   end)
 
   it("counts the peer that it tells for per_ip", function()
