@@ -88,6 +88,10 @@ function M.xclient(session, told)
   session.user = told.login or nil
   session.mechanism = session.user and "XCLIENT"
   session.sender, session.recipients, session.xforward = nil, nil, nil
+  if session.tls then
+    session.tls = session._core:info()
+    session.tls.certificate = nil
+  end
   if session.server:_count(session) then session._core:finish("connections", true) end
 end
 
