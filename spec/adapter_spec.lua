@@ -16,6 +16,7 @@ local SCENES = {
   { "cancelled", "ends a handler where it waits" },
   { "limit", "unwinds a handler that takes too long" },
   { "gates", "has gates and time between coroutines of both kinds" },
+  { "gone", "keeps no coroutine of the library that is gone" },
   { "pool", "shares a pool" },
   { "outside", "blocks a plain script while the library goes on" },
 }

@@ -1,4 +1,5 @@
 -- XCLIENT and XFORWARD: what a session is after them, over sockets.
+local authority = require "smtp.authority"
 local core = require "smtp.core"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
@@ -118,6 +119,36 @@ describe("XCLIENT at a server", function()
       peer:reply()
       assert.equal(is, peer:cmd("EHLO a"):find(OFFER, 1, true) ~= nil)
     end
+    local unspec = assert(core.proxy_header { version = 2, command = "PROXY" })
+    local health = assert(core.proxy_header { version = 2, command = "LOCAL" })
+    for header, is in pairs { ["PROXY UNKNOWN\r\n"] = false, [unspec] = false, [health] = true } do
+      local peer <close> = serve.peer(server)
+      peer:send(header)
+      peer:reply()
+      assert.equal(is, peer:cmd("EHLO a"):find(OFFER, 1, true) ~= nil)
+      local code = is and "220" or "550"
+      assert.equal(code, peer:cmd("XCLIENT ADDR=192.0.2.1"):sub(1, 3))
+    end
+  end)
+
+  it("leaves to the other client neither the certificate nor the channel of the proxy", function()
+    local ca = assert(authority.new())
+    local mine, proxy = assert(ca:issue()), assert(ca:issue { emails = { "proxy@code.energy" } })
+    local kept
+    local server <close> = start { on_auth = function() return true end,
+      on_connect = function(session) kept = session end,
+      tls = { cert = mine.cert, key = mine.key, ca = ca.certificate, client = "optional" },
+      auth = { mechanisms = { "EXTERNAL", "SCRAM-SHA-256-PLUS", "PLAIN" },
+        lookup = function() return "secret" end } }
+    local peer <close> = serve.peer(server)
+    local offered = peer:starttls { verify = false, cert = proxy.cert, key = proxy.key }
+    assert.truthy(offered:find("AUTH SCRAM-SHA-256-PLUS EXTERNAL PLAIN", 1, true))
+    assert.is_true(kept.tls.certificate.verified)
+    assert.equal(GREETING, peer:cmd("XCLIENT ADDR=192.0.2.7"))
+    assert.truthy(peer:cmd("EHLO a"):find("AUTH PLAIN", 1, true))
+    assert.equal("504", peer:cmd("AUTH EXTERNAL ="):sub(1, 3))
+    assert.is_nil(kept.tls.certificate)
+    assert.truthy(kept.tls.version)
   end)
 
   it("counts the peer that it tells for per_ip", function()

@@ -66,6 +66,21 @@ describe("timers", function()
     assert.equal(live, heap:due(6000000))
   end)
 
+  it("do not grow with those that wait no more, and may wait again", function()
+    local heap = timers.new()
+    local live, again = at(heap, 5000000), {}
+    for i = 1, 10000 do
+      heap:leave(at(heap, 1000000 + i))
+      heap:leave(at(heap, 1000000 + i, again))
+    end
+    heap:leave({})
+    assert.is_true(heap.n < 200, heap.n)
+    at(heap, 2000000, again)
+    assert.equal(again, heap:due(2000000))
+    assert.is_nil(heap:due(2000000))
+    assert.equal(live, heap:due(6000000))
+  end)
+
   it("do not grow with deadlines that moved ahead", function()
     local heap, live = timers.new(), {}
     for i = 1, 10000 do

@@ -30,7 +30,7 @@ static bool read_args(smtp_server *s, smtp_slice args) {
 ** Of a transaction nothing is left. */
 static void refuse(smtp_server *s, size_t before) {
   if (s->state == ST_CLOSED) return;
-  s->reset_due = (s->state & ST_TRANSACTION) != 0;
+  s->reset_due = (s->state & ST_TRANSACTION) != 0 || s->forwarded;
   smtp_server_drop(s);
   s->after_chunk = s->state;
   s->state = ST_CHUNK;

@@ -185,9 +185,12 @@ void smtp_server_trust(smtp_server *s, unsigned forwarding) {
   s->trusted = forwarding & s->config->forwarding;
 }
 
-/* Everything but TLS and the counts of errors and messages begins anew. */
+/* Everything but TLS and the counts of errors and messages begins anew. Whose
+** certificate and channel that is, the client is not. */
 static void begin_anew(smtp_server *s) {
   smtp_server_drop(s);
+  if (s->tls != NULL)
+    s->tls->name_n = s->tls->exporter_n = s->tls->endpoint_n = 0;
   s->esmtp = false;
   s->authenticated = s->told.value[SMTP_ATTRIBUTE_LOGIN].n > 0;
   s->state = ST_CONNECT;

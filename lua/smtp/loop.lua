@@ -188,7 +188,11 @@ end
 local STAY = { __close = function(stay)
   local task = stay.task
   task.waiting, task.deadline = nil, nil
-  if not task.co then idle_waiter = task end
+  if not task.co then
+    idle_waiter = task
+  elseif task.foreign then
+    heap:leave(task)
+  end
   unpark(task)
   if host and not M.busy() then host.kick() end
 end }

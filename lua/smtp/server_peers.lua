@@ -62,13 +62,14 @@ function M.accept(session)
   session.proxy = { version = header.version, command = header.command, tlvs = header.tlvs,
     destination = header.destination, address = real.address, port = real.port }
   if source then session.peer = { address = source.address, port = source.port } end
+  session._unknown = not source and header.command == "PROXY" -- a client, but which one?
   return true
 end
 
 --- Lets the machine know what this peer may say. XCLIENT does not change it.
 function M.trust(session)
   local trust = session.server.trust
-  if trust.xclient or trust.xforward then
+  if (trust.xclient or trust.xforward) and not session._unknown then
     session._core:trust(M.is_in(trust.xclient, session), M.is_in(trust.xforward, session))
   end
 end
@@ -87,6 +88,10 @@ function M.xclient(session, told)
   session.user = told.login or nil
   session.mechanism = session.user and "XCLIENT"
   session.sender, session.recipients, session.xforward = nil, nil, nil
+  if session.tls then
+    session.tls = session._core:info()
+    session.tls.certificate = nil
+  end
   if session.server:_count(session) then session._core:finish("connections", true) end
 end
 

@@ -90,6 +90,13 @@ function M:drop(task)
   if task.entry then bury(self) end
 end
 
+--- The task waits for nothing now, and perhaps never again: nobody tells of its end.
+function M:leave(task)
+  if not task.entry then return end
+  task.entry = nil
+  bury(self)
+end
+
 --- Gives the next task whose deadline is at or before `now`, or nil.
 function M:due(now)
   while self.n > 0 and self.times[1] <= now do

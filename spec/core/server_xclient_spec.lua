@@ -201,6 +201,18 @@ describe("server: XFORWARD", function()
       player:names())
   end)
 
+  it("is forgotten where a chunk is refused, and told so", function()
+    local player = play(EHLO .. [[
+      C: XFORWARD ADDR=192.0.2.7
+      S: 250 2.0.0 OK
+      C: BDAT 0
+      S: 502 5.5.1 Command not implemented
+      C: NOOP
+      S: 250 2.0.0 OK
+    ]], with { step = 5 })
+    assert.same({ "connect", "helo", "xforward", "reset" }, player:names())
+  end)
+
   it("does not live longer than a message", function()
     local player = play(EHLO .. [[
       C: XFORWARD ADDR=192.0.2.7

@@ -191,6 +191,27 @@ function scenes.gates()
   hold(not loop.busy(), "nothing is left")
 end
 
+-- Coroutines of the library that came and went; their deadlines are far away.
+function scenes.gone()
+  local alive = setmetatable({}, { __mode = "k" })
+  driver.start(function()
+    for _ = 1, 20 do
+      local gate = loop.gate()
+      loop.spawn(loop.wake, gate)
+      each(25, function()
+        alive[coroutine.running()] = true
+        hold(loop.pass(gate, 1000), "it passes")
+      end)
+    end
+  end)
+  driver.run()
+  collectgarbage()
+  collectgarbage()
+  local n = 0
+  for _ in pairs(alive) do n = n + 1 end
+  hold(n < 200, n .. " coroutines are kept")
+end
+
 -- The pool, in coroutines of the library.
 function scenes.pool()
   driver.start(function()

@@ -10,7 +10,7 @@
 ---@field helo? string the name in the HELO, EHLO or LHLO that was accepted; within `on_helo`, the one that is asked about
 ---@field esmtp boolean it was EHLO or LHLO
 ---@field lmtp boolean LMTP is spoken (RFC 2033)
----@field tls? smtp.tls_info nil in clear text
+---@field tls? smtp.tls_info nil in clear text; after XCLIENT without a certificate: that was the proxy's
 ---@field user? string whom AUTH proved; forgotten at STARTTLS
 ---@field mechanism? string by which it did; `"XCLIENT"` if that told so
 ---@field proxy? smtp.proxied the PROXY header that came first
