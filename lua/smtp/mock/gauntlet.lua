@@ -113,14 +113,24 @@ local function first_difference(a, b)
   end
 end
 
-function judges.content(behaviour, facts)
-  if #facts.mails > 1 then return ("came %d times"):format(#facts.mails) end
-  local mail = facts.mails[1]
-  if not mail then return nil end
+local function judge_mail(behaviour, facts, mail)
   if mail.from ~= facts.target.from then return "another sender: " .. mail.from end
   if behaviour.arrives == false then return nil end
   local at = first_difference(mail.raw, behaviour.arrives or facts.target.raw)
   if at then return ("the content differs from byte %d on"):format(at) end
+end
+
+-- It may come in several transactions, but to nobody twice.
+function judges.content(behaviour, facts)
+  local seen = {}
+  for _, mail in ipairs(facts.mails) do
+    for _, recipient in ipairs(mail.recipients) do
+      if seen[recipient] then return "came twice to " .. recipient end
+      seen[recipient] = true
+    end
+    local wrong = judge_mail(behaviour, facts, mail)
+    if wrong then return wrong end
+  end
 end
 
 -- What is no fault here, or has a judge of its own. A session that was broken may end
