@@ -341,12 +341,8 @@ local function compose(record)
     dkim = signer_of(record.dkim), mail = record.mail }, Composed)
 end
 
-function M._is(value)
-  return getmetatable(value) == Composed
-end
-
 --- Whether `value` was made here; its `eightbit` and `utf8` tell of its body and header.
-function M.is(value)
+function M._is(value)
   return getmetatable(value) == Composed
 end
 

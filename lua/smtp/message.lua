@@ -126,7 +126,7 @@ local function read(message, signer)
     and (relayed and message.mail or rawget(message, "mail"))
   local out = { from = from, to = to, given = given, ascii = ascii, mail = mail or nil,
     relayed = relayed, source = content }
-  if compose.is(message) then
+  if compose._is(message) then
     out.eightbit, out.utf8 = message.eightbit or message.utf8, message.utf8
     out.downgrade = function() return downgraded(message, signer) end
   end
