@@ -48,7 +48,7 @@ end
 function M.of(message, signer)
   local err
   message, err = composed(message)
-  if not message then
+  if err then
     err.outcome = "not_sent"
     return nil, err
   end

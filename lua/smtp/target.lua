@@ -110,6 +110,15 @@ local function to_ascii(host)
     why == "invalid" and "write it in lower case, or as xn--..." or nil)
 end
 
+-- A list would disable nothing, and nobody would notice.
+local function check_disable(what, given)
+  for keyword in pairs(given) do
+    if type(keyword) ~= "string" then
+      options.misuse(what .. ": disable has keywords as its keys: { PIPELINING = true }")
+    end
+  end
+end
+
 --- Makes the full target of what the user gave; raises on misuse. A URL often
 -- comes from outside, so a bad one is nil and an error, without its password.
 function M.parse(what, given)
@@ -118,11 +127,15 @@ function M.parse(what, given)
     options.misuse(("%s: the target must be a table or a URL, not %s"):format(what,
       type(given)))
   end
+  if given.envelope or given.from then
+    options.misuse(what .. ": a message stands where the target is to be")
+  end
   options.check(what .. ": the target", given, SPEC)
   if given.auth then options.check(what .. ": auth", given.auth, AUTH_SPEC) end
   if type(given.timeout) == "table" then
     options.check(what .. ": timeout", given.timeout, TIMEOUT_SPEC)
   end
+  if given.disable then check_disable(what, given.disable) end
   local target = {}
   for key, value in pairs(given) do target[key] = value end
   if given.url then
@@ -134,16 +147,18 @@ function M.parse(what, given)
     if not ok then return invalid("bad target URL: " .. why) end
   end
   if not target.host and not target.path then
-    error(what .. ": the target needs a url, a host or a path", 3)
+    options.misuse(what .. ": the target needs a url, a host or a path")
   end
   target.own = parameters.own(what, given.extensions)
   if target.dane then
-    if target.tls == "none" then error(what .. ': dane goes by TLS, not by tls = "none"', 3) end
+    if target.tls == "none" then
+      options.misuse(what .. ': dane goes by TLS, not by tls = "none"')
+    end
     target.dane = dane.check(what, target.dane)
   end
   target.port = target.port or not target.path and default_port(target) or nil
   if target.port and (target.port < 1 or target.port > 65535) then
-    error(what .. ": port must be 1 to 65535", 3)
+    options.misuse(what .. ": port must be 1 to 65535")
   end
   if target.auth then
     local problem = auth_problem(target.auth)
