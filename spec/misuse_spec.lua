@@ -1,5 +1,5 @@
 -- Misuse raises at once, at the line of whoever made the call, and says what would be
--- right.
+-- right; what an error hints at is so.
 local misused = require "spec.support.misuse"
 local mock = require("spec.support.mock").start
 local smtp = require "smtp"
@@ -98,5 +98,33 @@ describe("misuse", function()
     assert(smtp.send(at(server), MESSAGE))
     assert.is_true(told.done)
     assert.truthy(told.content:find("\r\n\r\nx", 1, true))
+  end)
+end)
+
+describe("a hint", function()
+  it("tells of the other protocol", function()
+    local server <close> = serve {}
+    local store <close> = serve { lmtp = true }
+    local _, err = smtp.send("lmtp://" .. at(server), MESSAGE)
+    assert.equal("ehlo", err.stage)
+    assert.truthy(err.hint:find("smtp:", 1, true))
+    _, err = smtp.send(at(store), MESSAGE)
+    assert.equal("ehlo", err.stage)
+    assert.truthy(err.hint:find("lmtp:", 1, true))
+    local refuses <close> = serve { on_helo = function() return 554, "not you" end }
+    _, err = smtp.send(at(refuses), MESSAGE)
+    assert.same({ 554 }, { err.code, err.hint })
+  end)
+
+  it("tells who does what command() leaves alone", function()
+    local server <close> = serve {}
+    local client <close> = assert(smtp.connect(at(server)))
+    for verb, who in pairs { DATA = "client:data", BDAT = "client:send", STARTTLS = "`tls`",
+      AUTH = "`auth`" } do
+      local reply, err = client:command(verb .. " x")
+      assert.is_nil(reply)
+      assert.same({ "invalid", true }, { err.kind, err.hint:find(who, 1, true) ~= nil })
+    end
+    assert.is_true(client:usable())
   end)
 end)
