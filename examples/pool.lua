@@ -12,6 +12,10 @@ usage: lua pool.lua TARGET CONNECTIONS FILE...
 Status: 0 accepted all, 1 not accepted all, 2 wrong usage.
 ]]
 
+if arg[1] == "--help" then
+  io.write(USAGE)
+  os.exit(0)
+end
 local target, size, files = arg[1], math.tointeger(tonumber(arg[2])), { table.unpack(arg, 3) }
 if not size or size < 1 or #files == 0 then
   io.stderr:write(USAGE)

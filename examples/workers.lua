@@ -1,15 +1,24 @@
 -- SPDX-License-Identifier: MIT
 -- A server with a process for each processor: every message goes to a Maildir.
---
---   lua examples/workers.lua 127.0.0.1:2525 mail [WORKERS]
---
--- SIGTERM and ctrl-C end it when transactions are done, SIGHUP reads certificates anew;
--- a worker that dies is replaced.
 local smtp = require "smtp"
 
+local USAGE = [[
+usage: lua workers.lua HOST:PORT MAILDIR [WORKERS]
+
+  WORKERS  how many processes; default: as many as there are processors
+
+SIGTERM and ctrl-C end it when transactions are done, SIGHUP reads certificates anew; a
+worker that dies is replaced.
+
+  lua workers.lua 127.0.0.1:2525 mail
+]]
+
 local listen, maildir, workers = arg[1], arg[2], arg[3]
-if not maildir then
-  io.stderr:write("usage: lua workers.lua HOST:PORT MAILDIR [WORKERS]\n")
+if listen == "--help" then
+  io.write(USAGE)
+  os.exit(0)
+elseif not maildir or workers and not math.tointeger(tonumber(workers)) then
+  io.stderr:write(USAGE)
   os.exit(2)
 end
 
@@ -36,7 +45,7 @@ local server = assert(smtp.server {
 print(("listening on %s:%s"):format(server.address, server.port))
 
 local clean, err = server:run {
-  workers = math.tointeger(tonumber(workers)) or "auto",
+  workers = workers and math.tointeger(tonumber(workers)) or "auto",
   grace = 10,
   on_worker = function(n) number = n end,
 }

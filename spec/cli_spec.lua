@@ -313,7 +313,7 @@ until grep -q url %s/out; do sleep 0.02; done; echo x >&3; %s; exec 3>&-; wait $
 
     it("forgets what it has handed out", function()
       if os.getenv("LD_PRELOAD") then return pending("a sanitizer keeps what is freed") end
-      local server <close>, place = serve({ "--count", "40" }, { alone = true })
+      local server <close>, place = serve({ "--count", "40" }, { alone = true, time = 60 })
       local text = ("x"):rep(70) .. "\n"
       local function send(n)
         for _ = 1, n do

@@ -371,7 +371,8 @@ describe("examples", function()
       end)
     end
 
-    for _, name in ipairs { "send", "server", "dialogue" } do
+    for _, name in ipairs { "bounce", "bulk", "dialogue", "pool", "send", "send_report", "server",
+      "workers" } do
       it(("of %s.lua is what --help prints"):format(name), function()
         local status, out, err = run(name, { "--help" })
         assert.equal(0, status)

@@ -383,6 +383,8 @@ describe("a session of smtp.server", function()
     local message = serve.of_type(list, "message")[1]
     assert.equal(250, message.code)
     assert.equal(3, message.size)
+    assert.is_nil(message.refused)
+    assert.is_nil(message.session.waiting) -- a name that is free for users
     assert.equal("ada@code.energy", message.sender.address)
     assert.equal("charles@example.com", message.recipients[1].address)
     assert.equal("quit", list[#list].reason)

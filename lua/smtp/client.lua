@@ -291,7 +291,11 @@ end
 
 -- ---- what users call ----------------------------------------------------
 
-local MANAGED = { DATA = true, BDAT = true, STARTTLS = true, AUTH = true }
+-- What `command` leaves alone, and who does it.
+local MANAGED = {
+  DATA = "client:data sends content, client:send a message", BDAT = "client:send says it",
+  STARTTLS = "`tls` of the target has it", AUTH = "`auth` of the target has it",
+}
 
 local function need_text(method, value)
   if type(value) ~= "string" then error(method .. ": a string is needed", 3) end
@@ -305,7 +309,7 @@ function Client:command(line)
   if not name then name, args = line, "" end
   if MANAGED[name:upper()] then
     return self:_error { kind = "invalid", stage = "command",
-      message = name:upper() .. " is not for command(): it has a method of its own" }
+      message = name:upper() .. " is not for command()", hint = MANAGED[name:upper()] }
   end
   if name:upper() == "QUIT" then return self:quit() end
   return self:_exchange("command", name, args)

@@ -209,6 +209,7 @@ end
 --- See `smtp.deliver`.
 function M.deliver(message, given)
   given = options.check("deliver: options", given or {}, OPTIONS)
+  if given.concurrency == 0 then options.misuse("deliver: concurrency must be above 0") end
   dns.check_server("deliver", given.nameserver)
   local limit = core.now() + (given.deadline or math.huge)
   local signer, out, content, ok, err

@@ -38,26 +38,35 @@ end
 -- ---- expectations --------------------------------------------------------
 
 -- Tells whether a reply is what was expected: a code, "2xx", a Lua pattern for
--- the first line as it was on the wire, a list of these, or a function.
+-- one of its lines as it was on the wire, a list of these, or a function.
 local function matches(reply, expected)
   local kind = type(expected)
   if kind == "number" then return reply.code == expected end
   if kind == "function" then return expected(reply) and true or false end
   if kind == "string" then
-    local class = expected:match("^([2-5])xx$")
+    local class = expected:match("^([2-5])[xX][xX]$")
     if class then return reply.code // 100 == tonumber(class) end
     for _, line in ipairs(reply.lines) do
       if (reply.code .. " " .. line):find(expected) then return true end
     end
     return false
   end
-  if kind == "table" then
-    for _, one in ipairs(expected) do
-      if matches(reply, one) then return true end
-    end
-    return false
+  for _, one in ipairs(expected) do
+    if matches(reply, one) then return true end
   end
-  error("expect: a code, a class, a pattern, a list or a function is needed", 4)
+  return false
+end
+
+-- What no reply can be is told before one is waited for.
+local function check_expected(expected)
+  local kind = type(expected)
+  if kind == "table" then
+    for _, one in ipairs(options.list("expect: what is expected", expected)) do
+      check_expected(one)
+    end
+  elseif kind ~= "nil" and kind ~= "number" and kind ~= "string" and kind ~= "function" then
+    options.misuse("expect: a code, a class, a pattern, a list or a function is needed")
+  end
 end
 
 local function describe(expected)
@@ -111,12 +120,17 @@ end
 --- Reads a reply; with `expected`, one that is not is an error.
 function Dialogue:expect(expected)
   check(self)
+  check_expected(expected)
   local reply, err = read_reply(self)
   if not reply or expected == nil or matches(reply, expected) then return reply, err end
   local result
   result, err = fail(self, { kind = "rejected", code = reply.code, enhanced = reply.enhanced,
     text = reply.text, lines = reply.lines, message = "expected " .. describe(expected) })
   return result, err
+end
+
+local function need_text(method, value)
+  if type(value) ~= "string" then options.misuse(method .. ": a string is needed") end
 end
 
 -- Writes bytes; `shown` is what the transcript says of them.
@@ -142,12 +156,15 @@ end
 --- Writes any bytes as they are.
 function Dialogue:raw(bytes)
   check(self)
+  need_text("raw", bytes)
   return write(self, bytes, masked((bytes:gsub("\r\n$", ""))))
 end
 
 --- Writes a line and reads its reply; `expected` as in `expect`.
 function Dialogue:cmd(line, expected)
   check(self)
+  need_text("cmd", line)
+  check_expected(expected)
   local ok, err = self:raw(line .. "\r\n")
   if not ok then return nil, err end
   return self:expect(expected)
@@ -158,7 +175,13 @@ end
 function Dialogue:pipeline(list)
   check(self)
   local lines = {}
-  for i, pair in ipairs(list) do lines[i] = pair[1] .. "\r\n" end
+  for i, pair in ipairs(options.list("pipeline", list)) do
+    if type(pair) ~= "table" or type(pair[1]) ~= "string" then
+      options.misuse(("pipeline: [%d] must be { line, expected }"):format(i))
+    end
+    check_expected(pair[2])
+    lines[i] = pair[1] .. "\r\n"
+  end
   local ok, err = self:raw(table.concat(lines))
   if not ok then return nil, err, {} end
   local replies, first = {}, nil

@@ -41,6 +41,12 @@ function M.greeting(client)
   return true
 end
 
+-- Each protocol refuses the greeting of the other as unknown (RFC 2033 section 4.1).
+local function other_protocol(code, other)
+  if code // 10 ~= 50 then return nil end
+  return ("if it speaks %s, its URL begins with %s:"):format(other, other:lower())
+end
+
 --- EHLO, and HELO for a server that does not know it, which is of no use where TLS must be;
 -- LMTP has LHLO alone. True, or nil and an error.
 function M.hello(client)
@@ -53,13 +59,19 @@ function M.hello(client)
     client._used:learn(client.capabilities.LIMITS)
     return true
   end
-  if reply.code < 500 or lmtp then return client:_rejected(reply, "ehlo") end
+  if reply.code < 500 or lmtp then
+    local hint = lmtp and other_protocol(reply.code, "SMTP") or nil
+    return client:_rejected(reply, "ehlo", { hint = hint })
+  end
   if client._must_tls and not client.tls then -- HELO has no STARTTLS
     return client:_rejected(reply, "ehlo", { kind = "tls",
       message = "the server knows no EHLO, and so no STARTTLS" })
   end
   reply, err = client:_ask("ehlo", "HELO", client.helo)
-  if not reply then return nil, err end
+  if not reply then
+    err.hint = err.hint or err.code and other_protocol(err.code, "LMTP") or nil
+    return nil, err
+  end
   client.esmtp, client.capabilities = false, {}
   return true
 end

@@ -139,7 +139,7 @@ end
 function Message:read(max)
   if max then
     if math.type(max) ~= "integer" or max < 0 then
-      error("read: max must be a whole number of bytes", 2)
+      options.misuse("read: max must be a whole number of bytes")
     end
     local chunk = pull(self)
     if chunk and #chunk > max then
@@ -155,8 +155,11 @@ end
 
 --- An iterator over the content, in pieces as they come or of `size` bytes.
 function Message:chunks(size)
-  if not size then
+  if size == nil then
     return function() return pull(self) end
+  end
+  if math.type(size) ~= "integer" or size < 1 then -- of 0, nothing would be read
+    options.misuse("chunks: size must be a whole number above 0")
   end
   return function()
     local parts, n = {}, 0
@@ -241,9 +244,7 @@ end
 -- Writes prepend and content to the temporary file, makes it durable, and gives
 -- it its name; nothing is left of it if that fails.
 local function store(self, temporary, path, prepend)
-  if self.touched then
-    error("save: the content was read already", 3)
-  end
+  if self.touched then options.misuse("save: the content was read already") end
   local spool <close>, why, errname = core.spool(temporary)
   if not spool then return save_error(self, path, why, errname) end
   local ok = true

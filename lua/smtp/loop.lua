@@ -7,6 +7,7 @@
 -- that turns this one when it has work, and coroutines of the library wait in the
 -- library's own way, as guests. Who waits for what, until when, is kept here alike.
 local core = require "smtp.core"
+local options = require "smtp.options"
 local timers = require "smtp.timers"
 local watchers = require "smtp.watchers"
 
@@ -250,7 +251,7 @@ end
 
 --- Waits `seconds`.
 function M.sleep(seconds)
-  if type(seconds) ~= "number" then error("sleep: a number of seconds is needed", 2) end
+  if type(seconds) ~= "number" then options.misuse("sleep: a number of seconds is needed") end
   M.wait(nil, nil, seconds)
 end
 
@@ -276,6 +277,7 @@ end
 
 --- Starts `fn(...)` as a task at the next turn and gives its handle.
 function M.spawn(fn, ...)
+  if type(fn) ~= "function" then options.misuse("spawn: a function is needed") end
   get_poller()
   local task = { guest = host and host.spawn and true }
   if task.guest then
@@ -389,9 +391,18 @@ local PLAIN = {
   wake = run,
 }
 
+local HOOKS = {
+  inside = "function", turn = "function", attend = "function", kick = "function",
+  park = "function", wake = "function", spawn = "function",
+}
+
 --- Makes another loop the host of this one, for good; see types/smtp/loop.d.lua.
 function M.host(hooks)
   if host then error("loop: it has a host already", 2) end
+  options.check("loop.host", hooks, HOOKS)
+  for _, key in ipairs { "inside", "turn", "attend", "kick" } do
+    if not hooks[key] then options.misuse("loop.host: " .. key .. " is required") end
+  end
   local made = { park = PLAIN.park, wake = PLAIN.wake }
   for key, hook in pairs(hooks) do made[key] = hook end
   host = made

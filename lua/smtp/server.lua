@@ -80,10 +80,10 @@ local function check_commands(given)
   local verbs, by_name = {}, {}
   for name, handler in pairs(given or {}) do
     if type(name) ~= "string" or not name:match("^%a[%w-]*$") or TAKEN[name:upper()] then
-      error(("server: on_command.%s cannot be an own verb"):format(tostring(name)), 3)
+      options.misuse(("server: on_command.%s cannot be an own verb"):format(tostring(name)))
     end
     if type(handler) ~= "function" then
-      error(("server: on_command.%s must be a function"):format(name), 3)
+      options.misuse(("server: on_command.%s must be a function"):format(name))
     end
     verbs[#verbs + 1] = name:upper()
     by_name[name:upper()] = handler
@@ -104,16 +104,16 @@ end
 
 local function check_options(given)
   options.check("server", given, SPEC)
-  options.check("server", given.limits or {}, LIMITS)
-  if not given.on_message then error("server: on_message is required", 3) end
-  if not given.listen then error("server: listen is required", 3) end
+  options.check("server: limits", given.limits or {}, LIMITS)
+  if not given.on_message then options.misuse("server: on_message is required") end
+  if not given.listen then options.misuse("server: listen is required") end
   for _, place in ipairs(is_place(given.listen) and { given.listen } or given.listen) do
     if type(place) ~= "string" then
       options.check("server: listen", place, PLACE)
       server_peers.proxies(given, place)
       if place.tls then server_tls.check(tls_of(given, place)) end
       if not (place.fd or place.path or place.host and place.port) then
-        error("server: listen needs a host and a port, a path or an fd", 3)
+        options.misuse("server: listen needs a host and a port, a path or an fd")
       end
     end
   end
@@ -121,7 +121,7 @@ local function check_options(given)
   server_peers.proxies(given)
   local hostname = given.hostname
   if hostname and not core.is_domain(hostname) then
-    error("server: hostname must be a domain name or an address literal", 3)
+    options.misuse("server: hostname must be a domain name or an address literal")
   end
 end
 
@@ -224,8 +224,8 @@ local function check_port(self, shared, port)
   local held = self.offered.bounds.hold_for
   if port ~= SMTP_PORT or not (shared.lmtp or held) then return end
   self:close()
-  error(shared.lmtp and "server: LMTP must not be spoken at port 25" or
-    "server: extensions.FUTURERELEASE is for submission, not for port 25", 4)
+  options.misuse(shared.lmtp and "server: LMTP must not be spoken at port 25" or
+    "server: extensions.FUTURERELEASE is for submission, not for port 25")
 end
 
 local function open_all(self, given)
@@ -248,8 +248,8 @@ local function open_all(self, given)
     local open_to_others = port and not LOOPBACK:has(address) or proxy or self.trust.xclient
     if on_rcpt == nil and open_to_others then
       self:close()
-      error("server: a listener off this machine, or for proxies, needs on_rcpt " ..
-        "(true accepts every recipient)", 3)
+      options.misuse("server: a listener off this machine, or for proxies, needs on_rcpt " ..
+        "(true accepts every recipient)")
     end
     self.listening[#self.listening + 1] = { address = address, port = port }
     if not self.address then self.address, self.port = address, port end
@@ -444,6 +444,9 @@ Server.__gc = Server.close
 --- Accepts no more, lets transactions finish for at most `grace` seconds
 -- (default 30), then ends. Gives true, or false if sessions had to be cut off.
 function Server:shutdown(grace)
+  if grace ~= nil and type(grace) ~= "number" then
+    options.misuse("server:shutdown: grace must be a number of seconds")
+  end
   if self.crew then return self.crew:shutdown(grace or 30) end
   local clean = finish(self, grace or 30)
   self:close()

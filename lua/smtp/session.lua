@@ -51,9 +51,7 @@ function Session:next_event()
     if waits then
       local left = a and a - loop.time
       if left and left < 0 then left = 0 end
-      self.waiting = true
       local ready = loop.wait(waits ~= "" and machine or nil, waits, left)
-      self.waiting = false
       if not ready then machine:tick(loop.time) end
     elseif event == "line" then
       self:fact("command", { text = a })
@@ -182,7 +180,7 @@ local function receive(self, ...)
     consult(self, "message", self.server.handlers.on_message, message))
   if self.server.on_event then
     self:fact("message", { id = message.id, code = code, text = text, size = message.size,
-      refused = message.why, sender = self.sender, recipients = self.recipients,
+      refused = message.why or nil, sender = self.sender, recipients = self.recipients,
       replies = told })
   end
   if message.reset then return drop(self) end

@@ -112,17 +112,30 @@ local function to_ascii(host)
     why == "invalid" and "write it in lower case, or as xn--..." or nil)
 end
 
+-- A list would disable nothing, and nobody would notice.
+local function check_disable(what, given)
+  for keyword in pairs(given) do
+    if type(keyword) ~= "string" then
+      options.misuse(what .. ": disable has keywords as its keys: { PIPELINING = true }")
+    end
+  end
+end
+
 -- What may be wrong of the options alone; raises.
 local function check(what, given)
   if type(given) ~= "table" then
     options.misuse(("%s: the target must be a table or a URL, not %s"):format(what,
       type(given)))
   end
+  if given.envelope or given.from then
+    options.misuse(what .. ": a message stands where the target is to be")
+  end
   options.check(what .. ": the target", given, SPEC)
   if given.auth then options.check(what .. ": auth", given.auth, AUTH_SPEC) end
   if type(given.timeout) == "table" then
     options.check(what .. ": timeout", given.timeout, TIMEOUT_SPEC)
   end
+  if given.disable then check_disable(what, given.disable) end
   if not (given.url or given.host or given.path) then
     options.misuse(what .. ": the target needs a url, a host or a path")
   end

@@ -54,6 +54,7 @@ function error.rejected(reply, stage, fields) end
 ---@alias smtp.error_stage
 ---| "resolve"
 ---| "connect"
+---| "proxy" # SOCKS5, CONNECT or a PROXY header
 ---| "greeting"
 ---| "ehlo"
 ---| "starttls"

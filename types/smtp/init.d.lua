@@ -254,7 +254,7 @@ function smtp.sleep(seconds) end
 --- Who sends and who receives, independent of what the header says. Addresses are
 --- `"ada@code.energy"`, `"Ada <ada@code.energy>"` or `{ address = "ada@code.energy" }`.
 ---@class smtp.envelope
----@field from? string|table the reverse-path; default `""`, the null path of a bounce
+---@field from string|table the reverse-path; `""` is the null path, of a bounce
 ---@field to string|table one recipient or a list of them; a table may have parameters of RCPT besides (`smtp.rcpt_params`, but for `params`): `{ address = "ada@code.energy", notify = "NEVER" }`
 
 ---@class smtp.send_options

@@ -5,8 +5,9 @@
 --- of the loop, and each decision in it is a function of yours, which may wait
 --- (`smtp.sleep`, a client call) while other sessions go on.
 ---
---- It offers PIPELINING, SIZE, 8BITMIME and ENHANCEDSTATUSCODES, STARTTLS and AUTH where
---- it is told to, and answers grammar, order of commands, limits and deadlines by itself.
+--- It offers PIPELINING, SIZE, 8BITMIME, ENHANCEDSTATUSCODES, CHUNKING, SMTPUTF8 and
+--- LIMITS, STARTTLS and AUTH where it is told to, what else `extensions` says, and answers
+--- grammar, order of commands, limits and deadlines by itself.
 
 ---@class smtp.server
 ---@field address string of the first listener
@@ -151,16 +152,18 @@ function credentials:check(password) end
 --- | `421, "..."` | exactly that, and the connection closes |
 --- | it raises, or exceeds `handler_timeout` | `451 4.3.0`; the text never reaches the wire |
 ---
---- A code outside 2xx, 4xx and 5xx, a text with controls, a reply that is all text
---- (`"550 no"`) and any table, such as a receipt of `smtp.send`, are sent as 451.
+--- `"\n"` in a text parts the lines of the reply. A code outside 2xx, 4xx and 5xx, a text
+--- with other controls, a reply that is all text (`"550 no"`) and any table, such as a
+--- receipt of `smtp.send`, are sent as 451.
 ---@alias smtp.verdict true|false|string|integer|nil
 
---- Every limit is on, and 0 is not "no limit" but a limit of 0.
+--- A keyword of your own and its parameters.
 ---@class smtp.own_extension
 ---@field params? string what stands behind the keyword in EHLO
 ---@field mail? string[] parameters of MAIL that may come then
 ---@field rcpt? string[] parameters of RCPT
 
+--- Every limit is on, and 0 is not "no limit" but a limit of 0.
 ---@class smtp.limits
 ---@field connections? integer at once; default 1000, beyond it 421
 ---@field per_ip? integer at once from one IPv4 address or IPv6 /64, loopback excepted; default 50, beyond it 421
@@ -195,7 +198,7 @@ function credentials:check(password) end
 ---@field refused? string message: the rule it broke, whatever the handler said
 ---@field sender? smtp.sender message
 ---@field recipients? smtp.recipient[] message
----@field stage? string error: `"accept"`, `"proxy"`, `"tls"`, `"worker"` (it could not be forked, or an error ended it), or the step
+---@field stage? string error: `"accept"`, `"proxy"`, `"tls"`, `"worker"` (it could not be forked, or an error ended it), `"session"` (what ended it and was no handler's), or the step, such as `"rcpt"`
 ---@field error? any error: what was raised or returned as `err`
 ---@field cause? string error at `"accept"`: the system's name for it
 ---@field reason? string close: as in `smtp.summary`

@@ -10,9 +10,9 @@ local target = require "smtp.cli.target"
 local M = {}
 
 local EPILOG = [[
-TARGET is host, host:port, smtp://user:password@host, smtps://host or smtp+unix:///path.
-Traffic that leaves the machine is encrypted and verified, unless --tls none, --tls
-opportunistic or --insecure say otherwise.
+TARGET is host, host:port, smtp://user:password@host, smtps://host, lmtp://host,
+smtp+unix:///path or lmtp+unix:///path. Traffic that leaves the machine is encrypted and
+verified, unless --tls none, --tls opportunistic or --insecure say otherwise.
 
 Status: 0 accepted for all, 1 not accepted for all, 2 wrong usage.
 
@@ -40,7 +40,7 @@ local function describe_message(command)
     :count("*")
   command:option("--header", "One more field; may be given many times."):argname("'NAME: VALUE'")
     :count("*")
-  command:option("--raw", "A whole message in place of all these; - is standard input.")
+  command:option("--raw", "A message in place of what it is made of; - is standard input.")
     :argname("FILE")
 end
 
