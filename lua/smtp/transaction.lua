@@ -85,19 +85,6 @@ function Transaction:outcome(written)
   return self.ends and written >= self.ends and "unknown" or "not_sent"
 end
 
---- Nothing more will be heard.
-function Transaction:fail(err)
-  self.err, self.done = self.err or err, true
-  if not errors.is(err) then return end
-  if #self.rejected > 0 then err.rejected = self.rejected end
-  if err.outcome == "partial" then
-    err.accepted = {}
-    for i, reply in ipairs(self.replies) do
-      if reply.code < 300 then table.insert(err.accepted, self.accepted[i]) end
-    end
-  end
-end
-
 -- ---- the envelope ----------------------------------------------------------
 
 -- Queues MAIL or RCPT as soon as the replies that must come first are in. False: MAIL was
@@ -368,6 +355,23 @@ local function refused(self)
   local reply = self.chunk_refused or self.final or self.data_reply
   return client:_rejected(reply, self.data_reply == reply and "data" or "final",
     { rejected = self.rejected })
+end
+
+--- Nothing more will be heard. What the server has refused already stays refused, however
+-- the session ends: a 421 for many refused chunks is no reason to try again.
+function Transaction:fail(err)
+  if not self.err and (self.chunk_refused or self.mail_refused) then
+    err = select(2, refused(self))
+  end
+  self.err, self.done = self.err or err, true
+  if not errors.is(err) then return end
+  if #self.rejected > 0 then err.rejected = self.rejected end
+  if err.outcome == "partial" then
+    err.accepted = {}
+    for i, reply in ipairs(self.replies) do
+      if reply.code < 300 then table.insert(err.accepted, self.accepted[i]) end
+    end
+  end
 end
 
 --- The receipt, or nil and an error, once it is done.
