@@ -32,7 +32,7 @@ end
 
 local function start(port)
   local mx = postfix.start { relay = port, main = MAIN .. (port and RELAY or "") }
-  mx.id_of, mx.pipelined = id_of, pipelined
+  mx.id_of, mx.pipelined, mx.quirks = id_of, pipelined, {}
   return mx
 end
 

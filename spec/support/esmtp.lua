@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 --- What the client and the server do with every MTA that speaks the extensions of ESMTP:
 -- cases that the specs of Postfix and Exim share, two lists of names and functions. An MTA
--- has `url`, `mails`, `count`, `drained`, `log`
--- and `process`; it delivers to ada, bob, charles, dora and jürgen (whose Maildir is
--- juergen's) at example.com, takes three recipients at a time, and sends to this machine
--- what is for relay.example.
+-- has `url`, `process`, `mails`, `count`, `drained`, `log`, `pipelined()` (whether it did,
+-- by its log), `id_of(text)` (its name of a message, in its reply) and `quirks`. It delivers
+-- to ada, bob, charles, dora and jürgen (whose Maildir is juergen's) at example.com, takes
+-- three recipients at a time, and sends to a port of this machine what is for relay.example.
 local assert = require "luassert"
 local contents = require "spec.support.contents"
 local inbox = require "spec.support.inbox"
@@ -185,8 +185,7 @@ add(M.client, "sends to and from addresses of SMTPUTF8", function(mx)
   assert.truthy(mail:find("Return-path: <\u{3b4}@b\u{fc}cher.example>", 1, true)
     or mail:find("Return-Path: <\u{3b4}@b\u{fc}cher.example>", 1, true), mail)
   assert.truthy(mail:find("\nSubject: Gr\u{fc}\u{df}e\n", 1, true))
-  assert.truthy(mail:lower():find("with utf8smtp", 1, true) or mail:find("with esmtp", 1, true),
-    mail)
+  assert.truthy(mail:lower():find(" with utf8e?smtp ")) -- the e is Exim's own
 end)
 
 add(M.client, "needs SMTPUTF8 for them", function(mx)
@@ -204,6 +203,10 @@ local function report_of(mx)
   return mail.report, mail
 end
 
+-- RFC 3464 has them decoded; not everyone reads it so.
+local function envid(mx) return mx.quirks.xtext and "a+2Bb+3Dc+207" or "a+b=c 7" end
+local function orcpt(mx) return mx.quirks.xtext and "ad+2Ba@old.example" or "ad+a@old.example" end
+
 -- What the reports are about: bob's, with a name of the envelope.
 local function tracked(to, ret)
   return { envelope = { from = "bob@example.com", to = to }, mail = { ret = ret,
@@ -219,10 +222,10 @@ add(M.client, "asks for a report of success", function(mx)
   assert.truthy(beginning(lines, "RCPT")[1]:find(
     " NOTIFY=SUCCESS ORCPT=rfc822;ad+2Ba@old.example", 1, true))
   local report = report_of(mx)
-  assert.equal("a+b=c 7", report.original_envelope_id)
+  assert.equal(envid(mx), report.original_envelope_id)
   assert.equal(1, #report.recipients)
   local one = report.recipients[1]
-  assert.same({ "delivered", "ada@example.com", "ad+a@old.example", "rfc822" },
+  assert.same({ "delivered", "ada@example.com", orcpt(mx), "rfc822" },
     { one.action, one.final_recipient, one.original_recipient, one.original_recipient_type })
   assert.matches("^2%.", one.status)
   assert.equal("begin", report.returned.headers:get("X-Mark"))
@@ -251,13 +254,14 @@ end)
 -- ---- the other way ---------------------------------------------------------
 
 --- A server of ours, and what it was told: a list of `{ sender, recipients, content,
--- received }`.
-function M.open(options)
+-- received }`. Each message is given to `judge`.
+function M.open(options, judge)
   local told = {}
   local all = { extensions = { DSN = true },
     on_message = function(_, m)
       told[#told + 1] = { sender = m.sender, recipients = m.recipients, content = m:read(),
         received = m:received() }
+      if judge then judge(m) end
       return true
     end }
   for key, value in pairs(options or {}) do all[key] = value end
@@ -296,8 +300,8 @@ add(M.server, "C077 tells that it was handed on to who has no DSN", function(sta
   local one = first(mx, told)
   assert.same({}, { one.sender.ret, one.sender.envid, one.recipients[1].notify })
   local report = report_of(mx)
-  assert.equal("relayed", report.recipients[1].action)
-  assert.equal("a+b=c 7", report.original_envelope_id)
+  assert.equal(mx.quirks.relayed or "relayed", report.recipients[1].action)
+  assert.equal(envid(mx), report.original_envelope_id)
 end)
 
 for ret, whole in pairs { HDRS = false, FULL = true } do
@@ -311,11 +315,11 @@ for ret, whole in pairs { HDRS = false, FULL = true } do
       { address = "eve@relay.example", orcpt = "rfc822;eva@old.example" },
       { address = "nemo@relay.example", notify = "NEVER" } }, ret)))
     local report = report_of(mx)
-    assert.equal("a+b=c 7", report.original_envelope_id)
+    assert.equal(envid(mx), report.original_envelope_id)
     assert.equal(1, #report.recipients)
     local one = report.recipients[1]
-    assert.same({ "failed", "eve@relay.example", "eva@old.example" },
-      { one.action, one.final_recipient, one.original_recipient })
+    assert.same({ "failed", "eve@relay.example" }, { one.action, one.final_recipient })
+    assert.equal(not mx.quirks.forgets and "eva@old.example" or nil, one.original_recipient)
     assert.matches("^5%.", one.status)
     assert.equal("begin", report.returned.headers:get("X-Mark"))
     assert.equal(whole, report.returned.raw:find("tracked", 1, true) ~= nil)
@@ -333,8 +337,8 @@ add(M.server, "hands on SMTPUTF8", function(start)
     to = { "j\u{fc}rgen@relay.example" } } }))
   local one = first(mx, told)
   assert.is_true(one.sender.smtputf8)
-  assert.same({ "\u{3b4}@example.org", "j\u{fc}rgen@relay.example", "8BITMIME" },
-    { one.sender.address, one.recipients[1].address, one.sender.body })
+  assert.same({ "\u{3b4}@example.org", "j\u{fc}rgen@relay.example" },
+    { one.sender.address, one.recipients[1].address })
   assert.equal(content, one.content:sub(-#content))
   assert.truthy(one.received:find(" with UTF8SMTP id ", 1, true), one.received)
 end)
