@@ -60,7 +60,10 @@ function take:recipient(reply)
 end
 
 function take:final(reply)
-  if self.client.target.lmtp then take.recipient(self, reply) end
+  -- Where no RCPT was accepted it is of no recipient, but of the content for nobody.
+  if self.client.target.lmtp and (self.open or self.accepted[1]) then
+    take.recipient(self, reply)
+  end
   self.final, self.complete = reply, true
   -- Chunks that went well leave nothing open, unless others are behind them.
   if self.chunks and reply.code < 300 and self.flight:is_last(self) then
