@@ -211,7 +211,7 @@ describe("LMTP of the client", function()
     assert.is_nil(server:done())
   end)
 
-  it("C124 fails at RCPT where each was refused there, with its chunk in the same flight", function()
+  it("C124 fails at RCPT where each was refused there, with a chunk in the same flight", function()
     local server <close> = peer.start(script(lmtp("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT",
       "C RCPT", "C BDAT 3 LAST", "C x",
       { raw = "250 a\r\n550 b\r\n551 c\r\n503 d\r\n" }, "C QUIT", "S 221 bye"))

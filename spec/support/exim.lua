@@ -127,8 +127,8 @@ function M.start(options)
   local folder, port = net.folder(), net.closed_port()
   local self = setmetatable({ folder = folder, port = port,
     url = "smtp://127.0.0.1:" .. port }, Exim)
-  assert(os.execute(("chmod 755 %s; cp %s %s/exim4; cd %s; mkdir spool mail; chown %d:%d . spool mail")
-    :format(folder, BINARY, folder, folder, ID, ID)))
+  assert(os.execute(("cp %s %s/exim4 && cd %s && chmod 755 . && mkdir spool mail && "
+    .. "chown %d:%d . spool mail"):format(BINARY, folder, folder, ID, ID)))
   net.dump(folder .. "/users", USERS)
   net.dump(folder .. "/enter", ENTER:format(ID, ID, ID))
   net.dump(folder .. "/conf", CONFIGURATION:format(folder, folder, folder, folder, port,
@@ -157,7 +157,7 @@ end
 --- Waits until the queue is empty: all that was taken is delivered.
 function Exim:drained()
   self.process:await(function()
-    local find <close> = assert(io.popen(("find %s/spool/input -type f 2>/dev/null | head -n 1"):format(
+    local find <close> = assert(io.popen(("find %s/spool/input -type f 2>/dev/null"):format(
       self.folder)))
     return not find:read("l")
   end, 30)
