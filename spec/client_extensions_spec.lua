@@ -147,6 +147,21 @@ describe("chunks of the client", function()
     end
   end)
 
+  it("C032 leave a refused envelope refused when a 421 follows", function()
+    for _, case in ipairs {
+      { "250 a\r\n550 b\r\n421 c\r\n", "rcpt", 550 }, { "550 a\r\n421 b\r\n", "mail", 550 },
+      { "250 a\r\n421 b\r\n", "rcpt", 421 },
+    } do
+      local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 3 LAST",
+        bytes(3), { raw = case[1] }, "CLOSE"))
+      local client <close> = assert(smtp.connect(server.url))
+      local receipt, err = client:send(message("y\r\n"))
+      failed("rejected", case[2], receipt, err)
+      assert.equal(case[3], err.code)
+      assert.is_false(client:usable())
+    end
+  end)
+
   it("can be given up by who reads the content, and the session goes on", function()
     local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 65536",
       bytes(65536), { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "C RSET", "C MAIL", "C RCPT",

@@ -363,7 +363,7 @@ end
 --- Nothing more will be heard. What the server has refused already stays refused, however
 -- the session ends: a 421 for many refused chunks is no reason to try again.
 function Transaction:fail(err)
-  if not self.err and (self.chunk_refused or self.mail_refused) then
+  if not self.err and (self.chunk_refused or is_vain(self)) then
     err = select(2, refused(self))
   end
   self.err, self.done = self.err or err, true
