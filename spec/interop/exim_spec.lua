@@ -21,8 +21,8 @@ local function pipelined(mx)
   return mx:log():match("=> [^\n]* L [^\n]*\n")
 end
 
-local function start(port, out)
-  local mx = exim.start { relay = port, out = out }
+local function start(port)
+  local mx = exim.start(port)
   mx.id_of, mx.pipelined, mx.quirks = id_of, pipelined, QUIRKS
   return mx
 end

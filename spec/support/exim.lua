@@ -44,7 +44,6 @@ recipients_max = 3
 message_size_limit = 20000000
 acl_smtp_rcpt = check
 acl_smtp_data_prdr = each
-%s
 begin acl
 check:
   deny domains = !example.com : !relay.example
@@ -73,7 +72,6 @@ begin transports
 out:
   driver = smtp
   hosts_try_fastopen =
-%s
 maildir:
   driver = appendfile
   directory = %s/mail/$local_part_data
@@ -107,7 +105,7 @@ function M.missing()
   if missing then return missing end
   local file <close> = io.open(BINARY)
   if not file then return "Exim is not here (`make interop` unpacks it, where Debian has it)" end
-  if not os.execute("unshare -m true >/dev/null 2>&1") then
+  if not os.execute("unshare -m mount --bind /etc/passwd /etc/passwd >/dev/null 2>&1") then
     return "Exim can be started only where a mount namespace can be made, as root"
   end
   if process.run { BINARY, "-bV", "-C", "/dev/null" } == 127 then
@@ -119,11 +117,9 @@ end
 local Exim = setmetatable({}, { __index = maildirs })
 Exim.__index = Exim
 
---- Starts it, and waits until it answers. `options`: `relay` (the port of this machine
--- that mail for relay.example goes to), `main` and `out` (lines of its configuration: of
--- the whole, and of the transport that sends).
-function M.start(options)
-  options = options or {}
+--- Starts it, and waits until it answers. Mail for relay.example goes to the port `relay`
+-- of this machine, if one is given.
+function M.start(relay)
   local folder, port = net.folder(), net.closed_port()
   local self = setmetatable({ folder = folder, port = port,
     url = "smtp://127.0.0.1:" .. port }, Exim)
@@ -132,7 +128,7 @@ function M.start(options)
   net.dump(folder .. "/users", USERS)
   net.dump(folder .. "/enter", ENTER:format(ID, ID, ID))
   net.dump(folder .. "/conf", CONFIGURATION:format(folder, folder, folder, folder, port,
-    options.main or "", options.relay or 1, folder, options.out or "", folder))
+    relay or 1, folder, folder))
   self.process = process.start({ "unshare", "-m", "sh", folder .. "/enter", folder,
     folder .. "/exim4", "-C", folder .. "/conf", "-bdf", "-q1s" }, { time = 300 })
   local ok, why = pcall(self.process.listening, self.process, { host = "127.0.0.1", port = port })
