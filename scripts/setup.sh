@@ -4,7 +4,8 @@
 # interop bench) and are missing here; installs it by apt-get as root or where
 # sudo asks nothing, else prints the line to run and fails. What counts is the
 # command, header or module itself, not where it came from. For bench a module
-# of npm comes into build/bench/npm, if npm is here and can fetch it.
+# of npm comes into build/bench/npm, if npm is here and can fetch it; for
+# interop Exim comes into build/interop/exim, if apt-get can fetch it.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 LUA=${LUA:-lua5.4}
@@ -84,11 +85,23 @@ sasl_plugin() { # Postfix's client finds the plugin that it would load
   done
   return 1
 }
+service() { [ -x /usr/lib/dovecot/"$1" ] || [ -x /usr/libexec/dovecot/"$1" ]; }
+# What the unpacked Exim is linked with, by the names of this release.
+EXIM=build/interop/exim
+exim_links() { ! ldd $EXIM/usr/sbin/exim4 | grep -q "not found"; }
+exim_libraries() {
+  dpkg-deb -f $EXIM/package.deb Depends | tr ',' '\n' |
+    sed -n 's/^ *\(lib[^ ]*\).*/\1/p'
+}
 interop_() {
   for program in swaks curl python3 msmtp postfix gsasl openssl haproxy; do
     need $program command_ $program
   done
   need dovecot-core command_ dovecot
+  need dovecot-lmtpd service lmtp
+  if [ -x $EXIM/usr/sbin/exim4 ]; then
+    for library in $(exim_libraries); do need "$library" exim_links; done
+  fi
   need libsasl2-modules sasl_plugin libscram.so
   need testssl.sh command_ testssl
   need libnet-ssleay-perl perl_module Net::SSLeay
@@ -120,6 +133,19 @@ npm_module() {
     echo "npm cannot install $1; it is left out" >&2
 }
 
+# Exim as a package would drive out Postfix: it is unpacked beside it. Nothing of
+# it is set up, and without the bit that gives every user of this machine root.
+exim() {
+  [ ! -x $EXIM/usr/sbin/exim4 ] && command_ dpkg-deb || return 0
+  rm -rf $EXIM
+  mkdir -p $EXIM
+  fetch="apt-get -q -o APT::Sandbox::User= download exim4-daemon-light"
+  (cd $EXIM && { $fetch || { apt-get -q update && $fetch; }; } &&
+    mv exim4-daemon-light_*.deb package.deb && dpkg-deb -x package.deb . &&
+    chmod u-s usr/sbin/exim4) ||
+    echo "apt-get cannot fetch Exim; it is left out" >&2
+}
+
 find_missing() {
   missing=
   for group in $groups; do "${group}_"; done
@@ -129,6 +155,9 @@ find_missing() {
 groups=${*:-build}
 case " $groups " in
 *" bench "*) npm_module nodemailer ;;
+esac
+case " $groups " in
+*" interop "*) exim ;;
 esac
 find_missing
 [ -n "${missing% }" ] || exit 0

@@ -131,6 +131,37 @@ describe("chunks of the client", function()
     end
   end)
 
+  it("C066 stay refused when a 421 follows for those behind", function()
+    local two = peer.script("C BDAT 65536", bytes(65536), "C BDAT 65536", bytes(65536))
+    for _, case in ipairs {
+      { "552 d\r\n421 e\r\n", "final", 552 },
+      { "250 d\r\n421 e\r\n", "body", 421 },
+    } do
+      local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 65536",
+        bytes(65536), { raw = "250 a\r\n250 b\r\n250 c\r\n" }, two, { raw = case[1] }, "CLOSE"))
+      local client <close> = assert(smtp.connect(server.url))
+      local receipt, err = client:send(message(large:rep(3)))
+      failed("rejected", case[2], receipt, err)
+      assert.equal(case[3], err.code)
+      assert.is_false(client:usable())
+    end
+  end)
+
+  it("C032 leave a refused envelope refused when a 421 follows", function()
+    for _, case in ipairs {
+      { "250 a\r\n550 b\r\n421 c\r\n", "rcpt", 550 }, { "550 a\r\n421 b\r\n", "mail", 550 },
+      { "250 a\r\n421 b\r\n", "rcpt", 421 },
+    } do
+      local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 3 LAST",
+        bytes(3), { raw = case[1] }, "CLOSE"))
+      local client <close> = assert(smtp.connect(server.url))
+      local receipt, err = client:send(message("y\r\n"))
+      failed("rejected", case[2], receipt, err)
+      assert.equal(case[3], err.code)
+      assert.is_false(client:usable())
+    end
+  end)
+
   it("can be given up by who reads the content, and the session goes on", function()
     local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 65536",
       bytes(65536), { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "C RSET", "C MAIL", "C RCPT",
@@ -240,13 +271,16 @@ describe("parameters of the client", function()
       "* RCPT TO:<c@d.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@x"
         .. " RRVS=2026-01-01T00:00:00Z;C",
       "* RCPT TO:<e@f.example> NOTIFY=NEVER ORCPT=utf-8;x@y"))
-    local client <close> = assert(smtp.connect(server.url))
+    local lines = {}
+    local client <close> = assert(smtp.connect { url = server.url,
+      trace = function(_, line) lines[#lines + 1] = line end })
     assert(client:mail("a@b.example", { ret = "HDRS", envid = "q+x=1", priority = -3, hold_for = 60,
       by = { seconds = -5, mode = "notify", trace = true }, params = { XADA = "1" } }))
     assert(client:rcpt("c@d.example", { notify = { "SUCCESS", "DELAY" }, orcpt = "a+b@x",
       rrvs = "2026-01-01T00:00:00Z;C" }))
     assert(client:rcpt("e@f.example", { notify = "NEVER", orcpt = "utf-8;x@y" }))
     assert.is_nil(server:done())
+    assert.equal("RCPT TO:<e@f.example> NOTIFY=NEVER ORCPT=utf-8;x@y", lines[#lines - 1])
   end)
 
   it("are those of a record and of its recipients", function()

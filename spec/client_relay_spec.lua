@@ -215,6 +215,18 @@ describe("LMTP of the client", function()
     assert.is_nil(server:done())
   end)
 
+  it("C124 fails at RCPT where each was refused there, with a chunk in the same flight", function()
+    local server <close> = peer.start(script(lmtp("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT",
+      "C RCPT", "C BDAT 3 LAST", "C x",
+      { raw = "250 a\r\n550 b\r\n551 c\r\n503 d\r\n" }, "C QUIT", "S 221 bye"))
+    local receipt, err = send(server, { "b@b.example", "c@b.example" })
+    assert.is_nil(receipt)
+    assert.same({ "rejected", "rcpt", 550, "b@b.example", "not_sent" },
+      { err.kind, err.stage, err.code, err.address, err.outcome })
+    assert.equal(2, #err.rejected)
+    assert.is_nil(server:done())
+  end)
+
   it("tells who has it when the connection is lost between two replies", function()
     local server <close> = peer.start(script(lmtp("PIPELINING"), "C MAIL", "C RCPT", "C RCPT",
       "C DATA", { raw = "250 a\r\n250 b\r\n250 c\r\n354 go\r\n" }, "BODY", "S 250 1", "CLOSE"))

@@ -139,7 +139,7 @@ end
 
 -- A 421 that nothing asked for, or whatever else ends the session.
 function Client:_over(reply, stage)
-  local result, err = self:_rejected(reply, stage)
+  local result, err = self:_rejected(reply, STAGE[stage] or stage)
   self:close()
   return result, err
 end

@@ -13,12 +13,24 @@ local function invalid(client, stage, mailbox, why, kind, enhanced)
     message = why, enhanced = enhanced }
 end
 
+-- The command as it goes out, for who reads along.
+local function line_of(verb, mailbox, params)
+  local line = (verb == "MAIL" and "MAIL FROM:<" or "RCPT TO:<") .. mailbox .. ">"
+  if not params or not params[1] then return line end
+  local words = { line }
+  for i = 1, #params, 2 do
+    local key, value = params[i], params[i + 1]
+    words[#words + 1] = value == true and key or key .. "=" .. value
+  end
+  return table.concat(words, " ")
+end
+
 --- Queues MAIL or RCPT. Gives true; or false when replies must come first; or nil and an
 -- error.
 function M.submit(client, verb, mailbox, params)
   local ok, why = client._core:submit_path(verb, mailbox, params)
   if ok then
-    client._transcript:sent((verb == "MAIL" and "MAIL FROM:<" or "RCPT TO:<") .. mailbox .. ">")
+    client._transcript:sent(line_of(verb, mailbox, params))
     client._used:note(verb, mailbox)
     return true
   end

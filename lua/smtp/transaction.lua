@@ -75,7 +75,10 @@ function take:recipient(reply)
 end
 
 function take:final(reply)
-  if self.client.target.lmtp then take.recipient(self, reply) end
+  -- Where no RCPT was accepted it is of no recipient, but of the content for nobody.
+  if self.client.target.lmtp and (self.open or self.accepted[1]) then
+    take.recipient(self, reply)
+  end
   self.final, self.complete = reply, true
   -- Chunks that went well leave nothing open, unless others are behind them.
   if self.chunks and reply.code < 300 and self.flight:is_last(self) then
@@ -98,19 +101,6 @@ function Transaction:outcome(written)
     if reply.code < 300 then return "partial" end
   end
   return self.ends and written >= self.ends and "unknown" or "not_sent"
-end
-
---- Nothing more will be heard.
-function Transaction:fail(err)
-  self.err, self.done = self.err or err, true
-  if not errors.is(err) then return end
-  if #self.rejected > 0 then err.rejected = self.rejected end
-  if err.outcome == "partial" then
-    err.accepted = {}
-    for i, reply in ipairs(self.replies) do
-      if reply.code < 300 then table.insert(err.accepted, self.accepted[i]) end
-    end
-  end
 end
 
 -- ---- the envelope ----------------------------------------------------------
@@ -370,6 +360,23 @@ local function refused(self)
   local reply = self.chunk_refused or self.final or self.data_reply
   return client:_rejected(reply, self.data_reply == reply and "data" or "final",
     { rejected = self.rejected })
+end
+
+--- Nothing more will be heard. What the server has refused already stays refused, however
+-- the session ends: a 421 for many refused chunks is no reason to try again.
+function Transaction:fail(err)
+  if not self.err and (self.chunk_refused or is_vain(self)) then
+    err = select(2, refused(self))
+  end
+  self.err, self.done = self.err or err, true
+  if not errors.is(err) then return end
+  if #self.rejected > 0 then err.rejected = self.rejected end
+  if err.outcome == "partial" then
+    err.accepted = {}
+    for i, reply in ipairs(self.replies) do
+      if reply.code < 300 then table.insert(err.accepted, self.accepted[i]) end
+    end
+  end
 end
 
 --- The receipt, or nil and an error, once it is done.

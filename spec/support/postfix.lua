@@ -5,6 +5,7 @@
 -- from users that a Dovecot knows. It needs root, as Postfix does.
 local dovecot = require "spec.support.dovecot"
 local loop = require "smtp.loop"
+local maildirs = require "spec.support.maildirs"
 local net = require "spec.support.net"
 local process = require "spec.support.process"
 
@@ -108,7 +109,7 @@ function M.missing()
   return nil
 end
 
-local Postfix = {}
+local Postfix = setmetatable({}, { __index = maildirs })
 Postfix.__index = Postfix
 
 local function run(...)
@@ -176,33 +177,6 @@ end
 function Postfix:log()
   local file <close> = io.open(self.folder .. "/log")
   return file and file:read("a") or ""
-end
-
--- The folder may not be there yet.
-local function names(path)
-  local pipe <close> = assert(io.popen("ls -A " .. path .. " 2>/dev/null"))
-  local list = {}
-  for name in pipe:lines() do list[#list + 1] = name end
-  return list
-end
-
---- Waits until a user has `n` messages; gives them, as Postfix kept them: with \n
--- at the ends of lines and its own fields before the content.
-function Postfix:mails(user, n)
-  local path = ("%s/mail/%s/new"):format(self.folder, user)
-  local all
-  self.process:await(function()
-    all = names(path)
-    return #all >= n
-  end)
-  local list = {}
-  for i, name in ipairs(all) do list[i] = net.slurp(path .. "/" .. name) end
-  return list
-end
-
---- How many messages a user has now.
-function Postfix:count(user)
-  return #names(("%s/mail/%s/new"):format(self.folder, user))
 end
 
 --- Waits until the queue is empty: all that was taken is delivered.
