@@ -102,3 +102,76 @@ describe("content that goes several times", function()
     assert.same({ "unknown", "not_sent" }, { all[1].err.outcome, all[2].err.outcome })
   end)
 end)
+
+describe("replies for each recipient", function()
+  local TO = { "b@b.example", "c@b.example", "d@b.example" }
+
+  -- Sends to three by LMTP or with PRDR, and the server says this of the content.
+  local function send(kind, replies, after)
+    local lmtp = kind == "lmtp"
+    local steps = script(hello("PIPELINING", "PRDR"), "C MAIL", "C RCPT", "C RCPT", "C RCPT",
+      "C DATA", { raw = "250 a\r\n250 b\r\n250 c\r\n250 d\r\n354 go\r\n" }, "BODY",
+      { raw = replies }, after or "CLOSE")
+    if lmtp then steps[2] = "C LHLO" end
+    local server <close> = peer.start(steps)
+    local target = { url = server.url:gsub("^smtp", kind), disable = { PRDR = lmtp } }
+    return smtp.send(target, message("x\r\n", TO))
+  end
+
+  it("have no 3xx among them", function()
+    for kind, replies in pairs { lmtp = "250 1\r\n353 2\r\n250 3\r\n",
+      smtp = "353 each\r\n353 1\r\n250 2\r\n250 3\r\n250 all\r\n" } do
+      local receipt, err = send(kind, replies)
+      assert.is_nil(receipt)
+      assert.equal("protocol", err.kind)
+    end
+  end)
+
+  it("are each for its own, after a 421 as well", function()
+    local receipt = assert(send("lmtp", "421 1\r\n250 2\r\n550 3\r\n"))
+    assert.same({ "c@b.example" }, receipt.accepted)
+    assert.same({ 421, 550 }, { receipt.rejected[1].code, receipt.rejected[2].code })
+    local _, err = send("lmtp", "550 1\r\n250 2\r\n421 3\r\n", "EOF")
+    assert.is_nil(err)
+  end)
+
+  it("tell of a message when the rest of them does not come", function()
+    local cases = {
+      lmtp = { ["421 1\r\n"] = "not_sent", ["550 1\r\n"] = "unknown",
+        ["250 1\r\n421 2\r\n"] = "partial", [""] = "unknown" },
+      smtp = { ["353 each\r\n250 1\r\n250 2\r\n250 3\r\n"] = "unknown",
+        ["353 each\r\n"] = "unknown", [""] = "unknown" },
+    }
+    for kind, of in pairs(cases) do
+      for replies, outcome in pairs(of) do
+        local _, err = send(kind, replies)
+        assert.same({ replies, "closed", outcome }, { replies, err.kind, err.outcome })
+        assert.equal(outcome == "partial", err.accepted ~= nil)
+      end
+    end
+    local _, err = send("lmtp", "552 1\r\n250 2\r\n")
+    assert.same({ "c@b.example" }, err.accepted)
+    assert.same({ "b@b.example", 552 }, { err.rejected[1].address, err.rejected[1].code })
+    assert.equal(1, #err.rejected)
+  end)
+
+  it("of PRDR come before one for all, for single commands too", function()
+    local function data(replies)
+      local server <close> = peer.start(script(hello("PRDR"), "* MAIL", "* RCPT", "* RCPT",
+        "C DATA", "S 354 go", "BODY", { raw = replies }, "EOF"))
+      local client <close> = assert(smtp.connect(server.url))
+      assert(client:mail("a@b.example", { prdr = true }))
+      assert(client:rcpt("b@b.example"))
+      assert(client:rcpt("c@b.example"))
+      return client:data("x\r\n")
+    end
+    local reply = assert(data("353 each\r\n550 1\r\n250 2\r\n250 all\r\n"))
+    assert.same({ "all", "2" }, { reply.text, reply.replies[2].text })
+    for replies, code in pairs { ["353 e\r\n250 1\r\n250 2\r\n554 all\r\n"] = 554,
+      ["353 e\r\n550 1\r\n551 2\r\n250 all\r\n"] = 550 } do
+      local none, err = data(replies)
+      assert.is_nil(none)
+      assert.equal(code, err.code)
+    end
+  end)
+end)

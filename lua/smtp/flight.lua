@@ -70,12 +70,13 @@ function Flight:give(step, reply)
   if not head or step == "unasked" then
     return fail(self, select(2, self.client:_over(reply, "command")))
   end
-  if reply.code == 421 and step ~= "final" then
+  local is_end = reply.code == 421 and step ~= "recipient" -- others may have it still
+  if is_end and step ~= "final" then
     return fail(self, select(2, self.client:_over(reply, step)))
   end
   head:reply(step, reply)
   if head.done then self:tidy() end
-  if reply.code ~= 421 or self:is_empty() then return true end
+  if not is_end or self:is_empty() then return true end
   return fail(self, select(2, self.client:_over(reply, step)))
 end
 

@@ -77,12 +77,15 @@ function Transaction:reply(step, reply)
   self.done = self.complete and self.due <= 0
 end
 
---- What is known of the message, were nothing more heard.
+--- What is known of the message, were nothing more heard. With PRDR it is nothing before
+-- the last reply; by LMTP a 421 says that no more will come.
 function Transaction:outcome(written)
-  for _, reply in ipairs(self.replies or {}) do
+  local replies = not self.prdr and self.replies or {}
+  for _, reply in ipairs(replies) do
     if reply.code < 300 then return "partial" end
   end
-  return self.ends and written >= self.ends and "unknown" or "not_sent"
+  local is_going = replies[1] and replies[#replies].code == 421
+  return not is_going and self.ends and written >= self.ends and "unknown" or "not_sent"
 end
 
 --- Nothing more will be heard.
@@ -91,9 +94,11 @@ function Transaction:fail(err)
   if not errors.is(err) then return end
   if #self.rejected > 0 then err.rejected = self.rejected end
   if err.outcome == "partial" then
-    err.accepted = {}
+    err.accepted, err.rejected = {}, self.rejected
     for i, reply in ipairs(self.replies) do
-      if reply.code < 300 then table.insert(err.accepted, self.accepted[i]) end
+      local mailbox = self.accepted[i]
+      local list = reply.code < 300 and err.accepted or err.rejected
+      table.insert(list, reply.code < 300 and mailbox or rejection(mailbox, reply))
     end
   end
 end
@@ -385,7 +390,7 @@ function Transaction:result()
 end
 
 --- DATA and content for an envelope that was given by single commands. Gives the final
--- reply; by LMTP the first that is a success, and its `replies` are those of all recipients.
+-- reply; by LMTP the first that is a success. Its `replies` are those of all recipients.
 function M.data(client, source)
   local eightbit = client.capabilities["8BITMIME"]
   if source.text and not eightbit and core.eightbit(source.text) then
@@ -397,9 +402,14 @@ function M.data(client, source)
   local ok, err = self:data()
   while ok and not self.done do ok, err = self.flight:take() end
   if self.err or not ok then return nil, self.err or err end
-  local reply = self.final or self.data_reply
-  for i = self.replies and #self.replies or 0, 1, -1 do
-    if self.replies[i].code < 300 then reply = self.replies[i] end
+  local reply, first = self.final or self.data_reply, nil
+  for _, one in ipairs(self.replies or {}) do
+    if one.code < 300 then first = first or one end
+  end
+  if self.prdr then -- the last one is for all, but a success only if somebody has it
+    reply = reply.code < 300 and not first and self.replies[1] or reply
+  else
+    reply = first or reply
   end
   reply.replies = self.replies
   if reply.code < 300 then return reply end
