@@ -175,3 +175,42 @@ describe("replies for each recipient", function()
     end
   end)
 end)
+
+describe("lists of recipients", function()
+  local function lists(receipt)
+    local refused = {}
+    for i, one in ipairs(receipt.rejected) do refused[i] = one.address .. " " .. one.code end
+    return table.concat(receipt.accepted or {}, ","), table.concat(refused, ",")
+  end
+
+  it("have each, where a mailbox is there twice", function()
+    local server <close> = peer.start(script(hello("DSN"), "* MAIL", "* RCPT TO:<b@b.example>",
+      "C RCPT", "S 452 more", "C RCPT", "S 452 more", "C RCPT", "S 550 no", "C DATA", "S 354 go",
+      "BODY", "S 250 ok", "* MAIL", "* RCPT TO:<b@b.example> NOTIFY=NEVER",
+      "* RCPT TO:<c@b.example>", "C DATA", "S 354 go", "BODY", "S 250 ok", "C QUIT", "S 221 bye"))
+    local receipt = assert(smtp.send(server.url, message("x\r\n", { "b@b.example",
+      { address = "b@b.example", notify = "NEVER" }, "c@b.example", "c@b.example" })))
+    assert.is_nil(server:done())
+    assert.same({ "b@b.example,b@b.example,c@b.example", "c@b.example 550" },
+      { lists(receipt) })
+  end)
+
+  it("tell each what was said of it, where the content is refused behind that", function()
+    local server <close> = peer.start(script(hello("LIMITS RCPTMAX=2"), "* MAIL", "* RCPT",
+      "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 ok", "* MAIL", "C RCPT", "S 550 no",
+      "* RCPT", "C DATA", "S 354 go", "BODY", "S 451 later", "C QUIT", "S 221 bye"))
+    local receipt = assert(smtp.send(server.url, message("x\r\n", { "a@b.example",
+      "b@b.example", "c@b.example", "d@b.example" })))
+    assert.is_nil(server:done())
+    assert.same({ "a@b.example,b@b.example", "c@b.example 550,d@b.example 451" },
+      { lists(receipt) })
+  end)
+
+  it("have all that were refused, in whatever transaction", function()
+    local server <close> = peer.start(script(hello("PIPELINING", "LIMITS RCPTMAX=1"), "C MAIL",
+      "C RCPT", "C DATA", { raw = "250 a\r\n550 no\r\n503 c\r\n" }, "C RSET", "C MAIL", "C RCPT",
+      "C DATA", { raw = "250 r\r\n451 later\r\n503 b\r\n503 c\r\n" }, "C QUIT", "S 221 bye"))
+    local _, err = smtp.send(server.url, message("x\r\n", { "a@b.example", "b@b.example" }))
+    assert.same({ "", "a@b.example 550,b@b.example 451" }, { lists(err) })
+  end)
+end)

@@ -163,9 +163,10 @@ local function plan(self, n)
     binary = self.binary, progress = self.progress,
     eightbit = self.binary or self.any_bits }
   if n < #out.to then
-    one.to, one.sent, one.given = {}, {}, {}
+    one.to, one.sent, one.given, one.whole = {}, {}, {}, {}
     for k = 1, n do
       local i = self.todo[k]
+      one.whole[k] = i -- its place in the whole list
       one.to[k], one.sent[k], one.given[k] = out.to[i], self.sent[i], self.given[i]
     end
   end
@@ -252,31 +253,26 @@ local function is_too_many(refusal)
 end
 
 -- Takes the refusals in; those that may go in another transaction are to do again.
-local function sort_out(self, receipt)
-  local again = {}
+local function sort_out(self, one, receipt)
   for _, refusal in ipairs(receipt.rejected) do
     local retry = is_too_many(refusal) and self.source.again
     if is_too_many(refusal) then refusal.temporary = true end
-    if retry then again[refusal.address] = true else table.insert(self.rejected, refusal) end
-  end
-  if not next(again) then return end
-  for i, mailbox in ipairs(self.out.to) do
-    if again[mailbox] then
-      again[mailbox] = nil
-      table.insert(self.todo, i)
+    if retry then
+      local place = one.places[refusal]
+      table.insert(self.todo, one.whole and one.whole[place] or place)
+    else
+      table.insert(self.rejected, refusal)
     end
   end
 end
 
--- Nobody had this part: each of it is refused by what the error says.
+-- Nobody had this part: who was not refused before is so by what the error says.
 local function refuse_all(self, one, err)
-  if err.rejected and #one.accepted == 0 then
-    for _, refusal in ipairs(err.rejected) do table.insert(self.rejected, refusal) end
-    return
-  end
-  for _, mailbox in ipairs(one.to) do
-    table.insert(self.rejected, { address = mailbox, code = err.code, enhanced = err.enhanced,
-      text = err.text, lines = err.lines, temporary = err.temporary })
+  local known = {}
+  for _, refusal in ipairs(err.rejected or {}) do known[one.places[refusal]] = refusal end
+  for place, mailbox in ipairs(one.to) do
+    table.insert(self.rejected, known[place] or { address = mailbox, code = err.code,
+      enhanced = err.enhanced, text = err.text, lines = err.lines, temporary = err.temporary })
   end
 end
 
@@ -297,8 +293,9 @@ function Dispatch:settle()
       self.receipt = receipt
       self.accepted = append(self.accepted, receipt.accepted)
       self.replies = append(self.replies, receipt.replies)
-      if receipt.rejected[1] then sort_out(self, receipt) end
+      if receipt.rejected[1] then sort_out(self, one, receipt) end
     elseif errors.is(err) and err.kind == "rejected" and self.client:_alive() then
+      if self.refusal then self.refusal.rejected = self.rejected end -- of all parts
       self.refusal = self.refusal or err
       refuse_all(self, one, err)
     else

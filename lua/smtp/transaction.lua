@@ -23,9 +23,29 @@ end
 
 -- ---- replies ---------------------------------------------------------------
 
-local function rejection(mailbox, reply)
-  return { address = mailbox, code = reply.code, enhanced = reply.enhanced, text = reply.text,
-    lines = reply.lines, temporary = reply.code < 500 }
+-- What the recipient at a place of `to` is told, as receipts have it.
+local function told(self, place, reply)
+  return { address = self.to[place], code = reply.code, enhanced = reply.enhanced,
+    text = reply.text, lines = reply.lines, temporary = reply.code < 500 }
+end
+
+-- The same of one that is refused. A mailbox may be there twice, so `places` has of each
+-- rejection which one it is.
+local function reject(self, place, reply)
+  local one = told(self, place, reply)
+  self.rejected[#self.rejected + 1] = one
+  self.places = self.places or {}
+  self.places[one] = place
+end
+
+-- The places of those that were accepted.
+local function taken(self)
+  local refused, list = {}, {}
+  for _, place in pairs(self.places or {}) do refused[place] = true end
+  for place in ipairs(self.to) do
+    if not refused[place] then list[#list + 1] = place end
+  end
+  return list
 end
 
 local take = {}
@@ -40,7 +60,7 @@ function take:rcpt(reply)
   if reply.code < 300 and not self.mail_refused then
     self.accepted[#self.accepted + 1] = mailbox
   elseif reply.code >= 300 then
-    self.rejected[#self.rejected + 1] = rejection(mailbox, reply)
+    reject(self, self.answered, reply)
   end
 end
 
@@ -94,11 +114,14 @@ function Transaction:fail(err)
   if not errors.is(err) then return end
   if #self.rejected > 0 then err.rejected = self.rejected end
   if err.outcome == "partial" then
+    local places = taken(self)
     err.accepted, err.rejected = {}, self.rejected
     for i, reply in ipairs(self.replies) do
-      local mailbox = self.accepted[i]
-      local list = reply.code < 300 and err.accepted or err.rejected
-      table.insert(list, reply.code < 300 and mailbox or rejection(mailbox, reply))
+      if reply.code < 300 then
+        table.insert(err.accepted, self.to[places[i]])
+      else
+        reject(self, places[i], reply)
+      end
     end
   end
 end
@@ -342,21 +365,20 @@ end
 -- Replies that each recipient has of the content (RFC 2033 section 4.2). A last one that
 -- refuses (PRDR) is for those, too, who were accepted.
 local function sort_out(self)
-  local kept, told = {}, {}
+  local kept, all = {}, {}
   local undone = self.prdr and self.final.code >= 300
-  for i, mailbox in ipairs(self.accepted) do
+  for i, place in ipairs(taken(self)) do
     local reply = self.replies[i]
     if undone and reply.code < 300 then reply = self.final end
-    local one = rejection(mailbox, reply)
     if reply.code < 300 then
-      kept[#kept + 1], told[#told + 1] = mailbox, one
-      one.temporary = nil
+      kept[#kept + 1], all[#all + 1] = self.to[place], told(self, place, reply)
+      all[#all].temporary = nil
     else
-      self.rejected[#self.rejected + 1] = one
+      reject(self, place, reply)
     end
   end
   self.accepted = kept
-  return told
+  return all
 end
 
 -- Nobody has it: why.
@@ -378,14 +400,14 @@ end
 --- The receipt, or nil and an error, once it is done.
 function Transaction:result()
   if self.err then return nil, self.err end
-  local reply, told = self.final, nil
-  if self.replies and reply then told = sort_out(self) end
-  local good = told and told[1] or not told and reply and reply.code < 300 and reply
+  local reply, all = self.final, nil
+  if self.replies and reply then all = sort_out(self) end
+  local good = all and all[1] or not all and reply and reply.code < 300 and reply
   if self.prdr then good = good and reply end
   if not good or self.chunk_refused or #self.accepted == 0 then return refused(self) end
   return {
     code = good.code, enhanced = good.enhanced, text = good.text, lines = good.lines,
-    accepted = self.accepted, rejected = self.rejected, replies = told,
+    accepted = self.accepted, rejected = self.rejected, replies = all,
   }
 end
 
