@@ -32,9 +32,9 @@ local function pieces(...)
   end
 end
 
-local function results(client, messages)
+local function results(client, messages, options)
   local all = {}
-  for i, receipt, err in client:send_all(messages) do
+  for i, receipt, err in client:send_all(messages, options) do
     all[i] = { receipt = receipt, err = err }
   end
   return all
@@ -212,5 +212,75 @@ describe("lists of recipients", function()
       "C DATA", { raw = "250 r\r\n451 later\r\n503 b\r\n503 c\r\n" }, "C QUIT", "S 221 bye"))
     local _, err = smtp.send(server.url, message("x\r\n", { "a@b.example", "b@b.example" }))
     assert.same({ "", "a@b.example 550,b@b.example 451" }, { lists(err) })
+  end)
+end)
+
+describe("a window of messages", function()
+  -- Replies for k messages before they were read, the k-th refused; the rest as it should
+  -- be. `stored` is true for which of ten were read whole and answered by a 250.
+  local function answers(k, stored)
+    return function(connection)
+      loop.wait(connection.socket, "r") -- all that fits has been written
+      local early = {}
+      for i = 1, k do
+        early[i] = (i > 1 and "250 r\r\n" or "") .. "250 a\r\n250 b\r\n"
+          .. (i < k and "250 " .. i or "552 big") .. "\r\n"
+      end
+      connection:say(table.concat(early))
+      for i = 1, 10 do
+        local got = {}
+        for _ = i > 1 and 1 or 2, 3 do connection:line() end -- RSET, MAIL, RCPT
+        if not pcall(chunk(got), connection) or not got[1] then break end
+        stored[i] = i ~= k
+        if i > k then connection:say("250 r\r\n250 a\r\n250 b\r\n250 " .. i .. "\r\n") end
+      end
+    end
+  end
+
+  it("ends with a chunk that was refused before it was sent", function()
+    local n_early = 0
+    for k = 1, 9 do
+      local path, stored = os.tmpname(), {}
+      os.remove(path)
+      local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"),
+        answers(k, stored), "EOF"), { path = path })
+      local client <close> = assert(smtp.connect { url = server.url, timeout = 5 })
+      local list = {}
+      for i = 1, 10 do list[i] = message(("x"):rep(60000)) end
+      local all = results(client, list, { window_bytes = "64M" })
+      client:close()
+      server:done()
+      os.remove(path)
+      assert.equal(10, #all)
+      for i, one in ipairs(all) do
+        if one.receipt then
+          assert.equal(tostring(i), one.receipt.text)
+          assert.is_not_false(stored[i])
+        elseif one.err.outcome == "not_sent" then
+          assert.is_not_true(stored[i])
+        end
+        if i == k and one.err.code == 552 and all[10].err then n_early = n_early + 1 end
+      end
+    end
+    assert.is_true(n_early > 0)
+  end)
+
+  it("ends where RSET is refused, for what follows would go to others", function()
+    local function run(window)
+      local got = {}
+      local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT",
+        chunk(got), { raw = "250 a\r\n250 b\r\n452 no\r\n" }, "C RSET", "C MAIL", "C RCPT",
+        chunk(got), { raw = "500 r\r\n503 a\r\n250 b\r\n250 kept\r\n" }, "EOF"))
+      local client <close> = assert(smtp.connect(server.url))
+      local all = results(client, { message("x\r\n"), message("y\r\n", "c@b.example"),
+        message("z\r\n") }, { window = window })
+      assert.same({ 452, "not_sent" }, { all[1].err.code, all[1].err.outcome })
+      assert.same({ "protocol", "rset", "unknown" },
+        { all[2].err.kind, all[2].err.stage, all[2].err.outcome })
+      assert.is_false(client:usable())
+      return all[3].err
+    end
+    assert.equal("not_sent", run(1).outcome)
+    assert.equal("unknown", run(3).outcome)
   end)
 end)

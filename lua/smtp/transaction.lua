@@ -108,6 +108,11 @@ function Transaction:outcome(written)
   return not is_going and self.ends and written >= self.ends and "unknown" or "not_sent"
 end
 
+--- Whether all that is sent of it was written.
+function Transaction:is_written(written)
+  return self.complete and written >= self.stops
+end
+
 --- Nothing more will be heard.
 function Transaction:fail(err)
   self.err, self.done = self.err or err, true
@@ -168,7 +173,7 @@ end
 -- Nothing more is sent: what the server still has of it is dropped by the next.
 local function give_up(self)
   self.complete, self.client._dirty = true, true
-  self.done = self.due <= 0
+  self.stops, self.done = self.client._core:queued(), self.due <= 0
   self.flight:tidy()
   return true
 end
@@ -226,12 +231,12 @@ local function is_wanted(self)
     local ok, err = self.flight:take()
     if not ok then return nil, err end
   end
-  return not (self.final or self.chunk_refused or self.chunks and is_vain(self))
+  return not (self.chunk_refused or self.chunks and is_vain(self))
 end
 
 -- Makes room in the machine; if it is not full, it wants a reply first.
 local function make_room(self)
-  if self.client._core:pending() > 0 then return self.flight:write(self) end
+  if self.client._core:pending() > 0 then return self.flight:write() end
   return self.flight:take()
 end
 
@@ -280,15 +285,9 @@ local function finish(self)
   end
   if self.chunks then note_chunk(self, true) else self.due = self.due + 1 end
   self.ends, self.complete = machine:queued(), true
+  self.stops = self.ends
   self.client._dirty = self.chunks -- until it is known that it went well
   return true
-end
-
--- The server does not want the rest.
-local function cut_short(self)
-  if not self.final then return give_up(self) end
-  self.err = select(2, self.client:_over(self.final, "final")) -- only a close tells it the end
-  return self.flight:fail(self.err)
 end
 
 -- Streams the content. True, or nil and an error.
@@ -300,7 +299,7 @@ function Transaction:content()
     local wanted, err
     if bytes then wanted, err = push(self, bytes) else wanted, err = finish(self) end
     if wanted == nil then return nil, err end
-    if not wanted then return cut_short(self) end
+    if not wanted then return give_up(self) end
     if self.complete then return true end
     sent = sent + #bytes
     if self.progress then self.progress(sent, self.source.size) end
@@ -321,6 +320,7 @@ function Transaction:data()
   if self.data_reply.code >= 400 then return give_up(self) end
   if machine:awaits() == "final" then -- nobody was accepted: the machine has ended it
     self.due, self.complete, self.client._dirty = self.due + 1, true, true
+    self.stops = machine:queued()
     return true
   end
   return self:content()
