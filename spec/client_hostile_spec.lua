@@ -284,3 +284,81 @@ describe("a window of messages", function()
     assert.equal("unknown", run(3).outcome)
   end)
 end)
+
+describe("functions of the caller's that raise", function()
+  local function closed(client)
+    assert.is_false(client:usable())
+    assert.has_error(function() client:noop() end, "client is closed")
+  end
+
+  for name, offers in pairs { chunks = { "PIPELINING", "CHUNKING" }, content = { "PIPELINING" } } do
+    it("close a client that has a message under way: progress, " .. name, function()
+      local server <close> = peer.start(script(hello(table.unpack(offers)), "C MAIL", "C RCPT",
+        { raw = "250 a\r\n250 b\r\n354 c\r\n" }, "EOF"))
+      local client <close> = assert(smtp.connect(server.url))
+      assert.has_error(function()
+        client:send(message("x\r\n"), { progress = function() error("mine", 0) end })
+      end, "mine")
+      closed(client)
+    end)
+  end
+
+  it("close a client that has a reply due: trace", function()
+    for _, word in ipairs { "RCPT", "NOOP" } do
+      local server <close> = peer.start(script(hello("PIPELINING"), "EOF"))
+      local client <close> = assert(smtp.connect { url = server.url, trace = function(_, line)
+        if line:find(word, 1, true) then error("mine", 0) end
+      end })
+      assert.has_error(function()
+        if word == "NOOP" then client:noop() else client:send(message("x\r\n")) end
+      end, "mine")
+      closed(client)
+    end
+  end)
+
+  it("leave a client alone that has nothing under way", function()
+    local server <close> = peer.start(script(hello("MT-PRIORITY"), "* NOOP"))
+    local client <close> = assert(smtp.connect(server.url))
+    local bad = message("x\r\n")
+    bad.mail = { priority = 99 }
+    assert.has_error(function() client:send(bad) end)
+    assert(client:noop())
+  end)
+end)
+
+describe("send_all", function()
+  local function one_reply()
+    return peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT", chunk {},
+      { raw = "250 a\r\n250 b\r\n250 ok\r\n" }, "EOF"))
+  end
+
+  it("tells of the rest when the client is closed in its loop", function()
+    local server <close> = one_reply()
+    local client <close> = assert(smtp.connect(server.url))
+    local outcomes = {}
+    for i, receipt, err in client:send_all { message("x\r\n"), message("y\r\n") } do
+      outcomes[i] = receipt and "accepted" or err.kind .. " " .. err.outcome
+      client:close()
+    end
+    assert.same({ "accepted", "closed unknown" }, outcomes)
+  end)
+
+  it("ends with its task, wherever that waits", function()
+    for _, inside in ipairs { true, false } do
+      local server <close> = one_reply()
+      local client, here = nil, loop.gate()
+      local task = loop.spawn(function()
+        client = assert(smtp.connect(server.url))
+        for _ in client:send_all { message("x\r\n"), message("y\r\n") } do
+          loop.wake(here)
+          if inside then loop.pass(loop.gate()) end
+        end
+      end)
+      loop.pass(here)
+      assert.is_true(loop.cancel(task))
+      server:done() -- raises if the loop has a failure to tell
+      assert.is_false(client:usable())
+      assert.has_error(function() client:noop() end, "client is closed")
+    end
+  end)
+end)
