@@ -68,6 +68,17 @@ describe("content that goes several times", function()
     assert.is_nil(server:done())
   end)
 
+  it("is the same where an attachment comes of a function", function()
+    local got = {}
+    local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING", "LIMITS RCPTMAX=1"),
+      "C MAIL", "C RCPT", chunk(got), { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "C MAIL",
+      "C RCPT", chunk(got), { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "C QUIT", "S 221 x"))
+    assert(smtp.send(server.url, { from = "a@a.example", to = { "b@b.example", "c@b.example" },
+      text = "x", attachments = { { name = "x.bin", source = pieces("one", "two") } } }))
+    assert.is_truthy(got[1]:find("b25ldHdv", 1, true))
+    assert.equal(got[1], got[2])
+  end)
+
   it("is not given to a session that lacks what the message needs", function()
     local server <close> = peer.start {
       script(hello("SMTPUTF8", "8BITMIME", "LIMITS MAILMAX=1"), "* MAIL", "* RCPT", "C RCPT",

@@ -331,13 +331,14 @@ local function compose(record)
   local text, id = header(record, lists, random)
   local segments = { text }
   local eightbit = part.flatten(structure(record), random, segments)
-  local size = 0
+  local size, once = 0, nil
   for _, segment in ipairs(segments) do
     local n = type(segment) == "string" and #segment or segment.size
     size = size and n and size + n
+    once = once or type(segment) == "table" and segment.once or nil
   end
   return setmetatable({ envelope = envelope(record, lists), id = id, size = size or nil,
-    segments = segments, eightbit = eightbit, utf8 = core.eightbit(text),
+    segments = segments, once = once, eightbit = eightbit, utf8 = core.eightbit(text),
     dkim = signer_of(record.dkim), mail = record.mail }, Composed)
 end
 

@@ -24,10 +24,7 @@ end
 -- nil where there is no way.
 local function rewinder(message)
   if compose._is(message) then
-    for _, segment in ipairs(message.segments) do
-      if type(segment) == "table" and segment.once then return nil end
-    end
-    return function() return true end
+    return not message.once and function() return true end or nil
   end
   local raw = message.raw
   if type(raw) == "string" or parse.is(message) then return function() return true end end

@@ -93,7 +93,7 @@ function M.of(content, size)
     end
   elseif type(content) == "table" and type(content.chunks) == "function" then
     source, err = of_chunks(content)
-    if source and not content.streamed then
+    if source and not content.streamed and not content.once then
       source.again = function() return M.of(content, size) end
     end
   end

@@ -7,7 +7,8 @@
 ---@class smtp.error
 ---@field kind smtp.error_kind
 ---@field stage? smtp.error_stage where it happened; nil before there was a connection, such as for a bad URL
----@field outcome? "not_sent"|"unknown" of a message: `"unknown"` when the connection died after its last byte and before its reply; it may have been accepted, so a second try may send it twice
+---@field outcome? "not_sent"|"unknown"|"partial" of a message: `"unknown"` when the connection died after its last byte and before its reply; it may have been accepted, so a second try may send it twice. `"partial"`: `accepted` have it, of the others it is not known
+---@field accepted? string[] who has the message, where `outcome` is `"partial"`
 ---@field temporary boolean the same may go well later: a 4xx, a time-out, a connection that failed
 ---@field code? integer the reply, if there was one; so are the next three
 ---@field enhanced? string
