@@ -146,6 +146,12 @@ describe("replies for each recipient", function()
     assert.is_nil(err)
   end)
 
+  it("are not asked for again, as a refusal of RCPT is", function()
+    local receipt = assert(send("lmtp", "250 1\r\n452 2\r\n552 3\r\n"))
+    assert.same({ "b@b.example" }, receipt.accepted)
+    assert.same({ true, false }, { receipt.rejected[1].temporary, receipt.rejected[2].temporary })
+  end)
+
   it("tell of a message when the rest of them does not come", function()
     local cases = {
       lmtp = { ["421 1\r\n"] = "not_sent", ["550 1\r\n"] = "unknown",

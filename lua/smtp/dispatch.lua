@@ -252,12 +252,12 @@ local function is_too_many(refusal)
   return refusal.enhanced == nil or refusal.enhanced:find("%.5%.3$") ~= nil
 end
 
--- Takes the refusals in; those that may go in another transaction are to do again.
+-- Takes the refusals in; those of RCPT that may go in another transaction are to do again.
 local function sort_out(self, one, receipt)
-  for _, refusal in ipairs(receipt.rejected) do
-    local retry = is_too_many(refusal) and self.source.again
-    if is_too_many(refusal) then refusal.temporary = true end
-    if retry then
+  for i, refusal in ipairs(receipt.rejected) do
+    local too_many = is_too_many(refusal) and i <= (one.n_paths or i)
+    if too_many then refusal.temporary = true end
+    if too_many and self.source.again then
       local place = one.places[refusal]
       table.insert(self.todo, one.whole and one.whole[place] or place)
     else

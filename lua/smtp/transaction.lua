@@ -366,6 +366,7 @@ end
 -- refuses (PRDR) is for those, too, who were accepted.
 local function sort_out(self)
   local kept, all = {}, {}
+  self.n_paths = #self.rejected -- that RCPT refused
   local undone = self.prdr and self.final.code >= 300
   for i, place in ipairs(taken(self)) do
     local reply = self.replies[i]
