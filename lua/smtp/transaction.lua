@@ -39,7 +39,7 @@ local function reject(self, place, reply)
 end
 
 -- The places of those that were accepted.
-local function taken(self)
+local function taken_places(self)
   local refused, list = {}, {}
   for _, place in pairs(self.places or {}) do refused[place] = true end
   for place in ipairs(self.to) do
@@ -119,7 +119,7 @@ function Transaction:fail(err)
   if not errors.is(err) then return end
   if #self.rejected > 0 then err.rejected = self.rejected end
   if err.outcome == "partial" then
-    local places = taken(self)
+    local places = taken_places(self)
     err.accepted, err.rejected = {}, self.rejected
     for i, reply in ipairs(self.replies) do
       if reply.code < 300 then
@@ -368,7 +368,7 @@ local function sort_out(self)
   local kept, all = {}, {}
   self.n_paths = #self.rejected -- that RCPT refused
   local undone = self.prdr and self.final.code >= 300
-  for i, place in ipairs(taken(self)) do
+  for i, place in ipairs(taken_places(self)) do
     local reply = self.replies[i]
     if undone and reply.code < 300 then reply = self.final end
     if reply.code < 300 then
