@@ -333,6 +333,29 @@ describe("functions of the caller's that raise", function()
     end
   end)
 
+  it("may not use a client that has a message under way", function()
+    local kept = {}
+    local server <close> = assert(smtp.server { listen = "127.0.0.1:0", on_message = function(_, m)
+      kept[#kept + 1] = m:read()
+      return true
+    end })
+    local client <close> = assert(smtp.connect("smtp://127.0.0.1:" .. server.port))
+    local whys, n = {}, 0
+    local function misuse()
+      whys[#whys + 1] = select(2, pcall(client.noop, client))
+    end
+    for _, receipt in client:send_all(function()
+      n = n + 1
+      if n == 2 then misuse() end
+      return n < 3 and message(function() misuse() return nil end) or nil
+    end, { progress = misuse }) do assert.truthy(receipt) end
+    assert(client:send(message("x\r\n"), { progress = misuse }))
+    assert.equal(4, #whys)
+    for _, why in ipairs(whys) do assert.equal("client is within another call", why) end
+    assert.equal(3, #kept)
+    assert(client:noop())
+  end)
+
   it("leave a client alone that has nothing under way", function()
     local server <close> = peer.start(script(hello("MT-PRIORITY"), "* NOOP"))
     local client <close> = assert(smtp.connect(server.url))

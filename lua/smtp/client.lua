@@ -88,9 +88,11 @@ end
 
 function Client:_check()
   if not self._core then error("client is closed", 3) end
-  -- Another task, or one that was ended there, or the loop of send_all: replies would be
-  -- mixed up.
-  if self._waiting or self._run then error("client is within another call", 3) end
+  -- Another task, or one that was ended there, the loop of send_all, or a function that is
+  -- called while a message is under way: replies would be mixed up.
+  if self._waiting or self._run or not self._flight:is_empty() then
+    error("client is within another call", 3)
+  end
   return self._core
 end
 
