@@ -273,6 +273,7 @@ static void check_due(run *r, smtp_client_step step, smtp_client_step due,
   }
   if (due == SMTP_CLIENT_FINAL && r->finals > 0 && prdr) {
     CHECK(step == (r->finals > 1 ? SMTP_CLIENT_RECIPIENT : SMTP_CLIENT_FINAL));
+    CHECK(code / 100 != 3);
     if (--r->finals > 0) return;
   } else if (due == SMTP_CLIENT_FINAL && r->lmtp) {
     if (r->finals == 0) r->finals = r->accepted > 0 ? r->accepted : 1;

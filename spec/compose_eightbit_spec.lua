@@ -122,10 +122,30 @@ describe("8-bit content that was composed", function()
     assert.equal("pass", verdicts[1].result)
   end)
 
+  it("has no line end that was not there", function()
+    local inside = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+      .. "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+    for _, text in ipairs { "grün", "grün\r\n", "grün\r\n\r\n", ("ü"):rep(200) } do
+      local body = sent(record(inside .. text .. "\r\n--b--\r\n"))
+      local message = assert(smtp.parse(assert(smtp.parse(body)).attachments[1].content))
+      assert.equal((text:gsub("\r", "")), (message.text:gsub("\r", "")))
+    end
+  end)
+
+  it("knows that a digest is of messages", function()
+    local body = sent(record("Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\n"
+      .. "Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\ngrün=\r\n--b--\r\n"))
+    assert.truthy(body:find("\r\n\r\nSubject: x\r\nContent-Type: text/plain; charset=utf-8\r\n"
+      .. "Content-Transfer-Encoding: quoted-printable\r\n\r\ngr=C3=BCn=3D\r\n--b--", 1, true), body)
+  end)
+
   it("is an error where it cannot be encoded anew", function()
     for _, content in ipairs { "Subject: gr\u{fc}n\r\n\r\nx\r\n",
       "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\nü\r\n--b--\r\n",
-      "Content-Transfer-Encoding: base64\r\n\r\nü\r\n" } do
+      "Content-Transfer-Encoding: base64\r\n\r\nü\r\n",
+      "Content-Transfer-Encoding: ;\r\n\r\nü\r\n",
+      "Content-Type: multipart/mixed; boundary=b\r\n\r\nü\r\n--b\r\n\r\nx\r\n--b--\r\n",
+      "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\nü" } do
       local server <close> = peer.start(script(hello(), "C QUIT", "S 221 bye"))
       local receipt, err = smtp.send(server.url, record(content))
       assert.is_nil(receipt)

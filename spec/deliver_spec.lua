@@ -72,6 +72,14 @@ describe("smtp.deliver", function()
     assert.equal(1, #hosts[1])
   end)
 
+  local function script_of(...)
+    local steps = { "S 220 mx", "C EHLO" }
+    for i, step in ipairs { ... } do
+      steps[i + 2] = type(step) == "string" and step:find("^250") and "S " .. step or step
+    end
+    return steps
+  end
+
   -- What a first host says, and whether the second is then tried.
   local function first_says(script, given, message)
     local listener = peer.start(script)
@@ -106,6 +114,28 @@ describe("smtp.deliver", function()
       "C DATA", "S 354 go", "C From", "ABORT" }, nil, { raw = raw })
     assert.equal("mx2.example.com", host, tostring(err))
     assert.equal(1, #second)
+  end)
+
+  it("C034 does not when one of the recipients has it", function()
+    local listener <close> = peer.start { script_of("250-mx", "250 LIMITS RCPTMAX=1", "* MAIL",
+      "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 ok", "C MAIL", "CLOSE"),
+      script_of("250-mx", "250-STARTTLS", "250 LIMITS RCPTMAX=1 MAILMAX=1", "C STARTTLS",
+        "S 454 no", "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 ok", "C QUIT",
+        "S 221 bye"), script_of("250-mx", "250 STARTTLS", "C STARTTLS", "S 220 go",
+        function(connection) connection:fill() connection.buffer = "" end, "S what", "EOF") }
+    local second <close>, mails = inbox.open { listen = "127.0.0.2:" .. listener.port }
+    names:host("mx1.example.com", "127.0.0.1")
+    names:host("mx2.example.com", "127.0.0.2")
+    mx("one.example", 2)
+    assert.truthy(second)
+    for _, kind in ipairs { "closed", "tls" } do
+      local result = assert(deliver(listener.port, { "a@one.example", "b@one.example" }))
+      assert.same({ "a@one.example" }, result.accepted)
+      assert.same({ 1, "b@one.example" }, { #result.rejected, result.rejected[1].address })
+      local err = result.errors["one.example"]
+      assert.same({ kind, "partial" }, { err.kind, err.outcome })
+      assert.equal(0, #mails)
+    end
   end)
 
   it("C034 does not when the answer is about the mail", function()

@@ -294,6 +294,10 @@ static int proceed(smtp_client *c, smtp_client_step step) {
     if (digit != 2) c->phase = PH_READY;
     break;
   case SMTP_CLIENT_AUTH: return smtp_client_auth_reply(c);
+  case SMTP_CLIENT_RECIPIENT: /* PRDR begins with a 3xx, and has no other */
+    if (digit == 3 && c->finals != c->accepted + 1)
+      return smtp_client_breach(c, "a 3xx reply for a recipient");
+    break;
   case SMTP_CLIENT_CHUNK:
     if (digit == 3) return smtp_client_breach(c, "a 3xx reply to a chunk");
     break;

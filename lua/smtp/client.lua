@@ -88,9 +88,11 @@ end
 
 function Client:_check()
   if not self._core then error("client is closed", 3) end
-  -- Another task, or one that was ended there, or the loop of send_all: replies would be
-  -- mixed up.
-  if self._waiting or self._run then error("client is within another call", 3) end
+  -- Another task, or one that was ended there, the loop of send_all, or a function that is
+  -- called while a message is under way: replies would be mixed up.
+  if self._waiting or self._run or not self._flight:is_empty() then
+    error("client is within another call", 3)
+  end
   return self._core
 end
 
@@ -190,10 +192,12 @@ function Client:_ask(stage, name, args, fields)
   return reply
 end
 
+-- A function of the caller's raised: what is under way is in the middle.
 local function restore(self, deadline, ok, ...)
   self._deadline = deadline
-  if not ok then error((...), 0) end
-  return ...
+  if ok then return ... end
+  if not self._flight:is_empty() then self:close() end
+  error((...), 0)
 end
 
 -- Runs fn within a deadline of so many seconds; the inner one wins if earlier.
@@ -252,12 +256,21 @@ local function begin(self)
   return ok, err
 end
 
+-- The trace of the target. Where it raises, a reply is due that nobody waits for.
+local function guarded(self, trace)
+  return trace and function(...)
+    local ok, why = pcall(trace, ...)
+    if ok then return end
+    self:close()
+    error(why, 0)
+  end
+end
+
 -- Connects to a target that was parsed, and gives the client; `limit` is a time that
 -- bounds it in place of the target's deadline.
 local function open(target, limit)
-  local self = setmetatable({
-    target = target, capabilities = {}, _transcript = transcript.new(target.trace),
-  }, Client)
+  local self = setmetatable({ target = target, capabilities = {} }, Client)
+  self._transcript = transcript.new(guarded(self, target.trace))
   self._deadline = limit or target.deadline and core.now() + target.deadline
   local ok, err = begin(self)
   self._deadline = nil

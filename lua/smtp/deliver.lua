@@ -86,7 +86,8 @@ local BEFORE_MAIL = {
 
 -- Whether the next host may do better, and cannot get the message a second time.
 local function is_next(err)
-  if err.outcome == "unknown" or err.kind == "source" or err.kind == "invalid" then return false end
+  if err.outcome == "unknown" or err.outcome == "partial" then return false end
+  if err.kind == "source" or err.kind == "invalid" then return false end
   if BEFORE_MAIL[err.stage] or err.kind == "unsupported" then return true end
   if err.code then return err.code == 421 and err.stage ~= "final" end -- it goes away
   return err.kind == "closed" or err.kind == "timeout" or err.kind == "protocol"
@@ -122,7 +123,7 @@ function Delivery:host(group, host, sts)
   end
   local receipt
   receipt, err = self:attempt(group, target)
-  if receipt or err.kind ~= "tls" then return receipt, err end
+  if receipt or err.kind ~= "tls" or err.outcome == "partial" then return receipt, err end
   -- Whoever would have taken clear text takes it where TLS is broken (RFC 7435).
   if target.tls == "opportunistic" and not target.verify and not target.tlsa then
     target.tls = "none"
@@ -179,12 +180,19 @@ local function add_receipt(result, group, receipt)
 end
 
 local function add_failure(result, group, err, host)
+  local has = {} -- how often a mailbox has it: the outcome may be "partial"
+  for _, mailbox in ipairs(err.accepted or {}) do has[mailbox] = (has[mailbox] or 0) + 1 end
   local told = {} -- what was said of each recipient
   for _, one in ipairs(err.rejected or {}) do
     one.remote_mta, told[one.address] = host, one
   end
   for _, mailbox in ipairs(group.to) do
-    table.insert(result.rejected, told[mailbox] or rejection(mailbox, err, host))
+    if (has[mailbox] or 0) > 0 then
+      has[mailbox] = has[mailbox] - 1
+      table.insert(result.accepted, mailbox)
+    else
+      table.insert(result.rejected, told[mailbox] or rejection(mailbox, err, host))
+    end
   end
   result.errors[group.domain] = err
 end

@@ -86,6 +86,15 @@ local function parameterize(self, eightbit, utf8)
   return self.params ~= nil, err
 end
 
+-- The source from its beginning, if it was read.
+local function rewind(self)
+  if not self.begun then return true end
+  local source, err = self.source.again()
+  if not source then return nil, err end
+  self.source, self.begun = source, false
+  return true
+end
+
 local function check_size(client, source)
   local limit = client.capabilities.SIZE
   if not (source.size and limit and limit > 0 and source.size > limit) then return true end
@@ -104,11 +113,15 @@ local function downgrade(self)
   return self:prepare()
 end
 
---- What must hold before MAIL, by what the server offers: true, or nil and an error.
+--- What must hold before MAIL, by what the server offers in this session: true, or nil and
+-- an error.
 function Dispatch:prepare()
+  local ok, err = rewind(self)
+  if not ok then return nil, err end
   local client, out, source = self.client, self.out, self.source
   local offered = client.capabilities
-  local ok, err = check_size(client, source)
+  self.session = client._flight
+  ok, err = check_size(client, source)
   local small = source.size and source.size <= CHUNK_MAX
   if ok and small and (offered.CHUNKING or not offered["8BITMIME"]) then
     ok, err = gather(client, source)
@@ -143,9 +156,10 @@ local function plan(self, n)
     binary = self.binary, progress = self.progress,
     eightbit = self.binary or self.any_bits }
   if n < #out.to then
-    one.to, one.sent, one.given = {}, {}, {}
+    one.to, one.sent, one.given, one.whole = {}, {}, {}, {}
     for k = 1, n do
       local i = self.todo[k]
+      one.whole[k] = i -- its place in the whole list
       one.to[k], one.sent[k], one.given[k] = out.to[i], self.sent[i], self.given[i]
     end
   end
@@ -155,11 +169,9 @@ end
 
 -- The content for one more transaction; `more`: it is not the last one.
 local function supply(self, more)
-  local err
-  if self.begun then
-    self.source, err = self.source.again()
-    if not self.source then return nil, err end
-  elseif more and not self.source.again then
+  local ok, err = rewind(self)
+  if not ok then return nil, err end
+  if more and not self.source.again then
     local content
     content, err = held.new(self.source)
     if not content then return nil, err end
@@ -181,26 +193,40 @@ local function room(self)
   return used:fits(mailboxes)
 end
 
--- Another session: what is under way is waited for first.
+local function lost(self)
+  return self.client:_error { kind = "closed", message = "the connection is lost" }
+end
+
+-- Another session: what is under way is waited for first, and fails by errors of its own.
 local function renew(self)
   local client = self.client
   while not client._flight:is_empty() do
-    local ok, err = client._flight:take()
-    if not ok then return nil, err end
+    if not client._flight:take() then return lost(self) end
   end
   local ok, err = client:_reopen()
   if not ok then return nil, err end
   return self:prepare()
 end
 
---- Sends the next transaction of it, up to its last byte: true, or nil and an error.
-function Dispatch:start()
-  local n, ok, err = room(self), true, nil
+-- How many recipients the next transaction may have, in a session that is there and known;
+-- or nil and an error.
+local function ready(self)
+  local ok, err = true, nil
+  if not self.client:_alive() then return lost(self) end
+  if self.session ~= self.client._flight then ok, err = self:prepare() end
+  local n = ok and room(self)
   if n == 0 then
     ok, err = renew(self)
     n = ok and math.max(room(self), 1)
   end
-  if ok then ok, err = supply(self, n < #self.todo) end
+  return n or nil, err
+end
+
+--- Sends the next transaction of it, up to its last byte: true, or nil and an error.
+function Dispatch:start()
+  local ok = nil
+  local n, err = ready(self)
+  if n then ok, err = supply(self, n < #self.todo) end
   if not ok then
     self.err = err
     return nil, err
@@ -212,33 +238,24 @@ function Dispatch:start()
   return one:run()
 end
 
--- Takes the refusals in; those that may go in another transaction are to do again.
+-- Takes the refusals in; those of RCPT that may go in another transaction are to do again.
 local function sort_out(self, one, receipt)
-  local again = {}
   for _, refusal in ipairs(receipt.rejected) do
     if one.too_many and one.too_many[refusal] and self.source.again then
-      again[refusal.address] = true
+      local place = one.places[refusal]
+      table.insert(self.todo, one.whole and one.whole[place] or place)
     else
       table.insert(self.rejected, refusal)
     end
   end
-  if not next(again) then return end
-  for i, mailbox in ipairs(self.out.to) do
-    if again[mailbox] then
-      again[mailbox] = nil
-      table.insert(self.todo, i)
-    end
-  end
 end
 
--- Nobody had this part: each of it is refused by what the error says.
+-- Nobody had this part: who was not refused before is so by what the error says.
 local function refuse_all(self, one, err)
-  if err.rejected and #one.accepted == 0 then
-    for _, refusal in ipairs(err.rejected) do table.insert(self.rejected, refusal) end
-    return
-  end
-  for _, mailbox in ipairs(one.to) do
-    table.insert(self.rejected, transaction.rejection(mailbox, err))
+  local known = {}
+  for _, refusal in ipairs(err.rejected or {}) do known[one.places[refusal]] = refusal end
+  for place, mailbox in ipairs(one.to) do
+    table.insert(self.rejected, known[place] or transaction.rejection(mailbox, err))
   end
 end
 
@@ -261,6 +278,7 @@ function Dispatch:settle()
       self.replies = append(self.replies, receipt.replies)
       if receipt.rejected[1] then sort_out(self, one, receipt) end
     elseif errors.is(err) and err.kind == "rejected" and self.client:_alive() then
+      if self.refusal then self.refusal.rejected = self.rejected end -- of all parts
       self.refusal = self.refusal or err
       refuse_all(self, one, err)
     else

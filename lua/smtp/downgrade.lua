@@ -45,8 +45,9 @@ end
 
 local rewrite
 
--- The parts between the lines of a boundary, each written anew.
-local function multipart(body, boundary, depth)
+-- The parts between the lines of a boundary, each written anew. `default`: what one is that
+-- does not say it (RFC 2046 section 5.1.5).
+local function multipart(body, boundary, depth, default)
   local out, at, from = {}, 1, nil
   local delimiter = "--" .. boundary
   body = "\r\n" .. body
@@ -54,7 +55,7 @@ local function multipart(body, boundary, depth)
     local first, last = body:find("\r\n" .. delimiter, at, true)
     local piece = body:sub(from or 1, first and first - 1 or -1)
     local ok, text = true, piece
-    if from then text, ok = rewrite(piece, depth + 1) end
+    if from then text, ok = rewrite(piece, depth + 1, default) end
     if not text then return nil, ok end
     out[#out + 1] = text
     if not first then break end
@@ -70,21 +71,25 @@ local function multipart(body, boundary, depth)
 end
 
 local function leaf(kind, body)
-  if kind:find("^text/") then return core.qp(body), "quoted-printable" end
+  if kind:find("^text/") then
+    local text = core.qp(body) -- which ends in CRLF, whatever the body does
+    return body:find("\r\n$") and text or text:sub(1, -3), "quoted-printable"
+  end
   return core.base64_encoder():finish(body), "base64"
 end
 
 -- The entity without 8-bit bytes; or nil and why that cannot be.
-function rewrite(text, depth)
+function rewrite(text, depth, default)
   if not core.eightbit(text) then return text end
   if depth > DEPTH_MAX then return nil, "a message within it is too deep" end
   local fields, body = split(text)
   if core.eightbit(table.concat(fields)) then
     return nil, "a header within it has 8-bit bytes"
   end
-  local kind, params = core.mime_value(find(fields, "content-type") or "text/plain")
+  local kind, params = core.mime_value(find(fields, "content-type") or default or "text/plain")
   kind = kind:lower()
   local encoding = (find(fields, "content-transfer-encoding") or "8bit"):match("[%w-]+")
+  encoding = encoding and encoding:lower()
   local boundary
   for i = 1, #params, 2 do
     if params[i]:lower() == "boundary" then boundary = params[i + 1] end
@@ -92,12 +97,12 @@ function rewrite(text, depth)
   local why
   if kind == "multipart/signed" then return nil, "a part within it is signed" end
   if kind:find("^multipart/") and boundary then
-    body, why = multipart(body, boundary, depth)
+    body, why = multipart(body, boundary, depth, kind == "multipart/digest" and "message/rfc822")
     encoding = "7bit"
   elseif kind:find("^message/") then
     body, why = rewrite(body, depth + 1)
     encoding = "7bit"
-  elseif encoding:lower() == "8bit" or encoding:lower() == "binary" or encoding == "7bit" then
+  elseif encoding == "8bit" or encoding == "binary" or encoding == "7bit" then
     body, encoding = leaf(kind, body)
   else
     return nil, "a part within it is not of its encoding"
@@ -108,7 +113,9 @@ end
 
 --- The bytes of a message without 8-bit ones; or nil and why that cannot be.
 function M.seven_bit(text)
-  return rewrite(line_ends.canonical(text), 1)
+  local out, why = rewrite(line_ends.canonical(text), 1)
+  if out and core.eightbit(out) then return nil, "8-bit bytes are between the parts within it" end
+  return out, why
 end
 
 return M

@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --- What is under way on a client: transactions whose replies are due, in the order in
 -- which they went out. Replies come in that order too, so a reply is for the first of
--- them. An entry has `reply(step, reply)`, `done` once nothing more is due to it, `ends`
--- (the place of the message's last byte among all that was queued), and `fail(err)`.
+-- them. An entry has `reply(step, reply)`, `done` once nothing more is due to it, and, by
+-- how many of all bytes were written, `outcome(written)` and `is_written(written)`;
+-- `fail(err)` ends it.
 -- Internal.
 local core = require "smtp.core"
 local errors = require "smtp.error"
@@ -44,21 +45,26 @@ function Flight:outcome(written)
   return head and head:outcome(written) or "not_sent"
 end
 
--- The connection is lost. What was behind a 421 was not looked at any more.
+-- What the first one's end is for those behind it. Behind a 421 they were not looked at
+-- any more; another refusal was not of them.
+local function behind(err, outcome)
+  if err.code and err.code ~= 421 then
+    return errors.new { kind = "closed", stage = err.stage, peer = err.peer, outcome = outcome,
+      message = "the session ended with another message", transcript = err.transcript }
+  end
+  return errors.new { kind = err.kind, stage = err.stage, message = err.message,
+    code = err.code, text = err.text, lines = err.lines, enhanced = err.enhanced,
+    peer = err.peer, cause = err.cause, transcript = err.transcript,
+    outcome = err.code and "not_sent" or outcome }
+end
+
+-- The connection is lost.
 local function fail(self, err)
-  local client = self.client
-  local code, written = errors.is(err) and err.code, client._written or 0
+  local written = self.client._written or 0
   for i = self.first, self.last do
     local one = self[i]
     self[i] = nil
-    if i == self.first then
-      one:fail(err)
-    else
-      one:fail(errors.new { kind = err.kind, stage = err.stage, message = err.message,
-        code = code, text = err.text, lines = err.lines, enhanced = err.enhanced, peer = err.peer,
-        cause = err.cause, transcript = err.transcript,
-        outcome = code == 421 and "not_sent" or one:outcome(written) })
-    end
+    one:fail(i == self.first and err or behind(err, one:outcome(written)))
   end
   self.first, self.last = 1, 0
   return nil, err
@@ -70,12 +76,21 @@ function Flight:give(step, reply)
   if not head or step == "unasked" then
     return fail(self, select(2, self.client:_over(reply, "command")))
   end
-  if reply.code == 421 and step ~= "final" then
+  local is_end = reply.code == 421 and step ~= "recipient" -- others may have it still
+  if is_end and step ~= "final" then
     return fail(self, select(2, self.client:_over(reply, step)))
   end
+  -- Only a close tells the server that the rest of the content will not come.
+  local is_early = step == "final" and not head:is_written(self.client._core:written())
   head:reply(step, reply)
+  if is_early then return fail(self, select(2, self.client:_over(reply, step))) end
+  if step == "rset" and reply.code >= 300 then
+    -- What follows would be for the recipients of the message before.
+    return fail(self, select(2, self.client:_broken { kind = "protocol", stage = step,
+      message = "the server refused RSET", outcome = self.client:_outcome_now() }))
+  end
   if head.done then self:tidy() end
-  if reply.code ~= 421 or self:is_empty() then return true end
+  if not is_end or self:is_empty() then return true end
   return fail(self, select(2, self.client:_over(reply, step)))
 end
 
@@ -86,12 +101,12 @@ function Flight:take()
   return self:give(step, reply)
 end
 
---- Writes what waits, and takes in what is heard meanwhile (RFC 2920 section 3.1), until
--- the `entry` whose content it is has its final reply. True, or nil and an error.
-function Flight:write(entry)
+--- Writes what waits, and takes in what is heard meanwhile (RFC 2920 section 3.1). True, or
+-- nil and an error.
+function Flight:write()
   local client = self.client
   local machine, patience = client._core, client.target.timeout.block
-  while machine:pending() > 0 and not entry.final do
+  while machine:pending() > 0 do
     local step, reply, sentence, errname = machine:step()
     if step then
       client._transcript:reply(reply)

@@ -87,6 +87,13 @@ local function first_result(self)
   return self.first - 1, receipt, err, one.message
 end
 
+-- Waits for the next reply, if the client was not closed meanwhile.
+local function hear(client)
+  if client._core then return client._flight:take() end
+  client._flight:fail(select(2, client:_error { kind = "closed",
+    message = "the client was closed", outcome = client:_outcome_now() }))
+end
+
 -- One turn: sends what may go, then gives the next result, if there is one.
 local function turn(self)
   while true do
@@ -94,15 +101,21 @@ local function turn(self)
     if self.first > self.last then return nil end
     local i, receipt, err, message = first_result(self)
     if i then return i, receipt, err, message end
-    self.client._flight:take() -- what it fails of is told by the results
+    hear(self.client) -- what it fails of is told by the results
   end
+end
+
+-- Whether the task that runs is being ended, and so may not wait.
+local function is_ending()
+  local _, is_main = coroutine.running()
+  return not is_main and not coroutine.isyieldable()
 end
 
 -- Whoever leaves the loop early still has what was sent answered.
 function Run:__close(err)
   local client = self.client
   client._run = nil
-  if err ~= nil then client:close() end
+  if err ~= nil or is_ending() then client:close() end
   while client._core and not client._flight:is_empty() do client._flight:take() end
 end
 

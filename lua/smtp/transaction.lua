@@ -31,6 +31,26 @@ local function rejection(mailbox, reply)
 end
 M.rejection = rejection
 
+-- The same of the recipient at a place of `to`. A mailbox may be there twice, so `places`
+-- has of each rejection which one it is.
+local function reject(self, place, reply)
+  local one = rejection(self.to[place], reply)
+  self.rejected[#self.rejected + 1] = one
+  self.places = self.places or {}
+  self.places[one] = place
+  return one
+end
+
+-- The places of those that were accepted.
+local function taken_places(self)
+  local refused, list = {}, {}
+  for _, place in pairs(self.places or {}) do refused[place] = true end
+  for place in ipairs(self.to) do
+    if not refused[place] then list[#list + 1] = place end
+  end
+  return list
+end
+
 local take = {}
 
 function take:mail(reply)
@@ -50,8 +70,7 @@ function take:rcpt(reply)
   if reply.code < 300 and not self.mail_refused then
     self.accepted[#self.accepted + 1] = mailbox
   elseif reply.code >= 300 then
-    local refusal = rejection(mailbox, reply)
-    self.rejected[#self.rejected + 1] = refusal
+    local refusal = reject(self, self.answered, reply)
     if is_too_many(reply) then
       self.too_many = self.too_many or {}
       self.too_many[refusal], refusal.temporary = true, true
@@ -95,12 +114,20 @@ function Transaction:reply(step, reply)
   self.done = self.complete and self.due <= 0
 end
 
---- What is known of the message, were nothing more heard.
+--- What is known of the message, were nothing more heard. With PRDR it is nothing before
+-- the last reply; by LMTP a 421 says that no more will come.
 function Transaction:outcome(written)
-  for _, reply in ipairs(self.replies or {}) do
+  local replies = not self.prdr and self.replies or {}
+  for _, reply in ipairs(replies) do
     if reply.code < 300 then return "partial" end
   end
-  return self.ends and written >= self.ends and "unknown" or "not_sent"
+  local is_going = replies[1] and replies[#replies].code == 421
+  return not is_going and self.ends and written >= self.ends and "unknown" or "not_sent"
+end
+
+--- Whether all that is sent of it was written.
+function Transaction:is_written(written)
+  return self.complete and written >= self.stops
 end
 
 -- ---- the envelope ----------------------------------------------------------
@@ -142,7 +169,7 @@ end
 -- Nothing more is sent: what the server still has of it is dropped by the next.
 local function give_up(self)
   self.complete, self.client._dirty = true, true
-  self.done = self.due <= 0
+  self.stops, self.done = self.client._core:queued(), self.due <= 0
   self.flight:tidy()
   return true
 end
@@ -200,12 +227,12 @@ local function is_wanted(self)
     local ok, err = self.flight:take()
     if not ok then return nil, err end
   end
-  return not (self.final or self.chunk_refused or self.chunks and is_vain(self))
+  return not (self.chunk_refused or self.chunks and is_vain(self))
 end
 
 -- Makes room in the machine; if it is not full, it wants a reply first.
 local function make_room(self)
-  if self.client._core:pending() > 0 then return self.flight:write(self) end
+  if self.client._core:pending() > 0 then return self.flight:write() end
   return self.flight:take()
 end
 
@@ -247,15 +274,9 @@ local function finish(self)
   end
   if self.chunks then note_chunk(self, true) else self.due = self.due + 1 end
   self.ends, self.complete = machine:queued(), true
+  self.stops = self.ends
   self.client._dirty = self.chunks -- until it is known that it went well
   return true
-end
-
--- The server does not want the rest.
-local function cut_short(self)
-  if not self.final then return give_up(self) end
-  self.err = select(2, self.client:_over(self.final, "final")) -- only a close tells it the end
-  return self.flight:fail(self.err)
 end
 
 -- Streams the content. True, or nil and an error.
@@ -267,7 +288,7 @@ function Transaction:content()
     local wanted, err
     if bytes then wanted, err = push(self, bytes) else wanted, err = finish(self) end
     if wanted == nil then return nil, err end
-    if not wanted then return cut_short(self) end
+    if not wanted then return give_up(self) end
     if self.complete then return true end
     sent = sent + #bytes
     if self.progress then self.progress(sent, self.source.size) end
@@ -288,6 +309,7 @@ function Transaction:data()
   if self.data_reply.code >= 400 then return give_up(self) end
   if machine:awaits() == "final" then -- nobody was accepted: the machine has ended it
     self.due, self.complete, self.client._dirty = self.due + 1, true, true
+    self.stops = machine:queued()
     return true
   end
   return self:content()
@@ -329,21 +351,20 @@ end
 -- Replies that each recipient has of the content (RFC 2033 section 4.2). A last one that
 -- refuses (PRDR) is for those, too, who were accepted.
 local function sort_out(self)
-  local kept, told = {}, {}
+  local kept, all = {}, {}
   local undone = self.prdr and self.final.code >= 300
-  for i, mailbox in ipairs(self.accepted) do
+  for i, place in ipairs(taken_places(self)) do
     local reply = self.replies[i]
     if undone and reply.code < 300 then reply = self.final end
-    local one = rejection(mailbox, reply)
     if reply.code < 300 then
-      kept[#kept + 1], told[#told + 1] = mailbox, one
-      one.temporary = nil
+      kept[#kept + 1], all[#all + 1] = self.to[place], rejection(self.to[place], reply)
+      all[#all].temporary = nil
     else
-      self.rejected[#self.rejected + 1] = one
+      reject(self, place, reply)
     end
   end
   self.accepted = kept
-  return told
+  return all
 end
 
 -- Nobody has it: why.
@@ -371,10 +392,14 @@ function Transaction:fail(err)
   self.err, self.done = self.err or err, true
   if not errors.is(err) then return end
   if #self.rejected > 0 then err.rejected = self.rejected end
-  if err.outcome == "partial" then
-    err.accepted = {}
-    for i, reply in ipairs(self.replies) do
-      if reply.code < 300 then table.insert(err.accepted, self.accepted[i]) end
+  if err.outcome ~= "partial" then return end
+  local places = taken_places(self)
+  err.accepted, err.rejected = {}, self.rejected
+  for i, reply in ipairs(self.replies) do
+    if reply.code < 300 then
+      table.insert(err.accepted, self.to[places[i]])
+    else
+      reject(self, places[i], reply)
     end
   end
 end
@@ -382,19 +407,19 @@ end
 --- The receipt, or nil and an error, once it is done.
 function Transaction:result()
   if self.err then return nil, self.err end
-  local reply, told = self.final, nil
-  if self.replies and reply then told = sort_out(self) end
-  local good = told and told[1] or not told and reply and reply.code < 300 and reply
+  local reply, all = self.final, nil
+  if self.replies and reply then all = sort_out(self) end
+  local good = all and all[1] or not all and reply and reply.code < 300 and reply
   if self.prdr then good = good and reply end
   if not good or self.chunk_refused or #self.accepted == 0 then return refused(self) end
   return {
     code = good.code, enhanced = good.enhanced, text = good.text, lines = good.lines,
-    accepted = self.accepted, rejected = self.rejected, replies = told,
+    accepted = self.accepted, rejected = self.rejected, replies = all,
   }
 end
 
 --- DATA and content for an envelope that was given by single commands. Gives the final
--- reply; by LMTP the first that is a success, and its `replies` are those of all recipients.
+-- reply; by LMTP the first that is a success. Its `replies` are those of all recipients.
 function M.data(client, source)
   local eightbit = client.capabilities["8BITMIME"]
   if source.text and not eightbit and core.eightbit(source.text) then
@@ -406,9 +431,14 @@ function M.data(client, source)
   local ok, err = self:data()
   while ok and not self.done do ok, err = self.flight:take() end
   if self.err or not ok then return nil, self.err or err end
-  local reply = self.final or self.data_reply
-  for i = self.replies and #self.replies or 0, 1, -1 do
-    if self.replies[i].code < 300 then reply = self.replies[i] end
+  local reply, first = self.final or self.data_reply, nil
+  for _, one in ipairs(self.replies or {}) do
+    if one.code < 300 then first = first or one end
+  end
+  if self.prdr then -- the last one is for all, but a success only if somebody has it
+    reply = reply.code < 300 and not first and self.replies[1] or reply
+  else
+    reply = first or reply
   end
   reply.replies = self.replies
   if reply.code < 300 then return reply end

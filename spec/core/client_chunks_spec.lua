@@ -168,4 +168,14 @@ describe("client machine and LMTP", function()
     assert.equal("rset 250 | mail 250 | rcpt 550 | protocol: content is asked for, and for nobody",
       t:hear("250\r\n250\r\n550\r\n354\r\n"))
   end)
+
+  plays("takes no 3xx for a recipient", function(t)
+    lmtp(t)
+    t:say("DATA")
+    t:hear("250\r\n250\r\n250\r\n250\r\n354\r\n")
+    t.machine:finish()
+    t:wrote()
+    assert.equal("recipient 250 | protocol: a 3xx reply for a recipient",
+      t:hear("250\r\n353\r\n"))
+  end)
 end)

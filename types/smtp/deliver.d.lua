@@ -51,7 +51,7 @@
 ---@field accepted string[] the mailboxes that a server has taken it for
 ---@field rejected smtp.delivery_rejection[] the others, by domain; `smtp.bounce` takes them
 ---@field receipts table<string, smtp.delivery_receipt> by domain (A-labels, lower case)
----@field errors table<string, smtp.error> by domain, where nobody has it: `outcome` is `"unknown"` of a message that may have arrived
+---@field errors table<string, smtp.error> by domain, where nobody has it, or (`outcome == "partial"`) not all: `outcome` is `"unknown"` of a message that may have arrived
 
 --- A receipt with the host that gave it.
 ---@class smtp.delivery_receipt: smtp.receipt
