@@ -251,6 +251,15 @@ static void finish(run *r) {
   push(r, SMTP_CLIENT_FINAL);
 }
 
+static void abandon(run *r) {
+  size_t before = waiting(r);
+  int result = smtp_client_abandon(r->c);
+  if (r->error != 0) CHECK(result == r->error);
+  CHECK(r->error != 0 || (result == 0) == (r->content && r->chunks));
+  CHECK(waiting(r) == before);
+  if (result == 0) r->content = false;
+}
+
 static void write(run *r, input *in) {
   size_t n = take(in), most = waiting(r);
   if (n > most || n == 255) n = most;
@@ -410,9 +419,13 @@ static void step(run *r, input *in) {
   case 5: finish(r); break;
   case 6: write(r, in); break;
   default:
-    if (take(in) % 8 == 7) {
+    switch (take(in) % 8) {
+    case 6: abandon(r); break;
+    case 7:
       smtp_client_eof(r->c);
       r->eof = true;
+      break;
+    default: break;
     }
     replies(r);
     break;

@@ -139,6 +139,10 @@ SMTP_FUNC int smtp_client_body(smtp_client *c, smtp_slice content,
 ** what is queued first. */
 SMTP_FUNC int smtp_client_finish(smtp_client *c);
 
+/* The rest of content that goes in chunks does not come: what the server has of
+** it waits for RSET. SMTP_ESTATE where it goes otherwise. */
+SMTP_FUNC int smtp_client_abandon(smtp_client *c);
+
 /* Content that was queued in chunks; a call of body queues one at most. */
 SMTP_FUNC uint64_t smtp_client_chunked(const smtp_client *c);
 

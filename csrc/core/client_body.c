@@ -100,6 +100,14 @@ uint64_t smtp_client_chunked(const smtp_client *c) {
   return c->chunked;
 }
 
+int smtp_client_abandon(smtp_client *c) {
+  if (c->error != 0) return c->error;
+  if (c->phase != PH_CHUNKS) return SMTP_ESTATE;
+  smtp_buf_truncate(&c->chunk, 0);
+  c->phase = PH_RCPT;
+  return 0;
+}
+
 static int finish_chunks(smtp_client *c) {
   size_t before = smtp_buf_length(&c->chunk);
   smtp_dot_encoder dot = c->dot;

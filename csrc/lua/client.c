@@ -66,22 +66,6 @@ static client *check_socket(lua_State *L) {
   return c;
 }
 
-/* The extensions whose keywords are keys of the table at t. */
-static unsigned disable_mask(lua_State *L, int t) {
-  unsigned mask = 0;
-  if (!lua_istable(L, t)) return 0;
-  lua_pushnil(L);
-  while (lua_next(L, t) != 0) { /* key, value */
-    if (lua_type(L, -2) == LUA_TSTRING && lua_toboolean(L, -1)) {
-      smtp_slice key;
-      key.p = lua_tolstring(L, -2, &key.n);
-      mask |= smtp_ehlo_extension(key);
-    }
-    lua_pop(L, 1);
-  }
-  return mask;
-}
-
 /* core.client([socket [, disable [, strict_body [, tls]]]]): takes the socket;
 ** tls: without TLS only EHLO, STARTTLS, NOOP and QUIT may be said. */
 static int client_new(lua_State *L) {
@@ -89,7 +73,7 @@ static int client_new(lua_State *L) {
   bool socket = !lua_isnoneornil(L, 1);
   client *c;
   lua_settop(L, 4);
-  config.disable = disable_mask(L, 2);
+  config.disable = smtp_keyword_mask(L, 2);
   config.strict_body = lua_toboolean(L, 3);
   config.tls = lua_toboolean(L, 4);
   c = lua_newuserdatauv(L, sizeof *c, 0);
@@ -386,9 +370,12 @@ static int client_auth_reason(lua_State *L) {
 
 /* ---- in memory, and for who waits ------------------------------------ */
 
+/* client:finish([whole]): false abandons content in chunks */
 static int client_finish(lua_State *L) {
   client *c = check(L);
-  return push_submitted(L, smtp_client_finish(c->machine));
+  bool whole = lua_isnone(L, 2) || lua_toboolean(L, 2);
+  return push_submitted(L, whole ? smtp_client_finish(c->machine)
+                                 : smtp_client_abandon(c->machine));
 }
 
 static int client_feed(lua_State *L) {

@@ -4,6 +4,8 @@
 
 #include <lauxlib.h>
 
+#include "../core/ehlo.h"
+
 size_t smtp_check_params(lua_State *L, int t, smtp_param *params) {
   size_t n = 0;
   lua_Integer i, last;
@@ -25,4 +27,19 @@ size_t smtp_check_params(lua_State *L, int t, smtp_param *params) {
     lua_pop(L, 2);
   }
   return n;
+}
+
+unsigned smtp_keyword_mask(lua_State *L, int t) {
+  unsigned mask = 0;
+  if (!lua_istable(L, t)) return 0;
+  lua_pushnil(L);
+  while (lua_next(L, t) != 0) { /* key, value */
+    if (lua_type(L, -2) == LUA_TSTRING && lua_toboolean(L, -1)) {
+      smtp_slice key;
+      key.p = lua_tolstring(L, -2, &key.n);
+      mask |= smtp_ehlo_extension(key);
+    }
+    lua_pop(L, 1);
+  }
+  return mask;
 }

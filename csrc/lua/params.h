@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* params.h: parameters of MAIL and RCPT, as Lua gives them. */
+/* params.h: parameters of MAIL and RCPT, and keywords of EHLO, as Lua gives
+** them. */
 #ifndef SMTP_LUA_PARAMS_H
 #define SMTP_LUA_PARAMS_H
 
@@ -13,5 +14,9 @@
 ** is refused: its text would belong to nobody, while strings are the
 ** table's. */
 SMTP_FUNC size_t smtp_check_params(lua_State *L, int t, smtp_param *params);
+
+/* The extensions (OR of enum smtp_extension) whose keywords are keys of the
+** table at t with true; what else is there is none of ours. */
+SMTP_FUNC unsigned smtp_keyword_mask(lua_State *L, int t);
 
 #endif

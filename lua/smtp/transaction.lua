@@ -168,6 +168,7 @@ end
 
 -- Nothing more is sent: what the server still has of it is dropped by the next.
 local function give_up(self)
+  if self.chunks then self.client._core:finish(false) end
   self.complete, self.client._dirty = true, true
   self.stops, self.done = self.client._core:queued(), self.due <= 0
   self.flight:tidy()
