@@ -179,7 +179,7 @@ for scheme, handler in pairs(SCHEMES) do
 
     it("is no match for what is no proxy", function()
       local bytes = { "220 mx ESMTP\r\n", "\0\0\0\0", "HTTP/2 200\r\n\r\n", "HTTP/1.1 99 x\r\n\r\n",
-        "HTTP/1.1 100 Continue\r\n\r\n", "\5\9", "\4\0" }
+        "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "\5\9", "\4\0" }
       for _, text in ipairs(bytes) do
         assert.equal("protocol", failure(scheme, tunnel.says(text)).kind, text)
       end

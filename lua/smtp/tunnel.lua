@@ -262,7 +262,7 @@ local function http(talk, proxy, target)
   local header
   if ok then header, err = read_header(talk) end
   if not header then return nil, err end
-  local code, reason = header:match("^HTTP/1%.%d ([2-5]%d%d)([^\r\n]*)\r\n")
+  local code, reason = header:match("^HTTP/1%.%d ([2-5]%d%d)%f[ \r]([^\r\n]*)\r\n")
   if not code then return talk:fail("protocol", "not an answer of HTTP") end
   if code:sub(1, 1) == "2" then return true end
   return talk:fail(code == "407" and "auth" or "connect",
