@@ -54,8 +54,6 @@ local receipt, err = smtp.send({
     to = { "charles@example.com", "nobody@example.com", "mary@example.com" },
   },
   raw = MESSAGE,
-}, {
-  progress = function(sent) print(("C: ... %d bytes of the message, and a dot"):format(sent)) end,
 })
 if not receipt then error(err) end
 
