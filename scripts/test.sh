@@ -5,7 +5,7 @@
 # no time-out of its own, so all share TEST_TIMEOUT seconds.
 set -eu
 cd "$(dirname "$0")/.."
-seconds=${TEST_TIMEOUT:-900}
+seconds=${TEST_TIMEOUT:-1800}
 summary=build/summary
 mkdir -p build
 rm -f "$summary"
