@@ -51,6 +51,7 @@ function incoming:skip() end
 --- a 2xx: you will bounce to the others), else 451. A text that cannot be sent is
 --- `451 4.3.0` and an event; what broke the framing or a limit has its own reply for all.
 --- Raises for what is no recipient of the message, and when its handler has returned.
+--- What was said here is said whatever the verdict: keep the message first, then answer.
 ---@param recipient smtp.recipient|string one of `message.recipients`, or its address
 ---@param code integer 2xx, 4xx or 5xx
 ---@param text? string as in a verdict: with or without an enhanced code
