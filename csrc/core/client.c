@@ -331,7 +331,7 @@ static bool more_follow(smtp_client *c, const struct due *d) {
   if (c->finals == 0) {
     if (c->lmtp && !begins)
       c->finals = c->accepted > 0 ? c->accepted : 1;
-    else if (d->prdr && begins)
+    else if (d->prdr && begins && !c->lmtp)
       c->finals = c->accepted + 2;
     else
       return false;
