@@ -280,7 +280,7 @@ static void check_due(run *r, smtp_client_step step, smtp_client_step due,
     r->finals = r->accepted + 1;
     return;
   }
-  if (due == SMTP_CLIENT_FINAL && r->finals > 0 && prdr) {
+  if (due == SMTP_CLIENT_FINAL && r->finals > 0) { /* a hello may follow */
     CHECK(step == (r->finals > 1 ? SMTP_CLIENT_RECIPIENT : SMTP_CLIENT_FINAL));
     CHECK(code / 100 != 3);
     if (--r->finals > 0) return;
