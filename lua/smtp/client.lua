@@ -425,9 +425,8 @@ local function send(given, message, opts)
   if not out then return nil, err end
   local deadline = math.min(target.deadline or math.huge, opts and opts.deadline or math.huge)
   target.deadline = deadline < math.huge and deadline or nil
-  local receipt
-  receipt, err = run(target, out, opts or {}, since)
-  return receipt, err
+  local receipt, failure = run(target, out, opts or {}, since)
+  return receipt, failure
 end
 
 --- QUIT, at most two seconds for its reply, then close.

@@ -12,7 +12,9 @@ local next_hop = require "smtp.next_hop"
 local options = require "smtp.options"
 local replies = require "smtp.replies"
 
-local Message = {}
+local Message = {
+  streamed = true, -- `size` is what was read so far
+}
 
 -- Fields that are made when somebody asks for them, which most handlers do not.
 local lazy = {}
@@ -58,19 +60,17 @@ end
 function M.new(session)
   return setmetatable({
     session = session, sender = session.sender, recipients = session.recipients, size = 0,
-    streamed = true, -- `size` is what was read so far
     since = loop.time,
-    touched = false, ended = false, failed = false, closed = false, reset = false,
-    unkept = false, why = false, rest = false, tail = false,
+    touched = false, ended = false, unkept = false, rest = false, tail = false,
+    why = false, -- it is not whole: the reason
+    gone = false, -- "reset" or "closed": nobody waits for what is said of it
     due = 1, answers = false, -- replies that the client waits for, and what was said of some
     held = false, -- absent fields would go through __index
   }, meta)
 end
 
 local function fail(message, text)
-  message.failed = true
-  local gone = message.closed or message.reset
-  error(errors.new { kind = gone and "closed" or "rejected", stage = "body",
+  error(errors.new { kind = message.gone and "closed" or "rejected", stage = "body",
     message = text, peer = message.session.peer.address }, 0)
 end
 
@@ -84,9 +84,9 @@ local function note(message, event, a, why, eightbit, due)
   if event == "message" then
     message.eightbit, message.why, message.due = eightbit, why or false, due or 1
   elseif event == "reset" then -- between two chunks
-    message.reset, message.why = true, "the client gave the message up"
+    message.gone, message.why = "reset", "the client gave the message up"
   else
-    message.closed, message.why = true, "the client went away: " .. tostring(a)
+    message.gone, message.why = "closed", "the client went away: " .. tostring(a)
   end
   return false
 end

@@ -160,9 +160,9 @@ end
 -- What the handler left is read, so that the machine can say its verdict. A
 -- handler that read all and said nothing has taken the message.
 local function conclude(self, message, name, code, text, bare)
-  local whole = message.touched and message.ended and not message.failed
+  local whole = message.touched and message.ended and not message.why
   while not message.ended do incoming._note(message, self:next_event()) end
-  if message.closed or message.reset then return nil end
+  if message.gone then return nil end
   if message.unkept and bare then name = "fail" end
   local mended = name == "nothing" and whole and not message.unkept and "accept" or name
   if self.lmtp or message.due > 1 or message.answers then
@@ -183,7 +183,7 @@ local function receive(self, ...)
       refused = message.why or nil, sender = self.sender, recipients = self.recipients,
       replies = told })
   end
-  if message.reset then return drop(self) end
+  if message.gone == "reset" then return drop(self) end
   self.sender, self.recipients, self.xforward = nil, nil, nil
   self.messages = self.messages + 1
   self.server.messages = self.server.messages + (code and code < 300 and 1 or 0)
