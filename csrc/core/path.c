@@ -210,29 +210,20 @@ static bool is_dot_string(smtp_slice in) {
 }
 
 /*
-** Takes a local part without quotes. Lenient: dots stand anywhere, and of
-** several "@" only the last ends it, so that a@b@c is at c however it looks.
+** Takes a local part without quotes, up to the first "@": it holds none, or
+** two readers would see two domains. Lenient: dots stand anywhere.
 */
 static int take_unquoted(smtp_path *path, smtp_slice *in, unsigned flags) {
-  bool lenient = (flags & SMTP_PATH_STRICT) == 0;
-  size_t n = 0, end = 0;
-  bool at = false;
-  if (in->n > 0 && in->p[0] == '@') return SMTP_ESYNTAX;
-  while (n < in->n && (is_text(in->p[n], SMTP_ATEXT) || in->p[n] == '.' ||
-                       (in->p[n] == '@' && (lenient || !at)))) {
-    if (in->p[n] == '@') {
-      at = true;
-      end = n;
-    }
-    n++;
-  }
-  if (!at) end = n;
-  smtp_slice local = {in->p, end};
-  if (end == 0 || (!lenient && !is_dot_string(local))) return SMTP_ESYNTAX;
-  if (end > SMTP_LOCAL_LENIENT_MAX) return SMTP_ETOOBIG;
-  memcpy(path->local, local.p, end);
-  path->local_n = end;
-  advance(in, end);
+  size_t n = 0;
+  while (n < in->n && (is_text(in->p[n], SMTP_ATEXT) || in->p[n] == '.')) n++;
+  smtp_slice local = {in->p, n};
+  if (n == 0) return SMTP_ESYNTAX;
+  if ((flags & SMTP_PATH_STRICT) != 0 && !is_dot_string(local))
+    return SMTP_ESYNTAX;
+  if (n > SMTP_LOCAL_LENIENT_MAX) return SMTP_ETOOBIG;
+  memcpy(path->local, local.p, n);
+  path->local_n = n;
+  advance(in, n);
   return 0;
 }
 

@@ -4,8 +4,9 @@
 ** 6531 section 3.3), one parser for both roles.
 **
 ** Reading is lenient unless told: missing <>, odd dots, a long local part. A
-** source route is read and dropped (RFC 5321 appendix C). The domain follows
-** the last unquoted "@". The parsed form is the meaning: the local part
+** source route is read and dropped (RFC 5321 appendix C). A local part that
+** holds "@" is quoted; without quotes such a path is refused, as two readers
+** would see two domains in it. The parsed form is the meaning: the local part
 ** without quoting, so that "ada"@x and ada@x are one. Writing quotes where it
 ** must and gives only strict forms: parse(format(p)) is p.
 */
@@ -41,7 +42,6 @@ enum smtp_path_flags {
 ** bytes above 0x7f must be UTF-8. A domain name is labels of letters, digits,
 ** hyphens (lenient: underscores) and U-labels, joined by single dots
 ** (lenient: one trailing dot is dropped).
-** Lenient: an unquoted local part may hold "@", as the last one ends it.
 ** 0; SMTP_ESYNTAX; SMTP_ETOOBIG for a local part, domain or path over its
 ** limit, measured on what would be written; of a longer local part only
 ** SMTP_LOCAL_MAX bytes count against the path. Control characters are never
