@@ -45,7 +45,10 @@ static void check_walk(smtp_slice in) {
 
 static void check_fields(smtp_slice in) {
   smtp_field field;
-  size_t at = 0, last = 0;
+  size_t at = 0, last = 0, body = smtp_fields_body(in);
+  CHECK(body <= in.n);
+  in.n = body;
+  CHECK(smtp_fields_body(in) == body);
   while (smtp_fields_next(in, &at, &field) == 1) {
     CHECK(at > last && at <= in.n && field.name.n > 0);
     CHECK(field.name.p >= in.p + last);

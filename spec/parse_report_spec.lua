@@ -60,6 +60,52 @@ describe("reports in a message", function()
     end)
   end
 
+  -- What a report of these blocks tells of: each field of the message, and each recipient as
+  -- "final original action status".
+  local function read(...)
+    local text = "Content-Type: message/delivery-status\r\n\r\n"
+      .. table.concat({ ... }, "\r\n"):gsub("\r?\n", "\r\n")
+    local report = smtp.parse(text).report
+    local list = { report.reporting_mta or "-" }
+    for _, one in ipairs(report.recipients) do
+      list[#list + 1] = ("%s %s %s %s"):format(one.final_recipient or "-",
+        one.original_recipient or "-", one.action or "-", one.status or "-")
+    end
+    return list
+  end
+
+  local MESSAGE = "Reporting-MTA: dns; mx.example.com\n"
+  local BOB = "Final-Recipient: rfc822; bob@example.com\nAction: failed\nStatus: 5.1.1\n"
+  local CAROL = "Original-Recipient: rfc822; carol@example.com\nAction: delayed\nStatus: 4.4.1\n"
+  local OF_BOB, OF_CAROL = "bob@example.com - failed 5.1.1", "- carol@example.com delayed 4.4.1"
+
+  it("tell each recipient, whichever fields name it", function()
+    assert.same({ "mx.example.com", OF_BOB, OF_CAROL }, read(MESSAGE, BOB, CAROL))
+    assert.same({ "-", OF_CAROL, OF_BOB }, read(CAROL, BOB))
+    assert.same({ "-", OF_BOB }, read(BOB))
+    assert.same({ "-", "- - failed -" }, read("Action: failed\n"))
+    assert.same({ "-", "- - - 5.0.0" }, read("Arrival-Date: x\n", "Status: 5.0.0\n"))
+    assert.same({ "mx.example.com", OF_BOB }, read(MESSAGE .. BOB))
+    assert.same({ "mx.example.com", OF_BOB }, read(BOB, MESSAGE))
+  end)
+
+  it("have blocks that are of nobody", function()
+    assert.same({ "mx.example.com", OF_BOB }, read(MESSAGE, BOB, "X-Trailer: z\n"))
+    assert.same({ "mx.example.com", OF_BOB, OF_CAROL },
+      read(MESSAGE, BOB, "X-Between: z\nY: 1\n", CAROL))
+    assert.same({ "-", OF_BOB }, read("X-First: z\n", BOB))
+    assert.same({ "-" }, read("X-First: z\n", "Diagnostic-Code: smtp; 550\n"))
+  end)
+
+  it("go on behind a line that is no field", function()
+    for _, block in ipairs { "Diagnostic-Code: smtp; 550-not\n550 here\n" .. BOB,
+      "550 here\n" .. BOB, BOB .. "550 here\n", "Action: failed\n550 one\n550 two\n 550 three\n"
+      .. BOB } do
+      assert.same({ "mx.example.com", OF_BOB, OF_CAROL }, read(MESSAGE, block, CAROL), block)
+    end
+    assert.same({ "mx.example.com", OF_BOB }, read("not a field\n" .. MESSAGE, BOB))
+  end)
+
   it("C165 return headers alone", function()
     local report = smtp.parse((DELIVERY:format("text/rfc822-headers", ""))).report
     assert.equal("the first", report.returned.subject)

@@ -116,6 +116,7 @@ static int mime_fields(lua_State *L) {
   smtp_buf *out = smtp_push_buffer(L, OUT_MAX);
   smtp_field field;
   size_t at = 0;
+  text.n = smtp_fields_body(text);
   lua_newtable(L);
   while (smtp_fields_next(text, &at, &field) == 1) {
     if (n >= FIELDS_MAX * 3) continue;
@@ -128,7 +129,7 @@ static int mime_fields(lua_State *L) {
     lua_rawseti(L, -2, ++n);
   }
   smtp_buf_clear(out);
-  lua_pushinteger(L, first + (lua_Integer)at);
+  lua_pushinteger(L, first + (lua_Integer)text.n);
   return 2;
 }
 

@@ -17,6 +17,7 @@ enum state { HEADER, BODY, EPILOGUE };
 typedef struct frame {
   size_t entity; /* index in the list */
   enum state state;
+  smtp_fields_scan scan; /* of its header */
   bool digest;
   size_t n; /* length of the boundary; 0 if there is none */
   char boundary[SMTP_BOUNDARY_MAX];
@@ -49,6 +50,7 @@ static void begin(walker *w, size_t at) {
   }
   f->entity = w->count++;
   f->state = HEADER;
+  memset(&f->scan, 0, sizeof f->scan);
   f->digest = false;
   f->n = 0;
   w->open++;
@@ -151,33 +153,51 @@ static int isboundary(const frame *f, smtp_slice line) {
   return at == line.n || line.p[at] == '\n' ? result : 0;
 }
 
-/* If a line at an offset is a boundary, does what it says: 1, else 0. */
-static int atboundary(walker *w, smtp_slice line, size_t at) {
+/* If the header on the top has no empty line, and its last lines are no fields,
+** they are its body: true, and *at is where the walk goes on. */
+static int cutheader(walker *w, size_t *at) {
+  frame *f = top(w);
+  size_t body = smtp_fields_cut(&f->scan, *at);
+  if (f->state != HEADER || body == *at) return 0;
+  return endheader(w, *at = body) == 0 ? 1 : SMTP_ENOMEM;
+}
+
+/* If a line at *at is a boundary, does what it says, and *at is behind it: 1,
+** else 0, or an error. */
+static int atboundary(walker *w, smtp_slice line, size_t *at) {
   size_t i;
   for (i = w->open; i > 0; i--) {
-    int found = isboundary(&w->stack[i - 1], line);
+    int cut, found = isboundary(&w->stack[i - 1], line);
     if (found == 0) continue;
-    finish(w, i, before(w, at));
+    cut = cutheader(w, at);
+    if (cut != 0) return cut;
+    finish(w, i, before(w, *at));
+    *at += line.n;
     if (found == 2)
       top(w)->state = EPILOGUE;
     else
-      begin(w, at + line.n);
+      begin(w, *at);
     return 1;
   }
   return 0;
 }
 
-/* Takes a line of the header of the entity on the top: how many bytes of it
-** belong there, or an error. */
-static int headerline(walker *w, smtp_slice line, size_t at, size_t *taken) {
-  const smtp_entity *e = &w->list[top(w)->entity];
-  enum smtp_fields_kind kind = smtp_fields_line(line);
-  *taken = line.n;
-  if (kind == SMTP_LINE_EMPTY) return endheader(w, at + line.n);
-  if (kind != SMTP_LINE_OTHER) return 0;
-  if (at == e->begin && smtp_fields_mailbox(line)) return 0;
-  *taken = 0;
-  return endheader(w, at);
+/* Takes the line at *at; *at is where the next one is. */
+static int takeline(walker *w, size_t *at) {
+  smtp_slice rest = {w->text.p + *at, w->text.n - *at};
+  smtp_slice line = smtp_fields_first(rest);
+  frame *f = top(w);
+  if (line.n > 2 && line.p[0] == '-' && line.p[1] == '-') {
+    int found = atboundary(w, line, at);
+    if (found != 0) return found < 0 ? found : 0;
+  }
+  if (f->state == HEADER) {
+    size_t body;
+    if (smtp_fields_scanned(&f->scan, line, *at, &body))
+      return endheader(w, *at = body);
+  }
+  *at += line.n;
+  return 0;
 }
 
 int smtp_entity_walk(smtp_entity *list, size_t max, smtp_slice text,
@@ -192,18 +212,15 @@ int smtp_entity_walk(smtp_entity *list, size_t max, smtp_slice text,
   w.mem = mem;
   w.full = false;
   begin(&w, 0);
-  while (at < text.n && !w.full && result == 0) {
-    smtp_slice rest = {text.p + at, text.n - at};
-    smtp_slice line = smtp_fields_first(rest);
-    if (line.n > 2 && line.p[0] == '-' && line.p[1] == '-' &&
-        atboundary(&w, line, at)) {
-      at += line.n;
-    } else if (top(&w)->state == HEADER) {
-      size_t taken;
-      result = headerline(&w, line, at, &taken);
-      at += taken;
+  while (result == 0 && !w.full) {
+    if (at < text.n) {
+      result = takeline(&w, &at);
     } else {
-      at += line.n;
+      int cut = cutheader(&w, &at);
+      if (cut <= 0) {
+        result = cut;
+        break;
+      }
     }
   }
   if (result == 0 && !w.full && top(&w)->state == HEADER) {

@@ -44,7 +44,8 @@ enum smtp_fields_kind smtp_fields_line(smtp_slice line) {
   return colon(line, &name) > 0 ? SMTP_LINE_FIELD : SMTP_LINE_OTHER;
 }
 
-bool smtp_fields_mailbox(smtp_slice line) {
+/* Whether it is the line that mailbox files have before a message. */
+static bool is_mailbox(smtp_slice line) {
   if (line.n > 0 && *line.p == '>') {
     line.p++;
     line.n--;
@@ -52,34 +53,82 @@ bool smtp_fields_mailbox(smtp_slice line) {
   return line.n > 5 && memcmp(line.p, "From ", 5) == 0;
 }
 
-int smtp_fields_next(smtp_slice text, size_t *at, smtp_field *field) {
-  smtp_slice rest = {text.p + *at, text.n - *at};
-  size_t skip = 0, begin;
+/* The size of the byte order mark at the front: some programs put it there. */
+static size_t mark(smtp_slice text) {
+  return text.n >= 3 && memcmp(text.p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
+static bool is_type(smtp_slice line) {
+  smtp_slice name = {line.p, 0};
+  return colon(line, &name.n) > 0 &&
+         smtp_ascii_equal(name, SMTP_LIT("content-type"));
+}
+
+bool smtp_fields_scanned(smtp_fields_scan *scan, smtp_slice line, size_t at,
+                         size_t *body) {
+  bool first = !scan->begun;
+  size_t skip = first ? mark(line) : 0;
+  smtp_slice rest = {line.p + skip, line.n - skip};
+  enum smtp_fields_kind kind = smtp_fields_line(rest);
+  scan->begun = true;
+  if (kind == SMTP_LINE_EMPTY) {
+    *body = scan->field || !scan->stray ? at + line.n : scan->tail;
+    return true;
+  }
+  if (kind == SMTP_LINE_FIELD) {
+    scan->field = true;
+    scan->typed = scan->typed || is_type(rest);
+    scan->stray = false;
+    return false;
+  }
+  if (scan->field && kind == SMTP_LINE_FOLDED) return false;
+  if (first && is_mailbox(rest)) return false;
+  if (!scan->stray) scan->tail = at;
+  scan->stray = true;
+  *body = scan->tail;
+  /* a boundary where the empty line is missing, rather than a broken field */
+  return scan->typed && line.n > 2 && line.p[0] == '-' && line.p[1] == '-';
+}
+
+size_t smtp_fields_cut(const smtp_fields_scan *scan, size_t end) {
+  return scan->stray ? scan->tail : end;
+}
+
+size_t smtp_fields_body(smtp_slice text) {
+  smtp_fields_scan scan = {false, false, false, false, 0};
+  size_t at = 0, body;
+  while (at < text.n) {
+    smtp_slice rest = {text.p + at, text.n - at};
+    smtp_slice line = smtp_fields_first(rest);
+    if (smtp_fields_scanned(&scan, line, at, &body)) return body;
+    at += line.n;
+  }
+  return smtp_fields_cut(&scan, text.n);
+}
+
+int smtp_fields_next(smtp_slice header, size_t *at, smtp_field *field) {
+  smtp_slice rest = {header.p + *at, header.n - *at};
   bool found = false;
+  if (*at == 0) {
+    size_t skip = mark(rest);
+    rest.p += skip;
+    rest.n -= skip;
+  }
   while (rest.n > 0) {
     smtp_slice line = smtp_fields_first(rest);
     enum smtp_fields_kind kind = smtp_fields_line(line);
-    if (kind == SMTP_LINE_OTHER && *at == 0 && !found &&
-        smtp_fields_mailbox(line))
-      kind = SMTP_LINE_FOLDED; /* skipped */
-    if (kind == SMTP_LINE_FIELD && !found) {
+    if (found && kind != SMTP_LINE_FOLDED) break;
+    if (kind == SMTP_LINE_FIELD) {
       found = true;
-      skip = colon(line, &field->name.n);
+      field->value.p = line.p + colon(line, &field->name.n);
       field->name.p = line.p;
-      field->value.p = line.p + skip;
-    } else if (kind == SMTP_LINE_EMPTY && !found) {
-      *at = (size_t)(line.p - text.p) + line.n;
-      return 0;
-    } else if (kind != SMTP_LINE_FOLDED) {
-      break;
     }
     rest.p += line.n;
     rest.n -= line.n;
   }
-  *at = (size_t)(rest.p - text.p);
+  *at = (size_t)(rest.p - header.p);
   if (!found) return 0;
-  begin = (size_t)(field->value.p - text.p);
-  field->value.n = *at - begin;
+  field->value.n = (size_t)(rest.p - field->value.p);
   if (field->value.n > 0 && field->value.p[field->value.n - 1] == '\n')
     field->value.n--;
   if (field->value.n > 0 && field->value.p[field->value.n - 1] == '\r')

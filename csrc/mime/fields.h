@@ -2,8 +2,11 @@
 /*
 ** fields.h: a header, field by field (RFC 5322 section 2.2), as it comes:
 ** lines end with CRLF or LF, white space before the colon is let pass, and so
-** is the "From " line of a mailbox file in front. A line that is neither a
-** field nor folded ends the header, and the body begins with it.
+** are the "From " line of a mailbox file and a byte order mark in front.
+**
+** An empty line ends a header. A line that is neither a field nor folded is
+** passed over with the lines that continue it, unless no field stands before
+** the empty line, or no empty line follows: the body begins with it then.
 */
 #ifndef SMTP_FIELDS_H
 #define SMTP_FIELDS_H
@@ -21,23 +24,43 @@ enum smtp_fields_kind {
   SMTP_LINE_EMPTY,  /* the end of the header */
   SMTP_LINE_FIELD,  /* name and colon */
   SMTP_LINE_FOLDED, /* begins with white space */
-  SMTP_LINE_OTHER   /* no part of a header */
+  SMTP_LINE_OTHER   /* no field */
 };
+
+/* What is known of a header while its lines go by; all zero at first. */
+typedef struct smtp_fields_scan {
+  bool begun;  /* there was a line */
+  bool field;  /* there was one */
+  bool typed;  /* there was a Content-Type */
+  bool stray;  /* a line that is no field, and no field behind it */
+  size_t tail; /* offset of the first such line */
+} smtp_fields_scan;
 
 /* What a line, with or without its line end, is in a header. */
 SMTP_FUNC enum smtp_fields_kind smtp_fields_line(smtp_slice line);
 
-/* Whether it is the line that mailbox files have before a message. */
-SMTP_FUNC bool smtp_fields_mailbox(smtp_slice line);
+/*
+** Takes the next line of a header, which is at an offset: true if the header
+** ends, *body being where the body begins. That may be at an earlier line.
+*/
+SMTP_FUNC bool smtp_fields_scanned(smtp_fields_scan *scan, smtp_slice line,
+                                   size_t at, size_t *body);
+
+/* Where the body begins if the text ends at an offset, in its header. */
+SMTP_FUNC size_t smtp_fields_cut(const smtp_fields_scan *scan, size_t end);
+
+/* Where the body of a message begins. */
+SMTP_FUNC size_t smtp_fields_body(smtp_slice text);
 
 /* The line at the front with its LF, or what is left of text. */
 SMTP_FUNC smtp_slice smtp_fields_first(smtp_slice text);
 
 /*
-** 1 and the next field, *at behind it; 0 at the end of the header, *at being
-** where the body begins. *at is 0 at first. The slices point into text.
+** 1 and the next field of a header without its body, *at behind it; 0 at the
+** end. *at is 0 at first. The slices point into header.
 */
-SMTP_FUNC int smtp_fields_next(smtp_slice text, size_t *at, smtp_field *field);
+SMTP_FUNC int smtp_fields_next(smtp_slice header, size_t *at,
+                               smtp_field *field);
 
 /* 1 and the value of the first field of that name (any case), else 0. */
 SMTP_FUNC int smtp_fields_find(smtp_slice header, smtp_slice name,

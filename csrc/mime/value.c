@@ -13,7 +13,8 @@
 #include "decode.h"
 #include "fields.h"
 
-#define WHOLE (-1) /* section of a parameter that is not in parts */
+#define WHOLE (-1)       /* section of a parameter that is not in parts */
+#define SECTIONS 1000000 /* a larger number is none */
 
 /* A parameter as it is written, before its parts are joined. */
 typedef struct piece {
@@ -29,12 +30,14 @@ typedef struct reader {
   const char *p, *end;
   piece pieces[SMTP_VALUE_PARAMS];
   size_t count;
+  piece last; /* beyond those; section WHOLE if there is none */
 } reader;
 
 void smtp_value_init(smtp_value *v, const smtp_mem *mem) {
   smtp_buf_init(&v->store, mem, 0);
   v->main = (smtp_slice){"", 0};
   v->count = 0;
+  v->truncated = false;
 }
 
 void smtp_value_clear(smtp_value *v) {
@@ -103,14 +106,38 @@ static bool closes(const char *p, const char *end) {
   return p == end || *p == ';';
 }
 
+/* The length of the name at p if "=" is behind it, else 0. */
+static size_t named(const char *p, const char *end) {
+  const char *q = p;
+  while (q < end && *q != '=' && *q != ';' && *q != '"' && *q != '(' &&
+         !isspacing(*q))
+    q++;
+  return q < end && *q == '=' ? (size_t)(q - p) : 0;
+}
+
+/* Whether a parameter of a common name begins at p. */
+static bool iscommon(const char *p, const char *end) {
+  static const smtp_slice common[] = {
+      {"charset", 7}, {"boundary", 8}, {"name", 4},        {"filename", 8},
+      {"format", 6},  {"delsp", 5},    {"report-type", 11}};
+  smtp_slice name = {p, named(p, end < p + 16 ? end : p + 16)};
+  size_t i;
+  const char *star = name.n > 0 ? memchr(p, '*', name.n) : NULL;
+  if (star != NULL) name.n = (size_t)(star - p);
+  for (i = 0; i < sizeof common / sizeof *common; i++)
+    if (smtp_ascii_equal(name, common[i])) return true;
+  return false;
+}
+
 /* Up to the next ";", without white space or comments at the end. A "(" that
 ** begins no last comment, as in "copy (2).pdf", belongs to the value. */
 static int readbare(reader *r, smtp_slice *value) {
   smtp_slice text = {r->p, 0};
   size_t before = smtp_buf_length(&r->v->store), i;
-  bool looked = false;
+  bool looked = r->v->truncated;
   int result = 0;
   while (r->p < r->end && *r->p != ';') {
+    if (r->p > text.p && isspacing(r->p[-1]) && iscommon(r->p, r->end)) break;
     if (*r->p == '(' && !looked && (r->p == text.p || isspacing(r->p[-1]))) {
       looked = true; /* once a value, so that the time stays linear */
       if (closes(r->p, r->end)) break;
@@ -138,8 +165,7 @@ static void splitname(piece *p) {
   if (star != NULL && star > name.p) {
     digits.p = star + 1;
     digits.n = (size_t)(name.p + name.n - digits.p);
-    if (smtp_ascii_number(digits, &section) == 0 &&
-        section < SMTP_VALUE_PARAMS) {
+    if (smtp_ascii_number(digits, &section) == 0 && section < SECTIONS) {
       p->section = (int)section;
       name.n = (size_t)(star - name.p);
     }
@@ -157,33 +183,57 @@ static int readname(reader *r, smtp_slice *name) {
   return result;
 }
 
+/* The value behind the "=" of a parameter, and what follows it up to the next. */
+static int readvalue(reader *r, smtp_slice *value) {
+  const char *q;
+  int result;
+  skipblank(r);
+  if (r->p == r->end || *r->p != '"') {
+    result = readbare(r, value);
+    if (r->p < r->end && *r->p == '(') skipblank(r);
+    return result;
+  }
+  result = readquoted(r, value);
+  for (q = r->p; q < r->end && isspacing(*q);) q++;
+  if (q > r->p && named(q, r->end) > 0) return result; /* without a ";" */
+  q = memchr(r->p, ';', (size_t)(r->end - r->p));
+  r->p = q ? q : r->end;
+  return result;
+}
+
+/* Keeps a parameter that was read, unless there are too many. */
+static void keep(reader *r, piece *p) {
+  if (p->name.n == 0) return;
+  splitname(p);
+  if (r->count < SMTP_VALUE_PARAMS && !r->v->truncated) {
+    r->pieces[r->count++] = *p;
+  } else if (r->count > 0 && p->section != WHOLE &&
+             r->pieces[r->count - 1].section != WHOLE &&
+             smtp_ascii_equal(p->name, r->pieces[r->count - 1].name) &&
+             p->section > r->last.section) {
+    r->last = *p;
+  }
+}
+
 static int readparams(reader *r) {
   size_t seen = 0; /* those without a name too: each may look to the end */
   int result = 0;
-  while (result == 0 && r->p < r->end && seen < SMTP_VALUE_PARAMS) {
-    piece *p = &r->pieces[r->count];
-    memset(p, 0, sizeof *p);
+  while (result == 0 && r->p < r->end) {
+    piece p;
+    memset(&p, 0, sizeof p);
     skipblank(r);
-    if (r->p < r->end && *r->p == ';') {
+    if (r->p < r->end && (*r->p == ';' || *r->p == ',')) {
       r->p++;
       continue;
     }
-    result = readname(r, &p->name);
+    result = readname(r, &p.name);
     skipblank(r);
     if (result == 0 && r->p < r->end && *r->p == '=') {
       r->p++;
-      seen++;
-      skipblank(r);
-      if (r->p < r->end && *r->p == '"')
-        result = readquoted(r, &p->value);
-      else
-        result = readbare(r, &p->value);
-      if (p->name.n > 0) {
-        splitname(p);
-        r->count++;
-      }
-    }
-    if (r->p < r->end && *r->p != ';') { /* what is no parameter */
+      if (seen++ == SMTP_VALUE_PARAMS) r->v->truncated = true;
+      result = readvalue(r, &p.value);
+      keep(r, &p);
+    } else if (r->p < r->end) { /* what is no parameter */
       const char *q = memchr(r->p, ';', (size_t)(r->end - r->p));
       r->p = q ? q : r->end;
     }
@@ -210,15 +260,22 @@ static int join(reader *r, size_t first) {
   size_t before = smtp_buf_length(&r->v->store), i;
   smtp_value_param *param = &r->v->params[r->v->count];
   int section, result = 0;
+  bool ended = false;
   param->charset = (smtp_slice){NULL, 0};
-  for (section = 0; result == 0; section++) {
-    piece *p = NULL;
+  for (section = 0; result == 0 && !ended; section++) {
+    const piece *p = NULL;
     smtp_slice value;
     for (i = first; i < r->count && p == NULL; i++)
       if (r->pieces[i].section == section &&
           smtp_ascii_equal(r->pieces[i].name, name))
         p = &r->pieces[i];
-    if (p == NULL) break;
+    if (p == NULL) { /* the end of a file's name tells more than its middle */
+      if (section == 0 || r->last.section <= section ||
+          !smtp_ascii_equal(r->last.name, name))
+        break;
+      p = &r->last;
+      ended = true;
+    }
     value = p->value;
     if (section == 0 && p->extended) {
       param->charset.p = "";
@@ -254,6 +311,25 @@ static int whole(reader *r, const piece *p) {
   return result;
 }
 
+/* What is before the parameters. White space may be around a "/"; elsewhere it
+** is where a ";" is missing. */
+static int readmain(reader *r) {
+  int result = 0;
+  char last = '/';
+  skipblank(r);
+  if (iscommon(r->p, r->end)) return 0; /* it is missing */
+  while (r->p < r->end && *r->p != ';' && *r->p != ',' && result == 0) {
+    const char *p = r->p;
+    skipblank(r);
+    if (r->p == r->end) break;
+    if (r->p > p && last != '/' && *r->p != '/') break;
+    if (*r->p == ';' || *r->p == ',') break;
+    last = *r->p++;
+    result = put(r, (char)smtp_ascii_lower((unsigned char)last));
+  }
+  return result;
+}
+
 int smtp_value_parse(smtp_value *v, smtp_slice text) {
   reader r;
   char *place;
@@ -266,15 +342,8 @@ int smtp_value_parse(smtp_value *v, smtp_slice text) {
   r.p = text.p;
   r.end = text.p + text.n;
   r.count = 0;
-  skipblank(&r);
-  while (r.p < r.end && *r.p != ';' && result == 0) {
-    if (*r.p == '(')
-      r.p = skipcomment(r.p, r.end);
-    else if (isspacing(*r.p))
-      r.p++;
-    else
-      result = put(&r, (char)smtp_ascii_lower((unsigned char)*r.p++));
-  }
+  r.last.section = WHOLE;
+  result = readmain(&r);
   v->main = since(&r, 0);
   if (result == 0) result = readparams(&r);
   for (pass = 0; pass < 2 && result == 0; pass++) { /* with a charset first */

@@ -4,8 +4,8 @@
 ** Content-Disposition have it (RFC 2045 section 5.1, RFC 2183), with what RFC
 ** 2231 adds: values in parts (name*0, name*1) and with a charset (name*).
 ** Read as it comes: comments are dropped, an unquoted value may hold white
-** space, parts may come in any order. Of two parameters of one name the first
-** counts, but the form with a charset is preferred.
+** space, parts may come in any order, a ";" may be missing. Of two parameters
+** of one name the first counts, but the form with a charset is preferred.
 */
 #ifndef SMTP_VALUE_H
 #define SMTP_VALUE_H
@@ -15,7 +15,9 @@
 #include "../core/buf.h"
 #include "../core/smtp.h"
 
-#define SMTP_VALUE_PARAMS 128 /* those beyond, parts counted, are left out */
+/* Those beyond, parts counted, are left out; but if the last one kept is a part
+** of a value, the last of its parts is kept too, for names of files. */
+#define SMTP_VALUE_PARAMS 128
 
 typedef struct smtp_value_param {
   smtp_slice name;    /* lower case, without its stars */
@@ -28,6 +30,7 @@ typedef struct smtp_value {
   smtp_slice main; /* before the first ";", as "text/plain", lower case */
   smtp_value_param params[SMTP_VALUE_PARAMS];
   size_t count;
+  bool truncated; /* some were left out */
 } smtp_value;
 
 SMTP_FUNC void smtp_value_init(smtp_value *v, const smtp_mem *mem);

@@ -5,7 +5,6 @@
 -- Internal: users call it as `smtp.bounce`.
 local address = require "smtp.address"
 local compose = require "smtp.compose"
-local core = require "smtp.core"
 local date = require "smtp.date"
 local errors = require "smtp.error"
 local line_ends = require "smtp.line_ends"
@@ -163,6 +162,19 @@ local function is_plain(text)
   return not text:find("\0", 1, true) and not line_ends.watcher()(text)
 end
 
+-- The fields at the front. A line that is no field ends them, for it may be of the body.
+local function header_of(text)
+  local first = #(text:match("^>?From [^\n]*\n") or "") + 1 -- of a file of mailboxes
+  local at = first
+  while at <= #text do
+    local line = text:match("^[^\n]*\n?", at)
+    local folded = at > first and line:find("^[ \t]")
+    if not folded and not line:find("^[!-9;-~]+[ \t]*:") then break end
+    at = at + #line
+  end
+  return text:sub(first, at - 1)
+end
+
 -- The part that goes back: the whole, where that is asked for and may be sent.
 local function returned(message, opts, in_utf8)
   local ret = opts.ret or type(message.sender) == "table" and message.sender.ret or "HDRS"
@@ -170,11 +182,8 @@ local function returned(message, opts, in_utf8)
   if ret == "FULL" and whole and (in_utf8 or is_plain(text)) then
     return part.new { type = in_utf8 and "message/global" or "message/rfc822", content = text }
   end
-  local _, body = core.mime_fields(text)
-  local header = text:sub(1, math.min(body - 1, HEADER_MAX)):gsub("^\r?\n$", "")
-  header = header:gsub("\n\r?\n$", "\n")
   return part.new { type = in_utf8 and "message/global-headers" or "text/rfc822-headers",
-    content = header }
+    content = header_of(text:sub(1, HEADER_MAX)) }
 end
 
 -- RFC 6533 section 4: whether the message, or who should have it, needs UTF-8.

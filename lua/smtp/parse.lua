@@ -60,9 +60,12 @@ local function ids(message, name)
     if id ~= "" then list[#list + 1] = id end
   end
   if #list == 0 then
-    for word in text:gmatch("[^%s<>]+") do
+    for word in text:gmatch("[^%s<>,;]+") do
       if word:find("@", 1, true) then list[#list + 1] = word end
     end
+  end
+  if #list == 0 then -- more than one word is a phrase (RFC 5322 section 4.5.4)
+    list[1] = text:match("^[%s<>]*([^%s<>]+)[%s<>]*$")
   end
   return list
 end
@@ -100,17 +103,13 @@ for _, key in ipairs { "headers", "type", "params", "parts", "content", "encodin
   lazy[key] = function(message) return message._root[key] end
 end
 
-local function is_attachment(part)
-  return part.disposition == "attachment" or part.name ~= nil
-end
-
 -- Finds the parts that are shown as text and HTML, and adds all other leaves to
 -- `rest`. In multipart/related only the root is shown (RFC 2387 section 3.2).
 local function sort(part, shown, rest, hidden)
   local kind = part.type
   if part._kind ~= "M" then
     local which = kind == "text/plain" and "text" or kind == "text/html" and "html"
-    if which and not hidden and not shown[which] and not is_attachment(part) then
+    if which and not hidden and not shown[which] and part.disposition ~= "attachment" then
       shown[which] = part
     else
       rest[#rest + 1] = part
@@ -199,14 +198,16 @@ end
 --- Whether a value is a parsed message.
 function M.is(value) return getmetatable(value) == Message end
 
--- The bytes of a message without its Bcc fields, each with the lines that continue it.
+-- The bytes of a message without its Bcc fields, each with the lines that continue it or
+-- that were to do so.
 local function without_bcc(bytes)
-  local out, at, dropping = {}, 1, false
+  local out, at, dropping = {}, #(bytes:match("^\xef\xbb\xbf") or "") + 1, false
+  out[1] = bytes:sub(1, at - 1)
   while true do
     local behind = (bytes:find("\n", at, true) or #bytes) + 1
     local line = bytes:sub(at, behind - 1)
     if line:find("^\r?\n") or line == "" then break end
-    if not line:find("^[ \t]") then dropping = line:find("^[Bb][Cc][Cc][ \t]*:") ~= nil end
+    if line:find("^[!-9;-~]+[ \t]*:") then dropping = line:find("^[Bb][Cc][Cc][ \t]*:") ~= nil end
     if not dropping then out[#out + 1] = line end
     at = behind
   end

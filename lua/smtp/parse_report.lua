@@ -64,21 +64,33 @@ local function recipient(fields)
   return one
 end
 
-local function delivery(part)
-  local list = blocks(part.content)
-  local report = { type = "delivery", recipients = {} }
-  -- The first block is of the message; some senders leave it out.
-  local first = list[1]
-  if first and not first:get("Final-Recipient") then
-    report.reporting_mta = typed(first:get("Reporting-MTA"))
-    report.received_from_mta = typed(first:get("Received-From-MTA"))
-    report.dsn_gateway = typed(first:get("DSN-Gateway"))
-    report.arrival_date = first:get("Arrival-Date")
-    report.original_envelope_id = first:get("Original-Envelope-Id")
-    report.headers = first
-    table.remove(list, 1)
+local function has_any(fields, names)
+  for _, name in ipairs(names) do
+    if fields:get(name) then return true end
   end
-  for i, fields in ipairs(list) do report.recipients[i] = recipient(fields) end
+  return false
+end
+
+-- Fields of a recipient, and of the message (RFC 3464 sections 2.3 and 2.2).
+local OF_RECIPIENT = { "Final-Recipient", "Original-Recipient", "Action", "Status" }
+local OF_MESSAGE = { "Reporting-MTA", "Received-From-MTA", "DSN-Gateway", "Arrival-Date",
+  "Original-Envelope-Id" }
+
+local function delivery(part)
+  local report = { type = "delivery", recipients = {} }
+  for i, fields in ipairs(blocks(part.content)) do
+    local is_recipient = has_any(fields, OF_RECIPIENT)
+    if is_recipient then table.insert(report.recipients, recipient(fields)) end
+    -- Some senders leave the block of the message out, or put all into one.
+    if not report.headers and (i == 1 and not is_recipient or has_any(fields, OF_MESSAGE)) then
+      report.reporting_mta = typed(fields:get("Reporting-MTA"))
+      report.received_from_mta = typed(fields:get("Received-From-MTA"))
+      report.dsn_gateway = typed(fields:get("DSN-Gateway"))
+      report.arrival_date = fields:get("Arrival-Date")
+      report.original_envelope_id = fields:get("Original-Envelope-Id")
+      report.headers = fields
+    end
+  end
   return report
 end
 

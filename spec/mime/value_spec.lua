@@ -41,6 +41,26 @@ describe("values with parameters", function()
     assert.same({ "a/x", "t*x", "b", false }, params("a/x; t*x=b"))
   end)
 
+  it("may lack a semicolon", function()
+    assert.same({ "a/b", "x", "1", false }, params("a/b x=1"))
+    assert.same({ "a/b", "x", "1", false, "y", "2", false }, params('a/b\r\n x="1" y=2'))
+    assert.same({ "a/b", "x", "1 y=2", false }, params("a/b, x=1 y=2"))
+    assert.same({ "a/b", "x", "1", false, "charset", "2", false }, params("a/b; x=1 charset=2"))
+    assert.same({ "a/b", "charset", "1", false }, params("a /b(c)charset=1"))
+    assert.same({ "", "name", "1", false }, params("name=1"))
+    assert.same({ "a/b", "x", "1", false }, params('a/b; x="1"y=2'))
+  end)
+
+  it("keep the end of the name of a file, whose middle may be left out", function()
+    local list = {}
+    for i = 0, 999 do list[i + 1] = ("; x*%d=%d."):format(i, i) end
+    local name = params("a/b" .. table.concat(list))[3]
+    assert.equal(128 + 1, select(2, name:gsub("%.", "")))
+    assert.matches("^0%.1%.2%..*%.127%.999%.$", name)
+    local many = params("a/b" .. ("; y=1"):rep(127) .. "; x*0*=utf-8''%41; x*1=b; x*2*=%2Epdf")
+    assert.same({ "x", "A.pdf", "utf-8" }, table.move(many, 2, 4, 1, {}))
+  end)
+
   it("are at most 128, read to their ends, and need memory", function()
     assert.equal(1 + 3 * 128, #params("a/b" .. ("; x=y"):rep(1000)))
     local text = [[a/b; x="q\"" (c); y*0*=utf-8'en'%41; y*1=b; z=a (b]]

@@ -90,6 +90,7 @@ static int fields_next(lua_State *L) {
   smtp_field field;
   size_t at = 0;
   lua_Integer n = 0;
+  in.n = smtp_fields_body(in);
   lua_newtable(L);
   while (smtp_fields_next(in, &at, &field) == 1) {
     lua_pushlstring(L, field.name.p, field.name.n);
@@ -97,7 +98,7 @@ static int fields_next(lua_State *L) {
     lua_pushlstring(L, field.value.p, field.value.n);
     lua_rawseti(L, -2, ++n);
   }
-  lua_pushinteger(L, (lua_Integer)at);
+  lua_pushinteger(L, (lua_Integer)in.n);
   return 2;
 }
 

@@ -19,12 +19,12 @@
 ---@field bcc smtp.parsed_address[]
 ---@field subject? string
 ---@field date? string as it is written
----@field time? integer seconds since 1970 that `date` says, if it is a date (RFC 5322 sections 3.3, 4.3)
+---@field time? integer seconds since 1970 that `date` says, if it is a date (RFC 5322 sections 3.3, 4.3; other orders of its words and RFC 3339 are read too)
 ---@field message_id? string without its brackets
 ---@field in_reply_to? string the first id of that field
 ---@field references string[] ids, the oldest first
----@field text? string the first text/plain part that is no attachment, in UTF-8 with `"\n"` as line end
----@field html? string the first text/html part that is no attachment, likewise
+---@field text? string the first text/plain part whose disposition is not `"attachment"`, in UTF-8 with `"\n"` as line end
+---@field html? string the first such text/html part, likewise
 ---@field attachments smtp.part[] every part without parts of its own that is neither `text` nor `html`, in order; messages in the message are among them
 ---@field type string as `"multipart/mixed"`; see `smtp.part`
 ---@field params table<string, string>
@@ -42,7 +42,7 @@ local parsed = {}
 ---@return fun(): string?
 function parsed:chunks(size) end
 
---- An array of the fields in their order.
+--- An array of the fields in their order. A line that is no field is passed over.
 ---@class smtp.headers
 ---@field [integer] { name: string, value: string, raw: string } `value` is unfolded and decoded (RFC 2047), without CR and LF; `raw` is what stands behind the colon
 local headers = {}
