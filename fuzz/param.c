@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   size_t count;
   smtp_mail_params mail;
   smtp_rcpt_params rcpt;
-  smtp_param_rules rules = {0, {"", 0}};
+  smtp_param_rules rules = {0, {"", 0}, false};
   if (copy == NULL && size > 0) return 0;
   if (size > 0) memcpy(copy, data, size);
   smtp_slice in = {copy, size};

@@ -354,7 +354,11 @@ describe("parameters of the client", function()
     misused("by needs seconds", function() client:mail("a@b", { by = { mode = "return" } }) end)
     misused("unknown option", function() client:mail("a@b", { sise = 1 }) end)
     misused("unknown option", function() client:rcpt("a@b", { size = 1 }) end)
-    failed("invalid", "mail", client:mail("a@b", { envid = "a\0" }))
+    for _, control in ipairs { "\0", "\t", "\n", "\31", "\127" } do -- C174
+      failed("invalid", "mail", client:mail("a@b", { envid = "a" .. control .. "b" }))
+      failed("invalid", "rcpt", client:rcpt("a@b", { orcpt = "rfc822;a" .. control .. "@b" }))
+      failed("invalid", "rcpt", client:rcpt("a@b", { orcpt = "a" .. control .. "@b" }))
+    end
     failed("invalid", "rcpt", client:rcpt("a@b", { notify = "NEVER\r\nQUIT" }))
   end)
 end)

@@ -110,6 +110,35 @@ describe("extensions of a server", function()
     misused("unknown option", start { XADA = { verbs = {} } })
   end)
 
+  it("C174 xtext that stands for a control is 501 and reaches no handler", function()
+    local called = {}
+    local server <close> = serve.start { extensions = { DSN = true, SMTPUTF8 = true },
+      auth = { cleartext = true, lookup = function() return "secret" end },
+      xforward = { "127.0.0.1" },
+      on_mail = function(_, sender) called[#called + 1] = sender.envid or sender.auth end,
+      on_rcpt = function(_, recipient) called[#called + 1] = recipient.orcpt return true end }
+    open(server, " ENVID=id+2B7"):close()
+    assert.same({ "id+7" }, called)
+    for _, code in ipairs { "00", "01", "09", "0A", "0D", "1B", "1F", "7F" } do
+      for _, line in ipairs { "RCPT TO:<bob@example.com> ORCPT=rfc822;b+%sb@example.com",
+        "RCPT TO:<bob@example.com> ORCPT=utf-8;+%s NOTIFY=NEVER" } do
+        local other <close> = open(server, "")
+        local reply = other:cmd(line:format(code), 501)
+        assert(reply and reply.enhanced == "5.5.4", line)
+      end
+      for _, line in ipairs { "MAIL FROM:<ada@code.energy> ENVID=a+%sb",
+        "MAIL FROM:<ada@code.energy> AUTH=a+%sb@code.energy", "XFORWARD HELO=a+%sb",
+        "MAIL FROM:<ada@code.energy> RET=FULL ENVID=+%s" } do
+        local peer <close> = serve.peer(server)
+        assert.matches("^220", peer:reply())
+        assert.matches("^250", peer:cmd "EHLO client.code.energy")
+        assert.matches("^501 5%.5%.4", peer:cmd(line:format(code)), line)
+        assert.matches("^250", peer:cmd "MAIL FROM:<>")
+      end
+    end
+    assert.same({ "id+7" }, called)
+  end)
+
   it("are typed fields of sender and recipient", function()
     local seen = {}
     local server <close> = serve.start {

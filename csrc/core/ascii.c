@@ -48,6 +48,16 @@ unsigned char smtp_ascii_lower(unsigned char c) {
   return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
 }
 
+bool smtp_ascii_blank(char c, bool tab) {
+  return c == ' ' || (tab && c == '\t');
+}
+
+smtp_slice smtp_ascii_skip_blanks(smtp_slice text, bool tab) {
+  size_t n = 0;
+  while (n < text.n && smtp_ascii_blank(text.p[n], tab)) n++;
+  return (smtp_slice){text.p + n, text.n - n};
+}
+
 bool smtp_ascii_equal(smtp_slice a, smtp_slice b) {
   if (a.n != b.n) return false;
   for (size_t i = 0; i < a.n; i++) {

@@ -27,6 +27,12 @@ SMTP_FUNC bool smtp_ascii_is(unsigned char c, unsigned classes);
 /* a-z for A-Z, all other bytes as they are. */
 SMTP_FUNC unsigned char smtp_ascii_lower(unsigned char c);
 
+/* A space; with tab, a tab as well. */
+SMTP_FUNC bool smtp_ascii_blank(char c, bool tab);
+
+/* The text from its first byte that is none. */
+SMTP_FUNC smtp_slice smtp_ascii_skip_blanks(smtp_slice text, bool tab);
+
 /* Equal without regard to the case of A-Z. */
 SMTP_FUNC bool smtp_ascii_equal(smtp_slice a, smtp_slice b);
 

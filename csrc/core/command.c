@@ -46,11 +46,6 @@ static smtp_slice skip(smtp_slice s, size_t n) {
   return (smtp_slice){s.p + n, s.n - n};
 }
 
-static smtp_slice skip_spaces(smtp_slice s) {
-  while (s.n > 0 && s.p[0] == ' ') s = skip(s, 1);
-  return s;
-}
-
 static size_t verb_length(smtp_slice s) {
   size_t n = 0;
   while (n < s.n &&
@@ -60,17 +55,16 @@ static size_t verb_length(smtp_slice s) {
   return n;
 }
 
-int smtp_command_parse(smtp_command *command, smtp_slice line) {
+int smtp_command_parse(smtp_command *command, smtp_slice line, bool strict) {
   size_t n;
 
-  while (line.n > 0 &&
-         (line.p[line.n - 1] == ' ' || line.p[line.n - 1] == '\t'))
-    line.n--;
+  while (line.n > 0 && smtp_ascii_blank(line.p[line.n - 1], true)) line.n--;
   n = verb_length(line);
-  if (n == 0 || (n < line.n && line.p[n] != ' ')) return SMTP_ESYNTAX;
+  if (n == 0 || (n < line.n && !smtp_ascii_blank(line.p[n], !strict)))
+    return SMTP_ESYNTAX;
   command->name = (smtp_slice){line.p, n};
   command->verb = smtp_command_verb(command->name);
-  command->args = skip_spaces(skip(line, n));
+  command->args = smtp_ascii_skip_blanks(skip(line, n), !strict);
   return 0;
 }
 
@@ -84,14 +78,14 @@ int smtp_command_path(smtp_slice args, smtp_slice word, unsigned flags,
       !smtp_ascii_equal((smtp_slice){args.p, n}, (smtp_slice){word.p, n}))
     return SMTP_ESYNTAX;
   args = skip(args, n);
-  if (lenient) args = skip_spaces(args);
+  if (lenient) args = smtp_ascii_skip_blanks(args, true);
   if (args.n == 0 || args.p[0] != ':') return SMTP_ESYNTAX;
   args = skip(args, 1);
-  if (lenient) args = skip_spaces(args);
+  if (lenient) args = smtp_ascii_skip_blanks(args, true);
   rc = smtp_path_parse(path, args, flags, &used);
   if (rc < 0) return rc;
   args = skip(args, used);
-  if (args.n > 0 && args.p[0] != ' ') return SMTP_ESYNTAX;
+  if (args.n > 0 && !smtp_ascii_blank(args.p[0], lenient)) return SMTP_ESYNTAX;
   *params = args;
   return 0;
 }
@@ -116,7 +110,25 @@ static bool is_tchar(unsigned char c) {
   return c == '.' || smtp_ascii_is(c, SMTP_ATEXT);
 }
 
-bool smtp_command_foreign(smtp_slice line) {
+/* A verb, or what is left of a command whose blank was forgotten or is another
+** letter: "MAILFROM", "Rcpt-To", "EHLO". */
+static bool is_command(smtp_slice word) {
+  int verb;
+  for (verb = SMTP_VERB_OTHER + 1; verb < SMTP_VERB_COUNT; verb++) {
+    smtp_slice rest;
+    if (!smtp_ascii_begins(word, names[verb])) continue;
+    rest = skip(word, names[verb].n);
+    if (rest.n == 0) return true;
+    if (rest.p[0] == '-' || rest.p[0] == '_' || rest.p[0] == '.')
+      rest = skip(rest, 1);
+    if (smtp_ascii_equal(rest, SMTP_LIT("FROM")) ||
+        smtp_ascii_equal(rest, SMTP_LIT("TO")))
+      return true;
+  }
+  return false;
+}
+
+bool smtp_command_foreign(smtp_slice line, smtp_slice own) {
   size_t n = 0;
   smtp_slice word;
 
@@ -124,7 +136,7 @@ bool smtp_command_foreign(smtp_slice line) {
   if (n == 0 || n == line.n) return false;
   word = (smtp_slice){line.p, n};
   if (line.p[n] == ' ') return is_method(word);
-  return line.p[n] == ':' && smtp_command_verb(word) == SMTP_VERB_OTHER;
+  return line.p[n] == ':' && !is_command(word) && !smtp_ascii_listed(own, word);
 }
 
 /* What may stand behind the verb: no control, and 8-bit only as UTF-8. */

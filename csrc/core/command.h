@@ -43,24 +43,27 @@ typedef struct smtp_command {
 /*
 ** Splits a line (without its CRLF) into verb and arguments; the verb is a
 ** run of letters, digits and hyphens in any case. Trailing spaces are
-** dropped (RFC 5321 section 4.1.1). SMTP_ESYNTAX if there is no verb.
+** dropped (RFC 5321 section 4.1.1). Unless strict, a tab parts them as well.
+** SMTP_ESYNTAX if there is no verb.
 */
-SMTP_FUNC int smtp_command_parse(smtp_command *command, smtp_slice line);
+SMTP_FUNC int smtp_command_parse(smtp_command *command, smtp_slice line,
+                                 bool strict);
 
 /*
 ** Parses "FROM:" or "TO:" (word, in any case) and the path from the
 ** arguments of MAIL or RCPT; *params is what is left. flags as
-** smtp_path_parse; without STRICT spaces may stand before the path and
+** smtp_path_parse; without STRICT blanks may stand before the path and
 ** around the colon. Errors as smtp_path_parse, and SMTP_ESYNTAX when
-** something other than a space follows the path.
+** something other than a blank follows the path.
 */
 SMTP_FUNC int smtp_command_path(smtp_slice args, smtp_slice word,
                                 unsigned flags, smtp_path *path,
                                 smtp_slice *params);
 
 /* True for a line that another protocol would send: GET, POST, CONNECT ...
-** with a path, or "Host:" and the like, as "Name:" that is not a verb. */
-SMTP_FUNC bool smtp_command_foreign(smtp_slice line);
+** with a path, or "Host:" and the like: "Name:" that neither is a verb, one of
+** own (parted by spaces) included, nor "MAILFROM:" and its like. */
+SMTP_FUNC bool smtp_command_foreign(smtp_slice line, smtp_slice own);
 
 /* "MAIL", ... in upper case; "" for SMTP_VERB_OTHER. Static. */
 SMTP_FUNC smtp_slice smtp_command_name(smtp_verb verb);

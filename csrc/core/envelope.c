@@ -302,6 +302,8 @@ static int read_all(reading *r, const known *list, size_t n, smtp_slice in,
   smtp_param param;
   int more, result = 0;
   r->offered = rules->offered;
+  if (rules->strict && in.n > 0 && memchr(in.p, '\t', in.n) != NULL)
+    return SMTP_ESYNTAX;
   while ((more = smtp_param_next(&in, &param)) > 0) {
     size_t i = 0;
     while (i < n && !smtp_ascii_equal(param.key, list[i].key)) i++;

@@ -30,16 +30,10 @@ static smtp_slice skip(smtp_slice in, size_t n) {
   return (smtp_slice){in.p + n, in.n - n};
 }
 
-static smtp_slice skip_spaces(smtp_slice in) {
-  size_t n = 0;
-  while (n < in.n && in.p[n] == ' ') n++;
-  return skip(in, n);
-}
-
 int smtp_param_next(smtp_slice *rest, smtp_param *param) {
   if (rest->n == 0) return 0;
-  if (rest->p[0] != ' ') return SMTP_ESYNTAX;
-  smtp_slice in = skip_spaces(*rest);
+  if (!smtp_ascii_blank(rest->p[0], true)) return SMTP_ESYNTAX;
+  smtp_slice in = smtp_ascii_skip_blanks(*rest, true);
   if (in.n == 0) {
     *rest = in;
     return 0;
@@ -55,7 +49,7 @@ int smtp_param_next(smtp_slice *rest, smtp_param *param) {
     if (param->value.n == 0) return SMTP_ESYNTAX;
     in = skip(in, param->value.n);
   }
-  if (in.n > 0 && in.p[0] != ' ') return SMTP_ESYNTAX;
+  if (in.n > 0 && !smtp_ascii_blank(in.p[0], true)) return SMTP_ESYNTAX;
   *rest = in;
   return 1;
 }

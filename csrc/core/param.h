@@ -22,9 +22,10 @@ typedef struct smtp_param {
 } smtp_param;
 
 /*
-** Takes the next parameter off the front of *rest, which begins with spaces
+** Takes the next parameter off the front of *rest, which begins with blanks
 ** or is empty. 1; 0 at the end; SMTP_ESYNTAX (*rest is then unchanged).
-** White space before, between and at the end is one or more spaces.
+** White space before, between and at the end is one or more blanks (a space or a
+** tab).
 */
 SMTP_FUNC int smtp_param_next(smtp_slice *rest, smtp_param *param);
 

@@ -287,8 +287,10 @@ static int take_mailbox(smtp_path *path, smtp_slice *in, unsigned flags) {
   return check_limits(path, flags);
 }
 
-/* Behind the "<": a path to its ">". */
+/* Behind the "<": a path to its ">". Lenient: blanks around it. */
 static int take_angle(smtp_path *path, smtp_slice *in, unsigned flags) {
+  bool lenient = (flags & SMTP_PATH_STRICT) == 0;
+  if (lenient) *in = smtp_ascii_skip_blanks(*in, true);
   if (take(in, '>')) {
     path->null = true;
     return (flags & SMTP_PATH_NULL) != 0 ? 0 : SMTP_ESYNTAX;
@@ -300,10 +302,11 @@ static int take_angle(smtp_path *path, smtp_slice *in, unsigned flags) {
   }
   int result = take_mailbox(path, in, flags);
   if (result != 0) return result;
+  if (lenient) *in = smtp_ascii_skip_blanks(*in, true);
   return take(in, '>') ? 0 : SMTP_ESYNTAX;
 }
 
-/* A mailbox without <>: all of the input, or what stands before a space. */
+/* A mailbox without <>: all of the input, or what stands before a blank. */
 static int take_bare(smtp_path *path, smtp_slice *in, unsigned flags) {
   unsigned bare = flags & SMTP_PATH_BARE;
   if (bare != 0 && (flags & SMTP_PATH_NULL) != 0 && in->n == 0) {
@@ -314,7 +317,7 @@ static int take_bare(smtp_path *path, smtp_slice *in, unsigned flags) {
   int result = take_mailbox(path, in, flags);
   if (result != 0) return result;
   if (in->n == 0) return 0;
-  return bare == 0 && in->p[0] == ' ' ? 0 : SMTP_ESYNTAX;
+  return bare == 0 && smtp_ascii_blank(in->p[0], true) ? 0 : SMTP_ESYNTAX;
 }
 
 int smtp_path_parse(smtp_path *path, smtp_slice in, unsigned flags,

@@ -38,10 +38,11 @@ enum smtp_path_flags {
 /*
 ** Parses the path at the start of in and tells in *used how far it reached;
 ** bytes behind it are not looked at. Without "<" it ends before the first
-** unquoted space. Any domain literal must be IPv4, IPv6: or General-address;
+** unquoted blank. Any domain literal must be IPv4, IPv6: or General-address;
 ** bytes above 0x7f must be UTF-8. A domain name is labels of letters, digits,
 ** hyphens (lenient: underscores) and U-labels, joined by single dots
 ** (lenient: one trailing dot is dropped).
+** Lenient: blanks may stand behind "<" and before ">".
 ** 0; SMTP_ESYNTAX; SMTP_ETOOBIG for a local part, domain or path over its
 ** limit, measured on what would be written; of a longer local part only
 ** SMTP_LOCAL_MAX bytes count against the path. Control characters are never

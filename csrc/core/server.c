@@ -227,14 +227,11 @@ static void fact(smtp_server *s, smtp_server_event *event) {
   smtp_buf_consume(&s->facts, event->text.n);
 }
 
-/* A line over the limit is dropped up to its CRLF, as it comes. */
+/* A line over the limit is dropped up to its LF, as it comes. */
 static int discard(smtp_server *s) {
   smtp_slice data = smtp_buf_data(&s->in);
   size_t i;
-  for (i = 0; i < data.n; i++) {
-    if (data.p[i] == '\n' && s->cr) break;
-    s->cr = data.p[i] == '\r';
-  }
+  for (i = 0; i < data.n && data.p[i] != '\n'; i++) s->cr = data.p[i] == '\r';
   if (i == data.n) {
     smtp_buf_consume(&s->in, i);
     return 0;
@@ -242,6 +239,7 @@ static int discard(smtp_server *s) {
   smtp_buf_consume(&s->in, i + 1);
   s->discarding = false;
   s->line_since = -1;
+  if (!s->cr) return smtp_server_answer(s, SMTP_S_BARE_LF);
   if (s->state != ST_AUTH) return smtp_server_answer(s, SMTP_S_LINE_LENGTH);
   if (s->refusing) /* whatever it says: the verdict stands, and counts */
     return smtp_server_response(s, SMTP_LIT(""), NULL);
@@ -329,7 +327,9 @@ static bool intercept(smtp_server *s, smtp_slice line,
   smtp_command c;
   smtp_slice text = {line.p, line.n - 2};
   if (line.n < 2 || text.p[text.n] != '\r') return false;
-  if (s->state == ST_AUTH || smtp_command_parse(&c, text) != 0) return false;
+  if (s->state == ST_AUTH ||
+      smtp_command_parse(&c, text, s->config->strict) != 0)
+    return false;
   if (c.verb == SMTP_VERB_BDAT) return false; /* its bytes must be read */
   event->type = s->asked = SMTP_SERVER_VERB;
   event->verb = c.name;

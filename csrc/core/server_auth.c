@@ -160,15 +160,17 @@ int smtp_server_auth(smtp_server *s, const smtp_command *c,
                      smtp_server_event *event) {
   smtp_slice name = c->args, initial = {"", 0};
   unsigned mechanism;
+  bool lenient = !s->config->strict;
   size_t n = 0;
   int first;
   if (!s->esmtp || s->authenticated)
     return smtp_server_answer(s, SMTP_S_SEQUENCE);
   if (!s->secured && !s->config->auth_cleartext)
     return smtp_server_answer(s, SMTP_S_CLEARTEXT);
-  while (n < name.n && name.p[n] != ' ') n++;
+  while (n < name.n && !smtp_ascii_blank(name.p[n], lenient)) n++;
   if (n == 0) return smtp_server_answer(s, SMTP_S_SYNTAX);
   if (n < name.n) initial = (smtp_slice){name.p + n + 1, name.n - n - 1};
+  if (lenient) initial = smtp_ascii_skip_blanks(initial, true);
   name.n = n;
   mechanism = smtp_sasl_mechanism(name);
   if ((mechanism & smtp_server_mechanisms(s)) == 0)
@@ -192,6 +194,10 @@ int smtp_server_response(smtp_server *s, smtp_slice line,
     r = smtp_server_decide(s, s->kept.verdict, s->kept.code,
                            smtp_buf_data(&s->kept.text));
     return r < 0 ? r : 0;
+  }
+  if (!s->config->strict) {
+    line = smtp_ascii_skip_blanks(line, true);
+    while (line.n > 0 && smtp_ascii_blank(line.p[line.n - 1], true)) line.n--;
   }
   if (line.n == 1 && line.p[0] == '*') return fail(s, SMTP_S_CANCELLED);
   return respond(s, line, event);

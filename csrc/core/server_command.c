@@ -71,8 +71,9 @@ unsigned smtp_server_extensions(const smtp_server *s) {
 
 /* What parameters may come now: what EHLO has offered. */
 static smtp_param_rules param_rules(const smtp_server *s, smtp_slice own) {
-  smtp_param_rules rules = {
-      smtp_server_extensions(s) | SMTP_EXT_SIZE | SMTP_EXT_8BITMIME, own};
+  smtp_param_rules rules = {smtp_server_extensions(s) | SMTP_EXT_SIZE |
+                                SMTP_EXT_8BITMIME,
+                            own, s->config->strict};
   if (s->config->auth != 0) rules.offered |= SMTP_EXT_AUTH;
   return rules;
 }
@@ -293,7 +294,8 @@ static smtp_situation check_bytes(smtp_slice line) {
 }
 
 static int other(smtp_server *s, const smtp_command *c, smtp_slice line) {
-  if (smtp_command_foreign(line)) return smtp_server_answer(s, SMTP_S_FOREIGN);
+  if (smtp_command_foreign(line, s->config->verbs))
+    return smtp_server_answer(s, SMTP_S_FOREIGN);
   return smtp_server_answer(s,
                             c->verb == SMTP_VERB_OTHER || is_strange(s, c->verb)
                                 ? SMTP_S_UNKNOWN
@@ -311,25 +313,25 @@ smtp_situation smtp_server_may_chunk(const smtp_server *s) {
                                                              : SMTP_S_SEQUENCE;
 }
 
-/* BDAT with no space but, say, a tab behind it: bytes may follow all the same.
-*/
+/* BDAT with no space but, say, a tab behind it: bytes may follow all the same,
+** and how many others would read of them nobody knows. */
 static bool is_broken_chunk(smtp_slice line) {
   smtp_slice bdat = SMTP_LIT("BDAT");
-  return line.n > bdat.n &&
-         smtp_ascii_equal((smtp_slice){line.p, bdat.n}, bdat);
+  return line.n > bdat.n && smtp_ascii_begins(line, bdat) &&
+         line.p[bdat.n] != ' ';
 }
 
 int smtp_server_line(smtp_server *s, smtp_slice line,
                      smtp_server_event *event) {
   smtp_command c = {SMTP_VERB_OTHER, {"", 0}, {"", 0}};
   smtp_situation why = check_bytes(line);
-  bool parsed = smtp_command_parse(&c, line) == 0;
+  bool parsed = smtp_command_parse(&c, line, s->config->strict) == 0;
+  if ((!parsed || c.verb == SMTP_VERB_BDAT) && is_broken_chunk(line))
+    return smtp_server_answer(s, SMTP_S_BAD_CHUNK);
   if (parsed && c.verb == SMTP_VERB_BDAT)
     return why != SMTP_S_NONE
                ? smtp_server_answer(s, SMTP_S_BAD_CHUNK)
                : smtp_server_chunk(s, c.args, smtp_server_may_chunk(s), event);
-  if (!parsed && is_broken_chunk(line))
-    return smtp_server_answer(s, SMTP_S_BAD_CHUNK);
   if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
   if (!parsed) return other(s, &c, line);
   c.verb = smtp_server_known(s, c.verb);

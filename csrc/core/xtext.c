@@ -20,7 +20,7 @@ int smtp_xtext_format(smtp_buf *out, smtp_slice in) {
   char *to;
   for (size_t i = 0; i < in.n; i++) {
     unsigned char c = (unsigned char)in.p[i];
-    if (c == 0) return SMTP_EINVALID;
+    if (smtp_ascii_is(c, SMTP_CONTROL)) return SMTP_EINVALID;
     if (length > SIZE_MAX - 3) return SMTP_ETOOBIG;
     length += smtp_ascii_is(c, SMTP_XCHAR) ? 1 : 3;
   }
@@ -42,7 +42,7 @@ int smtp_xtext_format(smtp_buf *out, smtp_slice in) {
 
 /*
 ** Takes one xchar or hexchar off the front of in and gives the byte that it
-** stands for; 0, which is never encoded, if there is neither.
+** stands for; 0 if there is neither, or a control.
 */
 static unsigned char next_byte(smtp_slice *in) {
   unsigned char c = (unsigned char)in->p[0];
@@ -54,6 +54,7 @@ static unsigned char next_byte(smtp_slice *in) {
     unsigned low = hex_value((unsigned char)in->p[2]);
     if (high == 16 || low == 16) return 0;
     c = (unsigned char)(high << 4 | low);
+    if (smtp_ascii_is(c, SMTP_CONTROL)) return 0;
   } else if (!smtp_ascii_is(c, SMTP_XCHAR)) {
     return 0;
   }

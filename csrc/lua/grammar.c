@@ -165,7 +165,8 @@ static int replies_pending(lua_State *L) {
   return 1;
 }
 
-/* core.xtext(text) -> as RFC 3461 section 4 writes it | nothing: it has a NUL */
+/* core.xtext(text) -> as RFC 3461 section 4 writes it | nothing: it has a
+** control */
 static int xtext(lua_State *L) {
   smtp_slice text = smtp_check_slice(L, 1);
   smtp_buf *out = smtp_push_buffer(L, 3 * text.n + 1);

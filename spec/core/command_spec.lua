@@ -14,7 +14,7 @@ local function mix(text, bits)
 end
 
 describe("command parse", function()
-  local function parse(line) return { probe.command_parse(line) } end
+  local function parse(line, strict) return { probe.command_parse(line, strict) } end
 
   it("C009 knows its verbs in any case", function()
     for i, verb in ipairs(VERBS) do
@@ -53,10 +53,19 @@ describe("command parse", function()
   end)
 
   it("refuses a line without a verb", function()
-    for _, line in ipairs { "", " ", "\t", " NOOP", "\tNOOP", "NOOP\tx", "NOOP:", "MAIL:x", "<a@b>",
+    for _, line in ipairs { "", " ", "\t", " NOOP", "\tNOOP", "NOOP:", "MAIL:x", "<a@b>",
                             ".", "\0", "NOOP\0", "\r", "\n", "NOOP\r", "N\xc3\x96OP", "QUIT;" } do
       assert.are.same({ nil, "ESYNTAX" }, parse(line), ("%q"):format(line))
     end
+  end)
+
+  it("C005 takes a tab for a space, but in strict mode behind the last word only", function()
+    for _, line in ipairs { "NOOP\tx", "NOOP \t x", "NOOP\t x\t" } do
+      assert.are.same({ "NOOP", "NOOP", "x" }, parse(line))
+    end
+    assert.are.same({ nil, "ESYNTAX" }, parse("NOOP\tx", true))
+    assert.are.same({ "NOOP", "NOOP", "\tx" }, parse("NOOP \tx", true))
+    assert.are.same({ "NOOP", "NOOP", "" }, parse("NOOP\t", true))
   end)
 
   it("C035 stands random lines", function()
@@ -66,7 +75,7 @@ describe("command parse", function()
       local list = {}
       for i = 1, math.random(0, 8) do list[i] = parts[math.random(#parts)] end
       local line = table.concat(list)
-      local verb, name, args = probe.command_parse(line)
+      local verb, name, args = probe.command_parse(line, true)
       local rest = line:gsub("[ \t]+$", "")
       local want_name, want_args = rest:match("^([%w-]+) +([^ ].*)$")
       if not want_name then want_name, want_args = rest:match("^([%w-]+)$"), "" end
@@ -97,17 +106,21 @@ describe("command path", function()
     end
   end)
 
-  it("allows spaces before the path and around the colon, if lenient", function()
-    for _, args in ipairs { "FROM: <a@b>", "FROM :<a@b>", "FROM  :   <a@b>" } do
+  it("C005 allows blanks before the path and around the colon, if lenient", function()
+    for _, args in ipairs { "FROM: <a@b>", "FROM :<a@b>", "FROM  :   <a@b>", "FROM:\t<a@b>",
+                            "FROM\t: \t <a@b>", "FROM:< a@b>", "FROM:<a@b\t>" } do
       assert.are.same({ "<a@b>", "" }, { probe.command_path(args, "FROM:", 0) })
       assert.are.same({ nil, "ESYNTAX" }, { probe.command_path(args, "FROM:", STRICT) }, args)
     end
     assert.are.same({ "<a@b>", " X" }, { probe.command_path("FROM:a@b X", "FROM:", 0) })
+    assert.are.same({ "<a@b>", "\tX" }, { probe.command_path("FROM:a@b\tX", "FROM:", 0) })
+    assert.are.same({ "<a@b>", "\tX" }, { probe.command_path("FROM:<a@b>\tX", "FROM:", 0) })
+    assert.are.same({ nil, "ESYNTAX" }, { probe.command_path("FROM:<a@b>\tX", "FROM:", STRICT) })
   end)
 
   it("refuses what is not the word and a path", function()
     for _, args in ipairs { "", "F", "FROM", "FROM:", "FROM<a@b>", "TO:<a@b>", "FRM:<a@b>",
-                            ":<a@b>", "FROM;<a@b>", "FROM:<a@b", "FROM:<a@b>x", "FROM:<a@b>\tx",
+                            ":<a@b>", "FROM;<a@b>", "FROM:<a@b", "FROM:<a@b>x",
                             "FROM:<a@b>>", "FROM:<>", "FROM:<a@b>\0" } do
       for _, flags in ipairs { 0, STRICT } do
         assert.are.same({ nil, "ESYNTAX" }, { probe.command_path(args, "FROM:", flags) }, args)
@@ -139,7 +152,9 @@ describe("command foreign", function()
 
   it("tells a header line", function()
     for _, line in ipairs { "Host: x", "Host:", "host:x", "User-Agent: curl/8", "Subject: hi",
-                            "X_y.z: 1", "Content-Length: 3", "1: 2", "FROM:<a@b>" } do
+                            "X_y.z: 1", "Content-Length: 3", "Authorization: x",
+                            "Mail-Followup-To: x", "Data-Received: x",
+                              "MAILFROMX:<a@b>", "TO:<a@b>", "1: 2", "FROM:<a@b>" } do
       assert.is_true(probe.command_foreign(line), line)
     end
     for _, line in ipairs { "", ":", ": x", "Host", "Host : x", "a@b: x", "<a>: b", "Ho\0st: x",
@@ -160,6 +175,16 @@ describe("command foreign", function()
       assert.is_false(probe.command_foreign(verb .. ":"))
       assert.is_false(probe.command_foreign(verb:lower() .. ":x"))
     end
+    for _, word in ipairs { "MAILFROM", "mailfrom", "MailFrom", "MAIL-FROM", "Mail_From",
+      "mail.from",
+                            "RCPTTO", "rcptto", "Rcpt-To", "RCPT_TO", "MAILTO", "rcptfrom" } do
+      for _, tail in ipairs { ":<a@b>", ": <a@b>", ":a@b", ":", ":<a@b> SIZE=1" } do
+        assert.is_false(probe.command_foreign(word .. tail), word .. tail)
+      end
+    end
+    assert.is_false(probe.command_foreign("XADA:1", "XFOO XADA"))
+    assert.is_false(probe.command_foreign("xada: 1", "XFOO XADA"))
+    assert.is_true(probe.command_foreign("XADAS: 1", "XFOO XADA"))
     for _, tail in ipairs(args) do
       for _, verb in ipairs { "XCLIENT", "XFORWARD", "ETRN", "TURN", "SEND", "X-1", "get" } do
         assert.is_false(probe.command_foreign(verb .. tail))

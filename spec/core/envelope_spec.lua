@@ -61,7 +61,8 @@ describe("a parameter of MAIL", function()
   it("C075 RET and ENVID", function()
     each(mail, { ["RET=FULL"] = { ret = "FULL" }, ["ret=hdrs"] = { ret = "HDRS" }, RET = BAD,
       ["RET=HEADERS"] = BAD, ["ENVID=QQ+2Bx"] = { envid = "QQ+2Bx" }, ENVID = BAD,
-      ["ENVID=+2b"] = BAD, ["ENVID=+00"] = BAD,
+      ["ENVID=+2b"] = BAD, ["ENVID=+00"] = BAD, ["ENVID=a+0Db"] = BAD, ["ENVID=+7F"] = BAD,
+      ["ENVID=id+2B7"] = { envid = "id+2B7" }, ["ENVID=a+20b"] = { envid = "a+20b" },
       ["ENVID=" .. ("x"):rep(100)] = { envid = ("x"):rep(100) },
       ["ENVID=" .. ("x"):rep(101)] = BAD })
   end)
@@ -123,7 +124,8 @@ describe("a parameter of RCPT", function()
     each(rcpt, { ["ORCPT=rfc822;ada@code.energy"] = { orcpt = "rfc822;ada@code.energy" },
       ["ORCPT=rfc822;a+2Bb+3D@code.energy"] = { orcpt = "rfc822;a+2Bb+3D@code.energy" },
       ["ORCPT=ada@code.energy"] = BAD, ["ORCPT=;x"] = BAD, ["ORCPT=rfc822;"] = BAD,
-      ["ORCPT=rfc822;a+3d"] = BAD, ["ORCPT=rfc822;+00"] = BAD, ["ORCPT=rf c822;x"] = BAD,
+      ["ORCPT=rfc822;a+3d"] = BAD, ["ORCPT=rfc822;+00"] = BAD, ["ORCPT=rfc822;b+0Ab@x"] = BAD,
+      ["ORCPT=x400;+1F"] = BAD, ["ORCPT=utf-8;+7F"] = BAD, ["ORCPT=rf c822;x"] = BAD,
       ["ORCPT=utf-8;\u{e9}@x"] = { orcpt = "utf-8;\u{e9}@x" }, ["ORCPT=rfc822;\u{e9}@x"] = BAD,
       ["ORCPT=rfc822;" .. ("x"):rep(493)] = { orcpt = "rfc822;" .. ("x"):rep(493) },
       ["ORCPT=rfc822;" .. ("x"):rep(494)] = BAD, ORCPT = BAD })

@@ -38,9 +38,13 @@ describe("param next", function()
     end
   end)
 
+  it("a tab is a blank, too", function()
+    assert.are.same({ { "A", false }, { "B", "1" } }, (list "\tA \t B=1\t"))
+  end)
+
   it("refuses anything else and leaves it", function()
     for _, text in ipairs { "SIZE=1", "x", " =", " =1", " -A", " A=", " A= B", " A=1=2", " A==",
-      " A,B", " A\tB", "\tA", " A=\t", " A\0", " A=\0", " A=\127", " A=1\r\n", "\0", " _A", " Ä",
+      " A,B", " A=\t", " A\0", " A=\0", " A=\127", " A=1\r\n", "\0", " _A", " Ä",
       " A_B=1",
       " A:1", " A=1 -", " A=1 B=" } do
       assert.are.equal("ESYNTAX", (list(text)), text)
@@ -50,7 +54,7 @@ describe("param next", function()
   it("each byte of a key and of a value is judged", function()
     for byte = 0, 255 do
       local char = string.char(byte)
-      if byte ~= 32 and char ~= "=" then
+      if byte ~= 32 and byte ~= 9 and char ~= "=" then
         local keyed = char:find "^[%w-]$" and { { "K" .. char, false } } or "ESYNTAX"
         assert.are.same(keyed, (list(" K" .. char)))
         local valued = byte > 32 and byte < 127 and { { "K", char } } or "ESYNTAX"

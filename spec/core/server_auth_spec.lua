@@ -70,15 +70,29 @@ describe("AUTH of the server machine", function()
   end)
 
   it("C081 answers 501 to what is not base64, and the session goes on", function()
-    for _, response in ipairs { "AGFk=YQ==", "AGFkYQ", "?", "A GFk", ADA .. " ", "AB==", "====",
+    for _, response in ipairs { "AGFk=YQ==", "AGFkYQ", "?", "A GFk", "A\tGFk", "AB==", "====",
       "=" .. ADA } do
-      if not response:match(" $") then
-        play(ehlo("PLAIN") .. "C: AUTH PLAIN " .. response .. "\n" .. BAD .. "C: AUTH PLAIN " .. ADA
-          .. "\n" .. OK, { config = config { "PLAIN" } })
-      end
+      play(ehlo("PLAIN") .. "C: AUTH PLAIN " .. response .. "\n" .. BAD .. "C: AUTH PLAIN " .. ADA
+        .. "\n" .. OK, { config = config { "PLAIN" } })
       play(ehlo("PLAIN") .. "C: AUTH PLAIN\nS: 334 \nC: " .. response .. "\n" .. BAD
         .. "C: NOOP\nS: 250 2.0.0 OK\n", { config = config { "PLAIN" } })
     end
+  end)
+
+  it("C005 C081 blanks around a response are lenient's", function()
+    for _, response in ipairs { ADA .. " ", ADA .. "\\t", " " .. ADA, "\\t " .. ADA .. " \\t" } do
+      local text = ehlo("PLAIN") .. "C: AUTH PLAIN\nS: 334 \nC: " .. response .. "\n"
+      play(text .. OK, { config = config { "PLAIN" } })
+      play(text .. BAD, { config = config({ "PLAIN" }, { strict = true }) })
+    end
+    for _, line in ipairs { "AUTH\\tPLAIN\\t", "AUTH PLAIN  ", "auth  plain \\t" } do
+      play(ehlo("PLAIN") .. "C: " .. line .. ADA .. " \n" .. OK, { config = config { "PLAIN" } })
+    end
+    play(ehlo("LOGIN") .. "C: AUTH LOGIN\nS: 334 " .. b64("Username:") .. "\nC: " .. b64("ada")
+      .. " \nS: 334 " .. b64("Password:") .. "\nC: " .. b64("secret") .. "\\t\n" .. OK,
+      { config = config { "LOGIN" } })
+    play(ehlo("PLAIN") .. "C: AUTH PLAIN\nS: 334 \nC: * \nS: 501 5.7.0 Authentication cancelled\n",
+      { config = config { "PLAIN" } })
   end)
 
   it("C089 wants exactly two NULs and a user in PLAIN", function()

@@ -200,6 +200,20 @@ describe("server: lines", function()
     end
   end)
 
+  it("C011 a line beyond the limit that ends in a bare LF is the last one, at once", function()
+    local bare = "S: 500 5.5.2 Lines must end with CRLF\nS: (closed)"
+    for _, n in ipairs { 2047, 2048, 2049, 2500, 9000 } do
+      play(EHLO .. "C> NOOP " .. ("x"):rep(n - 6) .. "\\n\n" .. bare, { step = 997 })
+    end
+    play(EHLO .. "C> NOOP \\r" .. ("x"):rep(3000) .. "\\n\n" .. bare, { step = 997 })
+    play(EHLO .. "C: NOOP " .. ("x\\ry"):rep(1000) .. "\nS: 500 5.5.6 Line too long\n",
+      { step = 997 })
+    for limit = 29, 31 do -- the line has 30
+      play(EHLO .. "C> NOOP " .. ("x"):rep(24) .. "\\n\n" .. bare,
+        { config = { limits = { line = limit } } })
+    end
+  end)
+
   it("a line without end costs no memory", function()
     local player = support.session()
     player:output()
@@ -231,6 +245,13 @@ describe("server: lines", function()
     for line, address in pairs { ["MAIL FROM:ada@code.energy"] = "ada@code.energy",
       ["MAIL FROM: <ada@code.energy>"] = "ada@code.energy",
       ["MAIL FROM :<ada@code.energy>"] = "ada@code.energy",
+      ["MAIL FROM:\\t<ada@code.energy>"] = "ada@code.energy",
+      ["MAIL FROM: \\t <ada@code.energy>"] = "ada@code.energy",
+      ["MAIL FROM:< ada@code.energy>"] = "ada@code.energy",
+      ["MAIL FROM:<ada@code.energy\\t>"] = "ada@code.energy",
+      ["MAIL FROM:\\tada@code.energy"] = "ada@code.energy",
+      ["MAIL FROM:< \\t >"] = "",
+      ["MAIL FROM:<ada@code.energy>\\tBODY=8BITMIME"] = "ada@code.energy",
       ["MAIL FROM:<.a..b.@code.energy>"] = "\".a..b.\"@code.energy" } do
       local player = play(EHLO .. "C: " .. line .. "\nS: 250 2.1.0 Sender OK")
       assert.equal(address, player:events("mail")[1][2].address)
@@ -308,6 +329,14 @@ describe("server: what comes too early", function()
       "S: 421 4.7.0 This is an SMTP server\nS: (closed)")
     local player = play(DATA .. "C: GET / HTTP/1.1\nC: Host: x\nC: .\nS: " .. TAKEN)
     assert.is_nil(player.closed)
+    for _, line in ipairs { "MAILFROM:<a@b.example>", "mailfrom:<a@b.example>",
+      "RCPTTO:<a@b.example>",
+      "Rcpt-To:<a@b.example>", "EHLO:x.example", "ehlo: x.example", "MAIL:<a@b.example>", "QUIT:",
+      "XADA:1" } do
+      player = play(EHLO .. "C: " .. line .. "\nS: 500 5.5.1 Command not recognized\n" ..
+        "C: NOOP\nS: 250 2.0.0 OK", { config = { verbs = "XADA" } })
+      assert.is_nil(player.closed)
+    end
   end)
 end)
 

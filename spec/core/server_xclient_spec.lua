@@ -88,7 +88,8 @@ describe("server: XCLIENT", function()
       "ADDR=192.0.2.01", "ADDR=2001:db8::1", "ADDR=IPV6:192.0.2.1", "ADDR=IPV6:", "ADDR=unix",
       "ADDR=192.0.2.1 ADDR=192.0.2.2", "PORT=65536", "PORT=-1", "PORT=123456", "PORT=+2B1",
       "PROTO=LMTP", "NAME=a+20b", "NAME=[1.2.3.4]", "NAME=a+0D+0Ab", "NAME=a+00b", "NAME=a+2bb",
-      "HELO=+0Ax", "HELO=+FF", "LOGIN=a=b", "LOGIN=+", "IDENT=1", "SOURCE=LOCAL", "FOO=1",
+      "HELO=+0Ax", "HELO=+7F", "LOGIN=a+1Fb", "HELO=+FF", "LOGIN=a=b", "LOGIN=+", "IDENT=1",
+      "SOURCE=LOCAL", "FOO=1",
       "DESTADDR=x", "DESTPORT=x", "NAME=" .. ("a"):rep(256),
       "ADDR=192.0.2.1 \xc3\xa9=1", "HELO=" .. ("+41"):rep(256) } do
       local event, reply = told("XCLIENT " .. args)
@@ -234,7 +235,8 @@ describe("server: XFORWARD", function()
 
   it("refuses what is no attribute of it", function()
     for _, args in ipairs { "", "LOGIN=ada", "DESTADDR=192.0.2.1", "SOURCE=THERE", "IDENT=",
-      "PROTO=" .. ("a"):rep(65), "ADDR=::1" } do
+      "IDENT=a+0D",
+      "HELO=+7F", "NAME=a+09b", "PROTO=" .. ("a"):rep(65), "ADDR=::1" } do
       local event, reply = told("XFORWARD " .. args, "xforward")
       assert.is_nil(event, args)
       assert.equal("501 5.5.4 Syntax error in arguments\r\n", reply, args)

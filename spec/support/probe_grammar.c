@@ -218,10 +218,11 @@ static int reply_format(lua_State *L) {
 
 /* ---- command ---- */
 
-/* command_parse(line) -> verb, name, args */
+/* command_parse(line [, strict]) -> verb, name, args */
 static int command_parse(lua_State *L) {
   smtp_command command;
-  int result = smtp_command_parse(&command, probe_input(L, 1));
+  int result =
+      smtp_command_parse(&command, probe_input(L, 1), lua_toboolean(L, 2));
   if (result != 0) return probe_error(L, result);
   push_slice(L, smtp_command_name(command.verb));
   return 1 + push_slice(L, command.name) + push_slice(L, command.args);
@@ -240,7 +241,8 @@ static int command_path(lua_State *L) {
 }
 
 static int command_foreign(lua_State *L) {
-  lua_pushboolean(L, smtp_command_foreign(probe_input(L, 1)));
+  smtp_slice own = lua_isnoneornil(L, 2) ? SMTP_LIT("") : probe_input(L, 2);
+  lua_pushboolean(L, smtp_command_foreign(probe_input(L, 1), own));
   return 1;
 }
 

@@ -298,8 +298,8 @@ static int param_format(lua_State *L) {
 
 /* ehlo_extension keywords, parted by spaces, as bits; default: the first ones. */
 static smtp_param_rules rules_of(lua_State *L, int arg) {
-  smtp_param_rules rules = {SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_AUTH,
-                            {"", 0}};
+  smtp_param_rules rules = {
+      SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_AUTH, {"", 0}, false};
   size_t n;
   const char *p = luaL_optlstring(L, arg, NULL, &n);
   rules.own.p = luaL_optlstring(L, arg + 1, "", &rules.own.n);

@@ -78,7 +78,7 @@ function client:command(line) end
 ---@field prdr? boolean a reply for each recipient (draft-hall-prdr-00); by itself where it is offered and there is more than one; false: not so
 ---@field smtputf8? boolean (RFC 6531); by itself where an address needs it
 ---@field ret? "FULL"|"HDRS" what a delivery report has of the message (RFC 3461)
----@field envid? string comes back in the report, any text (RFC 3461)
+---@field envid? string comes back in the report, any text without controls (RFC 3461)
 ---@field requiretls? boolean no hop without verified TLS, this one among them (RFC 8689)
 ---@field by? { seconds: integer, mode: "return"|"notify", trace?: boolean } in how many seconds it must be delivered, else it is returned, or told of; with `"return"` no less than EHLO tells, else `err.enhanced` is 5.4.7 (RFC 2852)
 ---@field priority? integer -9 to 9 (RFC 6710)
