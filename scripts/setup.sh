@@ -27,6 +27,7 @@ lua_header() {
   done
   return 1
 }
+library() { ldconfig -p 2>/dev/null | grep -q "$1"; }
 fuzzer() { # clang finds the library that it would link
   file=$(clang -### -fsanitize=fuzzer -x c /dev/null 2>&1 |
     tr ' ' '\n' | sed -n 's/^"\(.*clang_rt\.fuzzer.*\.a\)"$/\1/p' | head -n 1)
@@ -65,6 +66,7 @@ test_() {
   need lua-luv lua 'require "luv"'
   need lua-copas lua "$COPAS"
   need curl command_ curl
+  need libidn2-0 library libidn2.so.0
 }
 check_() {
   need gcc sanitizers

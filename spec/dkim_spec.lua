@@ -201,7 +201,7 @@ describe("dkim", function()
       for _, value in ipairs { "", ".", "a..b", ".a", "-a.b", "a-.b", "a_b.c", ("a"):rep(64) } do
         refused("domain", { domain = value })
       end
-      for _, value in ipairs { "", ".", "a..b", ".a", "a.", ("a"):rep(64), "\u{fc}" } do
+      for _, value in ipairs { "", ".", "a..b", ".a", "a.", ("a"):rep(64), "xn--a", "\u{301}a" } do
         refused("selector", { selector = value })
       end
       refused("selector", { selector = ("a."):rep(119) .. "a", domain = "example.com" })
@@ -246,6 +246,7 @@ describe("dkim", function()
     it("and makes A-labels of a domain", function()
       local field = sign { domain = "B\u{fc}cher.example.", identity = "x@b\u{fc}cher.example" }
       assert.truthy(field:find("d=xn--bcher-kva.example;", 1, true))
+      assert.truthy(sign { selector = "\u{fc}.B" }:find("s=xn--tda.b;", 1, true))
     end)
   end)
 

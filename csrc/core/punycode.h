@@ -4,11 +4,11 @@
 ** certificate and SMTP without SMTPUTF8 know: each U-label as an A-label
 ** (RFC 5890 section 2.3.2.1), "xn--" and Punycode (RFC 3492).
 **
-** There is no case folding and no normalisation here: a name which is not yet
-** in its final form is refused, as far as a short table can tell. It knows the
-** capitals, compatibility forms, spaces, marks of direction and symbols of the
-** scripts that have them (RFC 5892); ASCII letters alone are made small. The
-** rules for right-to-left labels (RFC 5893) are not checked.
+** A name as people write it is mapped first (UTS 46): capitals, composed and
+** decomposed letters, wide forms. That needs all of Unicode, which the caller's
+** map has. Without a map only labels in their final form are taken, as far as
+** ulabel.h tells; the rules for right-to-left labels (RFC 5893) are not checked
+** then.
 */
 #ifndef SMTP_PUNYCODE_H
 #define SMTP_PUNYCODE_H
@@ -21,14 +21,26 @@
 #define SMTP_NAME_MAX 253
 
 /*
-** Appends the name that domain, in UTF-8, stands for. ASCII labels, A-labels
-** among them, are made small and otherwise left; one dot at the end is dropped.
+** Writes the ASCII form of a label, which is valid UTF-8 without a dot, or an
+** A-label in small letters, to `to`, which has SMTP_LABEL_MAX bytes, and its
+** length to *n. 0; SMTP_ESYNTAX: it is too long; SMTP_EINVALID: no such label
+** may be; SMTP_ENOMEM.
+*/
+typedef int (*smtp_label_map)(char *to, size_t *n, smtp_slice label);
+
+/*
+** Appends the name that domain, in UTF-8, stands for. U+3002 and its narrow and
+** wide forms are dots; one dot at the end is dropped. ASCII labels are made
+** small; of those an A-label must be what RFC 3492 makes of its own points.
+** map may be NULL.
 ** SMTP_ESYNTAX: broken UTF-8, an empty label, or a label or the name is too
 ** long once encoded. SMTP_EINVALID: a character that is no letter, digit or
-** hyphen (an underscore may stand in an ASCII label) or not in its final form,
-** or a U-label with a hyphen at either end or two as third and fourth. On
-** failure out is as it was.
+** hyphen (an underscore may stand in an ASCII label) or, without a map, not in
+** its final form, a label that begins with a combining mark, a joiner where
+** nothing joins, a U-label with a hyphen at either end or two as third and
+** fourth, or a broken A-label. On failure out is as it was.
 */
-SMTP_FUNC int smtp_punycode_domain(smtp_buf *out, smtp_slice domain);
+SMTP_FUNC int smtp_punycode_domain(smtp_buf *out, smtp_slice domain,
+                                   smtp_label_map map);
 
 #endif

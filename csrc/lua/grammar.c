@@ -16,6 +16,7 @@
 #include "../core/punycode.h"
 #include "../core/reply.h"
 #include "../core/xtext.h"
+#include "../net/idn.h"
 #include "open.h"
 #include "push.h"
 #include "support.h"
@@ -70,18 +71,29 @@ static int ip(lua_State *L) {
   return 2;
 }
 
-/* core.idna(domain) -> its name in ASCII | nil, "syntax" or "invalid" */
+/*
+** core.idna(domain [, own]) -> its name in ASCII | nil, why it has none. `own`:
+** as where libidn2 is missing.
+*/
 static int idna(lua_State *L) {
   smtp_slice domain = smtp_check_slice(L, 1);
+  bool own = lua_toboolean(L, 2);
   smtp_buf *out = smtp_push_buffer(L, SMTP_NAME_MAX);
-  int result = smtp_punycode_domain(out, domain);
+  int result = own ? smtp_punycode_domain(out, domain, NULL)
+                   : smtp_idn_domain(out, domain, &own);
   if (result == SMTP_ENOMEM) return luaL_error(L, "not enough memory");
-  if (result != 0) {
-    lua_pushnil(L);
-    lua_pushstring(L, result == SMTP_ESYNTAX ? "syntax" : "invalid");
-    return 2;
-  }
-  return smtp_push_bytes(L, out);
+  if (result == 0) return smtp_push_bytes(L, out);
+  lua_pushnil(L);
+  if (result == SMTP_ESYNTAX)
+    lua_pushliteral(L, "a label is empty or over 63 bytes, the name over 253, "
+                       "or it is not UTF-8");
+  else if (own && smtp_ascii_eightbit(domain))
+    lua_pushliteral(L, "libidn2 is missing here, without which a name must be "
+                       "lower case and composed, or xn--...");
+  else
+    lua_pushliteral(L, "it has a character that no name has, or a broken "
+                       "label xn--...");
+  return 2;
 }
 
 /* core.ehlo_line(line) -> keyword, params | nothing */

@@ -3,6 +3,7 @@
 -- `{ address =, name = }`. The grammar of the mailbox itself is the core's.
 local core = require "smtp.core"
 local errors = require "smtp.error"
+local names = require "smtp.names"
 
 local M = {}
 
@@ -44,10 +45,10 @@ end
 function M._wire(mailbox, utf8)
   local ok, eightbit = core.is_mailbox(mailbox)
   if not ok then return nil, "not a mailbox that may be sent", "invalid" end
-  if not eightbit or utf8 then return mailbox, eightbit end
-  local user, domain = mailbox:match("^(.*)@([^@]*)$")
-  local ascii = user and not user:find("[\x80-\xff]") and core.idna(domain)
-  if ascii then return user .. "@" .. ascii, false end
+  if eightbit and utf8 then return mailbox, true end
+  local ascii, why = names.mailbox(mailbox)
+  if not ascii then return nil, why, "invalid" end
+  if not core.eightbit(ascii) then return ascii, false end
   return nil, "needs SMTPUTF8, which the server does not offer", "unsupported"
 end
 

@@ -5,7 +5,7 @@
 -- Internal.
 local address = require "smtp.address"
 local address_list = require "smtp.address_list"
-local core = require "smtp.core"
+local names = require "smtp.names"
 local options = require "smtp.options"
 
 -- `group` is what the parser says of an address: another list has no use for it.
@@ -14,16 +14,10 @@ local GROUP = { group = "any", members = "any" }
 
 local M = {}
 
--- The mailbox with its domain in A-labels.
-local function to_ascii(mailbox)
-  local user, domain = mailbox:match("^(.*)@([^@]*)$")
-  if not user or not domain:find("[\x80-\xff]") then return mailbox end
-  local ascii = core.idna(domain)
-  return ascii and user .. "@" .. ascii or mailbox
-end
-
 local function checked(one)
-  one.address = to_ascii(one.address)
+  local mailbox, problem = names.mailbox(one.address)
+  if not mailbox then return nil, ('"%s" is no address: %s'):format(one.address, problem) end
+  one.address = mailbox
   if one.address == "" then
     return nil, ('"%s" is no address'):format(one.name or "")
   end

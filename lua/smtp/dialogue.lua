@@ -4,6 +4,7 @@
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
+local names = require "smtp.names"
 local options = require "smtp.options"
 local starttls = require "smtp.starttls"
 local target_of = require "smtp.target"
@@ -278,7 +279,10 @@ end
 function Dialogue:secure(opts)
   local socket = check(self)
   opts = tls_options(self, options.check("secure", opts or {}, TLS_SPEC))
-  local name = opts.sni or self.target.host or ""
+  local name, problem = names.host(opts.sni or self.target.host or "")
+  if not name then
+    return fail(self, { kind = "invalid", stage = "starttls", message = "sni: " .. problem })
+  end
   local function failed(why, word)
     local hint
     why, hint = starttls.explain(why, word, name)

@@ -59,8 +59,10 @@ end
 -- ---- options ----
 
 local function check_domain(given)
-  local domain = core.idna(given)
-  if not domain or domain:find("[^%w.-]") then return invalid("domain", "not a domain name") end
+  local domain, why = core.idna(given)
+  if not domain or domain:find("[^%w.-]") then
+    return invalid("domain", "not a domain name" .. (why and ": " .. why or ""))
+  end
   for label in domain:gmatch("[^.]+") do
     if label:find("^%-") or label:find("%-$") then
       return invalid("domain", "a label begins or ends with a hyphen")
@@ -70,9 +72,11 @@ local function check_domain(given)
 end
 
 local function check_selector(selector, domain)
-  if selector:find("[^%w._-]") then return invalid("selector", "not made of ASCII labels") end
-  local name = core.idna(selector)
-  if not name or selector:sub(-1) == "." then return invalid("selector", "not a name") end
+  local name, why = core.idna(selector)
+  if not name or selector:sub(-1) == "." then
+    return invalid("selector", "not a name" .. (why and ": " .. why or ""))
+  end
+  if core.eightbit(selector) then selector = name end -- RFC 8616 section 3
   if #selector + #domain > 241 then -- with "._domainkey."
     return invalid("selector", "too long for a name of the DNS")
   end

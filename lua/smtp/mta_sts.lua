@@ -6,6 +6,7 @@ local core = require "smtp.core"
 local dns = require "smtp.dns"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
+local names = require "smtp.names"
 
 local M = {}
 
@@ -36,7 +37,7 @@ local function fields_of(text)
     if not key and line:find("[^ \t]") then return nil end
     if key then value = value:sub(1, -(value:reverse():find("[^ \t]") or #value + 1)) end
     if key == "mx" then
-      hosts[#hosts + 1] = value:lower()
+      hosts[#hosts + 1] = names.key(value) or ""
     elseif key and fields[key] == nil then
       fields[key] = value
     end

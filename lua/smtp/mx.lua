@@ -4,6 +4,7 @@
 local core = require "smtp.core"
 local dns = require "smtp.dns"
 local errors = require "smtp.error"
+local names = require "smtp.names"
 local options = require "smtp.options"
 
 local M = {}
@@ -23,11 +24,13 @@ local function literal(domain)
   return bytes and #bytes == (six and 16 or 4) and address or nil
 end
 
---- The name of a domain as the DNS knows it: A-labels in lower case; nil: it has none.
+--- The name of a domain as the DNS knows it: A-labels in lower case; or nil and why it
+-- has none.
 function M.ascii(domain)
-  if domain:find("[\x80-\xff]") then domain = core.idna(domain) or "" end
-  domain = domain:lower():gsub("%.$", "")
-  return core.is_name(domain) and domain or nil
+  local name, why = names.key(domain)
+  if not name then return nil, why end
+  name = name:gsub("%.$", "")
+  if core.is_name(name) then return name end
 end
 
 -- In the order in which to try them: by preference, those of one in any order, so that
@@ -54,8 +57,10 @@ end
 function M.look_up(domain, given)
   local address = literal(domain)
   if address then return implicit(address, false) end
-  local name = M.ascii(domain)
-  if not name then return refused(domain, 550, "5.1.2", "is no domain") end
+  local name, why = M.ascii(domain)
+  if not name then
+    return refused(domain, 550, "5.1.2", "is no domain" .. (why and ": " .. why or ""))
+  end
   local found, err = dns.query(name, "MX", given)
   if not found then return nil, err end
   if found.no_name then return refused(domain, 550, "5.1.2", "does not exist") end

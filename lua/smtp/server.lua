@@ -4,6 +4,7 @@
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
+local names = require "smtp.names"
 local networks = require "smtp.networks"
 local options = require "smtp.options"
 local server_auth = require "smtp.server_auth"
@@ -119,8 +120,8 @@ local function check_options(given)
   end
   if given.tls then server_tls.check(given.tls) end
   server_peers.proxies(given)
-  local hostname = given.hostname
-  if hostname and not core.is_domain(hostname) then
+  local hostname = names.host(given.hostname or "localhost")
+  if not hostname or not core.is_domain(hostname) then
     options.misuse("server: hostname must be a domain name or an address literal")
   end
 end
@@ -389,7 +390,8 @@ local function new(given)
   local verbs, commands = check_commands(given.on_command)
   local limits = check_limits(given.limits)
   local self = setmetatable({
-    hostname = given.hostname or "localhost", limits = limits, on_event = given.on_event,
+    hostname = names.host(given.hostname or "localhost"),
+    limits = limits, on_event = given.on_event,
     handlers = {
       on_connect = given.on_connect, on_helo = given.on_helo, on_mail = given.on_mail,
       on_rcpt = type(given.on_rcpt) == "function" and given.on_rcpt or nil,

@@ -4,6 +4,7 @@
 -- read anew; those that a function gives for a name, when it is first given.
 -- Internal.
 local core = require "smtp.core"
+local names = require "smtp.names"
 local options = require "smtp.options"
 
 local ServerTls = {}
@@ -25,7 +26,8 @@ local function check_names(sni)
     if type(name) ~= "string" or identity and type(identity) ~= "table" then
       options.misuse("server: tls.sni needs names, and for each { cert =, key = } or false")
     end
-    if name ~= name:lower() then options.misuse("server: tls.sni needs names in lower case") end
+    local key, why = names.key(name)
+    if not key then options.misuse(("server: tls.sni %s: %s"):format(name, why)) end
     if identity then
       options.check("server: tls.sni", identity, { cert = "string", key = "string" })
       if not identity.cert then options.misuse(("server: tls.sni %s needs a cert"):format(name)) end
@@ -43,6 +45,14 @@ function M.check(given)
   end
 end
 
+-- The table of names as a client asks for them.
+local function by_key(sni)
+  if type(sni) ~= "table" then return sni end
+  local all = {}
+  for name, identity in pairs(sni) do all[names.key(name)] = identity end
+  return all
+end
+
 local function context_of(given, identity)
   return core.tls_context {
     server = true, cert = identity.cert, key = identity.key, ca = given.ca, client = given.client,
@@ -57,8 +67,8 @@ end
 --- Reads the files: what `use` takes; or nil and a sentence.
 function ServerTls:read()
   local context, why = context_of(self.given, self.given)
-  local named, sni = {}, self.given.sni
-  for name, identity in pairs(type(sni) == "table" and sni or {}) do
+  local named = {}
+  for name, identity in pairs(type(self.sni) == "table" and self.sni or {}) do
     if not context then break end
     if identity then
       local one, problem = context_of(self.given, identity)
@@ -85,7 +95,7 @@ end
 --- What `choose` of an engine wants for a name: a context, false (refuse), or nil
 -- (its own); or nil and why a certificate could not be used.
 function ServerTls:choose(name)
-  local identity = look_up(self.given.sni, name:lower())
+  local identity = look_up(self.sni, name:lower())
   if identity == false then return false end
   if type(identity) ~= "table" then return nil end
   local id = id_of(identity)
@@ -102,7 +112,8 @@ end
 --- Makes it of checked options; or nil and a sentence.
 function M.new(given)
   local self = setmetatable({
-    given = given, implicit = given.implicit or false, required = given.required or false,
+    given = given, sni = by_key(given.sni), implicit = given.implicit or false,
+    required = given.required or false,
   }, ServerTls)
   local read, why = self:read()
   if not read then return nil, why end

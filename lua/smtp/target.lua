@@ -2,10 +2,10 @@
 --- Where a client goes and how: a URL, a bare `host:port`, or a table, made into
 -- one table with every field filled in. See types/smtp/target.d.lua.
 -- Internal: users give it as a table or a URL.
-local core = require "smtp.core"
 local dane = require "smtp.dane"
 local dkim = require "smtp.dkim"
 local errors = require "smtp.error"
+local names = require "smtp.names"
 local options = require "smtp.options"
 local parameters = require "smtp.parameters"
 local tunnel = require "smtp.tunnel"
@@ -103,13 +103,17 @@ local function invalid(message, hint)
   return nil, errors.new { kind = "invalid", message = message, hint = hint, outcome = "not_sent" }
 end
 
--- Names on the wire and in certificates are A-labels (RFC 5890).
-local function to_ascii(host)
-  if not host:find("[\x80-\xff]") then return host end
-  local ascii, why = core.idna(host)
-  if ascii then return ascii end
-  return invalid(("the host name %q cannot be written as A-labels"):format(host),
-    why == "invalid" and "write it in lower case, or as xn--..." or nil)
+-- Names on the wire and in certificates are A-labels.
+local function take_names(target)
+  for _, key in ipairs { "host", "sni", "helo" } do
+    local name, why
+    if target[key] then name, why = names.host(target[key]) end
+    if why then
+      return invalid(("%s %s has no name in ASCII: %s"):format(key, target[key], why))
+    end
+    target[key] = name
+  end
+  return true
 end
 
 -- A list would disable nothing, and nobody would notice.
@@ -161,9 +165,7 @@ local function take_host(target)
     return invalid(("host %s has a port, which is `port`; a `url` may have it"):format(
       target.host))
   end
-  local host, err = to_ascii(target.host)
-  target.host = host
-  return host, err
+  return true
 end
 
 -- DANE and proxy, of which `target` has what was given.
@@ -191,6 +193,7 @@ function M.parse(what, given)
   local ok, err = true, nil
   if given.url then ok, err = take_url(target, given.url) end
   if ok and target.host then ok, err = take_host(target) end
+  if ok then ok, err = take_names(target) end
   if not ok then return nil, err end
   target.own = parameters.own(what, given.extensions)
   target.port = target.port or not target.path and default_port(target) or nil

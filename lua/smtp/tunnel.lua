@@ -7,6 +7,7 @@
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
+local names = require "smtp.names"
 local options = require "smtp.options"
 local url = require "smtp.url"
 
@@ -37,6 +38,9 @@ local function parse_url(text)
   if not host or not port or port < 1 or port > 65535 then
     return nil, "host and port are needed"
   end
+  local name, why = names.host(host)
+  if not name then return nil, "the host has no name in ASCII: " .. why end
+  host = name
   if user and scheme == "socks5" and (user == "" or #user > 255 or #password > 255) then
     return nil, "user and password have 255 bytes at most"
   end

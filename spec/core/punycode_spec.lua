@@ -81,10 +81,43 @@ describe("punycode", function()
   it("makes ASCII small and does nothing else to it", function()
     assert.are.equal("mail.example.com", probe.punycode_domain("MAIL.Example.COM."))
     assert.are.equal("xn--bcher-kva.de", probe.punycode_domain("XN--BCHER-KVA.DE"))
-    assert.are.equal("xn--not-punycode-", probe.punycode_domain("xn--not-punycode-"))
     assert.are.equal("_25._tcp.a-1", probe.punycode_domain("_25._tcp.a-1"))
     assert.are.equal("xn--bcher-kva.de", probe.punycode_domain("BüCHER.De"))
     assert.are.equal("192.0.2.1", probe.punycode_domain("192.0.2.1"))
+  end)
+
+  it("takes an A-label that Punycode makes of its own points", function()
+    for _, sample in ipairs(samples) do
+      if sample[2] then
+        assert.are.equal("xn--" .. sample[2], probe.punycode_domain("XN--" .. sample[2]:upper()))
+      end
+    end
+    for _, code in ipairs { "n3h", "ls8h", "11b2ezcw70k", "mgba3gch31f060k" } do
+      assert.are.equal("xn--" .. code, probe.punycode_domain("xn--" .. code))
+    end
+    local joiner, mark = "xn--ab-m1t", "xn--a-wbb" -- a, U+200D, b; U+0301, a
+    for _, label in ipairs { "xn--", "xn--a", "xn--a-", "xn---", "xn----", "xn--abc", "xn--0",
+      "xn--not-punycode-", "xn--\u{fc}", "xn--bcher-kv", "xn--bcher-kva9", "xn--99999999",
+      "xn--bcher-kva-", "xn--_-tda", "xn---tda", "xn--" .. ("z"):rep(59), joiner, mark } do
+      refused("EINVALID", label)
+      refused("EINVALID", "a." .. label .. ".example")
+    end
+  end)
+
+  it("refuses a mark in front, and a joiner where nothing joins", function()
+    each_point("0301 0483 0591 05bf 0610 064b 0670 0730 0903 093e 0e31 0f71 1ab0 302a a8e0 " ..
+      "10a01 1e8d0 200c 200d", function(char)
+      refused("EINVALID", char .. "\u{5d0}.de")
+      refused("EINVALID", char .. ".de")
+    end)
+  end)
+
+  it("refuses what has a composed form", function()
+    for _, text in ipairs { "u\u{308}", "\u{627}\u{654}", "\u{928}\u{93c}", "\u{9c7}\u{9be}",
+      "\u{e33}", "\u{958}" } do
+      refused("EINVALID", "a" .. text .. ".de")
+    end
+    assert.truthy(probe.punycode_domain("\u{995}\u{9be}"))
   end)
 
   it("refuses empty labels", function()
@@ -142,14 +175,23 @@ describe("punycode", function()
 
   it("refuses controls, spaces, marks, and what stands for something else", function()
     local others = "0080-00b6 00d7 00f7 0149 017f 01c7-01cc 0300-036f 061c 0640 1100 115f 1680 " ..
-      "17b4 180e 1fef 2000-206f 2070-209c 20a0 2100-2138 2190 2603 2e80 3000-3004 3099-309b " ..
-      "3131 3164 3200 32ff e000 f8ff f900 fb00-fb06 fdd0-fdef fe00-fe0f fe52 feff ff00-ffef " ..
-      "fff9-ffff 1d400 1f600 1fffe-1ffff 2fffe 2f800 3fffe 7ffff e0001 e0100 f0000 10ffff"
+      "17b4 180e 1fef 2000-206f 2070-209c 20a0 2100-2138 2190 2603 2e80 3000-3001 3003-3004 " ..
+      "3099-309b 3131 3164 3200 32ff e000 f8ff f900 fb00-fb06 fdd0-fdef fe00-fe0f fe52 feff ff00-ff0d " ..
+      "ff0f-ff60 ff62-ffef fff9-ffff 1d400 1f600 1fffe-1ffff 2fffe 2f800 3fffe 7ffff e0001 e0100 f0000 10ffff"
     each_point(others, function(char) refused("EINVALID", "a" .. char .. "a.de") end)
   end)
 
-  it("refuses other dots, and the middle dot but in Catalan", function()
-    for _, text in ipairs { "a。b", "a．b", "a｡b", "a·b", "l·", "·l", "l·a", "a·l", "ü·" } do
+  it("knows the dots of other keyboards", function()
+    for _, dot in ipairs { "。", "．", "｡" } do
+      assert.are.equal("a.b", probe.punycode_domain("a" .. dot .. "b" .. dot))
+      assert.are.equal("xn--tda.b", probe.punycode_domain("ü" .. dot .. "b"))
+      refused("ESYNTAX", "a" .. dot .. "." .. "b")
+      refused("ESYNTAX", dot)
+    end
+  end)
+
+  it("refuses the middle dot but in Catalan", function()
+    for _, text in ipairs { "a·b", "l·", "·l", "l·a", "a·l", "ü·" } do
       refused("EINVALID", text)
     end
     assert.truthy(probe.punycode_domain("l·l"))
@@ -228,10 +270,12 @@ describe("punycode", function()
     assert.are.equal(live, probe.live())
   end)
 
-  it("is core.idna for Lua", function()
-    assert.are.equal("xn--bcher-kva.de", core.idna("bücher.DE."))
-    assert.are.same({ nil, "syntax" }, { core.idna("a..b") })
-    assert.are.same({ nil, "invalid" }, { core.idna("Ü.de") })
+  it("is core.idna for Lua, where libidn2 is missing", function()
+    assert.are.equal("xn--bcher-kva.de", core.idna("bücher.DE.", true))
+    local function why(text) return (select(2, core.idna(text, true))) end
+    assert.matches("a label is empty", why("a..b"))
+    assert.matches("libidn2 is missing", why("Ü.de"))
+    assert.matches("broken label xn%-%-", why("xn--a.de"))
     assert.has_error(function() core.idna() end)
   end)
 end)

@@ -190,8 +190,12 @@ static int xtext_parse(lua_State *L) {
   return codec(L, smtp_xtext_parse);
 }
 
+static int own_domain(smtp_buf *out, smtp_slice domain) {
+  return smtp_punycode_domain(out, domain, NULL);
+}
+
 static int punycode_domain(lua_State *L) {
-  return codec(L, smtp_punycode_domain);
+  return codec(L, own_domain);
 }
 
 /* ---- path ---- */

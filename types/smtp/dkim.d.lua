@@ -35,8 +35,8 @@ function dkim.new(options) end
 function dkim.verify(message, options) end
 
 ---@class smtp.dkim_options
----@field domain string who signs, d=; other letters than ASCII become A-labels
----@field selector string with the domain the name of the public key: `selector._domainkey.domain`
+---@field domain string who signs, d=; other letters than ASCII become A-labels, as in `smtp.target`
+---@field selector string with the domain the name of the public key: `selector._domainkey.domain`; A-labels as well
 ---@field key string the private key, in PEM or the path of a file of that; RSA or Ed25519, PKCS#8 or traditional, not encrypted
 ---@field headers? string[] names of the fields to sign, From among them; by default those of RFC 6376 section 5.4.1, Message-ID and the fields of MIME. All fields of a name are signed. From, Reply-To, To, Cc, Subject, Date, Message-ID, In-Reply-To, References, MIME-Version, Content-Type and Content-Transfer-Encoding are sealed: another field of the name, added later, breaks the signature
 ---@field canonicalization? string of header and body: `"relaxed/relaxed"` (the default), `"relaxed/simple"`, `"simple/relaxed"`, `"simple/simple"`; `"relaxed"` is `"relaxed/simple"`

@@ -69,7 +69,7 @@ function smtp.deliver(message, options) end
 --- ```lua
 --- for _, mx in ipairs(assert(smtp.mx("example.com"))) do print(mx.preference, mx.host) end
 --- ```
----@param domain string other letters than those of ASCII become A-labels
+---@param domain string other letters than those of ASCII become A-labels, as in `smtp.target`
 ---@param options? { nameserver?: string, timeout?: number } as of `smtp.deliver`; default 15 seconds
 ---@return smtp.mx_host[]? hosts
 ---@return smtp.error? err

@@ -107,7 +107,7 @@ function server:stats() end
 ---@class smtp.server_tls
 ---@field cert string PEM: the certificate, then its chain
 ---@field key? string PEM; default: it is in `cert`
----@field sni? table<string, table|false>|fun(name: string): table|false|nil `{ cert =, key = }` for a name that the client wants (`"*.example.com"` stands for one label); false refuses; nil is the certificate above. Names are in lower case. A function may wait
+---@field sni? table<string, table|false>|fun(name: string): table|false|nil `{ cert =, key = }` for a name that the client wants (`"*.example.com"` stands for one label); false refuses; nil is the certificate above. A function is given the name in lower case and may wait
 ---@field client? "optional"|"required" a certificate of the client: see `session.tls.certificate`
 ---@field ca? string PEM or a folder: whose client certificates are verified
 ---@field implicit? boolean TLS from the first byte; default false: STARTTLS is offered

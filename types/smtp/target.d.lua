@@ -8,9 +8,16 @@
 --- - `lmtp://host`: LMTP (RFC 2033), port 24.
 --- - `smtp+unix:///path`, `lmtp+unix:///path`: a Unix socket.
 ---
---- An IPv6 address stands in brackets. In user, password and path `%xx` is decoded. A
---- host name with other letters than those of ASCII goes out as A-labels (RFC 5890). A host may have
---- many addresses: IPv6 and IPv4 take turns, each 250 ms after the last, until one
+--- An IPv6 address stands in brackets. In user, password and path `%xx` is decoded.
+---
+--- You may write a domain name as people do, here and wherever the library takes one:
+--- `BÜCHER.example` is `xn--bcher-kva.example` for the DNS, the certificate and the wire (UTS 46
+--- non-transitional, IDNA2008). libidn2 does it, if the system has it; nothing else needs it.
+--- Without libidn2 a name must be lower case and composed (NFC) already, and the error says so. A
+--- name is refused if a label is over 63 bytes, the name over 253, or `xn--` has no Punycode
+--- behind it (`kind = "invalid"`).
+---
+--- A host may have many addresses: IPv6 and IPv4 take turns, each 250 ms after the last, until one
 --- answers (RFC 8305).
 ---
 --- **Traffic that leaves the machine must be encrypted unless you say `tls = "none"`.**
