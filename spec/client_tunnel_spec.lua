@@ -284,3 +284,42 @@ describe("the key proxy of a target", function()
     assert.has_error(function() smtp.connect { path = "/run/x", proxy = "socks5://h:1" } end)
   end)
 end)
+
+-- Only a proxy is at port 465 here.
+describe("port 465 without a word about TLS", function()
+  local ca = assert(authority.new())
+  local identity = assert(ca:issue { names = { HOST } })
+  local implicit = { cert = identity.cert, key = identity.key, implicit = true }
+
+  it("is TLS from the first byte", function()
+    for _, how in ipairs { { port = 465 }, { port = "465" }, { url = "smtp://" .. HOST .. ":465" },
+      { url = HOST .. ":465" } } do
+      local server <close> = serve.start { tls = implicit }
+      local one <close> = tunnel.start(tunnel.socks5(), server.port)
+      local given = { host = not how.url and HOST or nil, ca = ca.certificate, timeout = 10,
+        proxy = "socks5://127.0.0.1:" .. one.port }
+      for key, value in pairs(how) do given[key] = value end
+      local receipt = assert(smtp.send(given, { envelope = { from = "a@b.example",
+        to = "c@d.example" }, raw = "x\r\n" }))
+      assert.equal("TLSv1.3", receipt.used.tls)
+      assert.equal(465, one.asked[1].port)
+      local pool <close> = assert(smtp.pool(given))
+      assert.equal("TLSv1.3", assert(pool:send { from = "a@b.example", to = "c@d.example",
+        text = "x" }).used.tls)
+    end
+  end)
+
+  it("is STARTTLS where that is asked for, and clear text in a dialogue", function()
+    local server <close> = serve.start { tls = { cert = identity.cert, key = identity.key } }
+    local one <close> = tunnel.start(tunnel.socks5(), server.port)
+    for _, word in ipairs { "required", "starttls" } do
+      local client <close> = assert(smtp.connect { host = HOST, port = 465, tls = word,
+        ca = ca.certificate, proxy = "socks5://127.0.0.1:" .. one.port, timeout = 10 })
+      assert.equal("TLSv1.3", client.tls.version)
+      assert.equal(220, client.greeting.code)
+    end
+    local d <close> = assert(smtp.dialogue({ host = HOST, port = 465,
+      proxy = "socks5://127.0.0.1:" .. one.port }, { timeout = 10 }))
+    assert(d:expect(220))
+  end)
+end)

@@ -128,3 +128,154 @@ describe("a hint", function()
     assert.is_true(client:usable())
   end)
 end)
+
+describe("another library's word", function()
+  local function asks(name, call)
+    local ok, why = pcall(call)
+    assert.is_false(ok, "nothing was raised for " .. name)
+    assert.truthy(tostring(why):find('did you mean "' .. name .. '"', 1, true), tostring(why))
+  end
+
+  it("is known in a target, a pool, a dialogue and a delivery", function()
+    for key, name in pairs { secure = "tls", ssl = "tls", requireTLS = "tls", prot = "port",
+      username = "auth.user", user = "auth.user", pass = "auth.password", mailserv = "host",
+      server = "host", local_hostname = "helo", cafile = "ca", cert_file = "cert",
+      keyfile = "key", rejectUnauthorized = "verify", servername = "sni", debug = "trace",
+      source_address = "local_address", greetingTimeout = "timeout" } do
+      asks(name, function() smtp.connect { host = "mx", [key] = "x" } end)
+      asks(name, function() smtp.pool { host = "mx", [key] = "x" } end)
+      asks(name, function() smtp.dialogue { host = "mx", [key] = "x" } end)
+    end
+    asks('helo" or "host', function() smtp.connect { port = 25, hostname = "mx" } end)
+    asks("size", function() smtp.pool { host = "mx", maxConnections = 5 } end)
+    asks("max_messages", function() smtp.pool { host = "mx", maxMessages = 5 } end)
+    asks("helo", function() smtp.deliver(MESSAGE, { hostname = "mx" }) end)
+    asks("nameserver", function() smtp.deliver(MESSAGE, { dns = "::1" }) end)
+    for key, name in pairs { pass = "password", username = "user", accessToken = "token",
+      mechanism = "mechanisms" } do
+      asks(name, function() smtp.connect { host = "mx", auth = { [key] = "x" } } end)
+    end
+    asks("connect", function() smtp.connect { host = "mx", timeout = { conect = 5 } } end)
+  end)
+
+  it("is known in a record, an attachment, a part and DKIM", function()
+    local function record(key, value)
+      smtp.message { from = "a@b.example", to = "c@d.example", text = "x", [key] = value }
+    end
+    for key, name in pairs { replyTo = "reply_to", inReplyTo = "in_reply_to", rcpt = "to",
+      messageId = "message_id", body = "text", html_body = "html", attachment = "attachments",
+      title = "subject", icalEvent = "calendar", source = "text", subjetc = "subject" } do
+      asks(name, function() record(key, "x") end)
+    end
+    for key, name in pairs { filename = "name", contentType = "type", mime_type = "type",
+      data = "content", file = "path", content_id = "cid", contentDisposition = "inline" } do
+      asks(name, function() record("attachments", { { content = "x", [key] = "y" } }) end)
+      if name ~= "path" then
+        asks(name, function() smtp.part { content = "x", [key] = "y" } end)
+      end
+    end
+    asks("key", function() smtp.dkim { domain = "a", selector = "b", privateKey = "x" } end)
+    asks("selector", function() smtp.dkim { domain = "a", keySelector = "b" } end)
+    asks("domain", function() smtp.dkim { domainName = "a" } end)
+    asks("envid", function()
+      local server <close> = serve {}
+      local client <close> = assert(smtp.connect(at(server)))
+      client:mail("a@b.example", { envelope_id = "x" })
+    end)
+  end)
+
+  it("is known in a server and a mock", function()
+    local function server(key, value)
+      smtp.server { listen = "127.0.0.1:0", on_message = take, [key] = value }
+    end
+    for key, name in pairs { onRcptTo = "on_rcpt", onMailFrom = "on_mail", banner = "hostname",
+      secure = "tls", maxClients = "limits.connections", size = "limits.message_size",
+      port = "listen", authenticator = "on_auth", useProxy = "proxy", handler = "on_message" } do
+      asks(name, function() server(key, "x") end)
+    end
+    asks("message_size", function() server("limits", { size = 1 }) end)
+    asks("connections", function() server("limits", { max_clients = 1 }) end)
+    asks("cert", function() server("tls", { certfile = "x" }) end)
+    asks("mechanisms", function() server("auth", { authMethods = {} }) end)
+    asks("port", function() server("listen", { host = "127.0.0.1", prt = 5 }) end)
+    asks("users", function() mock { user = "ada" } end)
+    asks("without", function() mock { disabledCommands = {} } end)
+    local mx <close> = mock()
+    asks("reply", function() mx:rule { on = "RCPT", rply = "550 x" } end)
+    asks("reply", function() mx:on("RCPT"):sequence { { replay = "x" } } end)
+  end)
+end)
+
+describe("what stands in a wrong place", function()
+  it("is told: a colon for a dot", function()
+    for _, name in ipairs { "send", "connect", "message", "parse", "server", "pool", "deliver",
+      "bounce", "dkim", "dkim_verify", "mx", "sleep", "lint", "dialogue", "part" } do
+      misused("smtp." .. name .. " is called with a dot, not as smtp:" .. name, function()
+        smtp[name](smtp, "localhost", MESSAGE)
+      end)
+    end
+  end)
+
+  it("is told: dkim_verify without who asks the DNS", function()
+    misused("dkim_verify: lookup must be", function() smtp.dkim_verify("Subject: x\r\n\r\nx") end)
+    misused("dkim_verify: lookup must be", function() smtp.dkim_verify("x", {}) end)
+    misused("unknown option", function() smtp.dkim_verify("x", { lookp = take }) end)
+  end)
+
+  it("is told: a path for the content", function()
+    for _, path in ipairs { "mail.eml", "/var/mail/ada", "./ada", "../in/1", "~/a.mbox",
+      "in/My Mail.EML", "report.txt", "ada.msg" } do
+      for _, call in ipairs { smtp.parse, smtp.lint, function(raw)
+        return smtp.dkim_verify(raw, { lookup = take })
+      end, function(raw)
+        return smtp.send("127.0.0.1:1", { envelope = { from = "a@b", to = "c@d" }, raw = raw })
+      end } do
+        local none, err = call(path)
+        assert.is_nil(none, path)
+        assert.equal("invalid", err.kind)
+        assert.truthy(err.message:find("is a path", 1, true), tostring(err))
+        assert.truthy(err.hint:find("io.open", 1, true))
+      end
+    end
+    for _, content in ipairs { "", "x", "mail.eml\r\n", "Subject: mail.eml", "A: b\n\n/var/mail",
+      "hello world.", "a.b", "see mail.eml now", "/", ("x"):rep(5000) .. ".eml" } do
+      assert.truthy(smtp.parse(content), content)
+    end
+  end)
+end)
+
+describe("a whole float", function()
+  it("is the integer, wherever a number is wanted", function()
+    local server <close> = serve { listen = { host = "127.0.0.1", port = "0" },
+      limits = { recipients = 1.0, message_size = 5000.0, hops = 10.0 },
+      on_mail = function(_, sender) if sender.user == "eve" then return 550.0, "5.7.1 no" end end,
+      on_message = function(_, message)
+        while message:read(64.0) do end
+        return true
+      end }
+    local client <close> = assert(smtp.connect { host = "127.0.0.1", port = server.port + 0.0,
+      timeout = 10.0 })
+    assert.equal("5000", tostring(client.capabilities.SIZE))
+    local _, err = client:mail("eve@b.example", { size = 100.0 })
+    assert.equal(550, err.code)
+    assert.same("integer", math.type(err.code))
+    assert(client:send { envelope = { from = "a@b.example", to = "c@d.example" }, raw = "x",
+      size = 1.0 })
+    local n = 10.0
+    assert(client:send { from = "a@b.example", to = "c@d.example", attachments = { { name = "a.txt",
+      size = n, source = function()
+        if n == 0 then return nil end
+        n = 0
+        return "0123456789"
+      end } } })
+    assert.truthy(client:transcript():find(" SIZE=%d+\n"), client:transcript())
+    local mx <close> = mock { port = "0", limits = { recipients = 2.0 } }
+    mx:on("RCPT"):first(1.0):reply(550.0, "5.1.1 no")
+    _, err = smtp.send(mx.url, MESSAGE)
+    assert.same({ 550, "5.1.1" }, { err.code, err.enhanced })
+    local bounce = assert(smtp.bounce({ envelope = { from = "a@b.example", to = "c@d.example" },
+      raw = "Subject: x\r\n\r\nx" }, { { address = "c@d.example", code = 550.0, text = "no" } },
+      { hostname = "mx.example" }))
+    assert.truthy(tostring(bounce):find("Status: 5.0.0", 1, true))
+  end)
+end)

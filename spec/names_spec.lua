@@ -153,9 +153,9 @@ local PLACES = {
   end,
 }
 
--- A domain of mail has no underscore.
+-- A domain of mail has no underscore (RFC 5321 section 4.1.2), in EHLO either.
 local STRICT = { ["MAIL and RCPT without SMTPUTF8"] = true, ["a record's addresses"] = true,
-  dkim = true }
+  dkim = true, helo = true }
 
 local function dkim(name)
   local signer, err = smtp.dkim { domain = name, selector = "s", key = KEY.pem,

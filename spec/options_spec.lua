@@ -25,6 +25,45 @@ describe("options", function()
     assert.error_matches(function() check("x") end, "thing must be a table, not string")
   end)
 
+  it("are asked for by the nearest name, or the word of another library", function()
+    local function meant(what, spec, key)
+      local ok, why = pcall(options.check, "thing", { [key] = 1 }, spec)
+      assert.is_false(ok)
+      assert.equal(what, why:match("%); did you mean (.-)%?$"), key)
+    end
+    local near = { reply_to = "any", subject = "any", to = "any", from = "any", cc = "any" }
+    for key, name in pairs { replyTo = "reply_to", ["Reply-To"] = "reply_to", subjct = "subject",
+      sujbect = "subject", SUBJECT = "subject", subjects = "subject", form = "from", rcpt = "to",
+      recipients = "to", tp = "to", fromm = "from" } do
+      meant('"' .. name .. '"', near, key)
+    end
+    for _, key in ipairs { "flavour", "x", "", ("s"):rep(500), "subject-of-all-mail", 1, true } do
+      meant(nil, near, key)
+    end
+    -- One word may stand for several.
+    meant('"helo" or "host"', { host = "any", helo = "any" }, "hostname")
+    meant('"helo"', { helo = "any" }, "hostname")
+    meant('"auth.password"', { auth = "any", host = "any" }, "password")
+    meant('"password"', { password = "any", user = "any" }, "pass")
+  end)
+
+  it("are integers where whole floats or digits were given, in a copy", function()
+    local spec = { count = "count", port = "port digits", n = "number", either = "string count" }
+    local given = { count = 3.0, port = "25", n = 2.0, either = "5" }
+    local got = options.check("thing", given, spec)
+    assert.same({ "integer", "integer", "float" },
+      { math.type(got.count), math.type(got.port), math.type(got.n) })
+    assert.same({ 3, 25, "5" }, { got.count, got.port, got.either })
+    assert.same({ "float", "25" }, { math.type(given.count), given.port })
+    for _, port in ipairs { 0, 65535, 65535.0, "0", "65535" } do
+      assert.equal(tonumber(port), options.check("thing", { port = port }, spec).port)
+    end
+    for _, wrong in ipairs { { port = 65536 }, { port = "65536" }, { port = "" }, { port = " 25" },
+      { count = 1e300 }, { count = "3" }, { count = 0 / 0 } } do
+      assert.error(function() options.check("thing", wrong, spec) end)
+    end
+  end)
+
   it("raise for a wrong value, saying what is needed", function()
     for key, case in pairs {
       text = { 5, "a string" }, flag = { 0, "a boolean" }, n = { "5", "a number" },

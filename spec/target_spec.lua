@@ -1,4 +1,5 @@
 -- Targets: URLs, bare addresses, tables, and what is refused in them.
+local authority = require "smtp.authority"
 local target = require "smtp.target"
 
 local function parse(given) return target.parse("connect", given) end
@@ -66,8 +67,9 @@ describe("target", function()
     assert.error_matches(function() parse { url = "mx", prot = 1 } end, 'unknown option "prot"')
     assert.error_matches(function() parse { url = "mx", 5 } end, 'unknown option "1"')
     assert.error_matches(function() parse { url = 5 } end, "url must be a string")
-    assert.error_matches(function() parse { host = "mx", port = "25" } end,
-      "port must be a whole number")
+    for _, port in ipairs { "smtp", "", "25x", "0x19", "99999", "-1", 25.5, -1, 0 / 0, true } do
+      assert.error_matches(function() parse { host = "mx", port = port } end, "port must be")
+    end
     assert.error_matches(function() parse { host = "mx", port = 70000 } end,
       "port must be 1 to 65535")
     assert.error_matches(function() parse { host = "mx", tls = "yes" } end, "tls must be")
@@ -79,6 +81,62 @@ describe("target", function()
     assert.error_matches(function() parse { host = "mx", deadline = 0 / 0 } end, "deadline must be")
     assert.error_matches(function() parse { host = "mx", disable = "SIZE" } end, "disable must be")
     assert.error_matches(function() parse { host = "mx", trace = true } end, "trace must be")
+  end)
+
+  it("takes a port in digits, and whole floats for numbers", function()
+    assert.same({ "mx", 2525, "mx:2525" }, place { host = "mx", port = "2525" })
+    assert.same({ "mx", 2525, "mx:2525" }, place { host = "mx", port = 2525.0 })
+    assert.same({ "mx", 25, "mx:25" }, place { host = "mx", port = "00025" })
+    assert.error_matches(function() parse { host = "mx", port = "0" } end, "port must be 1 to")
+  end)
+
+  it("begins TLS at once at port 465, unless told otherwise", function()
+    for _, given in ipairs { "mx:465", "smtp://mx:465", "smtp://ada:x@mx:465", "[::1]:465",
+      { host = "mx", port = 465 }, { host = "mx", port = "465" }, { host = "mx", port = 465.0 },
+      { url = "mx", port = 465 }, { host = "mx", port = 465, verify = false } } do
+      assert.equal("implicit", parse(given).tls)
+    end
+    for word, mode in pairs { required = "required", starttls = "required", none = "none",
+      opportunistic = "opportunistic", implicit = "implicit" } do
+      assert.equal(mode, parse({ host = "mx", port = 465, tls = word }).tls)
+      assert.equal(mode, parse({ url = "smtp://mx:465", tls = word }).tls)
+    end
+    assert.equal("required", parse({ url = "smtps://mx", tls = "starttls" }).tls)
+    for _, given in ipairs { "mx", "mx:4650", "mx:587", "lmtp://mx:465", "smtp+unix:///465",
+      { host = "mx", port = 465, lmtp = true } } do
+      assert.is_nil(parse(given).tls)
+    end
+  end)
+
+  it("finds what is wrong with whom to trust and who to be, before it connects", function()
+    local ca = assert(authority.new())
+    local one, other = assert(ca:issue { names = { "a" } }), assert(ca:issue { names = { "b" } })
+    local function wrong(kind, text, given)
+      given.host = "mx"
+      local target_or_nil, err = parse(given)
+      assert.is_nil(target_or_nil)
+      assert.same({ kind, "not_sent", false }, { err.kind, err.outcome, err.temporary })
+      assert.truthy(tostring(err):find(text, 1, true), tostring(err))
+    end
+    for _, mode in ipairs { "implicit", "required", "opportunistic" } do
+      wrong("tls", "/nowhere/ca.pem", { ca = "/nowhere/ca.pem", tls = mode })
+    end
+    wrong("tls", "certificate", { ca = "-----BEGIN CERTIFICATE-----\nAAAA\n" })
+    wrong("tls", "/nowhere/cert.pem", { cert = "/nowhere/cert.pem", key = one.key })
+    wrong("tls", "/nowhere/key.pem", { cert = one.cert, key = "/nowhere/key.pem", verify = false })
+    wrong("tls", "private key", { cert = one.cert })
+    wrong("tls", "private key", { cert = one.cert, key = other.key })
+    wrong("invalid", "key needs cert", { key = one.key })
+    wrong("connect", "local_address", { local_address = "not an address" })
+    wrong("invalid", "helo", { helo = "a b" })
+    wrong("invalid", 'did you mean "PLAIN"?',
+      { auth = { user = "ada", password = "x", mechanisms = { "LOGIN", "PLIAN" } } })
+    wrong("invalid", 'unknown mechanism "GSSAPI"',
+      { auth = { user = "ada", password = "x", mechanisms = { "GSSAPI" } } })
+    wrong("invalid", "proxy", { proxy = "socks4://x:1" })
+    assert.truthy(parse { host = "mx", ca = ca.certificate, cert = one.cert, key = one.key,
+      local_address = "::1", helo = "[127.0.0.1]",
+      auth = { user = "ada", password = "x", mechanisms = { "plain", "Scram-SHA-256" } } })
   end)
 
   it("knows LMTP by its scheme or by a key", function()

@@ -13,12 +13,19 @@ local PASSWORD = {
 }
 local TOKEN = { "OAUTHBEARER", "XOAUTH2" }
 
+local KNOWN = { ["CRAM-MD5"] = true, EXTERNAL = true }
+for _, list in ipairs { PASSWORD, TOKEN } do
+  for _, name in ipairs(list) do KNOWN[name] = true end
+end
+
 -- What shows its secret to whoever listens.
 local BARE = { PLAIN = true, LOGIN = true, OAUTHBEARER = true, XOAUTH2 = true }
 local TAKES_TOKEN = { OAUTHBEARER = true, XOAUTH2 = true }
 
 -- The server cannot or will not do this mechanism: another one may work.
 local NEXT = { [504] = true, [534] = true }
+
+M.KNOWN = KNOWN
 
 local function is_safe(client)
   return client.target.auth.cleartext or client._loopback

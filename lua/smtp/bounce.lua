@@ -258,15 +258,16 @@ function M.bounce(message, failures, opts)
   if type(failures) ~= "table" then options.misuse("bounce: failures is a list") end
   failures = failures_of(message, failures)
   if #failures == 0 then options.misuse("bounce: there is no failure") end
+  local checked = {}
   for i = 1, #failures do
-    options.check(("bounce: failures[%d]"):format(i), failures[i], FAILURE)
+    checked[i] = options.check(("bounce: failures[%d]"):format(i), failures[i], FAILURE)
   end
   local from = message.envelope.from
   if from == nil or from == "<>" or address.mailbox(from) == "" then
     return nil, errors.new { kind = "unsupported", outcome = "not_sent",
       message = "a message from the null path is never bounced" }
   end
-  return raise.guard("bounce", compose_bounce, message, failures, opts)
+  return raise.guard("bounce", compose_bounce, message, checked, opts)
 end
 
 return M

@@ -228,10 +228,6 @@ local function start(self, socket)
   self._mode, self._verify = starttls.policy(self.target, self._loopback)
   self._must_tls = starttls.is_must(self._mode)
   self._core = core.client(socket, self.target.disable, false, self._must_tls)
-  if not core.is_domain(self.helo) then
-    return self:_broken { kind = "invalid", stage = "ehlo", address = self.helo,
-      message = "helo must be a domain name or an address literal" }
-  end
   local ok, err = true, nil
   if self._mode == "implicit" then ok, err = starttls.implicit(self) end
   if ok then ok, err = greet(self) end

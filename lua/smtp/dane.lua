@@ -21,7 +21,7 @@ function M.check(what, given)
     return { mode = given }
   end
   what = what .. ": dane"
-  options.check(what, given, SPEC)
+  given = options.check(what, given, SPEC)
   dns.check_server(what, given.nameserver)
   for _, record in ipairs(options.list(what .. ": records", given.records or {})) do
     options.check(what .. ": a record", record, RECORD)

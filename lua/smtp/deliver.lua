@@ -20,10 +20,11 @@ local policy = require "smtp.deliver_policy"
 local M = {}
 
 local OPTIONS = {
-  nameserver = "string", port = "count", helo = "string", timeout = "seconds table",
-  deadline = "seconds", tls = { "required", "opportunistic", "none" }, verify = "boolean",
-  ca = "string", cert = "string", key = "string", dane = { "required", "opportunistic" },
-  mta_sts = "function", dkim = "table", local_address = "string", trace = "function",
+  nameserver = "string", port = "port digits", helo = "string", timeout = "seconds table",
+  deadline = "seconds", tls = { "required", "starttls", "opportunistic", "none" },
+  verify = "boolean", ca = "string", cert = "string", key = "string",
+  dane = { "required", "opportunistic" }, mta_sts = "function", dkim = "table",
+  local_address = "string", trace = "function",
   progress = "function", disable = "table", concurrency = "count",
 }
 

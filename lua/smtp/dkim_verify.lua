@@ -152,8 +152,11 @@ end
 
 --- Verifies each signature of a message: a list of results.
 function M.verify(given, how)
-  options.check("dkim_verify", how, OPTIONS)
-  if not how.lookup then options.misuse("dkim_verify: lookup must be a function, not nil") end
+  options.check("dkim_verify: options", how or {}, OPTIONS)
+  if not (how and how.lookup) then
+    options.misuse("dkim_verify: lookup must be a function, as in dkim_verify(message, "
+      .. "{ lookup = function(name) return texts end }), which asks the DNS for TXT")
+  end
   local from, err = source.of(given)
   if err then return nil, err end
   if not from then

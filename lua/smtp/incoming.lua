@@ -138,7 +138,7 @@ end
 --- With `max`: at most so many bytes, nil at the end. Without: all of it.
 function Message:read(max)
   if max then
-    if math.type(max) ~= "integer" or max < 0 then
+    if (options.integer(max) or -1) < 0 then
       options.misuse("read: max must be a whole number of bytes")
     end
     local chunk = pull(self)
@@ -158,7 +158,7 @@ function Message:chunks(size)
   if size == nil then
     return function() return pull(self) end
   end
-  if math.type(size) ~= "integer" or size < 1 then -- of 0, nothing would be read
+  if (options.integer(size) or 0) < 1 then -- of 0, nothing would be read
     options.misuse("chunks: size must be a whole number above 0")
   end
   return function()
@@ -221,7 +221,8 @@ end
 
 --- What one recipient is told in place of what the handler's verdict says.
 function Message:reply(recipient, code, text)
-  if math.type(code) ~= "integer" or text ~= nil and type(text) ~= "string" then
+  code = options.integer(code)
+  if not code or text ~= nil and type(text) ~= "string" then
     options.misuse("reply: a code and perhaps a text are needed")
   end
   local session = self.session

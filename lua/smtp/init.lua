@@ -12,6 +12,7 @@ local lint = require "smtp.lint"
 local loop = require "smtp.loop"
 local mta_sts = require "smtp.mta_sts"
 local mx = require "smtp.mx"
+local options = require "smtp.options"
 local parse = require "smtp.parse"
 local pool = require "smtp.pool"
 local server = require "smtp.server"
@@ -36,5 +37,7 @@ M.dkim = dkim.new
 M.dkim_verify = dkim.verify
 M.scram_keys = core.scram_keys
 M.sleep = loop.sleep
+
+options.dotted("smtp", M)
 
 return M

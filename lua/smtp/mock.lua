@@ -298,7 +298,7 @@ end
 -- tells what came closest.
 function Mock:wait(asked, seconds, n)
   query.mail(asked) -- misuse is told at once
-  if n ~= nil and (math.type(n) ~= "integer" or n < 1) then
+  if n ~= nil and (options.integer(n) or 0) < 1 then
     options.misuse("mock: wait: the number of a mail is a whole number above 0")
   end
   local found, err = await(self, seconds, function()

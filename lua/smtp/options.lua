@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --- Checks of option tables: an unknown key or a wrong type is misuse and raises.
 -- Internal.
+local names = require "smtp.option_names"
+
 local M = {}
 
 -- The folder of the library, as its functions tell it: "@/usr/share/lua/5.4/smtp/".
@@ -16,6 +18,21 @@ function M.misuse(text)
     local ours = info.source:sub(1, #HERE) == HERE or info.source:find("[/\\]luassert[/\\]")
     if info.what ~= "C" and not ours then error(text, level) end
     level = level + 1
+  end
+end
+
+--- Makes each function of a module raise where it is called with a colon: the module would
+-- stand where the first argument is to be.
+function M.dotted(what, module)
+  for name, fn in pairs(module) do
+    if type(fn) == "function" then
+      module[name] = function(...)
+        if ... == module then
+          M.misuse(("%s.%s is called with a dot, not as %s:%s"):format(what, name, what, name))
+        end
+        return fn(...)
+      end
+    end
   end
 end
 
@@ -42,10 +59,31 @@ function M.size(value)
   return digits and math.tointeger(tonumber(digits) * UNITS[unit])
 end
 
+--- Gives the integer of a whole number, which JSON libraries may give as 550.0; or nil.
+function M.integer(value)
+  return type(value) == "number" and math.tointeger(value) or nil
+end
+
+local function port(value)
+  local n = M.integer(value)
+  return n and n >= 0 and n <= 65535 and n or nil
+end
+
+-- A port may be digits, as they are left by who splits "host:port".
+local function digits(value)
+  return type(value) == "string" and value:find("^%d%d?%d?%d?%d?$") and port(tonumber(value))
+end
+
+local function count(value)
+  local n = M.integer(value)
+  return n and n >= 0 and n or nil
+end
+
 local function is_seconds(value)
   return type(value) == "number" and value >= 0 and value == value
 end
 
+-- What is expected, whether a value is, and for numbers the integer in its place.
 local CHECKS = {
   any = { "anything", function() return true end },
   boolean = { "a boolean", function(v) return type(v) == "boolean" end },
@@ -55,21 +93,21 @@ local CHECKS = {
   ["function"] = { "a function", function(v) return type(v) == "function" end },
   seconds = { "a number of seconds", is_seconds },
   size = { 'a size as 1024 or "25M"', function(v) return M.size(v) ~= nil end },
-  port = { "a port, 0 to 65535", function(v)
-    return math.type(v) == "integer" and v >= 0 and v <= 65535
-  end },
+  port = { "a port, 0 to 65535", function(v) return port(v) ~= nil end, port },
+  digits = { "its digits", function(v) return digits(v) and true or false end, digits },
   rate = { "a number from 0 to 1", function(v)
     return type(v) == "number" and v >= 0 and v <= 1
   end },
-  count = { "a whole number", function(v) return math.type(v) == "integer" and v >= 0 end },
+  count = { "a whole number", function(v) return count(v) ~= nil end, count },
 }
 
 local parsed = {} -- rules of words -> their checks
 
+-- Gives the value as it is used.
 local function check_value(what, key, rule, value)
   if type(rule) == "table" then -- a list of words
     for _, word in ipairs(rule) do
-      if value == word then return end
+      if value == word then return value end
     end
     fail(what, key, '"' .. table.concat(rule, '" or "') .. '"', value)
   end
@@ -80,34 +118,48 @@ local function check_value(what, key, rule, value)
     parsed[rule] = checks
   end
   for i = 1, #checks do
-    if checks[i][2](value) then return end
+    local of = checks[i]
+    if of[2](value) then return of[3] and of[3](value) or value end
   end
   local named = {}
   for i = 1, #checks do named[i] = checks[i][1] end
   fail(what, key, table.concat(named, " or "), value)
 end
 
-local function known(spec)
-  local keys = {}
-  for key in pairs(spec) do keys[#keys + 1] = key end
+--- Gives the end of a sentence about a word that is none of the keys of `spec`: those that
+-- it may stand for, and all.
+function M.others(word, spec)
+  local keys, meant = {}, names.meant(word, spec)
+  for name in pairs(spec) do keys[#keys + 1] = name end
   table.sort(keys)
-  return table.concat(keys, ", ")
+  local question = #meant > 0 and ('; did you mean "%s"?'):format(table.concat(meant, '" or "'))
+  return (" (there are %s)%s"):format(table.concat(keys, ", "), question or "")
 end
 
 --- Checks the keys and values of `given` against `spec`: key -> names of checks
--- parted by spaces, or a list of words. Gives `given`.
+-- parted by spaces, or a list of words. Gives `given`, or a copy of it with integers in
+-- place of whole floats and of ports in digits.
 function M.check(what, given, spec)
   if type(given) ~= "table" then
     M.misuse(("%s must be a table, not %s"):format(what, type(given)))
   end
+  local changed
   for key, value in pairs(given) do
     local rule = spec[key]
     if rule == nil then
-      M.misuse(("%s: unknown option %q (there are %s)"):format(what, tostring(key), known(spec)))
+      M.misuse(("%s: unknown option %q%s"):format(what, tostring(key), M.others(key, spec)))
     end
-    check_value(what, key, rule, value)
+    local used = check_value(what, key, rule, value)
+    if math.type(used) ~= math.type(value) then
+      changed = changed or {}
+      changed[key] = used
+    end
   end
-  return given
+  if not changed then return given end
+  for key, value in pairs(given) do
+    if changed[key] == nil then changed[key] = value end
+  end
+  return changed
 end
 
 --- Raises where a list has a hole, or a key that is no place in it: `ipairs` would

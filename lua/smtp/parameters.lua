@@ -186,7 +186,7 @@ end
 
 --- Of MAIL; `given` is checked.
 function M.mail(client, given, relayed)
-  options.check("mail", given, MAIL)
+  given = options.check("mail", given, MAIL)
   if given.hold_for and given.hold_until then
     options.misuse("mail: hold_for and hold_until exclude each other")
   end

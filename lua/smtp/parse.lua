@@ -6,6 +6,7 @@
 local address_list = require "smtp.address_list"
 local date = require "smtp.date"
 local errors = require "smtp.error"
+local options = require "smtp.options"
 local parts = require "smtp.parse_part"
 local report = require "smtp.parse_report"
 local source = require "smtp.source"
@@ -166,8 +167,8 @@ Message.__tostring = lazy.raw
 function Message:chunks(size)
   local bytes, at = self.raw, 1
   size = size or CHUNK
-  if math.type(size) ~= "integer" or size < 1 then
-    error("chunks: size must be a whole number above 0", 2)
+  if (options.integer(size) or 0) < 1 then
+    options.misuse("chunks: size must be a whole number above 0")
   end
   return function()
     if at > #bytes then return nil end

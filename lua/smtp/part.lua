@@ -219,7 +219,7 @@ end
 
 --- Makes a part of `{ type, content | path | source | parts, ... }`.
 function M.new(given)
-  options.check("part", given, PART)
+  given = options.check("part", given, PART)
   return make(given, (given.name ~= nil or given.inline ~= nil) and not given.parts)
 end
 
@@ -240,7 +240,7 @@ function M.attachment(given, what)
     if made[given].parts then return given end
     given = made[given]
   else
-    options.check(what, given, ATTACHMENT)
+    given = options.check(what, given, ATTACHMENT)
   end
   local part = {}
   for key, value in pairs(given) do part[key] = value end

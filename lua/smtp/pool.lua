@@ -23,6 +23,11 @@ local SPEC = {
   retries = "count", backoff = "seconds",
 }
 
+-- A pool is given as a target with these among its keys.
+local ALL = {}
+for key, rule in pairs(SPEC) do ALL[key] = rule end
+for key, rule in pairs(target_of.SPEC) do ALL[key] = rule end
+
 local SEND_OPTIONS = { deadline = "seconds", progress = "function" }
 
 local function failure(self, kind, message)
@@ -265,11 +270,10 @@ local function new(given)
   local own, place = {}, given
   if type(given) == "table" then
     place = {}
-    for key, value in pairs(given) do
+    for key, value in pairs(options.check("pool", given, ALL)) do
       if SPEC[key] then own[key] = value else place[key] = value end
     end
   end
-  options.check("pool", own, SPEC)
   check_positive(own, "size", "max_messages", "rate", "burst")
   local target, err = target_of.parse("pool", place)
   if not target then return nil, err end

@@ -44,7 +44,7 @@ local DEFAULTS = {
 }
 
 local PLACE = {
-  host = "string", port = "port", path = "string", fd = "count", backlog = "count",
+  host = "string", port = "port digits", path = "string", fd = "count", backlog = "count",
   tls = "table", proxy = "table", lmtp = "boolean",
 }
 
@@ -72,7 +72,7 @@ local function check_limits(given)
   local limits = {}
   for key, value in pairs(DEFAULTS) do limits[key] = value end
   for key, value in pairs(given or {}) do
-    limits[key] = LIMITS[key] == "size" and options.size(value) or value
+    limits[key] = LIMITS[key] == "size" and options.size(value) or options.integer(value) or value
   end
   return limits
 end
@@ -130,7 +130,7 @@ end
 
 local function place_name(place)
   if type(place) == "string" then return place end
-  return place.path or place.fd and "fd " .. place.fd or place.host .. ":" .. place.port
+  return place.path or place.fd and "fd " .. place.fd or ("%s:%d"):format(place.host, place.port)
 end
 
 local function listen_error(kind, place, why, errname)
@@ -143,6 +143,7 @@ local ANY = "0.0.0.0" -- "*"; the look-up of names would take that for this mach
 -- "host:port", "[::1]:25", "*:25", "unix:/path" or a table of one place.
 local function parse_place(place)
   if type(place) == "table" then
+    place = options.check("server: listen", place, PLACE)
     if place.host ~= "*" then return place end
     return { host = ANY, port = place.port, backlog = place.backlog }
   end

@@ -39,7 +39,8 @@ function M.names(what, given)
   for i, name in ipairs(options.list(what .. ": mechanisms", given)) do
     list[i] = type(name) == "string" and name:upper() or name
     if not NEEDS[list[i]] then
-      options.misuse(("%s: unknown mechanism %s"):format(what, tostring(name)))
+      options.misuse(("%s: unknown mechanism %s%s"):format(what, tostring(name),
+        options.others(name, NEEDS)))
     end
   end
   return list

@@ -8,6 +8,7 @@ local core = require "smtp.core"
 local errors = require "smtp.error"
 local incoming = require "smtp.incoming"
 local loop = require "smtp.loop"
+local options = require "smtp.options"
 local replies = require "smtp.replies"
 local server_auth = require "smtp.server_auth"
 local server_peers = require "smtp.server_peers"
@@ -97,7 +98,8 @@ local function verdict(self, stage, value, text)
     if text ~= nil then return fail(self, stage, text) end
     return "refuse", nil, nil, true -- a bare nil, as a failed `save` may give
   end
-  if math.type(value) == "integer" then
+  if options.integer(value) then
+    value = options.integer(value)
     if not may_send(value, stage) then
       return fail(self, stage, ("a handler returned the code %d"):format(value))
     end

@@ -7,6 +7,17 @@ local errors = require "smtp.error"
 local M = {}
 
 local CHUNK = 65536
+local PATH_MAX = 4096
+
+local FILE_TYPES = { eml = true, emlx = true, msg = true, mbox = true, mbx = true, mail = true,
+  txt = true }
+
+-- A path that stands where the content is to be: it would be sent or read as a message.
+local function is_path(text)
+  if #text > PATH_MAX or text:find("[\r\n:]") then return false end
+  local ending = text:match("[%w_-]%.(%a+)$")
+  return ending and FILE_TYPES[ending:lower()] or text:find("^[.~]?%.?/[%w._/-]+$") ~= nil
+end
 
 local function of_string(text)
   local given = false
@@ -83,6 +94,11 @@ end
 function M.of(content, size)
   local source, err
   if type(content) == "string" then
+    if is_path(content) then
+      return nil, errors.new { kind = "invalid", outcome = "not_sent",
+        message = ("%q is a path, where the content is to be"):format(content),
+        hint = ('io.open(%q, "rb") gives a file, which may stand here'):format(content) }
+    end
     source = of_string(content)
     source.again = function() return M.of(content) end
     return source

@@ -2,25 +2,30 @@
 --- Where a client goes and how: a URL, a bare `host:port`, or a table, made into
 -- one table with every field filled in. See types/smtp/target.d.lua.
 -- Internal: users give it as a table or a URL.
+local auth = require "smtp.auth"
+local core = require "smtp.core"
 local dane = require "smtp.dane"
 local dkim = require "smtp.dkim"
 local errors = require "smtp.error"
 local names = require "smtp.names"
 local options = require "smtp.options"
 local parameters = require "smtp.parameters"
+local tls = require "smtp.tls"
 local tunnel = require "smtp.tunnel"
 local url = require "smtp.url"
 
 local M = {}
 
 local SPEC = {
-  url = "string", host = "string", port = "count", path = "string", lmtp = "boolean",
-  tls = { "implicit", "required", "opportunistic", "none" },
+  url = "string", host = "string", port = "count digits", path = "string", lmtp = "boolean",
+  tls = { "implicit", "required", "starttls", "opportunistic", "none" },
   ca = "string", verify = "boolean", cert = "string", key = "string", sni = "string",
   dane = "string table", auth = "table", helo = "string", timeout = "seconds table",
   deadline = "seconds", local_address = "string", disable = "table", proxy = "string table",
   trace = "function", progress = "function", dkim = "table", extensions = "table",
 }
+
+M.SPEC = SPEC
 
 local AUTH_SPEC = {
   user = "string", password = "string function", token = "string function", authzid = "string",
@@ -32,7 +37,7 @@ local TIMEOUT_SPEC = {
   data = "seconds", block = "seconds", final = "seconds", quit = "seconds",
 }
 
-local SMTP_PORT = 25
+local SMTP_PORT, SMTPS_PORT = 25, 465
 
 -- RFC 5321 section 4.5.3.2.
 local TIMEOUTS = {
@@ -57,11 +62,11 @@ local function parse_url(text, target)
   local host, port = url.host((place:gsub("/$", "")))
   if not host then return nil, "it has no host, or a port that is no number" end
   if user then
-    local auth = {} -- what the table says wins
-    for key, value in pairs(target.auth or {}) do auth[key] = value end
-    auth.user = auth.user or user
-    auth.password = auth.password or not auth.token and password ~= "" and password or nil
-    target.auth = auth
+    local who = {} -- what the table says wins
+    for key, value in pairs(target.auth or {}) do who[key] = value end
+    who.user = who.user or user
+    who.password = who.password or not who.token and password ~= "" and password or nil
+    target.auth = who
   end
   target.host, target.port = host, port or target.port
   target.lmtp = scheme == "lmtp" or target.lmtp
@@ -71,8 +76,16 @@ end
 
 local function default_port(target)
   if target.lmtp then return 24 end
-  if target.tls == "implicit" then return 465 end
+  if target.tls == "implicit" then return SMTPS_PORT end
   return target.auth and 587 or SMTP_PORT
+end
+
+-- How TLS begins. Where nobody says so, port 465 does: by TLS from the first byte (RFC 8314
+-- sections 3.3 and 7.3).
+local function tls_mode(target)
+  if target.tls == "starttls" then return "required" end
+  if target.tls == nil and target.port == SMTPS_PORT and not target.lmtp then return "implicit" end
+  return target.tls
 end
 
 local function timeouts(given)
@@ -87,20 +100,36 @@ local function timeouts(given)
 end
 
 -- Says what is missing in `auth`, or nil.
-local function auth_problem(auth)
+local function auth_problem(given)
   local external = false
-  for _, name in ipairs(auth.mechanisms or {}) do
+  for _, name in ipairs(given.mechanisms or {}) do
     if type(name) ~= "string" then return "mechanisms are names" end
+    if not auth.KNOWN[name:upper()] then
+      return ("unknown mechanism %q%s"):format(name, options.others(name, auth.KNOWN))
+    end
     external = external or name:upper() == "EXTERNAL"
   end
-  if auth.mechanisms and #auth.mechanisms == 0 then return "mechanisms is empty" end
+  if given.mechanisms and #given.mechanisms == 0 then return "mechanisms is empty" end
   if external then return nil end
-  if not auth.user and not auth.token then return "there is no user" end
-  if not auth.password and not auth.token then return "there is no password and no token" end
+  if not given.user and not given.token then return "there is no user" end
+  if not given.password and not given.token then return "there is no password and no token" end
 end
 
 local function invalid(message, hint)
   return nil, errors.new { kind = "invalid", message = message, hint = hint, outcome = "not_sent" }
+end
+
+-- What this end is: its name and its address.
+local function check_self(target)
+  local name, place = target.helo, target.local_address
+  if place and not core.is_address(place) then
+    return nil, errors.new { kind = "connect", stage = "connect", temporary = false,
+      cause = "EINVAL", outcome = "not_sent",
+      message = ("local_address %q is no address"):format(place) }
+  end
+  if not name or core.is_domain(name) then return true end
+  return nil, errors.new { kind = "invalid", stage = "ehlo", address = name, outcome = "not_sent",
+    message = "helo must be a domain name or an address literal" }
 end
 
 -- Names on the wire and in certificates are A-labels.
@@ -125,7 +154,17 @@ local function check_disable(what, given)
   end
 end
 
--- What may be wrong of the options alone; raises.
+-- A file that is missing or of another kind is told here, not by the first handshake.
+local function check_files(target)
+  if target.key and not target.cert then return invalid("key needs cert") end
+  if not (target.ca or target.cert) then return true end
+  local context, why = tls.client { ca = target.ca, cert = target.cert, key = target.key,
+    verify = target.verify ~= false }
+  if context then return true end
+  return nil, errors.new { kind = "tls", message = why, outcome = "not_sent" }
+end
+
+-- What may be wrong of the options alone; raises. Gives a copy.
 local function check(what, given)
   if type(given) ~= "table" then
     options.misuse(("%s: the target must be a table or a URL, not %s"):format(what,
@@ -134,7 +173,7 @@ local function check(what, given)
   if given.envelope or given.from then
     options.misuse(what .. ": a message stands where the target is to be")
   end
-  options.check(what .. ": the target", given, SPEC)
+  given = options.check(what .. ": the target", given, SPEC)
   if given.auth then options.check(what .. ": auth", given.auth, AUTH_SPEC) end
   if type(given.timeout) == "table" then
     options.check(what .. ": timeout", given.timeout, TIMEOUT_SPEC)
@@ -146,6 +185,9 @@ local function check(what, given)
   if given.port and (given.port < 1 or given.port > 65535) then
     options.misuse(what .. ": port must be 1 to 65535")
   end
+  local target = {}
+  for key, value in pairs(given) do target[key] = value end
+  return target
 end
 
 -- What the URL says; nil and an error if it is none.
@@ -187,9 +229,7 @@ end
 -- comes from outside, so a bad one is nil and an error, without its password.
 function M.parse(what, given)
   if type(given) == "string" then given = { url = given } end
-  check(what, given)
-  local target = {}
-  for key, value in pairs(given) do target[key] = value end
+  local target = check(what, given)
   local ok, err = true, nil
   if given.url then ok, err = take_url(target, given.url) end
   if ok and target.host then ok, err = take_host(target) end
@@ -197,12 +237,15 @@ function M.parse(what, given)
   if not ok then return nil, err end
   target.own = parameters.own(what, given.extensions)
   target.port = target.port or not target.path and default_port(target) or nil
+  target.tls = tls_mode(target)
   if target.lmtp and target.port == SMTP_PORT then -- RFC 2033 section 5
     return invalid("LMTP must not be spoken at port 25")
   end
   local problem = target.auth and auth_problem(target.auth)
   if problem then return invalid("auth: " .. problem) end
-  ok, err = take_ways(what, target)
+  ok, err = check_self(target)
+  if ok then ok, err = check_files(target) end
+  if ok then ok, err = take_ways(what, target) end
   if not ok then return nil, err end
   if target.dkim then -- its key is read once for all that is sent
     target.dkim, err = dkim.new(target.dkim)

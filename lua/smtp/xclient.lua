@@ -36,7 +36,7 @@ end
 
 --- What stands behind the verb; or nil and a sentence. Raises on misuse.
 function M.args(verb, told)
-  options.check(verb:lower(), told, SPECS[verb])
+  told = options.check(verb:lower(), told, SPECS[verb])
   local words = {}
   for _, key in ipairs(ORDER) do
     local value = told[key]

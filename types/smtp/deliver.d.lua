@@ -33,7 +33,7 @@
 ---@field helo? string our name in EHLO, which should be what our address is called; default our address
 ---@field timeout? number|smtp.timeouts
 ---@field deadline? number seconds for all of it
----@field tls? "opportunistic"|"required"|"none" default `"opportunistic"`
+---@field tls? "opportunistic"|"required"|"starttls"|"none" default `"opportunistic"`
 ---@field verify? boolean as of a target: default false where TLS is opportunistic
 ---@field ca? string whom to trust: PEM, or a folder of hashed names; default the system's
 ---@field cert? string our own certificate and its chain

@@ -23,16 +23,18 @@
 --- **Traffic that leaves the machine must be encrypted unless you say `tls = "none"`.**
 --- Whether a server is on this machine is judged by the address that was reached.
 
---- An unknown key raises; a URL that is none is `kind = "invalid"`.
+--- An unknown key raises, and the error names the key that is meant. A URL that is none, and
+--- a file, a mechanism or a name that is of no use, is an error before any connection is made:
+--- `kind = "invalid"`, or `"tls"` for `ca`, `cert` and `key`.
 ---
 --- Certificates and keys are PEM: the path of a file, or the text itself.
 ---@class smtp.target
 ---@field url? string as above; or give `host` or `path`
 ---@field host? string a name or an address
----@field port? integer default 25; 587 with `auth`; 465 with `tls = "implicit"`
+---@field port? integer|string a number, or its digits; default 25; 587 with `auth`; 465 with `tls = "implicit"`
 ---@field path? string of a Unix socket
 ---@field lmtp? boolean LMTP in place of SMTP: LHLO greets, and each accepted recipient has a reply of its own to the content, for which see `receipt.replies` and `receipt.rejected`; default: as the URL says
----@field tls? "implicit"|"required"|"opportunistic"|"none" default: `"implicit"` for smtps; else `"opportunistic"` to this machine, `"required"` to others. `"required"` is STARTTLS or an error, whatever the server says; `"opportunistic"` takes STARTTLS if it is offered (RFC 3207)
+---@field tls? "implicit"|"required"|"starttls"|"opportunistic"|"none" default: `"implicit"` for smtps and for port 465 (RFC 8314); else `"opportunistic"` to this machine, `"required"` to others. `"required"`, or `"starttls"`, is STARTTLS or an error, whatever the server says; `"opportunistic"` takes STARTTLS if it is offered (RFC 3207)
 ---@field verify? boolean the certificate must be of a chain that is trusted, and for this host (RFC 9525: subjectAltName only); default true, false when opportunistic. `client.tls.verified` tells in any case
 ---@field ca? string whom to trust: PEM, or a folder of hashed names; default the system's
 ---@field cert? string our own certificate and its chain

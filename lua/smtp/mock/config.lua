@@ -7,7 +7,7 @@ local server_auth = require "smtp.server_auth"
 local M = {}
 
 local OPTIONS = {
-  host = "string", port = "port", hostname = "string", strict = "boolean", lmtp = "boolean",
+  host = "string", port = "port digits", hostname = "string", strict = "boolean", lmtp = "boolean",
   tls = "boolean string table", users = "table string", auth = "table", limits = "table",
   rules = "table", without = "string table", extensions = "table",
   driver = { "thread", "loop" }, watchdog = "seconds", timeout = "seconds",
@@ -33,7 +33,7 @@ end
 
 --- Raises for what may not be; gives `given`.
 function M.check(given)
-  options.check("mock.start", given, OPTIONS)
+  given = options.check("mock.start", given, OPTIONS)
   if given.watchdog == 0 then options.misuse("mock.start: watchdog must be above 0") end
   local hostname = given.hostname
   if hostname and (hostname == "" or hostname:find("[%s%c\x80-\xff]") or #hostname > 255) then

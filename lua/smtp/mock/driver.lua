@@ -2,6 +2,7 @@
 --- What drives a mock that has no thread: a task of the loop, which may call functions.
 -- Internal.
 local loop = require "smtp.loop"
+local options = require "smtp.options"
 
 local M = {}
 
@@ -17,7 +18,7 @@ end
 -- told as a violation.
 local function reply_of(mock, facts, ok, code, text)
   if ok and code == nil and text == nil then return "" end
-  if ok and math.type(code) == "integer" then code = ("%d %s"):format(code, text or "") end
+  if ok and options.integer(code) then code = ("%d %s"):format(code, text or "") end
   if ok and type(code) == "string" and code:find("^%d%d%d%f[^%d]") then
     return text and #code == 3 and code .. " " .. tostring(text) or code
   end

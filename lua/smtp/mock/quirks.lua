@@ -55,11 +55,8 @@ for name, quirk in pairs(QUIRKS) do M.list[name] = quirk[1] end
 function M.apply(mock, name)
   local quirk = QUIRKS[name]
   if not quirk then
-    local names = {}
-    for known in pairs(QUIRKS) do names[#names + 1] = known end
-    table.sort(names)
-    options.misuse(("mock: there is no quirk %q (there are %s)"):format(tostring(name),
-      table.concat(names, ", ")))
+    options.misuse(("mock: there is no quirk %q%s"):format(tostring(name),
+      options.others(name, QUIRKS)))
   end
   for i = 2, #quirk do
     if type(quirk[i]) == "function" then quirk[i](mock) else mock:rule(quirk[i]).quiet = true end

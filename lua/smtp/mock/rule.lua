@@ -61,10 +61,11 @@ local function seconds_of(what, seconds)
 end
 
 local function whole(what, n)
-  if math.type(n) ~= "integer" or n < 1 or n > 2^52 then
+  local whole_n = options.integer(n)
+  if not whole_n or whole_n < 1 or whole_n > 2^52 then
     options.misuse(("mock: %s needs a whole number above 0"):format(what))
   end
-  return n
+  return whole_n
 end
 
 -- `first`, `nth` ... and `sequence` tell how often: one of them.
@@ -109,7 +110,7 @@ end
 local ACTS = {}
 
 local function text_of(what, code, text)
-  if math.type(code) == "integer" then code = ("%d %s"):format(code, text or "") end
+  if options.integer(code) then code = ("%d %s"):format(code, text or "") end
   if type(code) ~= "string" or code == "" then
     options.misuse(("mock: %s needs a text"):format(what))
   end
@@ -216,7 +217,7 @@ for _, name in ipairs(ORDER) do IS_ACT[name] = true end
 
 -- One step of a table, or of a text, which is a reply.
 local function step_of(rule, given)
-  if type(given) == "string" or math.type(given) == "integer" then given = { reply = given } end
+  if type(given) == "string" or options.integer(given) then given = { reply = given } end
   if type(given) ~= "table" then
     options.misuse('mock: a step is a reply, such as "450 4.7.1 later", or a table of actions')
   end
@@ -234,7 +235,10 @@ local function step_of(rule, given)
     end
   end
   for key in pairs(given) do
-    if not IS_ACT[key] then options.misuse(("mock: unknown action %q"):format(tostring(key))) end
+    if not IS_ACT[key] then
+      options.misuse(("mock: unknown action %q%s"):format(tostring(key),
+        options.others(key, IS_ACT)))
+    end
   end
   return step
 end
@@ -262,7 +266,7 @@ for _, name in ipairs(ORDER) do TABLE[name] = "any" end
 
 --- Adds a rule that is a table; `from_nth` is the count that the method `from` is.
 function M.of_table(mock, given)
-  options.check("mock: a rule", given, TABLE)
+  given = options.check("mock: a rule", given, TABLE)
   local matcher, actions = {}, {}
   for key in pairs(MATCHER) do matcher[key] = given[key] end
   for _, name in ipairs(ORDER) do actions[name] = given[name] end
