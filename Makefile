@@ -159,6 +159,12 @@ tsan:
 	  LDFLAGS=-fsanitize=thread
 	@scripts/tsan.sh
 
+# Plants small faults in copies of the tree and runs the specs against each.
+mutants:
+	@scripts/setup.sh build test
+	@LUA=$${LUA:-lua5.4} && $$LUA scripts/mutants.lua N=$(N) SEED=$(SEED) \
+	  DIR=$(DIR) J=$(J)
+
 clean:
 	rm -rf build
 
@@ -170,6 +176,7 @@ help:
 	@echo "make interop    the specs against other programs, installed first"
 	@echo "make valgrind   the specs under memcheck, without #slow"
 	@echo "make tsan       what has threads, under ThreadSanitizer"
+	@echo "make mutants    small faults, N=60 of them by SEED, in DIR: who notices?"
 	@echo "make bench      the benchmarks"
 	@echo "make gauntlet   clients against hostile servers: docs/gauntlet.md"
 	@echo "make docs       docs/reference.md from types/smtp/*.d.lua"
@@ -177,4 +184,4 @@ help:
 	@echo "make clean      removes build/"
 
 .PHONY: all fuzzers demo test interop bench gauntlet check lint layers exports rock \
-  rockspec docs docs-check sanitize fuzz valgrind tsan clean help
+  rockspec docs docs-check sanitize fuzz valgrind tsan mutants clean help
