@@ -54,9 +54,9 @@ if not client then
 end
 
 local sent, failed = 0, {}
-for line in io.lines() do
+for input in io.lines() do
   local receipt
-  line = line:gsub("%s+$", "") -- the CR of Windows too
+  local line = input:gsub("%s+$", "") -- the CR of Windows too
   if line == "" then goto next_line end
   local message, err = message_for(line)
   if message and client and not client:usable() then client, lost = connect() end

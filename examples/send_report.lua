@@ -38,8 +38,8 @@ end
 target.url = words[1]
 
 local rows, csv = {}, {}
-for line in io.lines() do
-  line = line:gsub("\r$", "") -- of Windows
+for input in io.lines() do
+  local line = input:gsub("\r$", "") -- of Windows
   local name, number = line:match("^([^,]+),%s*([^,]+)$")
   if tonumber(number) then
     rows[#rows + 1] = { name = name, number = tonumber(number) }

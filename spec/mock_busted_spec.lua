@@ -202,7 +202,8 @@ print(mx:transcript()); mx:violations(); mx:stop()
 -- The example names fields, which Lua wants to be used: each becomes a call of `see`.
 local function runnable(text)
   local out = {}
-  for line in text:gmatch("[^\n]+") do
+  for given in text:gmatch("[^\n]+") do
+    local line = given
     if line:find("^m[xail]+%.") then
       line = line:gsub("([^;]+)", function(field) return " see(" .. field:match("%S+") .. ") " end)
     end

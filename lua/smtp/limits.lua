@@ -13,8 +13,8 @@ local NAMES = { RCPTMAX = true, MAILMAX = true, RCPTDOMAINMAX = true }
 function M.parse(text)
   local limits = {}
   if type(text) ~= "string" then return limits end
-  for name, value in text:gmatch("([%w-]+)=(%d+)%f[%s\0]") do
-    name = name:upper()
+  for keyword, value in text:gmatch("([%w-]+)=(%d+)%f[%s\0]") do
+    local name = keyword:upper()
     local n = #value <= 6 and math.tointeger(tonumber(value)) -- 1*6DIGIT
     if NAMES[name] and n and n > 0 then limits[name] = n end
   end

@@ -56,8 +56,8 @@ function lazy.time(message) return message.date and date.parse(message.date) end
 local function ids(message, name)
   local list = {}
   local text = message.headers:get(name) or ""
-  for id in text:gmatch("<([^<>]*)>") do
-    id = id:gsub("%s", "")
+  for inner in text:gmatch("<([^<>]*)>") do
+    local id = inner:gsub("%s", "")
     if id ~= "" then list[#list + 1] = id end
   end
   if #list == 0 then

@@ -83,8 +83,9 @@ function M.read(path)
   if path ~= "-" then file, why = io.open(path, "rb") end
   if not file then say.usage("--script: " .. why) end
   local steps, number = {}, 0
-  for line in file:lines() do
-    number, line = number + 1, line:gsub("\r$", "")
+  for input in file:lines() do
+    local line = input:gsub("\r$", "")
+    number = number + 1
     if line:find("^%s*[^%s#]") then
       local run
       run, why = step_of(line)
