@@ -17,36 +17,60 @@
 
 /* ---- header fields --------------------------------------------------- */
 
+enum { TEXT, STRUCTURED, PHRASE, TOKEN, MAILBOX, GLUE, PARAM, WORDS };
+
+/* The kind at index i of the array at 2; -1 at its end. */
+static int kind_at(lua_State *L, lua_Integer i) {
+  static const char *const kinds[] = {"text",  "structured", "phrase",
+                                      "token", "mailbox",    "glue",
+                                      "param", "words",      NULL};
+  int kind;
+  if (lua_rawgeti(L, 2, i) == LUA_TNIL) return -1;
+  kind = luaL_checkoption(L, -1, NULL, kinds);
+  lua_pop(L, 1);
+  return kind;
+}
+
+/* Bytes that stand directly behind the piece before index i. */
+static size_t behind(lua_State *L, lua_Integer i) {
+  size_t n = 0;
+  int kind;
+  for (; (kind = kind_at(L, i)) == GLUE; i += 2) {
+    lua_rawgeti(L, 2, i + 1);
+    n += smtp_check_slice(L, -1).n;
+    lua_pop(L, 1);
+  }
+  return kind == PARAM || kind == WORDS ? n + 1 : n; /* its ";" */
+}
+
 /* One piece: its kind at index i of the array at 2, and its values behind it;
 ** the index of the next one in *i. */
 static int put_piece(lua_State *L, smtp_field *f, lua_Integer *i) {
-  static const char *const kinds[] = {"text",  "phrase",  "token", "glue",
-                                      "param", "mailbox", NULL};
   smtp_slice a, b = {"", 0};
-  int kind, r;
+  int kind = kind_at(L, *i), r;
   lua_settop(L, 3);
-  lua_rawgeti(L, 2, *i);     /* kind */
-  lua_rawgeti(L, 2, *i + 1); /* kind, a */
-  kind = luaL_checkoption(L, 4, NULL, kinds);
-  a = smtp_check_slice(L, 5);
+  lua_rawgeti(L, 2, *i + 1); /* a */
+  a = smtp_check_slice(L, 4);
   *i += 2;
-  if (kind == 4) {
-    lua_rawgeti(L, 2, (*i)++); /* kind, a, b */
-    b = smtp_check_slice(L, 6);
+  if (kind == PARAM || kind == WORDS) {
+    lua_rawgeti(L, 2, (*i)++); /* a, b */
+    b = smtp_check_slice(L, 5);
   }
+  f->behind = behind(L, *i);
   switch (kind) {
-  case 0: r = smtp_field_text(f, a); break;
-  case 1: r = smtp_field_phrase(f, a); break;
-  case 2: r = smtp_field_token(f, a, true); break;
-  case 3: r = smtp_field_token(f, a, false); break;
-  case 5: r = smtp_field_mailbox(f, a); break;
-  default: r = smtp_field_param(f, a, b); break;
+  case TEXT: r = smtp_field_text(f, a); break;
+  case STRUCTURED: r = smtp_field_structured(f, a); break;
+  case PHRASE: r = smtp_field_phrase(f, a); break;
+  case TOKEN: r = smtp_field_token(f, a, true); break;
+  case MAILBOX: r = smtp_field_mailbox(f, a); break;
+  case GLUE: r = smtp_field_token(f, a, false); break;
+  default: r = smtp_field_param(f, a, b, kind == WORDS); break;
   }
   return r;
 }
 
-/* core.field(name, { kind, value, ... }) -> the field with its CRLF | nil: a
-** byte that may not be in it. A "param" has two values. */
+/* core.field(name, { kind, value, ... }) -> the field with its CRLF | nil, why.
+** A "param" and "words" have two values. */
 static int core_field(lua_State *L) {
   smtp_slice name = smtp_check_slice(L, 1);
   smtp_field f;
@@ -63,7 +87,8 @@ static int core_field(lua_State *L) {
   if (r == SMTP_ENOMEM) return luaL_error(L, "not enough memory");
   if (r == 0) return smtp_push_bytes(L, out);
   lua_pushnil(L);
-  return 1;
+  lua_pushstring(L, r == SMTP_EINVALID ? f.why : "is too long");
+  return 2;
 }
 
 /* ---- bodies ---------------------------------------------------------- */

@@ -14,11 +14,16 @@
 #define FOLD 78
 #define LINE_MAX 998
 
-/* RFC 2047 section 2. */
+/* RFC 2047 section 2: an encoded word, and a line that has one. */
 #define WORD_MAX 75
+#define WORD_LINE 76
 #define PREFIX "=?UTF-8?"
+#define OVERHEAD (sizeof PREFIX - 1 + 4) /* of a word: it, "Q?" and "?=" */
 
-/* A token longer than this could not stand on a line of its own for sure. */
+/* The rest of a line is used for less than a whole word if it has this much. */
+#define WORTH 12
+
+/* A longer word of a text is encoded: it might not fit behind a name. */
 #define TOKEN_MAX 900
 
 /* More white space than this at once is encoded. */
@@ -33,12 +38,18 @@ static bool is_control(unsigned char c) {
   return c < 32 || c == 127;
 }
 
-/* True for text that may be in a field at all. */
-static bool may_send(smtp_slice text) {
+static int fail(smtp_field *f, const char *why) {
+  f->why = why;
+  return SMTP_EINVALID;
+}
+
+/* Text that may not be in any field. */
+static int check(smtp_field *f, smtp_slice text) {
   size_t i;
   for (i = 0; i < text.n; i++)
-    if (is_control((unsigned char)text.p[i]) && text.p[i] != '\t') return false;
-  return smtp_utf8_valid(text);
+    if (is_control((unsigned char)text.p[i]) && text.p[i] != '\t')
+      return fail(f, "has a control");
+  return smtp_utf8_valid(text) ? 0 : fail(f, "is not UTF-8");
 }
 
 static bool is_ascii(smtp_slice text) {
@@ -46,22 +57,34 @@ static bool is_ascii(smtp_slice text) {
 }
 
 static int append(smtp_field *f, const char *p, size_t n) {
-  int r = n == 0 ? 0 : smtp_buf_append(f->out, p, n);
+  int r;
+  if (f->column + n > LINE_MAX) return fail(f, "is too long for a line");
+  r = n == 0 ? 0 : smtp_buf_append(f->out, p, n);
   if (r == 0) f->column += n;
   return r;
 }
 
 static int fold(smtp_field *f) {
-  int r = smtp_buf_append(f->out, "\r\n", 2);
   f->column = 0;
-  return r;
+  f->bare = f->encoded = false;
+  return smtp_buf_append(f->out, "\r\n", 2);
+}
+
+/* A new line if n more bytes do not fit into this one. It is never empty behind
+** the name: some readers take the blank of the next line for text. */
+static int make_room(smtp_field *f, size_t n) {
+  size_t line = f->bare ? LINE_MAX : f->encoded ? WORD_LINE : FOLD;
+  return f->column > 0 && f->column + n > line ? fold(f) : 0;
 }
 
 int smtp_field_begin(smtp_field *f, smtp_buf *out, smtp_slice name) {
   size_t i;
   int r;
   f->out = out;
-  f->column = 0;
+  f->column = f->behind = 0;
+  f->bare = true;
+  f->encoded = false;
+  f->why = "has a name that is none";
   if (name.n == 0 || name.n > FOLD - 2) return SMTP_EINVALID;
   for (i = 0; i < name.n; i++)
     if (name.p[i] <= 32 || name.p[i] > 126 || name.p[i] == ':')
@@ -74,24 +97,28 @@ int smtp_field_end(smtp_field *f) {
   return smtp_buf_append(f->out, "\r\n", 2);
 }
 
-/* spaces: the white space before it, of which the line is folded at the first. */
-static int put_spaced(smtp_field *f, smtp_slice spaces, smtp_slice token) {
-  int r = 0;
-  if (f->column + spaces.n + token.n > FOLD && f->column > 1) r = fold(f);
+/* spaces: the white space before it, of which the line is folded at the first.
+** behind: bytes that must fit behind it. */
+static int put_spaced(smtp_field *f, smtp_slice spaces, smtp_slice token,
+                      size_t behind) {
+  int r = make_room(f, spaces.n + token.n + behind);
   if (r == 0) r = append(f, spaces.p, spaces.n);
-  return r != 0 ? r : append(f, token.p, token.n);
+  if (r == 0) r = append(f, token.p, token.n);
+  f->bare = false;
+  return r;
 }
 
 int smtp_field_mailbox(smtp_field *f, smtp_slice mailbox) {
-  if (!may_send(mailbox) || mailbox.n > TOKEN_MAX) return SMTP_EINVALID;
-  return put_spaced(f, SMTP_LIT(" "), mailbox);
+  int r = check(f, mailbox);
+  return r != 0 ? r : put_spaced(f, SMTP_LIT(" "), mailbox, f->behind);
 }
 
 int smtp_field_token(smtp_field *f, smtp_slice token, bool spaced) {
-  if (!is_ascii(token)) return SMTP_EINVALID;
-  if (spaced) return smtp_field_mailbox(f, token);
-  if (!may_send(token) || token.n > TOKEN_MAX) return SMTP_EINVALID;
-  return append(f, token.p, token.n);
+  int r = check(f, token);
+  if (r == 0 && !is_ascii(token)) r = fail(f, "must be ASCII");
+  if (r != 0) return r;
+  return spaced ? put_spaced(f, SMTP_LIT(" "), token, f->behind)
+                : append(f, token.p, token.n);
 }
 
 /* ---- encoded words --------------------------------------------------- */
@@ -142,31 +169,46 @@ static size_t make_word(const char *p, size_t n, bool q, char *word) {
   return at;
 }
 
+/* Bytes of text, in whole characters and at least one, that fit into a word of
+** room; the last of them only with behind. */
+static size_t fitting(smtp_slice text, bool q, size_t room, size_t behind) {
+  size_t n = 0, size = 0;
+  while (n < text.n) {
+    size_t one = character(text.p + n);
+    if (one > text.n - n) one = text.n - n;
+    size = q ? size + q_size(text.p + n, one) : b_size(n + one);
+    if (n + one == text.n) size += behind;
+    if (size > room && n > 0) break;
+    n += one;
+  }
+  return n;
+}
+
 /* Text as encoded words, none of which is cut within a character. */
-static int put_words(smtp_field *f, smtp_slice spaces, smtp_slice text) {
+static int put_words(smtp_field *f, smtp_slice spaces, smtp_slice text,
+                     size_t behind) {
   size_t left = q_size(text.p, text.n); /* of all that is to come, as Q */
   bool q = left <= b_size(text.n);
-  size_t overhead = sizeof PREFIX - 1 + 4;
   int r = 0;
   while (r == 0 && text.n > 0) {
     char word[WORD_MAX + 8];
-    size_t lead = f->column + spaces.n, n = 0, size;
-    size_t room = WORD_MAX - overhead;
-    /* What is left of this line is used if it is worth it, and if one word on
-    ** the next line would not do. */
-    if ((q ? left : b_size(text.n)) > room && lead + overhead + 12 < FOLD &&
-        FOLD - lead - overhead < room)
-      room = FOLD - lead - overhead;
-    while (n < text.n) {
-      size_t next = n + character(text.p + n);
-      if (next > text.n) next = text.n;
-      size = q ? q_size(text.p, next) : b_size(next);
-      if (size > room) break;
-      n = next;
+    size_t lead = f->column + spaces.n + OVERHEAD, n;
+    size_t room = lead < WORD_LINE ? WORD_LINE - lead : 0;
+    size_t rest = q ? left : b_size(text.n);
+    /* The rest of a line is used for all that is left, or if it is worth it and
+    ** one word on the next line would not do. */
+    if (!f->bare && f->column > 0 && rest + behind > room &&
+        (room < WORTH || rest + behind <= WORD_MAX - OVERHEAD)) {
+      r = fold(f);
+      room = WORD_LINE - spaces.n - OVERHEAD;
     }
+    if (room > WORD_MAX - OVERHEAD) room = WORD_MAX - OVERHEAD;
+    n = fitting(text, q, room, behind);
     left -= q_size(text.p, n);
-    size = make_word(text.p, n, q, word);
-    r = put_spaced(f, spaces, (smtp_slice){word, size});
+    if (r == 0) r = append(f, spaces.p, spaces.n);
+    if (r == 0) r = append(f, word, make_word(text.p, n, q, word));
+    f->bare = false;
+    f->encoded = true;
     text.p += n;
     text.n -= n;
     spaces = SMTP_LIT(" "); /* between encoded words it does not count */
@@ -180,11 +222,18 @@ static bool is_space(char c) {
   return c == ' ' || c == '\t';
 }
 
-/* Text that readers might take for an encoded word, quoted or not. */
+/* Text that readers might take for an encoded word, quoted or not: "=?", a
+** charset, "?", an encoding, "?". In a URL the first of it is a query. */
 static bool looks_encoded(smtp_slice text) {
-  size_t i;
-  for (i = 0; i + 1 < text.n; i++)
-    if (text.p[i] == '=' && text.p[i + 1] == '?') return true;
+  const char *p = text.p, *end = text.p + text.n;
+  while (end - p > 4 && (p = memchr(p, '=', (size_t)(end - p))) != NULL) {
+    const char *q;
+    if (end - ++p < 4 || *p != '?') continue;
+    q = memchr(p + 1, '?', (size_t)(end - p - 1));
+    if (q == NULL) return false;
+    if (end - q > 2 && memchr("BbQq", q[1], 4) != NULL && q[2] == '?')
+      return true;
+  }
   return false;
 }
 
@@ -236,14 +285,15 @@ static smtp_slice encoded_part(smtp_slice text) {
 
 /* Words with the white space before each; *spaces is what stands before the
 ** first if it brings none, and what is left at the end. */
-static int put_plain(smtp_field *f, smtp_slice text, smtp_slice *spaces) {
+static int put_plain(smtp_field *f, smtp_slice text, smtp_slice *spaces,
+                     size_t behind) {
   int r = 0;
   while (r == 0 && text.n > 0) {
     smtp_slice here, word;
     cut(&text, &here, &word);
     if (spaces->n == 0) *spaces = here;
     if (word.n == 0) break;
-    r = put_spaced(f, *spaces, word);
+    r = put_spaced(f, *spaces, word, text.n == 0 ? behind : 0);
     spaces->n = 0;
   }
   return r;
@@ -251,17 +301,25 @@ static int put_plain(smtp_field *f, smtp_slice text, smtp_slice *spaces) {
 
 int smtp_field_text(smtp_field *f, smtp_slice text) {
   smtp_slice part, head, tail, spaces = SMTP_LIT(" ");
-  int r;
-  if (!may_send(text)) return SMTP_EINVALID;
+  int r = check(f, text);
+  if (r != 0) return r;
   head = text = trim(text);
   part = encoded_part(text);
-  if (part.n == 0) return put_plain(f, text, &spaces);
+  if (part.n == 0) return put_plain(f, text, &spaces, 0);
   head.n = (size_t)(part.p - text.p);
   tail = (smtp_slice){part.p + part.n, text.n - head.n - part.n};
-  r = put_plain(f, head, &spaces);
-  if (r == 0) r = put_words(f, spaces, part);
+  r = put_plain(f, head, &spaces, 0);
+  if (r == 0) r = put_words(f, spaces, part, 0);
   spaces.n = 0;
-  return r != 0 ? r : put_plain(f, tail, &spaces);
+  return r != 0 ? r : put_plain(f, tail, &spaces, 0);
+}
+
+int smtp_field_structured(smtp_field *f, smtp_slice text) {
+  smtp_slice spaces = SMTP_LIT(" ");
+  int r = check(f, text);
+  if (r == 0 && !is_ascii(text))
+    r = fail(f, "must be ASCII, as no encoded word may be there");
+  return r != 0 ? r : put_plain(f, trim(text), &spaces, 0);
 }
 
 /* ---- phrases and parameters ------------------------------------------ */
@@ -289,12 +347,6 @@ static int put_quoted(smtp_field *f, smtp_slice text) {
   return r != 0 ? r : append(f, "\"", 1);
 }
 
-/* A space, or a new line if n more characters do not fit into this one. */
-static int put_space(smtp_field *f, size_t n) {
-  int r = f->column + 1 + n > FOLD && f->column > 1 ? fold(f) : 0;
-  return r != 0 ? r : append(f, " ", 1);
-}
-
 static size_t quoted_size(smtp_slice text) {
   size_t i, size = text.n + 2;
   for (i = 0; i < text.n; i++) size += text.p[i] == '"' || text.p[i] == '\\';
@@ -302,17 +354,20 @@ static size_t quoted_size(smtp_slice text) {
 }
 
 int smtp_field_phrase(smtp_field *f, smtp_slice phrase) {
-  int r;
-  if (!may_send(phrase)) return SMTP_EINVALID;
+  smtp_slice space = SMTP_LIT(" ");
+  size_t size;
+  int r = check(f, phrase);
+  if (r != 0) return r;
   phrase = trim(phrase);
-  if (is_atoms(phrase) && phrase.n <= TOKEN_MAX) {
-    smtp_slice spaces = SMTP_LIT(" ");
-    return put_plain(f, phrase, &spaces);
-  }
+  if (is_atoms(phrase) && phrase.n <= TOKEN_MAX)
+    return put_plain(f, phrase, &space, f->behind);
+  size = 1 + quoted_size(phrase) + f->behind;
   if (!is_ascii(phrase) || looks_encoded(phrase) ||
-      quoted_size(phrase) > FOLD - 1)
-    return put_words(f, SMTP_LIT(" "), phrase);
-  r = put_space(f, quoted_size(phrase));
+      (f->bare ? f->column : 0) + size > FOLD)
+    return put_words(f, space, phrase, f->behind);
+  r = make_room(f, size);
+  if (r == 0) r = append(f, " ", 1);
+  f->bare = false;
   return r != 0 ? r : put_quoted(f, phrase);
 }
 
@@ -376,7 +431,7 @@ static int put_extended(smtp_field *f, smtp_slice name, smtp_slice value) {
   int r;
   do {
     r = number > 0 ? append(f, ";", 1) : 0;
-    if (r == 0 && f->column > 1) r = fold(f);
+    if (r == 0) r = fold(f);
     if (r == 0) r = put_section(f, name, number, whole, value, &used);
     value.p += used;
     value.n -= used;
@@ -385,20 +440,38 @@ static int put_extended(smtp_field *f, smtp_slice name, smtp_slice value) {
   return r;
 }
 
-int smtp_field_param(smtp_field *f, smtp_slice name, smtp_slice value) {
-  size_t size = name.n + 1 + quoted_size(value);
-  int r;
-  if (!may_send(value) || !is_token(name) || name.n > NAME_MAX_LENGTH ||
-      memchr(name.p, '*', name.n) != NULL ||
-      memchr(name.p, '\'', name.n) != NULL ||
-      memchr(name.p, '%', name.n) != NULL) /* RFC 2231 section 7 */
-    return SMTP_EINVALID;
-  r = append(f, ";", 1);
+/* " name=" and encoded words between quotes. */
+static int put_quoted_words(smtp_field *f, smtp_slice name, smtp_slice value) {
+  int r = fold(f);
+  if (r == 0) r = append(f, " ", 1);
+  if (r == 0) r = append(f, name.p, name.n);
+  if (r == 0) r = append(f, "=\"", 2);
+  f->bare = true; /* the first word follows on this line */
+  if (r == 0) r = put_words(f, SMTP_LIT(""), value, 1 + f->behind);
+  return r != 0 ? r : append(f, "\"", 1);
+}
+
+/* RFC 2231 section 7. */
+static bool is_name(smtp_slice name) {
+  return is_token(name) && name.n <= NAME_MAX_LENGTH &&
+         memchr(name.p, '*', name.n) == NULL &&
+         memchr(name.p, '\'', name.n) == NULL &&
+         memchr(name.p, '%', name.n) == NULL;
+}
+
+int smtp_field_param(smtp_field *f, smtp_slice name, smtp_slice value,
+                     bool words) {
+  size_t size = 1 + name.n + 1 + quoted_size(value) + f->behind;
+  int r = check(f, value);
+  if (r == 0 && !is_name(name)) r = fail(f, "has a parameter without a name");
+  if (r == 0) r = append(f, ";", 1);
   if (r != 0) return r;
-  if (!is_ascii(value) || looks_encoded(value) || size > FOLD - 1 ||
+  if (!is_ascii(value) || looks_encoded(value) || size > FOLD ||
       (value.n > 0 && memchr(value.p, '\t', value.n) != NULL))
-    return put_extended(f, name, value);
-  r = put_space(f, size);
+    return words ? put_quoted_words(f, name, value)
+                 : put_extended(f, name, value);
+  r = make_room(f, size);
+  if (r == 0) r = append(f, " ", 1);
   if (r == 0) r = append(f, name.p, name.n);
   if (r == 0) r = append(f, "=", 1);
   if (r != 0) return r;

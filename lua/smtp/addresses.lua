@@ -82,9 +82,8 @@ end
 
 -- The mailboxes of a text; those of a group that stands in it go into one.
 local function add_text(out, text, inside)
-  if text:find("%c") or not utf8.len(text) then
-    return nil, ('"%s" has a control or is not UTF-8'):format(text)
-  end
+  if not utf8.len(text) then return nil, "is not UTF-8" end
+  if text:find("%c") then return nil, ('"%s" has a control'):format(text) end
   local nobody = text:match("^%s*([^:;,<>@\"()]+):%s*;%s*$") -- "undisclosed-recipients:;"
   if nobody then
     if inside then return nil, "has a group within a group" end

@@ -8,6 +8,7 @@ local date = require "smtp.date"
 local dkim = require "smtp.dkim"
 local lint = require "smtp.lint"
 local options = require "smtp.options"
+local own_field = require "smtp.own_field"
 local part = require "smtp.part"
 local raise = require "smtp.record_error"
 
@@ -67,27 +68,38 @@ local function add_addresses(out, name, list, what)
   out[#out + 1] = part.field(what, name, addresses.pieces(list))
 end
 
--- Ids that others made may lack the "@" of RFC 5322 section 3.6.4.
-local ID, OTHERS_ID = "^.+@.+$", "."
-
-local function message_id(what, text, pattern)
+-- The domain of an id of our own may be written in other letters.
+local function message_id(text)
   local id = text:match("^<(.*)>$") or text
-  if id:find("[%s<>%c\x80-\xff]") or not id:find(pattern) then
-    raise.fail(what, ('"%s" is no message id'):format(text))
+  local left, domain = id:match("^(.*)@([^@]*)$")
+  if left and domain:find("[\x80-\xff]") then id = left .. "@" .. (core.idna(domain) or domain) end
+  if id:find("[%s<>%c\x80-\xff]") or not id:find("^.+@.+$") then
+    raise.fail("message_id", ('"%s" is no message id'):format(text))
   end
   return "<" .. id .. ">"
 end
 
+-- The ids of other messages, which may lack the "@" of RFC 5322 section 3.6.4. An id that
+-- is not ASCII (RFC 6532 section 3.3) is kept in a header that is UTF-8 already, and else
+-- left out: a message outside its thread is better than none.
 local function id_field(out, name, value, what)
   if value == nil then return end
   if type(value) == "string" then value = { value } end
+  local in_utf8 = core.eightbit(table.concat(out))
   local pieces = {}
   for _, one in ipairs(options.list("message: " .. what, value)) do
     if type(one) ~= "string" then raise.fail(what, "must be message ids") end
-    if one:find("%c") then raise.fail(what, "has a control") end
-    for id in one:gmatch("%S+") do
-      pieces[#pieces + 1] = "token"
-      pieces[#pieces + 1] = message_id(what, id, OTHERS_ID)
+    if not utf8.len(one) then raise.fail(what, "is not UTF-8") end
+    if one:gsub("\t", " "):find("%c") then raise.fail(what, "has a control") end
+    for text in one:gmatch("%S+") do
+      local id = text:match("^<(.*)>$") or text
+      if id == "" or id:find("[<>]") then
+        raise.fail(what, ('"%s" is no message id'):format(text))
+      end
+      if not id:find("[\x80-\xff]") or in_utf8 then
+        pieces[#pieces + 1] = "mailbox"
+        pieces[#pieces + 1] = "<" .. id .. ">"
+      end
     end
   end
   if #pieces > 0 then out[#out + 1] = part.field(what, name, pieces) end
@@ -186,7 +198,7 @@ local function own_headers(out, headers)
       raise.fail("headers", name .. " would stand there twice")
     end
     seen[lower] = true
-    out[#out + 1] = part.field("headers " .. name, name, { "text", value })
+    out[#out + 1] = part.field("headers " .. name, name, own_field.pieces(name, value))
   end
 end
 
@@ -269,7 +281,7 @@ local function header(record, lists, random)
     if not domain or domain:find("^%[") then domain = "localhost" end
     id = random(24) .. "@" .. domain
   end
-  id = message_id("message_id", id, ID)
+  id = message_id(id)
   out[#out + 1] = part.field("message_id", "Message-ID", { "token", id })
   id_field(out, "In-Reply-To", record.in_reply_to, "in_reply_to")
   id_field(out, "References", record.references, "references")

@@ -31,11 +31,8 @@ local PART = { parts = "table" }
 for key, rule in pairs(ATTACHMENT) do PART[key] = rule end
 
 local function field(what, name, pieces)
-  local text = core.field(name, pieces)
-  if text then return text end
-  local all = table.concat(pieces, " ")
-  if all:find("%c") then raise.fail(what, "has a control") end
-  raise.fail(what, utf8.len(all) and "is too long, or no token" or "is not UTF-8")
+  local text, why = core.field(name, pieces)
+  return text or raise.fail(what, why)
 end
 M.field = field
 
@@ -75,8 +72,9 @@ end
 
 local function content_type(kind, first, params)
   local pieces = { "token", kind }
-  local function add(name, value)
-    table.move({ "param", name, value }, 1, 3, #pieces + 1, pieces)
+  local function add(name, value) -- old readers know a name in encoded words only
+    local how = name:lower() == "name" and "words" or "param"
+    table.move({ how, name, value }, 1, 3, #pieces + 1, pieces)
   end
   if first[2] then add(first[1], first[2]) end
   for _, pair in ipairs(params) do add(pair[1], pair[2]) end

@@ -40,19 +40,19 @@ function message.part(options) end
 ---@field subject? string
 ---@field date? integer as `os.time` gives it; default now
 ---@field message_id? string default: made of the domain of `from`
----@field in_reply_to? string|string[] message ids
----@field references? string|string[] message ids
+---@field in_reply_to? string|string[] message ids; one that is not ASCII is left out, unless an address makes the header UTF-8
+---@field references? string|string[] message ids, as those of `in_reply_to`
 ---@field text? string UTF-8; with `html`, its alternative
 ---@field html? string UTF-8; attachments with a `cid` go with it
 ---@field calendar? string|{ content: string, method?: string } an invitation, as an alternative (RFC 6047); the method is that of the content, else REQUEST
 ---@field attachments? (string|smtp.part_options)[] paths, tables, what `smtp.part` made, or parts of a parsed message
 ---@field part? table a tree made by `smtp.part`, in place of all these
 ---@field list? smtp.list_options
----@field headers? table fields of your own, in order: `{ { "X-Name", "value" } }`, also `{ name =, value = }`; or by name, sorted. A list of values makes several fields
+---@field headers? table fields of your own, in order: `{ { "X-Name", "value" } }`, also `{ name =, value = }`; or by name, sorted. A list of values makes several fields. A field with a grammar, such as `List-Unsubscribe` or `Received`, goes out as it is given, folded at its blanks
 ---@field envelope? smtp.envelope default: `sender` or `from`, and `to`, `cc`, `bcc`
 ---@field mail? smtp.mail_params of MAIL, such as `{ ret = "HDRS" }`; those of RCPT stand in `envelope.to`
 ---@field seed? string|integer the same record, `date` and `seed` give the same bytes; for tests
----@field dkim? smtp.dkim_signer|smtp.dkim_options signs it, in place of the target's
+---@field dkim? smtp.dkim_signer|smtp.dkim_options signs it when it is made, in place of the target's; files and sources are read for it
 
 --- RFC 2369, RFC 2919; one_click: RFC 8058.
 ---@class smtp.list_options
@@ -74,7 +74,7 @@ function message.part(options) end
 ---@field source? fun(): string? the next chunk, nil at the end, as `io.lines(path, 4096)` (`io.lines(path)` drops the line ends)
 ---@field parts? table[] made by `smtp.part`: a multipart
 ---@field type? string may have parameters, `"text/csv; charset=iso-8859-1"`; default: by the end of the name; `"text/plain"` for content. Text without a charset is called UTF-8 if it is; a `source` always
----@field name? string in Content-Disposition (RFC 2183, RFC 2231)
+---@field name? string in Content-Disposition (RFC 2183, RFC 2231), and for old mail readers in Content-Type
 ---@field cid? string Content-ID, for `<img src="cid:...">`
 ---@field inline? boolean default: it has a `cid`
 ---@field params? table of Content-Type, each once: `{ charset = "iso-8859-1" }`, or in order, `{ { "name", "value" } }`

@@ -1,0 +1,67 @@
+-- SPDX-License-Identifier: MIT
+--- A header field of the user's own on its way out. Most are text, with encoded words
+-- where these are needed. A field that has a grammar goes out as it is given, since no
+-- encoded word may stand in it, but for the names before addresses (RFC 2047 section 5).
+-- Internal.
+local addresses = require "smtp.addresses"
+
+local M = {}
+
+-- Fields that have a grammar, by small names; and the beginnings of more of them.
+local STRUCTURED = {}
+for name in ([[accept-language archived-at authentication-results auto-submitted autocrypt
+  bimi-indicator bimi-location bimi-selector delivered-to disposition-notification-options
+  disposition-notification-to dkim-signature domainkey-signature errors-to expires face
+  feedback-id followup-to importance jabber-id keywords language mail-followup-to
+  mail-reply-to message-context mt-priority newsgroups original-message-id
+  original-recipient precedence priority received received-spf reply-by
+  require-recipient-valid-since return-receipt-to sensitivity solicitation supersedes
+  tls-report-domain tls-report-submitter tls-required vbr-info x-auto-response-suppress
+  x-confirm-reading-to x-envelope-from x-envelope-to x-face x-forwarded-for x-forwarded-to
+  x-original-from x-original-to x-priority]]):gmatch("%S+") do
+  STRUCTURED[name] = true
+end
+local BEGINNINGS = { "^list%-", "^resent%-", "^arc%-", "^content%-" }
+
+local function is_structured(name)
+  name = name:lower()
+  for _, beginning in ipairs(BEGINNINGS) do
+    if name:find(beginning) then return true end
+  end
+  return STRUCTURED[name] == true
+end
+
+-- Phrases with commas between them (RFC 5322 section 3.6.5).
+local function phrases(text)
+  local pieces = {}
+  for phrase in text:gmatch("[^,]+") do
+    if #pieces > 0 then table.move({ "glue", "," }, 1, 2, #pieces + 1, pieces) end
+    table.move({ "phrase", phrase }, 1, 2, #pieces + 1, pieces)
+  end
+  return pieces
+end
+
+-- A value of a field with a grammar that is not ASCII: a list of phrases, a name before
+-- what stands in brackets, or addresses. nil: it is none of these.
+local function with_words(name, text)
+  if name:lower() == "keywords" then return phrases(text) end
+  local phrase, bracket = text:match("^%s*(.-)%s*(<[^<>\x80-\xff]+>)%s*$")
+  phrase = phrase and (phrase:match('^"([^"\\]*)"$') or phrase:match('^[^<>"\\(),:;@%[%]]+$'))
+  if phrase then return { "phrase", phrase, "token", bracket } end
+  local list = addresses.list(text)
+  return list and addresses.pieces(list)
+end
+
+--- The pieces of a field for `core.field`.
+function M.pieces(name, text)
+  if not is_structured(name) then return { "text", text } end
+  if text:find("[\x80-\xff]") and utf8.len(text) and not text:find("%c") then
+    local pieces = with_words(name, text)
+    if pieces then return pieces end
+  end
+  -- Between URLs that are long there must be a place to fold (RFC 2369 section 2).
+  if #text > 78 then text = text:gsub(">,<", ">, <") end
+  return { "structured", text }
+end
+
+return M
