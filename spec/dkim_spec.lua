@@ -250,6 +250,82 @@ describe("dkim", function()
     end)
   end)
 
+  -- Everything that a record is turned into carries its signature, once.
+  describe("of a record", function()
+    local function pieces(message)
+      local all = {}
+      for chunk in message:chunks() do all[#all + 1] = chunk end
+      return table.concat(all)
+    end
+    local function signed(record, key)
+      record.from, record.to, record.dkim = "ada@example.com", "b@c.example", options(key)
+      return assert(smtp.message(record))
+    end
+    local function once(text)
+      return function()
+        local given = text
+        text = nil
+        return given
+      end
+    end
+
+    it("signs tostring, chunks and size, whatever the content is read from", function()
+      local path = keys.file(folder, "report.bin", ("\0\1\2"):rep(50000))
+      for _, record in ipairs { { text = "hi" }, { text = "hü\n", html = "x" },
+        { attachments = { path } }, { attachments = { { name = "s", source = once("abc") } } },
+        { attachments = { { name = "s", source = once(("z"):rep(200000)), size = 200000 }, path } },
+        { attachments = { { type = "message/rfc822", content = "Subject: ü\r\n\r\nü\r\n" } } } } do
+        local message = signed(record)
+        local text = tostring(message)
+        assert.equal("pass", (only(text)))
+        assert.equal(#text, message.size)
+        assert.is_true(message.repeatable)
+        assert.is_true(text == pieces(message) and text == tostring(message))
+        local _, marks = text:gsub("DKIM%-Signature:", "")
+        assert.equal(1, marks)
+      end
+    end)
+
+    it("signs by each of its keys", function()
+      local rsa, ed = keys.key("rsa"), keys.key("ed25519")
+      local message = assert(smtp.message { from = "ada@example.com", dkim = {
+        options { key = rsa.pem, selector = "r" }, options {} } })
+      for _, result in ipairs(verify(tostring(message), { r = rsa.record, s = ed.record })) do
+        assert.equal("pass", result.result)
+      end
+      assert.equal(2, select(2, tostring(message):gsub("DKIM%-Signature:", "")))
+    end)
+
+    it("is what is sent, and a target's dkim signs no second time", function()
+      local got
+      local server <close> = assert(smtp.server { listen = "127.0.0.1:0",
+        on_message = function(_, m) got = m:read() return true end })
+      local target = { host = "127.0.0.1", port = server.port, dkim = options { selector = "t" } }
+      for _, record in ipairs { { text = "hi" }, { attachments = { { name = "s",
+        source = once("abc") } } } } do
+        local message = signed(record)
+        for _ = 1, 2 do
+          assert(smtp.send(target, message))
+          assert.equal(tostring(message), got)
+        end
+        assert(smtp.send(target, smtp.parse(tostring(message))))
+        assert.truthy(got:find("s=t;", 1, true))
+      end
+    end)
+
+    it("tells at once where it cannot be signed", function()
+      local path = keys.file(folder, "gone.bin", "x")
+      local message = signed { attachments = { path } }
+      net.dump(path, "y longer")
+      assert.has_error(function() return tostring(message) end)
+      local made, err = smtp.message { from = "ada@example.com", dkim = options(), attachments = {
+        { name = "s", source = function() error("no more") end } } }
+      assert.is_nil(made)
+      assert.same({ "source", "not_sent" }, { err.kind, err.outcome })
+      assert.matches("no more", tostring(err))
+    end)
+  end)
+
   it("closes a key, which then raises", function()
     local key = core.dkim_key(keys.key("ed25519").pem)
     assert.equal("ed25519-sha256", key:algorithm())

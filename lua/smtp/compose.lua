@@ -6,11 +6,13 @@ local addresses = require "smtp.addresses"
 local core = require "smtp.core"
 local date = require "smtp.date"
 local dkim = require "smtp.dkim"
+local held = require "smtp.held"
 local lint = require "smtp.lint"
 local options = require "smtp.options"
 local own_field = require "smtp.own_field"
 local part = require "smtp.part"
 local raise = require "smtp.record_error"
+local source = require "smtp.source"
 
 local M = {}
 
@@ -322,6 +324,45 @@ local function signer_of(given)
   return signer
 end
 
+-- The bytes of segments, in pieces.
+local function chunks_of(segments)
+  local i, inner = 0, nil
+  return function()
+    while true do
+      if inner then
+        local chunk = inner()
+        if chunk then return chunk end
+        inner = nil
+      end
+      i = i + 1
+      local segment = segments[i]
+      if segment == nil then return nil end
+      if type(segment) == "string" then
+        if segment ~= "" then return segment end
+      else
+        inner = segment.chunks()
+      end
+    end
+  end
+end
+
+-- Segments with a signature before them; nil and an error. They are read for it, and kept
+-- in a file if that can be done once only.
+local function signed(segments, once, signer)
+  local unsigned = { repeatable = not once, chunks = function() return chunks_of(segments) end }
+  local kept, err = held.new(source.of(unsigned))
+  if not kept then return nil, err end
+  local fields, why = signer:sign(unsigned, kept:open())
+  if not fields then
+    why.outcome = "not_sent"
+    return nil, why
+  end
+  if once then
+    segments = { { size = kept.size, chunks = function() return kept:open().read end } }
+  end
+  return table.move(segments, 1, #segments, 2, { fields })
+end
+
 local function compose(record)
   local lists = {}
   for _, key in ipairs { "from", "sender", "reply_to", "to", "cc", "bcc" } do
@@ -343,44 +384,42 @@ local function compose(record)
   local text, id = header(record, lists, random)
   local segments = { text }
   local eightbit = part.flatten(structure(record), random, segments)
+  local once, signer = false, signer_of(record.dkim)
+  for _, segment in ipairs(segments) do
+    once = once or type(segment) == "table" and segment.once or false
+  end
+  if signer then
+    local err
+    segments, err = signed(segments, once, signer)
+    if not segments then return nil, err end
+    once = false
+  end
   local size = 0
-  local once = false
   for _, segment in ipairs(segments) do
     local n = type(segment) == "string" and #segment or segment.size
     size = size and n and size + n
-    once = once or type(segment) == "table" and segment.once
   end
   return setmetatable({ envelope = envelope(record, lists), id = id, size = size or nil,
     segments = segments, repeatable = not once, eightbit = eightbit, utf8 = core.eightbit(text),
-    dkim = signer_of(record.dkim), mail = record.mail }, Composed)
+    dkim = signer, mail = record.mail }, Composed)
 end
 
 --- Whether `value` was made here; its `eightbit` and `utf8` tell of its body and header,
--- `repeatable` whether its chunks may be asked for again.
+-- `repeatable` whether its chunks may be asked for again, `dkim` is what has signed it.
 function M._is(value)
   return getmetatable(value) == Composed
 end
 
+--- The content of a composed message without its signature.
+function M._unsigned(message)
+  local segments = message.segments
+  if message.dkim then segments = table.move(segments, 2, #segments, 1, {}) end
+  return { chunks = function() return chunks_of(segments) end }
+end
+
 --- An iterator over the message's bytes, in pieces.
 function Composed:chunks()
-  local segments, i, inner = self.segments, 0, nil
-  return function()
-    while true do
-      if inner then
-        local chunk = inner()
-        if chunk then return chunk end
-        inner = nil
-      end
-      i = i + 1
-      local segment = segments[i]
-      if segment == nil then return nil end
-      if type(segment) == "string" then
-        if segment ~= "" then return segment end
-      else
-        inner = segment.chunks()
-      end
-    end
-  end
+  return chunks_of(self.segments)
 end
 
 Composed.lint = lint

@@ -249,8 +249,8 @@ local function broken(what)
   return nil, errors.new { kind = "source", message = what, temporary = false }
 end
 
--- What can be read twice: a string, or a file that seeks. All else is copied to a
--- temporary file on its way.
+-- Content that can be read twice: a string, a file that seeks, a source with `again`. All
+-- else is copied to a temporary file on its way.
 local function open(given, from)
   local err
   if not from then from, err = source.of(given) end
@@ -259,7 +259,7 @@ local function open(given, from)
     options.misuse("sign: the message must be a string, a function, a file or have chunks()")
   end
   local here = io.type(given) == "file" and given:seek("cur")
-  if from.text or here then
+  if from.text or here or from.again then
     return { read = from.read, content = given, here = here }
   end
   local file, why = io.tmpfile()

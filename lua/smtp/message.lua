@@ -74,7 +74,7 @@ end
 
 -- The content of a composed message without 8-bit bytes, signed as it was.
 local function downgraded(message, signer)
-  local whole, problem = source.all(source.of(message))
+  local whole, problem = source.all(source.of(compose._unsigned(message)))
   if not whole then return nil, errors.new(problem) end
   local text, why = downgrade.seven_bit(whole)
   if not text then return invalid(why, nil, "unsupported") end
@@ -90,6 +90,7 @@ local function content_of(message, signer)
   local content, err = source.of(raw, size_of(message))
   if err then return nil, err end
   if not content then return invalid("raw must be a string, a function or a file") end
+  if compose._is(message) and message.dkim then return content end -- it was signed at once
   signer = message.dkim or signer
   if not signer then return content end
   return signed(raw, signer, content)
