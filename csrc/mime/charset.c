@@ -1,124 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
-** charset.c: see charset.h. The list has what mail is written in, and nothing
-** else: the rarer converters of C libraries have had errors that a message
-** could provoke.
-*/
+/* charset.c: see charset.h. */
 #include "charset.h"
 
-#include <errno.h>
-#include <iconv.h>
 #include <string.h>
 
 #include "../core/ascii.h"
-
-#define LABEL_MAX 40
-
-enum how { GUESS, UTF8, WINDOWS_1252, ICONV, ICONV_WIDE };
-
-typedef struct charset {
-  const char *label; /* lower case, letters and digits only */
-  size_t n;
-  enum how how; /* ICONV_WIDE: ASCII bytes are not ASCII text */
-  const char *name;
-} charset;
-
-#define ROW(label, how, name) \
-  { label, sizeof(label) - 1, how, name }
-
-static const charset list[] = {
-    ROW("utf8", UTF8, NULL),
-    ROW("unicode11utf8", UTF8, NULL),
-    ROW("iso88591", WINDOWS_1252, NULL),
-    ROW("latin1", WINDOWS_1252, NULL),
-    ROW("l1", WINDOWS_1252, NULL),
-    ROW("windows1252", WINDOWS_1252, NULL),
-    ROW("cp1252", WINDOWS_1252, NULL),
-    ROW("iso88592", ICONV, "ISO-8859-2"),
-    ROW("latin2", ICONV, "ISO-8859-2"),
-    ROW("iso88593", ICONV, "ISO-8859-3"),
-    ROW("iso88594", ICONV, "ISO-8859-4"),
-    ROW("iso88595", ICONV, "ISO-8859-5"),
-    ROW("iso88596", ICONV, "ISO-8859-6"),
-    ROW("iso88597", ICONV, "ISO-8859-7"),
-    ROW("iso88598", ICONV, "ISO-8859-8"),
-    ROW("iso88598i", ICONV, "ISO-8859-8"),
-    ROW("iso88599", ICONV, "ISO-8859-9"),
-    ROW("latin5", ICONV, "ISO-8859-9"),
-    ROW("iso885910", ICONV, "ISO-8859-10"),
-    ROW("iso885911", ICONV, "TIS-620"),
-    ROW("iso885913", ICONV, "ISO-8859-13"),
-    ROW("iso885914", ICONV, "ISO-8859-14"),
-    ROW("iso885915", ICONV, "ISO-8859-15"),
-    ROW("latin9", ICONV, "ISO-8859-15"),
-    ROW("iso885916", ICONV, "ISO-8859-16"),
-    ROW("windows1250", ICONV, "CP1250"),
-    ROW("cp1250", ICONV, "CP1250"),
-    ROW("windows1251", ICONV, "CP1251"),
-    ROW("cp1251", ICONV, "CP1251"),
-    ROW("windows1253", ICONV, "CP1253"),
-    ROW("cp1253", ICONV, "CP1253"),
-    ROW("windows1254", ICONV, "CP1254"),
-    ROW("cp1254", ICONV, "CP1254"),
-    ROW("windows1255", ICONV, "CP1255"),
-    ROW("cp1255", ICONV, "CP1255"),
-    ROW("windows1256", ICONV, "CP1256"),
-    ROW("cp1256", ICONV, "CP1256"),
-    ROW("windows1257", ICONV, "CP1257"),
-    ROW("cp1257", ICONV, "CP1257"),
-    ROW("windows1258", ICONV, "CP1258"),
-    ROW("cp1258", ICONV, "CP1258"),
-    ROW("koi8r", ICONV, "KOI8-R"),
-    ROW("koi8u", ICONV, "KOI8-U"),
-    ROW("cp437", ICONV, "CP437"),
-    ROW("ibm437", ICONV, "CP437"),
-    ROW("cp850", ICONV, "CP850"),
-    ROW("ibm850", ICONV, "CP850"),
-    ROW("cp866", ICONV, "CP866"),
-    ROW("ibm866", ICONV, "CP866"),
-    ROW("macintosh", ICONV, "MACINTOSH"),
-    ROW("tis620", ICONV, "TIS-620"),
-    ROW("windows874", ICONV, "TIS-620"),
-    ROW("gb2312", ICONV, "GB18030"),
-    ROW("gbk", ICONV, "GB18030"),
-    ROW("cp936", ICONV, "GB18030"),
-    ROW("gb18030", ICONV, "GB18030"),
-    ROW("big5", ICONV, "BIG5"),
-    ROW("big5hkscs", ICONV, "BIG5-HKSCS"),
-    ROW("shiftjis", ICONV, "CP932"),
-    ROW("sjis", ICONV, "CP932"),
-    ROW("windows31j", ICONV, "CP932"),
-    ROW("cp932", ICONV, "CP932"),
-    ROW("eucjp", ICONV, "EUC-JP"),
-    ROW("euckr", ICONV, "CP949"),
-    ROW("ksc56011987", ICONV, "CP949"),
-    ROW("ksc5601", ICONV, "CP949"),
-    ROW("cp949", ICONV, "CP949"),
-    ROW("iso2022jp", ICONV_WIDE, "ISO-2022-JP"),
-    ROW("iso2022kr", ICONV_WIDE, "ISO-2022-KR"),
-    ROW("utf7", ICONV_WIDE, "UTF-7"),
-    ROW("utf16", ICONV_WIDE, "UTF-16"),
-    ROW("utf16le", ICONV_WIDE, "UTF-16LE"),
-    ROW("utf16be", ICONV_WIDE, "UTF-16BE"),
-    ROW("utf32", ICONV_WIDE, "UTF-32"),
-    ROW("utf32le", ICONV_WIDE, "UTF-32LE"),
-    ROW("utf32be", ICONV_WIDE, "UTF-32BE"),
-};
-
-/* The row of a name without regard to its case and signs, or NULL. */
-static const charset *find(smtp_slice name) {
-  char label[LABEL_MAX];
-  size_t i, n = 0;
-  for (i = 0; i < name.n; i++) {
-    unsigned char c = smtp_ascii_lower((unsigned char)name.p[i]);
-    if (!smtp_ascii_is(c, SMTP_ALPHA | SMTP_DIGIT)) continue;
-    if (n == sizeof label) return NULL;
-    label[n++] = (char)c;
-  }
-  for (i = 0; i < sizeof list / sizeof *list; i++)
-    if (list[i].n == n && memcmp(list[i].label, label, n) == 0) return &list[i];
-  return NULL;
-}
+#include "charset_labels.h"
+#include "converter.h"
+#include "iso2022.h"
 
 /* What windows-1252 has at 0x80 to 0x9f; 0 for the five bytes without one. */
 static const unsigned short high[32] = {
@@ -126,8 +15,6 @@ static const unsigned short high[32] = {
     0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0,      0x017d, 0,
     0,      0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
     0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0,      0x017e, 0x0178};
-
-#define REPLACEMENT SMTP_LIT("\xef\xbf\xbd") /* U+FFFD */
 
 /* Length of the run of ASCII at the front. */
 static size_t asciirun(smtp_slice in) {
@@ -199,7 +86,7 @@ static int fromutf8(smtp_buf *out, smtp_slice in) {
       continue;
     }
     result = smtp_buf_append(out, in.p, good);
-    if (result == 0) result = smtp_buf_append_slice(out, REPLACEMENT);
+    if (result == 0) result = smtp_buf_append_slice(out, SMTP_REPLACEMENT);
     in.p += good + (size_t)-n;
     in.n -= good + (size_t)-n;
     good = 0;
@@ -212,61 +99,84 @@ static int guess(smtp_buf *out, smtp_slice in) {
   return fromwindows(out, in);
 }
 
-/* iconv's source is a char ** though it only reads. */
-typedef union source {
-  const char *in;
-  char *p;
-} source;
+static const enum smtp_converter_unit units[] = {
+    [SMTP_CHARSET_SINGLE] = SMTP_UNIT_1,
+    [SMTP_CHARSET_DOUBLE] = SMTP_UNIT_DOUBLE,
+    [SMTP_CHARSET_SHIFT_JIS] = SMTP_UNIT_SHIFT_JIS,
+    [SMTP_CHARSET_GB18030] = SMTP_UNIT_GB18030,
+    [SMTP_CHARSET_UTF7] = SMTP_UNIT_1,
+    [SMTP_CHARSET_UTF16LE] = SMTP_UNIT_2,
+    [SMTP_CHARSET_UTF16BE] = SMTP_UNIT_2,
+    [SMTP_CHARSET_UTF32LE] = SMTP_UNIT_4,
+    [SMTP_CHARSET_UTF32BE] = SMTP_UNIT_4,
+};
 
-static int convert(smtp_buf *out, smtp_slice in, iconv_t cd) {
-  source from;
-  int result = 0;
-  bool flushing = false;
-  from.in = in.p;
-  while (result == 0) {
-    char chunk[1024];
-    char *to = chunk;
-    size_t room = sizeof chunk, got;
-    int why;
-    got = flushing ? iconv(cd, NULL, NULL, &to, &room)
-                   : iconv(cd, &from.p, &in.n, &to, &room);
-    why = errno;
-    result = smtp_buf_append(out, chunk, (size_t)(to - chunk));
-    if (result != 0) break;
-    if (got != (size_t)-1) {
-      if (flushing) break;
-      flushing = true; /* some hold a character back until they know more */
-    } else if (flushing) {
-      if (why != E2BIG) break;
-    } else if (why != E2BIG) {
-      result = smtp_buf_append_slice(out, REPLACEMENT);
-      if (why == EINVAL || in.n == 0) break; /* cut in a character */
-      from.in++;
-      in.n--;
-    }
-  }
+static int byiconv(smtp_buf *out, smtp_slice in, const smtp_charset *c) {
+  smtp_converter converter;
+  int result;
+  if (!smtp_converter_open(&converter, c->name, c->other, units[c->kind]))
+    return guess(out, in);
+  result = smtp_converter_append(&converter, out, in);
+  smtp_converter_close(&converter);
   return result;
 }
 
+static bool skip(smtp_slice *in, smtp_slice mark) {
+  if (in->n < mark.n || memcmp(in->p, mark.p, mark.n) != 0) return false;
+  in->p += mark.n;
+  in->n -= mark.n;
+  return true;
+}
+
+/* Passes over a byte order mark, which is no text, and which tells more of UTF-16
+** and UTF-32 than the name does: that charset, or the one of the name. */
+static const smtp_charset *bymark(const smtp_charset *c, smtp_slice *in) {
+  switch (c->kind) {
+  case SMTP_CHARSET_GUESS:
+  case SMTP_CHARSET_UTF8: skip(in, SMTP_LIT("\xef\xbb\xbf")); return c;
+  case SMTP_CHARSET_UTF16LE:
+  case SMTP_CHARSET_UTF16BE:
+    if (skip(in, SMTP_LIT("\xff\xfe")))
+      return smtp_charset_find(SMTP_LIT("utf16le"));
+    if (skip(in, SMTP_LIT("\xfe\xff")))
+      return smtp_charset_find(SMTP_LIT("utf16be"));
+    return c;
+  case SMTP_CHARSET_UTF32LE:
+  case SMTP_CHARSET_UTF32BE:
+    if (skip(in, SMTP_LIT("\xff\xfe\0\0")))
+      return smtp_charset_find(SMTP_LIT("utf32le"));
+    if (skip(in, SMTP_LIT("\0\0\xfe\xff")))
+      return smtp_charset_find(SMTP_LIT("utf32be"));
+    return c;
+  default: return c;
+  }
+}
+
+static int decode(smtp_buf *out, smtp_slice in, const smtp_charset *c) {
+  c = bymark(c, &in);
+  switch (c->kind) {
+  case SMTP_CHARSET_GUESS: return guess(out, in);
+  case SMTP_CHARSET_UTF8: return fromutf8(out, in);
+  case SMTP_CHARSET_WINDOWS_1252: return fromwindows(out, in);
+  case SMTP_CHARSET_EUC_JP: return smtp_iso2022_eucjp(out, in);
+  case SMTP_CHARSET_ISO_2022_JP: return smtp_iso2022_jp(out, in);
+  case SMTP_CHARSET_ISO_2022_KR: return smtp_iso2022_kr(out, in);
+  default: return byiconv(out, in, c);
+  }
+}
+
 int smtp_charset_utf8(smtp_buf *out, smtp_slice in, smtp_slice name) {
-  const charset *c = find(name);
-  enum how how = c ? c->how : GUESS;
+  const smtp_charset *c = smtp_charset_find(name);
   size_t before = smtp_buf_length(out);
-  iconv_t cd;
   int result;
-  if (how != ICONV_WIDE && !smtp_ascii_eightbit(in))
+  if (c == NULL) c = smtp_charset_find(SMTP_LIT("ascii"));
+  if (c->kind < SMTP_CHARSET_7BIT && !smtp_ascii_eightbit(in))
     return smtp_buf_append_slice(out, in);
-  if (how == GUESS) return guess(out, in);
-  if (how == UTF8) return fromutf8(out, in);
-  if (how == WINDOWS_1252) return fromwindows(out, in);
-  cd = iconv_open("UTF-8", c->name);
-  if (cd == (iconv_t)-1) return guess(out, in);
-  result = convert(out, in, cd);
-  iconv_close(cd);
+  result = decode(out, in, c);
   if (result != 0) smtp_buf_truncate(out, before);
   return result;
 }
 
 bool smtp_charset_known(smtp_slice name) {
-  return find(name) != NULL;
+  return smtp_charset_find(name) != NULL;
 }

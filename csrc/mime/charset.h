@@ -4,10 +4,10 @@
 ** stranger's, and so is the name of their charset: only names of a list of our
 ** own reach iconv(3), and whatever comes, the result is well-formed UTF-8.
 **
-** A name that is unknown, "us-ascii" over 8-bit bytes, or none at all: what is
-** UTF-8 stays, anything else is windows-1252. ISO-8859-1 is read as its
-** superset windows-1252. A byte that has no meaning becomes U+FFFD. RFC 2978,
-** RFC 3629.
+** Names mean what they do in browsers (charset_labels.h). One that is unknown,
+** "us-ascii" over 8-bit bytes, or none at all: what is UTF-8 stays, anything else
+** is windows-1252. A character that has no meaning becomes U+FFFD, and a byte
+** order mark in front is left out. WHATWG Encoding, RFC 2978, RFC 3629.
 */
 #ifndef SMTP_CHARSET_H
 #define SMTP_CHARSET_H

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 local probe = require "probe"
+local smtp = require "smtp"
 
 describe("charsets", function()
   it("become UTF-8 by their names in any form", function()
@@ -42,6 +43,69 @@ describe("charsets", function()
     assert.equal("a\u{fffd}", probe.charset_utf8("a\xd6", "gb2312"))
     assert.equal("\u{fffd}a", probe.charset_utf8("\xffa", "euc-jp"))
     assert.equal("a\u{fffd}", probe.charset_utf8("a\0\xe9", "utf-16le"))
+  end)
+
+  -- Rows: charset, bytes, text. A black circle stands for U+FFFD.
+  for _, row in ipairs {
+    -- row 13 of NEC, the kanji of IBM as NEC and as IBM wrote them
+    { "iso-2022-jp", "\27$B-\"F|\27(B", "②日" }, { "euc-jp", "\xad\xa2\xc6\xfc", "②日" },
+    { "shift_jis", "\x87\x41\x93\xfa", "②日" }, { "iso-2022-jp", "\27$B|q|r-j\27(B", "ⅰⅱ㈱" },
+    { "euc-jp", "\xfc\xf1\xad\xea\xf9\xa1", "ⅰ㈱纊" },
+    { "shift_jis", "\xfa\x40\xee\xef\xed\x40", "ⅰⅰ纊" },
+    { "iso-2022-jp", "\27$B|b\27(B", "髙" }, { "euc-jp", "\xfc\xe2", "髙" },
+    { "iso-2022-jp", "\27$(D\"C\27(B", "¦" }, { "euc-jp", "\x8f\xb0\xa1\x8e\xb1", "丂ｱ" },
+    { "iso-2022-jp", "\27(J\\~\27(I1\27$@F|\27(B\\", "¥‾ｱ日\\" },
+    { "iso-2022-jp", "\27$BF|\r\n F|\27(B", "日\r\n 日" },
+    { "iso-2022-jp", "\27$BF|\27(B\27$BK\\\27(B", "日本" },
+    { "iso-2022-kr", "\27$)C\14GQ\15 a\14GQ\n", "한 a한\n" },
+    -- unknown characters, each alone
+    { "euc-jp", "\xa9\xa1\xc6\xfc", "●日" }, { "euc-jp", "\x8f\xa9\xfe\xc6\xfc", "●日" },
+    { "euc-jp", "\xc6a", "●a" }, { "euc-jp", "\x8f\xb0a", "●a" },
+    { "euc-jp", "\x8e\xe0\xc6\xfc", "●日" },
+    { "euc-jp", "\x80\xc6\xfc", "●日" }, { "euc-jp", "\xc6", "●" }, { "euc-jp", "\x8f\xb0", "●" },
+    { "iso-2022-jp", "\27$B)!F|\27(B", "●日" }, { "iso-2022-jp", "\27$B)!)!F|", "●●日" },
+    { "iso-2022-jp", "\27$BF\27(Bab", "●ab" }, { "iso-2022-jp", "\27[a", "●[a" },
+    { "iso-2022-jp", "\xc6a", "●a" }, { "iso-2022-jp", "\27(I`1", "●ｱ" },
+    { "iso-2022-kr", "\27$)C\14I!GQ\15a", "●한a" },
+    { "shift_jis", "\x85\xa0\x93\xfa", "●日" }, { "shift_jis", "\x85a\x93\xfa", "●a日" },
+    { "shift_jis", "\xa0\xfd\xb1", "●●ｱ" }, { "shift_jis", "\x93", "●" },
+    { "gbk", "\xff\xd6\xd0", "●中" }, { "gbk", "\x80\xd6\xd0", "€中" }, { "gbk", "\xd6\"a", "●\"a" },
+    { "gb2312", "\xd6\xff\xd6\xd0", "●中" },
+    { "gb18030", "\x81\x30\x81\x30\xfe\x39\xfe\x39", "\u{80}●" },
+    { "gb18030", "\xfe\x39\xfe\x39\xd6\xd0", "●中" }, { "gb18030", "\x81\x30a", "●0a" },
+    { "gb18030", "\x81\x30\x81", "●" }, { "gb18030", "\x81\x30\x81a", "●0乤" },
+    { "big5", "\xfe\xff\xa4\xa4", "●中" }, { "big5", "\xa4!\xa4\xa4", "●!中" },
+    { "big5", "\xff\xa4\xa4", "●中" }, { "big5", "\x88\x62\xa4\xa4", "\u{ca}\u{304}中" },
+    { "euc-kr", "\xa2\xe8\xc7\xd1", "●한" }, { "euc-kr", "\xc9\xa1\xc7\xd1", "●한" },
+    { "euc-kr", "\xc7!\xc7\xd1", "●!한" }, { "euc-kr", "\xa2\xe8\xa2\xe8", "●●" },
+    -- Unicode
+    { "utf-16le", "\x00\xd8a\0", "●a" }, { "utf-16be", "\xdc\x00\0a", "●a" },
+    { "utf-16", "a\0\xe9\0", "aé" }, { "utf-16be", "\xff\xfea\0", "a" },
+    { "utf-16le", "\xfe\xff\0a", "a" }, { "utf-16", "\xff\xfe\x3d\xd8\x00\xde", "😀" },
+    { "utf-32", "a\0\0\0\xff\xff\xff\xffb\0\0\0", "a●b" },
+    { "utf-32be", "\0\0\xfe\xff\0\0\0a", "a" },
+    { "utf-8", "\xef\xbb\xbf\u{e9}", "é" }, { "", "\xef\xbb\xbf\u{e9}", "é" },
+  } do
+    it(("lose no neighbour: %s, %q"):format(row[1], row[2]), function()
+      local wanted = row[3]:gsub("●", "\u{fffd}")
+      assert.equal(wanted, (probe.charset_utf8(row[2], row[1])))
+      local word = row[2]:gsub(".", function(c) return ("=%02X"):format(c:byte()) end)
+      local subject = smtp.parse(("Subject: =?%s?q?%s?="):format(row[1], word)).subject
+      if row[1] ~= "" then assert.equal(wanted:gsub("[\r\n]", " "), subject) end
+    end)
+  end
+
+  it("lose no neighbour wherever they are cut", function()
+    local text = ("日本語②"):rep(50)
+    for name, bytes in pairs { ["shift_jis"] = "\x93\xfa\x96\x7b\x8c\xea\x87\x41",
+      ["euc-jp"] = "\xc6\xfc\xcb\xdc\xb8\xec\xad\xa2" } do
+      bytes = bytes:rep(50)
+      for n = 0, #bytes do
+        local whole = text:sub(1, utf8.offset(text, n // 2 + 1) - 1)
+        local rest = n % 2 == 1 and "\u{fffd}" or ""
+        assert.equal(whole .. rest, (probe.charset_utf8(bytes:sub(1, n), name)))
+      end
+    end
   end)
 
   it("take long text, and tell when there is no memory", function()
