@@ -38,6 +38,78 @@ describe("address", function()
     assert.error_matches(function() address.parse() end, "a string is needed")
   end)
 
+  -- Where a reader has to guess what is meant, another one guesses otherwise.
+  local GUESSES = {
+    "alice@example.org(<bob@x.test>", "alice@example.org (<bob@x.test>",
+    "alice@example.org((x)<bob@x.test>", "alice@example.org(\\)<bob@x.test>",
+    "(<bob@x.test>", "(Bob <bob@x.test>", "Bob (x <bob@x.test>", "Bob <bob@x.test> (x",
+    "Bob <bob@x.test(>", "Bob (<bob@x.test>)(", "bob@x.test (", "bob@(x.test", "bob(@x.test",
+    '"alice@example.org, <bob@x.test>', '"Bob <bob@x.test>', 'Bob "x <bob@x.test>',
+    '"Bob\\" <bob@x.test>', 'Bob <bob@x.test> "', '"bob@x.test', 'bob@x.test"', 'Bob <"bob@x.test>',
+    "[<bob@x.test>", "Bob [x <bob@x.test>", "bob@[192.0.2.1", "Bob <bob@[192.0.2.1>",
+    "bob@[192.0.2.1 <bob@x.test>", "Bob <bob@x.test", "Bob <bob@x.test <eve@x.test>",
+    "Bob <<bob@x.test>>", "<bob@x.test>>", "bob@x.test>", "bob@x.test)", "Bob) <bob@x.test>",
+    "<bob@x.test> Eve", "<bob@x.test> eve@x.test", "<bob@x.test><eve@x.test>",
+    "<bob@x.test> <eve@x.test>", "Bob bob@x.test", "Bob S. bob@x.test", "bob@x.test Bob",
+    "bob@x.test eve@x.test", "bob @x.test", "bob@ x.test", "b ob@x.test", "<bob @x.test>",
+    "<bob(x)@x.test>", "<@r.test:bob@x.test>", "@r.test:bob@x.test", "bob@x.test:",
+    "<bob:x@x.test>",
+    "Team: Bob <bob@x.test>", "Bob <bob@x.test>;", "Team: Bob <bob@x.test>; ;",
+    "Team: In: bob@x.test;;", ": bob@x.test;", "bob@x.test@y.test", "<bob@x.test@y.test>",
+    "bob@x.test,(", "bob@x.test, \"", "bob@x.test, [", "bob@x.test, <",
+  }
+
+  it("is refused where it is a guess who is meant, in records, envelopes and alone", function()
+    local outgoing = require("smtp.message").outgoing
+    for _, text in ipairs(GUESSES) do
+      for _, key in ipairs { "from", "sender", "to", "cc", "bcc", "reply_to" } do
+        local record = { from = "a@b.test", to = "c@d.test", text = "x" }
+        record[key] = text
+        local made, err = smtp.message(record)
+        assert.is_nil(made, key .. ": " .. text)
+        assert.equal("invalid", err.kind)
+        assert.truthy(err.message:find(key, 1, true), err.message)
+      end
+      local group = { group = "G", members = { text } }
+      assert.is_nil((smtp.message { from = "a@b.test", to = { group } }))
+      assert.is_nil((smtp.message { from = "a@b.test", to = { "c@d.test", { address = text } } }))
+      assert.is_nil(address.parse(text), text)
+      for _, envelope in ipairs { { from = text, to = "c@d.test" },
+        { from = "a@b.test", to = text },
+        { from = "a@b.test", to = { "c@d.test", { address = text } } } } do
+        local out, err = outgoing { envelope = envelope, raw = "x" }
+        assert.is_nil(out, text)
+        assert.same({ "invalid", "not_sent" }, { err.kind, err.outcome })
+      end
+    end
+  end)
+
+  it("is taken where comments, quotes and brackets are closed", function()
+    for text, mailbox in pairs {
+      ["alice@example.com (bob)"] = "alice@example.com",
+      ["alice@example.com (<bob@x.test>)"] = "alice@example.com",
+      ["(Team (A)) alice@example.com"] = "alice@example.com",
+      ["Alice (a \\) b) <alice@example.com> (x)"] = "alice@example.com",
+      ['"Alice <bob@x.test>" <alice@example.com>'] = "alice@example.com",
+      ['"A \\" (" <alice@example.com>'] = "alice@example.com",
+      ["Alice [x] <alice@example.com>"] = "alice@example.com",
+      ["alice@[192.0.2.1]"] = "alice@[192.0.2.1]",
+      ["Alice <alice@[IPv6:::1]>"] = "alice@[IPv6:::1]",
+      ['"a b"@example.com'] = '"a b"@example.com',
+      ['A <"a<b>"@example.com>'] = '"a<b>"@example.com',
+    } do
+      assert.same({ mailbox }, assert(smtp.message { from = "a@b.test", to = text }).envelope.to)
+      assert.equal(mailbox, assert(address.parse(text) or not text:find("[<(]") and
+        { address = text }, text).address)
+      assert.equal(mailbox, address.mailbox(text))
+    end
+    local made = assert(smtp.message { from = "a@b.test",
+      to = "x@y.test, A: b@c.test, D <d@e.test>;, B:;, A: f@g.test;, h@i.test" })
+    assert.same({ "x@y.test", "b@c.test", "d@e.test", "f@g.test", "h@i.test" }, made.envelope.to)
+    assert.truthy(tostring(made):gsub("\r\n ", " "):find(
+      "To: x@y.test, A: b@c.test, D <d@e.test>;, B:;, A: f@g.test;, h@i.test", 1, true))
+  end)
+
   it("gives the mailbox of what users write", function()
     assert.equal("a@b", address.mailbox("a@b"))
     assert.equal("a@b", address.mailbox("A <a@b>"))

@@ -228,6 +228,17 @@ describe("smtp.parse", function()
     assert.equal("two", m.parts[2].message.subject)
   end)
 
+  it("leaves no recipient out of the envelope that stands beside a name", function()
+    local m = smtp.parse("From: Ada Lovelace ada@code.energy\nTo: Big Bug bb@example.com,\n" ..
+      " carol@example.com\nCc: dan@example.com Dan, G: Eve eve@example.com;\nBcc: f@x.example " ..
+      "g@x.example\n\nx\n")
+    assert.same({ { name = "Ada Lovelace", address = "ada@code.energy" } }, m.from)
+    assert.same({ { name = "Big Bug", address = "bb@example.com" },
+      { address = "carol@example.com" } }, m.to)
+    assert.same({ from = "ada@code.energy", to = { "bb@example.com", "carol@example.com",
+      "dan@example.com", "eve@example.com", "f@x.example", "g@x.example" } }, m.envelope)
+  end)
+
   it("stops at 50 parts in each other and 1000 in all, and keeps the rest", function()
     local bomb = {}
     for i = 1, 5000 do

@@ -1,33 +1,41 @@
 -- SPDX-License-Identifier: MIT
 --- Mail addresses: `"Ada <ada@code.energy>"`, `"ada@code.energy"`, or a table
 -- `{ address =, name = }`. The grammar of the mailbox itself is the core's.
+local address_list = require "smtp.address_list"
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local names = require "smtp.names"
 
 local M = {}
 
+-- The one address with a name that a text is, or nil: what another reader might find
+-- another address in is none.
+local function named(text)
+  if not text:find("[<(]") or text:find("[^\t\32-\126\x80-\xff]") then return nil end
+  local read = address_list.read(text, 1)
+  if read.fault or #read.groups > 0 or #read.list > 1 then return nil end
+  local one = read.list[1]
+  if one then return one end
+  if text:find("<>", 1, true) then return { address = "" } end
+end
+
 --- Gives the mailbox of what a user wrote as sender or recipient, or nil.
 function M.mailbox(value)
   if type(value) == "table" then value = value.address end
   if type(value) ~= "string" then return nil end
-  if not value:find("<", 1, true) then return value end
-  return value:match("^[^<>\r\n\0]*<([^<>]*)>[ \t]*$") or value
+  local one = named(value)
+  return one and one.address or value
 end
 
 --- Parses one address. Gives `{ address, user, domain, name }`, or nil and an error.
 function M.parse(text)
   if type(text) ~= "string" then error("address.parse: a string is needed", 2) end
-  local path = core.path(M.mailbox(text), true)
+  local one = named(text) or { address = text }
+  local path = core.path(one.address, true)
   if not path or path.address == "" then
     return nil, errors.new { kind = "invalid", message = "not a mail address", address = text }
   end
-  local name = text:match("^%s*([^<]*)<")
-  local last = name and #name + 1 - (name:reverse():find("%S") or #name + 1)
-  name = name and name:sub(1, last)
-  local quoted = name and name:match('^"(.*)"$')
-  if quoted then name = quoted:gsub("\\(.)", "%1") end
-  if name and name ~= "" then path.name = name end
+  path.name = one.name
   return path
 end
 

@@ -1,32 +1,41 @@
 -- SPDX-License-Identifier: MIT
 --- Lists of addresses as header fields have them (RFC 5322 sections 3.4 and 4.4):
 -- names, comments, groups, quoted strings, obsolete routes, encoded words (RFC
--- 2047). One pass over the text; what is no address is kept as a name.
+-- 2047). One pass over the text, which also tells what in it is not plain, so that one
+-- reader serves received mail, of which it makes the best, and mail to be sent.
 -- Internal.
 local core = require "smtp.core"
 
--- The place behind the comment whose "(" is at `at`, and what is in it.
+-- The place behind the comment whose "(" is at `at`, what is in it, and whether it ends.
 local function comment(text, at)
   local depth, place = 0, at
   while true do
     local found = text:find("[()\\]", place)
-    if not found then return #text + 1, text:sub(at + 1) end
+    if not found then return #text + 1, text:sub(at + 1), false end
     local char = text:sub(found, found)
     place = found + (char == "\\" and 2 or 1)
     if char ~= "\\" then depth = depth + (char == "(" and 1 or -1) end
-    if depth == 0 then return place, text:sub(at + 1, found - 1) end
+    if depth == 0 then return place, text:sub(at + 1, found - 1), true end
   end
 end
 
--- The place behind the quoted string at `at`.
+-- The place behind the quoted string at `at`, and whether it ends.
 local function quoted(text, at)
   local place = at + 1
   while true do
     local found = text:find('["\\]', place)
-    if not found then return #text + 1 end
-    if text:sub(found, found) == '"' then return found + 1 end
+    if not found then return #text + 1, false end
+    if text:sub(found, found) == '"' then return found + 1, true end
     place = found + 2
   end
+end
+
+-- The place behind the domain literal at `at`, and whether it ends; another of `stops`
+-- ends it for who is patient.
+local function literal(text, at, stops)
+  local behind = text:find(stops, at) or #text + 1
+  if text:sub(behind, behind) == "]" then return behind + 1, true end
+  return behind, false
 end
 
 local function unquote(text)
@@ -40,88 +49,187 @@ local function trim(text)
   return text:sub(first, #text + 1 - text:reverse():find("%S"))
 end
 
+-- What stands between two commas is `chunks`: texts with nothing but white space or
+-- comments between them, which no address has inside. Each has its words, a name's, and
+-- its parts, an address's, which are the same without quoting and without spaces. A dot
+-- joins what a space parts: "john . doe@x" is an address of RFC 822. Behind a name it
+-- may be that of an initial, "John Q. doe@x": `initial` is where that ends.
 local Reader = {}
 Reader.__index = Reader
 
 local function fresh(self)
-  self.words, self.parts, self.spaced, self.at_sign = {}, {}, false, false
-  self.broken = false
-  self.comment, self.angle = nil, nil
+  self.chunks, self.spaced, self.at_sign, self.broken = {}, false, false, false
+  self.comment, self.angle, self.inner = nil, nil, nil
 end
 
--- Adds a token to what may be a name (with its spaces) or an address (without).
+-- Notes why the text is not plain; the first reason counts.
+local function blame(self, fault)
+  self.fault = self.fault or fault
+end
+
+-- Adds a token to the last chunk, or begins another one.
 local function add(self, token)
-  if token == "@" then self.at_sign = true end
-  local words, parts = self.words, self.parts
-  local last = parts[#parts]
-  if self.spaced and last and not last:find("[@.]$") and not token:find("^[@.]") then
-    self.broken = true -- no address has a space here (RFC 5322 sections 3.4.1 and 4.4)
+  local chunk = self.chunks[#self.chunks]
+  local last = chunk and chunk.parts[#chunk.parts]
+  local first = token:sub(1, 1)
+  local joins = last and (last:find("[@.]$", -1) or first == "@" or first == ".")
+  if not chunk or self.spaced and not joins then
+    chunk = { words = {}, parts = {} }
+    self.chunks[#self.chunks + 1] = chunk
+  elseif self.spaced then
+    if not chunk.at_sign and first ~= "@" and first ~= "." then
+      chunk.initial = { words = #chunk.words, parts = #chunk.parts }
+    end
+    chunk.words[#chunk.words + 1], chunk.obsolete = " ", true
   end
-  if self.spaced and #words > 0 then words[#words + 1] = " " end
   self.spaced = false
-  words[#words + 1] = token:sub(1, 1) == '"' and unquote(token) or token
-  parts[#parts + 1] = token
+  if token == "@" then self.at_sign, chunk.at_sign = true, true end
+  chunk.words[#chunk.words + 1] = first == '"' and unquote(token) or token
+  chunk.parts[#chunk.parts + 1] = token
 end
 
-local function name_of(words)
-  local name = trim(core.decode_words(table.concat(words)))
+local function decoded(text)
+  local name = trim(core.decode_words(text))
   if name ~= "" then return name end
+end
+
+-- The name that the chunks are, those that `skip` has left out.
+local function name_of(chunks, skip)
+  local texts = {}
+  for _, chunk in ipairs(chunks) do
+    if not (skip and skip[chunk]) then texts[#texts + 1] = table.concat(chunk.words) end
+  end
+  return decoded(table.concat(texts, " "))
+end
+
+-- The plainest form of a mailbox that is well-formed, or nil.
+local function well_formed(mailbox)
+  local path = core.path(mailbox)
+  return path and path.address
 end
 
 -- The plainest form of a mailbox that is well-formed; any other as it stands.
 local function plain(mailbox)
-  local path = core.path(mailbox)
-  return path and path.address or mailbox -- RFC 2047 section 5: no words in addresses
+  return well_formed(mailbox) or mailbox -- RFC 2047 section 5: no words in addresses
+end
+
+local function put(self, one)
+  if one.address == "" and not one.name then return end
+  one.group = self.group
+  self.list[#self.list + 1] = one
+end
+
+-- The chunks, with initials for themselves.
+local function without_initials(chunks)
+  local out = {}
+  for _, chunk in ipairs(chunks) do
+    local initial = chunk.initial
+    if initial and chunk.at_sign then
+      out[#out + 1] = { words = table.move(chunk.words, 1, initial.words, 1, {}), parts = {} }
+      chunk.words = table.move(chunk.words, initial.words + 2, #chunk.words, 1, {})
+      chunk.parts = table.move(chunk.parts, initial.parts + 1, #chunk.parts, 1, {})
+    end
+    out[#out + 1] = chunk
+  end
+  return out
+end
+
+-- Several chunks without "<": those that are addresses are meant, and the others are the
+-- name, as in `Ada Lovelace ada@code.energy`.
+local function put_chunks(self)
+  local found, is_address = {}, {}
+  self.chunks = without_initials(self.chunks)
+  for _, chunk in ipairs(self.chunks) do
+    local address = chunk.at_sign and not self.broken and well_formed(table.concat(chunk.parts))
+    if address then
+      found[#found + 1], is_address[chunk] = address, true
+    end
+  end
+  blame(self, "is no address; a name stands before <address>, and a comma behind it")
+  local name = name_of(self.chunks, is_address)
+  if #found == 0 then return put(self, { name = name, address = "" }) end
+  for _, address in ipairs(found) do
+    put(self, { name = #found == 1 and name or nil, address = address })
+  end
+end
+
+-- One chunk without "<".
+local function put_chunk(self, chunk)
+  local bare = #chunk.parts == 1 and not chunk.parts[1]:find('^"') and
+    not chunk.parts[1]:find("=?", 1, true)
+  if chunk.obsolete then blame(self, "has a space or a comment within an address") end
+  if self.at_sign and not self.broken or bare then
+    put(self, { name = self.comment and decoded((self.comment:gsub("\\(.)", "%1"))),
+      address = plain(table.concat(chunk.parts)) })
+  else
+    put(self, { name = name_of(self.chunks), address = "" })
+  end
 end
 
 local function flush(self)
-  local one
   if self.angle then
-    one = { name = name_of(self.words), address = plain(self.angle) }
-  elseif #self.parts > 0 then
-    local bare = #self.parts == 1 and not self.parts[1]:find('^"') and
-      not self.parts[1]:find("=?", 1, true)
-    if self.at_sign and not self.broken or bare then
-      local remark = self.comment
-      one = { name = remark and name_of { (remark:gsub("\\(.)", "%1")) },
-        address = plain(table.concat(self.parts)) }
-    else
-      one = { name = name_of(self.words), address = "" }
-    end
-  end
-  if one and (one.address ~= "" or one.name) then
-    one.group = self.group
-    self.list[#self.list + 1] = one
+    put(self, { name = name_of(self.chunks), address = plain(self.angle) })
+  elseif #self.chunks > 1 then
+    put_chunks(self)
+  elseif #self.chunks == 1 then
+    put_chunk(self, self.chunks[1])
   end
   fresh(self)
+end
+
+-- What ends in ">" is followed by a comma.
+local function need_comma(self)
+  if not self.angle then return end
+  blame(self, "has no comma between two addresses")
+  flush(self)
+end
+
+local inner = {} -- marks between "<" and ">"
+
+inner["("] = function(self, text, at)
+  local behind, _, ends = comment(text, at)
+  blame(self, ends and "has a space or a comment within an address" or "has a ( without )")
+  return behind
+end
+
+inner['"'] = function(self, text, at, parts)
+  local behind, ends = quoted(text, at)
+  if not ends then blame(self, 'has a " without another') end
+  parts[#parts + 1] = text:sub(at, behind - 1)
+  return behind
+end
+
+inner["["] = function(self, text, at, parts)
+  local behind, ends = literal(text, at, "[%]>]")
+  if not ends then blame(self, "has a [ without ]") end
+  parts[#parts + 1] = text:sub(at, behind - 1)
+  return behind
+end
+
+local function is_route(parts)
+  return (parts[1] or ""):sub(1, 1) == "@"
 end
 
 -- What is between "<" and ">": comments and white space are dropped, and so is a
 -- route, "@a,@b:". Gives the place behind.
 local function angle(self, text, at)
-  local parts, place = {}, at + 1
+  local parts, place, closed = {}, at + 1, false
   while place <= #text do
     local char = text:sub(place, place)
-    if char == ">" then
-      place = place + 1
+    local mark = inner[char]
+    if mark then
+      place = mark(self, text, place, parts)
+    elseif char == ">" then
+      place, closed = place + 1, true
       break
-    elseif char == "(" then
-      place = comment(text, place)
-    elseif char == '"' then
-      local behind = quoted(text, place)
-      parts[#parts + 1] = text:sub(place, behind - 1)
-      place = behind
-    elseif char == "[" then
-      local behind = text:find("[%]>]", place) or #text + 1
-      if text:sub(behind, behind) == "]" then behind = behind + 1 end
-      parts[#parts + 1] = text:sub(place, behind - 1)
-      place = behind
     elseif char == ":" then
-      if (parts[1] or ""):sub(1, 1) == "@" then parts = {} else parts[#parts + 1] = ":" end
+      blame(self, "has a route, or a : within an address")
+      if is_route(parts) then parts = {} else parts[#parts + 1] = ":" end
       place = place + 1
-    elseif char == "," and (parts[1] or ""):sub(1, 1) ~= "@" then
+    elseif char == "," and not is_route(parts) then
       break -- the ">" is missing
     elseif char:find("%s") then
+      blame(self, "has a space or a comment within an address")
       place = text:find("%S", place) or #text + 1
     else
       local behind = text:find('[%s()<>%[":,]', place + 1) or #text + 1
@@ -129,6 +237,7 @@ local function angle(self, text, at)
       place = behind
     end
   end
+  if not closed then blame(self, "has a < without >") end
   self.angle = table.concat(parts)
   return place
 end
@@ -136,28 +245,32 @@ end
 local marks = {}
 
 marks["("] = function(self, text, at)
-  local behind, inside = comment(text, at)
+  local behind, inside, ends = comment(text, at)
+  if not ends then blame(self, "has a ( without )") end
   if self.at_sign then self.comment = inside end -- behind an address: a name
   self.spaced = true
   return behind
 end
 
 marks['"'] = function(self, text, at)
-  local behind = quoted(text, at)
+  local behind, ends = quoted(text, at)
+  if not ends then blame(self, 'has a " without another') end
+  need_comma(self)
   local token = text:sub(at, behind - 1)
   if #token > 1 then add(self, token) end
   return behind
 end
 
 marks["["] = function(self, text, at)
-  local behind = (text:find("[%],;<]", at) or #text + 1)
-  if text:sub(behind, behind) == "]" then behind = behind + 1 end
+  local behind, ends = literal(text, at, "[%],;<]")
+  if not ends then blame(self, "has a [ without ]") end
+  need_comma(self)
   add(self, text:sub(at, behind - 1))
   return behind
 end
 
 marks["<"] = function(self, text, at)
-  if self.angle then flush(self) end -- a comma is missing
+  need_comma(self)
   return angle(self, text, at)
 end
 
@@ -166,44 +279,63 @@ marks[","] = function(self, _, at)
   return at + 1
 end
 
+local function end_group(self)
+  local groups = self.groups
+  if self.group then groups[#groups].last = #self.list end
+  self.group = nil
+end
+
 marks[";"] = function(self, _, at)
   flush(self)
-  self.group = nil
+  if not self.group then blame(self, "has a ; without a group") end
+  end_group(self)
   return at + 1
 end
 
 marks[":"] = function(self, _, at)
-  if self.at_sign then
+  if self.at_sign or self.angle then
+    blame(self, "has a : within an address")
     self.broken = true
-  elseif not self.angle and #self.words > 0 then
-    self.group = name_of(self.words)
+  elseif #self.chunks > 0 then
+    if self.group then blame(self, "has a group within a group") end
+    end_group(self)
+    self.group = name_of(self.chunks)
+    if self.group then
+      self.groups[#self.groups + 1] = { name = self.group, first = #self.list + 1 }
+    end
     fresh(self)
+  else
+    blame(self, "has a : without the name of a group")
   end
   return at + 1
 end
 
 marks["@"] = function(self, _, at)
+  need_comma(self)
   add(self, "@")
   return at + 1
 end
 
 -- A stray ">" or ")", which says nothing.
-local function ignore(_, _, at)
+local function ignore(self, _, at)
+  blame(self, "has a > or ) without its other half")
   return at + 1
 end
 marks[">"], marks[")"] = ignore, ignore
 
 local M = {}
 
---- Gives `{ name =, address =, group = }` for each mailbox of `text`, a header
--- field's value as it stands there, in order. A name is UTF-8, nil if there is none;
--- an address is as `smtp.address.parse` gives it, and "" where only a name was.
-function M.addresses(text)
-  text = text:gsub("[\r\n]", "")
-  local self = setmetatable({ list = {} }, Reader)
+--- Reads a header field's value as it stands there: `list`, `{ name =, address =, group = }`
+-- for each mailbox, in order; `groups`, `{ name =, first =, last = }` with the places that
+-- each has in the list; and `fault`, why the text is not plain, that is, why another
+-- reader may find other addresses in it. A name is UTF-8, nil if there is none; an
+-- address is as `smtp.address.parse` gives it, and "" where only a name was. With `most`
+-- reading ends at a fault, and beyond so many mailboxes.
+function M.read(text, most)
+  local self = setmetatable({ list = {}, groups = {} }, Reader)
   fresh(self)
   local at = 1
-  while at <= #text do
+  while at <= #text and not (most and (self.fault or #self.list > most)) do
     local char = text:sub(at, at)
     local mark = marks[char]
     if mark then
@@ -213,13 +345,20 @@ function M.addresses(text)
       at = text:find("[^ \t]", at) or #text + 1
     else
       local behind = text:find('[ \t()<>%[",;:@]', at + 1) or #text + 1
-      if self.angle then flush(self) end -- a comma is missing
+      need_comma(self)
       add(self, text:sub(at, behind - 1))
       at = behind
     end
   end
   flush(self)
-  return self.list
+  if self.group then blame(self, "has a group without ;") end
+  end_group(self)
+  return self
+end
+
+--- The list alone, of a field that may be folded.
+function M.addresses(text)
+  return M.read((text:gsub("[\r\n]", ""))).list
 end
 
 return M

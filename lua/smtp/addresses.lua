@@ -62,53 +62,37 @@ local function add_table(out, value, inside)
   return true
 end
 
--- The reader of addresses is patient with what was received; what is to be sent must
--- be plain: brackets in pairs with a comma between, and each address in one piece, so
--- that nobody else gets the mail.
-local function is_plain(text, found)
-  local bare = text:gsub("\\.", ""):gsub('"[^"]*"', ""):gsub("%b[]", "")
-  local _, opened = bare:gsub("<", "")
-  local _, closed = bare:gsub(">", "")
-  if opened ~= closed or bare:find(">%s*[^%s,;()]") then return false end
-  local _, groups = bare:gsub(":", "")
-  local _, ended = bare:gsub(";", "")
-  if groups ~= ended then return false end
-  for _, one in ipairs(found) do
-    local quoted = one.address:sub(1, 1) == '"' and text:find('"@', 1, true)
-    if not quoted and not text:find(one.address, 1, true) then return false end
+-- The mailboxes of a text, `first` to `last` of those that were read.
+local function add_mailboxes(out, list, first, last)
+  for i = first, last do
+    local mailbox, why = checked { name = list[i].name, address = list[i].address }
+    if not mailbox then return nil, why end
+    out[#out + 1] = mailbox
   end
   return true
 end
 
--- The mailboxes of a text; those of a group that stands in it go into one.
+-- The reader of addresses is patient with what was received; what is to be sent must
+-- be plain, so that nobody else gets the mail. Those of a group that stands in the text
+-- go into one.
 local function add_text(out, text, inside)
   if not utf8.len(text) then return nil, "is not UTF-8" end
   if text:find("%c") then return nil, ('"%s" has a control'):format(text) end
-  local nobody = text:match("^%s*([^:;,<>@\"()]+):%s*;%s*$") -- "undisclosed-recipients:;"
-  if nobody then
-    if inside then return nil, "has a group within a group" end
-    out[#out + 1] = { group = nobody, members = {} }
-    return true
+  local read = address_list.read(text, math.huge)
+  local list, at = read.list, 1
+  if read.fault or #list == 0 and #read.groups == 0 then
+    return nil, ('"%s" is no address: it %s'):format(text, read.fault or "is empty")
   end
-  local found, group = address_list.addresses(text), nil
-  if #found == 0 or not is_plain(text, found) then
-    return nil, ('"%s" is no address'):format(text)
+  if inside and #read.groups > 0 then return nil, "has a group within a group" end
+  for _, group in ipairs(read.groups) do
+    local members = {}
+    local ok, why = add_mailboxes(out, list, at, group.first - 1)
+    if ok then ok, why = add_mailboxes(members, list, group.first, group.last) end
+    if not ok then return nil, why end
+    out[#out + 1] = { group = group.name, members = members }
+    at = group.last + 1
   end
-  for _, one in ipairs(found) do
-    local mailbox, why = checked { name = one.name, address = one.address }
-    if not mailbox then return nil, why end
-    if one.group and inside then return nil, "has a group within a group" end
-    if not one.group then
-      out[#out + 1], group = mailbox, nil
-    else
-      if not group or group.group ~= one.group then
-        group = { group = one.group, members = {} }
-        out[#out + 1] = group
-      end
-      group.members[#group.members + 1] = mailbox
-    end
-  end
-  return true
+  return add_mailboxes(out, list, at, #list)
 end
 
 -- `inside`: of a group, in which there is no other (RFC 5322 section 3.4).

@@ -174,10 +174,12 @@ describe("punycode", function()
   end)
 
   it("refuses controls, spaces, marks, and what stands for something else", function()
-    local others = "0080-00b6 00d7 00f7 0149 017f 01c7-01cc 0300-036f 061c 0640 1100 115f 1680 " ..
-      "17b4 180e 1fef 2000-206f 2070-209c 20a0 2100-2138 2190 2603 2e80 3000-3001 3003-3004 " ..
-      "3099-309b 3131 3164 3200 32ff e000 f8ff f900 fb00-fb06 fdd0-fdef fe00-fe0f fe52 feff ff00-ff0d " ..
-      "ff0f-ff60 ff62-ffef fff9-ffff 1d400 1f600 1fffe-1ffff 2fffe 2f800 3fffe 7ffff e0001 e0100 f0000 10ffff"
+    local others = "0080-00b6 00d7 00f7 0149 017f 01c7-01cc 0300-036f 061c 0640 1100 " ..
+      "115f 1680 17b4 " ..
+      "180e 1fef 2000-206f 2070-209c 20a0 2100-2138 2190 2603 2e80 3000-3001 3003-3004 " ..
+      "3099-309b 3131 3164 3200 32ff e000 f8ff f900 fb00-fb06 fdd0-fdef fe00-fe0f fe52 " ..
+      "feff ff00-ff0d ff0f-ff60 ff62-ffef fff9-ffff 1d400 1f600 1fffe-1ffff 2fffe 2f800 " ..
+      "3fffe 7ffff e0001 e0100 f0000 10ffff"
     each_point(others, function(char) refused("EINVALID", "a" .. char .. "a.de") end)
   end)
 

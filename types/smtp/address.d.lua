@@ -7,7 +7,12 @@
 ---@class smtp.address
 local address = {}
 
---- Parses one address: `"ada@code.energy"` or `"Ada <ada@code.energy>"`.
+--- Parses one address: `"ada@code.energy"`, `"Ada <ada@code.energy>"` or
+--- `"ada@code.energy (Ada)"`.
+---
+--- What you send to must be plain, here, in records and in envelopes: brackets, quotes and
+--- comments end, and a name stands before `<address>`. `"Ada ada@code.energy"` is refused;
+--- write `"Ada <ada@code.energy>"`. `smtp.parse` makes the best of mail that others wrote.
 ---@param text string
 ---@return smtp.path? path with `name` if there was one
 ---@return smtp.error? err `kind = "invalid"` if it is no address
@@ -15,7 +20,9 @@ function address.parse(text) end
 
 --- Takes the mailbox out of what is written as sender or recipient, without a look
 --- at its grammar: `"Ada <ada@code.energy>"` and `{ address = "ada@code.energy" }`
---- give `"ada@code.energy"`.
+--- give `"ada@code.energy"`. A text in which two readers may find two addresses
+--- (`"ada@code.energy(<eve@evil.example>"`, a comment that never ends) comes back as it
+--- is, and may then not be sent.
 ---@param value string|table
 ---@return string? mailbox nil if it is neither text nor a table with `address`
 function address.mailbox(value) end
