@@ -55,6 +55,7 @@ smtp_server *smtp_server_new(const smtp_mem *mem,
   smtp_buf_init(&s->out, mem, OUT_MAX);
   smtp_buf_init(&s->facts, mem, OUT_MAX);
   smtp_buf_init(&s->mended, mem, 2 * IN_MAX + 4);
+  smtp_buf_init(&s->head, mem, (size_t)config->limits.header);
   smtp_buf_init(&s->kept.text, mem, SMTP_REPLY_MAX);
   smtp_buf_init(&s->forward, mem, IN_MAX);
   return s;
@@ -64,6 +65,7 @@ void smtp_server_free(smtp_server *s) {
   if (s == NULL) return;
   smtp_server_auth_end(s);
   smtp_mem_free(s->mem, s->tls, sizeof *s->tls);
+  smtp_buf_clear(&s->head);
   smtp_buf_clear(&s->kept.text);
   smtp_buf_clear(&s->forward);
   smtp_buf_clear(&s->in);

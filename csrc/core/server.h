@@ -159,6 +159,7 @@ typedef struct smtp_server_config {
   bool strict;          /* syntax = "strict" */
   bool trace;           /* gives LINE and REPLY */
   bool intercept;       /* gives VERB */
+  bool keep_header;     /* smtp_server_header has the header of a message */
   bool accept_data;     /* DATA does not ask: it is accepted */
   bool refuse_eightbit; /* 8-bit content without BODY=8BITMIME: 550 5.6.3 */
   smtp_bare_newline bare_newline;
@@ -225,6 +226,11 @@ SMTP_FUNC int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
 /* Whether code and text could be sent as one of several replies to a message
 ** while its content is read: 1, 0, SMTP_ENOMEM. */
 SMTP_FUNC int smtp_server_sayable(smtp_server *s, int code, smtp_slice text);
+
+/* With keep_header: the header of the message at hand as far as it has come,
+** and *whole: all of it has. It is cut at limits.header, which refuses the
+** message. Borrowed until the next call. */
+SMTP_FUNC smtp_slice smtp_server_header(const smtp_server *s, bool *whole);
 
 /* Answers LOOKUP; NULL: nobody could tell, 454 is sent. 0, SMTP_ESTATE,
 ** SMTP_ENOMEM. Call next then. */

@@ -44,12 +44,29 @@ static bool is_binary(const smtp_server *s) {
   return s->body == SMTP_BODY_BINARYMIME;
 }
 
+/* Looks at the header in the content, and keeps it. */
+static void scan_header(smtp_server *s, smtp_slice content) {
+  uint64_t before = s->header.size;
+  size_t room = s->head.cap - smtp_buf_length(&s->head), n;
+  smtp_header_feed(&s->header, content);
+  n = (size_t)(s->header.size - before);
+  if (n > room) n = room;
+  if (s->config->keep_header && n > 0 &&
+      smtp_buf_append(&s->head, content.p, n) != 0)
+    s->error = SMTP_ENOMEM;
+}
+
+smtp_slice smtp_server_header(const smtp_server *s, bool *whole) {
+  *whole = s->header.done || s->ended;
+  return smtp_buf_data(&s->head);
+}
+
 /* Holds the content against the rules; the first breach is what is said. */
 static void inspect(smtp_server *s, smtp_slice content) {
   const smtp_server_config *c = s->config;
   smtp_situation why = SMTP_S_NONE;
   s->size += content.n;
-  if (!s->header.done) smtp_header_feed(&s->header, content);
+  if (!s->header.done) scan_header(s, content);
   if (s->size > c->limits.message_size)
     why = SMTP_S_TOO_BIG;
   else if (c->bare_newline == SMTP_BARE_REJECT && !is_binary(s) &&
@@ -137,6 +154,7 @@ int smtp_server_body(smtp_server *s, smtp_server_event *event) {
     s->size += used;
   else
     inspect(s, content);
+  if (s->error != 0) return s->error;
   if (!end && (s->chunk.refused || s->refusal == SMTP_S_TOO_BIG) && drained(s))
     return leave(s);
   if (s->chunk.refused) return 0;

@@ -37,6 +37,7 @@ void smtp_server_drop(smtp_server *s) {
   s->ended = s->prdr = s->taken = false;
   s->replies = s->said = 0;
   s->handed = -1;
+  smtp_buf_clear(&s->head);
 }
 
 /* ---- checks ---------------------------------------------------------- */

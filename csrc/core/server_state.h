@@ -70,6 +70,7 @@ struct smtp_server {
   smtp_dot_decoder dot;
   smtp_dot_encoder mend;
   smtp_header header;
+  smtp_buf head; /* with keep_header: the bytes that header looked at */
   smtp_situation refusal;
   uint64_t size;
   bool ended;

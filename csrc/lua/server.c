@@ -328,6 +328,15 @@ static int session_content(lua_State *L) {
   return 1;
 }
 
+/* session:header() -> the header of the message as far as it has come, and
+** whether that is all of it */
+static int session_header(lua_State *L) {
+  bool whole;
+  smtp_push_slice(L, smtp_server_header(check(L)->machine, &whole));
+  lua_pushboolean(L, whole);
+  return 2;
+}
+
 /* session:content_to(spool) -> true | nil, message, errno name */
 static int session_content_to(lua_State *L) {
   session *s = check(L);
@@ -428,6 +437,7 @@ void smtp_open_server(lua_State *L) {
                                      {"decide", session_decide},
                                      {"sayable", session_sayable},
                                      {"content", session_content},
+                                     {"header", session_header},
                                      {"content_to", session_content_to},
                                      {"flush", session_flush},
                                      {"linger", session_linger},

@@ -145,6 +145,7 @@ static int config_new(lua_State *L) {
   c->intercept = flag_field(L, 1, "intercept");
   if (flag_field(L, 1, "xclient")) c->forwarding |= SMTP_FORWARD_XCLIENT;
   if (flag_field(L, 1, "xforward")) c->forwarding |= SMTP_FORWARD_XFORWARD;
+  c->keep_header = flag_field(L, 1, "keep_header");
   c->accept_data = flag_field(L, 1, "accept_data");
   c->refuse_eightbit = flag_field(L, 1, "refuse_eightbit");
   c->tls = flag_field(L, 1, "tls");
