@@ -424,7 +424,7 @@ describe("keeping a message", function()
     local names = {}
     for i = 1, 3 do
       assert.equal(TAKEN, (send(i .. "\r\n", function(_, m)
-        return m:maildir(folder .. "/box", { prepend = m:return_path() })
+        return m:maildir(folder .. "/box", { prepend = m:return_path(), trace = false })
       end)))
       names = net.names(folder .. "/box/new")
       assert.equal(i, #names)

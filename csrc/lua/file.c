@@ -17,10 +17,14 @@ static const char *checkpath(lua_State *L, int arg) {
   return path.p;
 }
 
-/* core.mkdir(path) -> true (made, or there already) | nil, message, errno name;
-** for Maildirs, which only their owner may read. */
+/* core.mkdir(path) -> true (made) | false (there already) | nil, message, errno
+** name; for Maildirs, which only their owner may read. */
 static int make_folder(lua_State *L) {
-  return smtp_push_result(L, smtp_file_folder(checkpath(L, 1)));
+  const char *path = checkpath(L, 1);
+  int r = smtp_file_folder(path);
+  if (r < 0) return smtp_push_errno(L, errno, path);
+  lua_pushboolean(L, r);
+  return 1;
 }
 
 /* core.file_mark(path) -> size, a string that another content of the file

@@ -66,12 +66,16 @@ static int pushcommitted(lua_State *L, smtp_job *job) {
   return 1;
 }
 
+/* spool:commit(target [, overwrite [, above]]): see smtp_spool_commit. */
 static int spool_commit(lua_State *L) {
   handle *h = checkhandle(L, 1);
   smtp_slice target = smtp_check_slice(L, 2);
   bool overwrite = lua_toboolean(L, 3);
-  smtp_job **job = smtp_push_job(L, pushcommitted);
-  *job = smtp_spool_commit(h->spool, target, overwrite);
+  lua_Integer above = luaL_optinteger(L, 4, 0);
+  smtp_job **job;
+  luaL_argcheck(L, above >= 0 && above <= 8, 4, "0 to 8 folders");
+  job = smtp_push_job(L, pushcommitted);
+  *job = smtp_spool_commit(h->spool, target, overwrite, (int)above);
   if (!*job) return smtp_push_errno(L, errno, smtp_spool_path(h->spool));
   h->spool = NULL; /* the job's */
   return 1;

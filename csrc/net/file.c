@@ -29,5 +29,6 @@ int smtp_file_look(const char *path, smtp_file_mark *mark) {
 }
 
 int smtp_file_folder(const char *path) {
-  return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : SMTP_ESYSTEM;
+  if (mkdir(path, 0700) == 0) return 1;
+  return errno == EEXIST ? 0 : SMTP_ESYSTEM;
 }

@@ -25,8 +25,9 @@ typedef struct smtp_file_mark {
 SMTP_FUNC int smtp_file_look(const char *path, smtp_file_mark *mark);
 
 /*
-** Makes a folder that only its owner may enter; one that is there already will
-** do. SMTP_ESYSTEM and errno on failure.
+** Makes a folder that only its owner may enter: 1, or 0 if there is one already.
+** SMTP_ESYSTEM and errno on failure. A new folder is durable once the folder
+** above it was synced.
 */
 SMTP_FUNC int smtp_file_folder(const char *path);
 

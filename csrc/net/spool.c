@@ -18,11 +18,13 @@
 #define HELD_MAX 8192 /* bytes that wait for more, so that lines cost little */
 
 struct smtp_spool {
-  char *path;     /* of the temporary file; NULL when there is none any more */
-  char *target;   /* of the commit */
+  char *path;   /* of the temporary file; NULL when there is none any more */
+  char *target; /* of the commit */
+  size_t target_n;
   int fd;         /* -1 when closed */
   int error;      /* the first failure, an errno */
   bool overwrite; /* */
+  int above;      /* so many folders above the target's are synced, too */
   bool foreign;   /* the failure is about the target, not the path */
   pid_t owner;    /* the process that may remove the file */
   size_t held;
@@ -128,16 +130,19 @@ int smtp_spool_write(smtp_spool *s, const char *p, size_t n) {
   return result;
 }
 
-/* The folder that path lies in. */
-static int openfolder(const char *path) {
-  const char *slash = strrchr(path, '/');
-  int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC, fd;
-  char *folder;
-  if (!slash) return open(".", flags);
-  if (slash == path) return open("/", flags);
-  folder = copypath((smtp_slice){path, (size_t)(slash - path)});
+/* What of a path names the folder that it lies in; of "a" it is ".". */
+static smtp_slice folderof(smtp_slice path) {
+  while (path.n > 1 && path.p[path.n - 1] == '/') path.n--;
+  while (path.n > 0 && path.p[path.n - 1] != '/') path.n--;
+  while (path.n > 1 && path.p[path.n - 1] == '/') path.n--;
+  return path.n > 0 ? path : SMTP_LIT(".");
+}
+
+static int openfolder(smtp_slice path) {
+  char *folder = copypath(path);
+  int fd;
   if (!folder) return -1;
-  fd = open(folder, flags);
+  fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   free(folder);
   return fd;
 }
@@ -180,13 +185,31 @@ static int namefile(smtp_spool *s) {
   return 0;
 }
 
+/*
+** Syncs folders above the target's: a folder that was made is there after a
+** crash only if the one above it was synced.
+*/
+static int syncabove(const smtp_spool *s) {
+  smtp_slice folder = folderof((smtp_slice){s->target, s->target_n});
+  int left, fd, result = 0;
+  for (left = s->above; result == 0 && left > 0; left--) {
+    folder = folderof(folder);
+    if ((fd = openfolder(folder)) < 0) return -1;
+    result = syncfolder(fd);
+    close(fd);
+  }
+  return result;
+}
+
 /* Everything that may fail is an errno in s->error. */
 static int makedurable(smtp_spool *s) {
   int folder;
   if (flush(s) < 0) return -1;
   if (syncfile(s->fd) < 0 || !closefile(s)) return -1;
   s->foreign = true;
-  if ((folder = openfolder(s->target)) < 0) return -1;
+  if (syncabove(s) < 0) return -1;
+  folder = openfolder(folderof((smtp_slice){s->target, s->target_n}));
+  if (folder < 0) return -1;
   if (namefile(s) == 0) {
     if (syncfolder(folder) == 0) {
       close(folder);
@@ -214,7 +237,8 @@ static void destroy(void *data) {
   smtp_spool_free(data);
 }
 
-smtp_job *smtp_spool_commit(smtp_spool *s, smtp_slice target, bool overwrite) {
+smtp_job *smtp_spool_commit(smtp_spool *s, smtp_slice target, bool overwrite,
+                            int above) {
   smtp_job *job;
   if (s->error) {
     errno = s->error;
@@ -222,7 +246,9 @@ smtp_job *smtp_spool_commit(smtp_spool *s, smtp_slice target, bool overwrite) {
   }
   free(s->target);
   if (!(s->target = copypath(target))) return NULL;
+  s->target_n = target.n;
   s->overwrite = overwrite;
+  s->above = above;
   job = smtp_job_start(SMTP_JOB_FILE, run, destroy, s);
   return job;
 }

@@ -41,11 +41,12 @@ SMTP_FUNC int smtp_spool_write(smtp_spool *s, const char *p, size_t n);
 
 /*
 ** Begins to make it the file target. Without overwrite an existing target is
-** EEXIST. The job owns the spool from here on. NULL and errno: nothing began,
+** EEXIST. So many folders above the target's folder are synced as well: those
+** that name a folder which may be new. The job owns the spool from here on. NULL and errno: nothing began,
 ** and the spool still is the caller's.
 */
 SMTP_FUNC smtp_job *smtp_spool_commit(smtp_spool *s, smtp_slice target,
-                                      bool overwrite);
+                                      bool overwrite, int above);
 
 /*
 ** Whether the job is done, and then how: 0 in *error, or an errno and the path

@@ -19,7 +19,7 @@ local FAILURE = {
   address = "string", status = "string", enhanced = "string", code = "count", text = "string",
   action = { "failed", "delayed", "delivered", "relayed", "expanded" }, remote_mta = "string",
   orcpt = "string", temporary = "boolean", lines = "table", diagnostic = "string",
-  will_retry_until = "number",
+  will_retry_until = "number", stage = "string",
 }
 
 local OPTIONS = {
@@ -37,6 +37,26 @@ local FULL_MAX = 1024 * 1024 -- of the message that goes back
 -- RFC 3464 section 2.3.3 and RFC 3463 section 2: the classes that an action may have,
 -- the one to take if nothing else is known first.
 local CLASSES = { failed = "54", delayed = "4", delivered = "2", relayed = "2", expanded = "2" }
+
+-- A failure with code, enhanced code and text each in its field, as a reply has them. The
+-- enhanced code may be at the head of the text, as in a verdict (RFC 3463), behind the code.
+local function in_fields(given)
+  local one = {}
+  for key, value in pairs(given) do one[key] = value end
+  local text = given.text
+  if not text then return one end
+  local code, rest = text:match("^([245]%d%d)[ -] *(.*)$")
+  code = math.tointeger(tonumber(code))
+  if code and code == (one.code or rest:find("^[245]%.%d+%.%d+%f[%s\0]") and code) then
+    one.code, text = code, rest
+  end
+  local status, behind = text:match("^([245]%.%d%d?%d?%.%d%d?%d?)%f[%s\0]%s*(.*)$")
+  if status and (not one.enhanced or one.enhanced == status) then
+    one.enhanced, text = status, behind
+  end
+  one.text = text
+  return one
+end
 
 -- x.y.z of what is known of a failure, in a class of the action's.
 local function status_of(failure, action)
@@ -79,6 +99,12 @@ local function with_type(orcpt)
   return kind and kind .. "; " .. value or typed(orcpt)
 end
 
+-- What was said, in one line: enhanced code and text.
+local function said_of(failure, in_utf8)
+  local text = one_line(failure.text or "", in_utf8)
+  return failure.enhanced and failure.enhanced .. " " .. text or text
+end
+
 local function recipient_block(failure, in_utf8)
   local action = failure.action or "failed"
   local out = {}
@@ -92,10 +118,9 @@ local function recipient_block(failure, in_utf8)
   if failure.remote_mta then add("Remote-MTA", "dns; " .. failure.remote_mta) end
   local said = failure.diagnostic
   if not said and failure.code then -- the reply, as it came
-    said = ("smtp; %d %s%s"):format(failure.code,
-      failure.enhanced and failure.enhanced .. " " or "", one_line(failure.text or "", in_utf8))
+    said = ("smtp; %d %s"):format(failure.code, said_of(failure, in_utf8))
   elseif not said and failure.text then
-    said = "x-local; " .. one_line(failure.text, in_utf8)
+    said = "x-local; " .. said_of(failure, in_utf8)
   end
   if said then add("Diagnostic-Code", said) end
   if failure.will_retry_until then
@@ -131,7 +156,7 @@ local function human(failures, hostname)
   for _, one in ipairs(failures) do
     lines[#lines + 1] = ("    <%s>"):format(address.mailbox(one.address))
     if one.code or one.text then
-      lines[#lines + 1] = ("        %s %s"):format(one.code or "", one_line(one.text or "", true))
+      lines[#lines + 1] = ("        %s %s"):format(one.code or "", said_of(one, true))
     end
   end
   lines[#lines + 1] = ""
@@ -139,11 +164,13 @@ local function human(failures, hostname)
   return table.concat(lines, "\n") .. "\n"
 end
 
--- The original, as far as it goes back, and whether that is all of it.
+-- The original, as far as it goes back, and whether that is all of it. Of a server's message
+-- that was read there is the header.
 local function content_of(message, full, max)
+  if message.streamed and not (full and not message.touched) then return message:header(), false end
   local parts, n, limit = {}, 0, full and max or HEADER_MAX
   local tail = "" -- where the end of the header may be cut
-  local from, err = source.of(message.raw or message)
+  local from, err = source.of(not message.streamed and message.raw or message)
   if not from then
     local cause = err and err.cause
     raise.fail("message", cause and tostring(cause) or "has neither raw nor chunks", cause)
@@ -201,8 +228,9 @@ local function check(message, failures)
   if not ok then raise.fail("envelope", "has a sender that is " .. why) end
   for _, one in ipairs(failures) do
     if not address.mailbox(one.address) then raise.fail("failures", "need an address each") end
-    if one.code and (one.code < 200 or one.code > 599) then
-      raise.fail("failures", ("have a code that is none, %d"):format(one.code))
+    local code = one.code
+    if code and (code < 200 or code > 599) then
+      raise.fail("failures", ("have a code that is none, %d"):format(code))
     end
   end
   return from
@@ -235,17 +263,29 @@ local function compose_bounce(message, failures, opts)
   }
 end
 
--- The list of failures: as it is, of one, of those that a receipt or an error tells of,
--- or of everybody where the error is about the whole message.
-local function failures_of(message, given)
-  if given.rejected then return given.rejected end
-  if not errors.is(given) then return given.address and { given } or given end
-  local all, to = {}, message.envelope.to
-  for i, one in ipairs(type(to) == "table" and to or { to }) do
-    all[i] = { address = address.mailbox(one), code = given.code, enhanced = given.enhanced,
-      text = given.text or tostring(given) }
+-- What an error says of the recipients that it does not name: nothing has reached them.
+local function unnamed(message, err)
+  local known, list, to = {}, {}, message.envelope.to
+  for _, one in ipairs(err.rejected or {}) do known[one.address] = true end
+  for _, mailbox in ipairs(err.accepted or {}) do known[mailbox] = true end
+  if type(to) ~= "table" or to.address then to = { to } end
+  for _, one in ipairs(to) do
+    local mailbox = address.mailbox(one)
+    if not known[mailbox] then
+      list[#list + 1] = { address = mailbox, code = err.code, enhanced = err.enhanced,
+        text = err.text or tostring(err) }
+    end
   end
-  return all
+  return list
+end
+
+-- The list of failures: as it is, of one, or of those that a receipt or an error tells of.
+local function failures_of(message, given)
+  if errors.is(given) then
+    local all = unnamed(message, given)
+    return table.move(given.rejected or {}, 1, #(given.rejected or {}), #all + 1, all)
+  end
+  return given.rejected or given.address and { given } or given
 end
 
 --- See `smtp.bounce`: a message to send; or nil and an error, which for the null
@@ -260,7 +300,8 @@ function M.bounce(message, failures, opts)
   if #failures == 0 then options.misuse("bounce: there is no failure") end
   local checked = {}
   for i = 1, #failures do
-    checked[i] = options.check(("bounce: failures[%d]"):format(i), failures[i], FAILURE)
+    checked[i] = in_fields(options.check(("bounce: failures[%d]"):format(i), failures[i],
+      FAILURE))
   end
   local from = message.envelope.from
   if from == nil or from == "<>" or address.mailbox(from) == "" then

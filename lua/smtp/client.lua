@@ -14,9 +14,8 @@ local hello = require "smtp.hello"
 local limits = require "smtp.limits"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
-local outgoing = require("smtp.message").outgoing
+local message_of = require "smtp.message"
 local send_all = require "smtp.send_all"
-local source = require "smtp.source"
 local starttls = require "smtp.starttls"
 local target_of = require "smtp.target"
 local transaction = require "smtp.transaction"
@@ -362,27 +361,31 @@ function Client:rcpt(recipient, params)
   return envelope.rcpt(self, recipient, params)
 end
 
---- DATA, the content (string, function, file) and its final reply.
-function Client:data(content)
+local DATA_OPTIONS = { received = "boolean", prepend = "string" }
+
+--- DATA, the content (string, function, file, message) and its final reply.
+function Client:data(content, opts)
   self:_check()
-  local from, err = source.of(content)
+  local from, err = message_of.content(content, options.check("data: options", opts or {},
+    DATA_OPTIONS))
   if err then return nil, err end
   if not from then error("data: a string, a function or a file is needed", 2) end
   return transaction.data(self, from)
 end
 
-local SEND_OPTIONS = { deadline = "seconds", progress = "function" }
+local SEND_OPTIONS = { deadline = "seconds", progress = "function", received = "boolean",
+  prepend = "string" }
 
 --- A whole transaction; `opts` are `deadline` and `progress`.
 function Client:send(message, opts)
   self:_check()
-  options.check("send: options", opts or {}, SEND_OPTIONS)
-  local out, err = outgoing(message, self.target.dkim)
+  opts = options.check("send: options", opts or {}, SEND_OPTIONS)
+  local out, err = message_of.outgoing(message, self.target.dkim, opts)
   if not out then
     err.peer = self.target.name
     return nil, err
   end
-  return self:_deliver(out, opts and opts.deadline, opts or {})
+  return self:_deliver(out, opts.deadline, opts)
 end
 
 --- The same of what `message.outgoing` made, within so many seconds.
@@ -410,18 +413,18 @@ end
 --- See `smtp.send`: what can be known to be wrong is told before connecting.
 local function send(given, message, opts)
   local since = core.now()
-  options.check("send: options", opts or {}, SEND_OPTIONS)
+  opts = options.check("send: options", opts or {}, SEND_OPTIONS)
   local target, err = target_of.parse("send", given)
   if not target then
     err.outcome = "not_sent"
     return nil, err
   end
   local out
-  out, err = outgoing(message, target.dkim)
+  out, err = message_of.outgoing(message, target.dkim, opts)
   if not out then return nil, err end
-  local deadline = math.min(target.deadline or math.huge, opts and opts.deadline or math.huge)
+  local deadline = math.min(target.deadline or math.huge, opts.deadline or math.huge)
   target.deadline = deadline < math.huge and deadline or nil
-  local receipt, failure = run(target, out, opts or {}, since)
+  local receipt, failure = run(target, out, opts, since)
   return receipt, failure
 end
 

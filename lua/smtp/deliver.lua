@@ -26,6 +26,7 @@ local OPTIONS = {
   dane = { "required", "opportunistic" }, mta_sts = "function", dkim = "table",
   local_address = "string", trace = "function",
   progress = "function", disable = "table", concurrency = "count",
+  received = "boolean", prepend = "string",
 }
 
 local HOSTS_MAX = 16 -- that are tried for a domain, however many it names
@@ -228,7 +229,7 @@ function M.deliver(message, given)
   end
   ok, err = policy.check(given)
   if not ok then return nil, err end
-  out, err = outgoing(message, signer)
+  out, err = outgoing(message, signer, given)
   if not out then return nil, err end
   content, err = held.new(out.source)
   if not content then return nil, err end

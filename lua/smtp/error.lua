@@ -2,6 +2,7 @@
 --- The one error object of the library. `tostring` gives a sentence with its
 -- context; the fields are listed in types/smtp/error.d.lua. Everything that can
 -- fail at run time returns `nil, err`; misuse raises a string.
+local refusals = require "smtp.refusals"
 local visible = require "smtp.visible"
 
 local M = {}
@@ -57,6 +58,7 @@ function M.rejected(reply, stage, fields)
   fields.kind, fields.stage = fields.kind or "rejected", stage
   fields.code, fields.enhanced = reply.code, reply.enhanced
   fields.text, fields.lines = reply.text, reply.lines
+  refusals.note(reply.code, reply.text, reply.enhanced)
   return M.new(fields)
 end
 

@@ -31,9 +31,17 @@ local function spool(from, file)
   end
 end
 
+-- A text and what stands behind it, which is held in its own way.
+local function behind(from)
+  local rest, err = M.new(from.rest)
+  if not rest then return nil, err end
+  return setmetatable({ front = from.front, rest = rest }, Held)
+end
+
 --- Holds what a source of `smtp.source` reads; or nil and an error.
 function M.new(from)
   if from.text then return setmetatable({ text = from.text }, Held) end
+  if from.front then return behind(from) end
   if from.file and from.here then
     return setmetatable({ file = from.file, here = from.here, size = from.size }, Held)
   end
@@ -52,6 +60,11 @@ end
 function Held:open()
   if self.text then return source.of(self.text) end
   if self.again then return self.again() end
+  if self.rest then
+    local rest, err = self.rest:open()
+    if not rest then return nil, err end
+    return source.behind(self.front, rest)
+  end
   local at, left = self.here, self.size
   return { size = self.size, again = function() return self:open() end, read = function()
     if left == 0 then return nil end
@@ -64,6 +77,7 @@ function Held:open()
 end
 
 function Held:close()
+  if self.rest then self.rest:close() end
   if self.ours then
     self.ours = false
     self.file:close()

@@ -3,14 +3,13 @@
 -- the peer only when the handler asks, so memory stays bounded and a slow
 -- handler slows its sender. Reading raises when the client vanishes, breaks the
 -- framing or passes a limit: what is cut short cannot be taken for whole.
-local address = require "smtp.address"
 local core = require "smtp.core"
-local date = require "smtp.date"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
 local next_hop = require "smtp.next_hop"
 local options = require "smtp.options"
 local replies = require "smtp.replies"
+local trace_fields = require "smtp.trace_fields"
 
 local Message = {
   streamed = true, -- `size` is what was read so far
@@ -19,13 +18,25 @@ local Message = {
 -- Fields that are made when somebody asks for them, which most handlers do not.
 local lazy = {}
 
+-- Fields of a parsed message. This one was not read: nil would look like an empty field.
+local PARSED = {}
+for name in ([[from to cc bcc reply_to subject date time message_id in_reply_to references headers
+  type params parts content encoding text html attachments report raw truncated]])
+  :gmatch("%S+") do
+  PARSED[name] = true
+end
+
 local meta = {
   __name = "smtp.incoming",
   __index = function(message, key)
     local method = Message[key]
     if method then return method end
     local make = lazy[key]
-    if not make then return nil end
+    if not make then
+      if not PARSED[key] then return nil end
+      options.misuse(("message.%s: the content is not parsed; smtp.parse(message).%s has it")
+        :format(key, key))
+    end
     local value = make(message)
     message[key] = value
     return value
@@ -34,13 +45,13 @@ local meta = {
 
 local M = {}
 
-local made = 0
+local count = 0 -- of ids
 
 -- Unique within the process and, with its number and the time, beyond it: workers
 -- were forked with the same count.
 function lazy.id()
-  made = made + 1
-  return ("%x%06x%06x"):format(os.time() * 1000, core.pid(), made % 0x1000000)
+  count = count + 1
+  return ("%x%06x%06x"):format(os.time() * 1000, core.pid(), count % 0x1000000)
 end
 
 -- What `smtp.send` needs to pass it on.
@@ -62,6 +73,7 @@ function M.new(session)
     session = session, sender = session.sender, recipients = session.recipients, size = 0,
     since = loop.time,
     touched = false, ended = false, unkept = false, rest = false, tail = false,
+    over = false, head = false, -- its handler has returned; its header, then
     why = false, -- it is not whole: the reason
     gone = false, -- "reset" or "closed": nobody waits for what is said of it
     due = 1, answers = false, -- replies that the client waits for, and what was said of some
@@ -98,10 +110,14 @@ function M.first(message, ...)
   message.held = note(message, ...)
 end
 
+local function fail_over()
+  error("the message is over: its handler has returned", 0)
+end
+
 -- Moves to the next slice of content, which session._core then holds: true, or
 -- false at the end. The time of a slow peer is not the handler's.
 local function advance(message)
-  if not message.session._core then error("the message is over: its handler has returned", 0) end
+  if message.over or not message.session._core then fail_over() end
   message.touched = true
   if message.held then
     message.held = false
@@ -211,6 +227,30 @@ function Message:lines()
   end
 end
 
+--- The header as text, before, while and after the content is read: what is read ahead for
+-- it is read again.
+function Message:header()
+  if self.head then return self.head end
+  if self.over or not self.session._core then fail_over() end
+  local machine, touched, parts = self.session._core, self.touched, {}
+  local text, whole = machine:header()
+  while not whole do
+    local chunk = pull(self)
+    if not chunk then break end
+    parts[#parts + 1] = chunk
+    text, whole = machine:header()
+  end
+  if parts[1] then self.rest, self.touched = table.concat(parts), touched end
+  if self.why then fail(self, self.why) end
+  return text
+end
+
+--- The handler has returned. Of a message that was read the header stays, for a bounce.
+function M.finish(message)
+  if message.touched then message.head = message.session._core:header() end
+  message.over = true
+end
+
 --- Reads what is left and forgets it.
 function Message:skip()
   self.rest = false
@@ -242,19 +282,33 @@ local function save_error(self, path, why, errname)
     address = nil, peer = path }
 end
 
--- Writes prepend and content to the temporary file, makes it durable, and gives
--- it its name; nothing is left of it if that fails.
-local function store(self, temporary, path, prepend)
+-- Writes the content, which comes after a Return-Path at its top if `bare`: true, or nil
+-- and why not.
+local function write_content(self, spool, bare)
+  local machine, begun = self.session._core, self.rest or ""
+  self.rest = false
+  local size = bare and trace_fields.return_path_size(begun) or not bare and 0 or nil
+  while not size and advance(self) do
+    begun = begun .. machine:content()
+    size = trace_fields.return_path_size(begun)
+  end
+  size = size or trace_fields.return_path_size(begun, true)
+  local ok, why, errname = spool:write(begun:sub(size + 1))
+  while ok and advance(self) do ok, why, errname = machine:content_to(spool) end
+  return ok, why, errname
+end
+
+-- Writes `front` and the content to the temporary file, makes it durable, and gives it its
+-- name; nothing is left of it if that fails. `made`: so many folders above may be new.
+local function store(self, temporary, path, front, bare, made)
   if self.touched then options.misuse("save: the content was read already") end
   local spool <close>, why, errname = core.spool(temporary)
   if not spool then return save_error(self, path, why, errname) end
-  local ok = true
-  if prepend then ok, why, errname = spool:write(prepend) end
-  while ok and advance(self) do
-    ok, why, errname = self.session._core:content_to(spool)
-  end
+  local ok
+  ok, why, errname = spool:write(front)
+  if ok then ok, why, errname = write_content(self, spool, bare) end
   if not ok then return save_error(self, path, why, errname) end
-  local job <close>, message, name = spool:commit(path)
+  local job <close>, message, name = spool:commit(path, false, made)
   if not job then return save_error(self, path, message, name) end
   ok, why, errname = job:result()
   while ok == false do
@@ -266,68 +320,59 @@ local function store(self, temporary, path, prepend)
   return true
 end
 
-local OPTIONS = { prepend = "string" }
+local OPTIONS = { prepend = "string", trace = "boolean" }
 
--- The text that stands before the content.
-local function prepended(method, path, given)
+-- Checks path and options: the text in front of the content, and whether that is trace.
+local function front_of(self, method, path, given, trace)
   if type(path) ~= "string" then options.misuse(method .. ": a path is needed") end
-  return options.check(method .. ": options", given or {}, OPTIONS).prepend
+  given = options.check(method .. ": options", given or {}, OPTIONS)
+  if given.trace ~= nil then trace = given.trace end
+  local front, err = trace_fields.to_keep(self, { prepend = given.prepend, trace = trace })
+  if front then return front, trace end
+  self.unkept, err.peer = true, path
+  return nil, err
 end
 
---- Stores the content at `path`, durably: `how.prepend` is text before it (Received,
--- Return-Path). An existing file is not overwritten.
+--- Stores the content at `path`, durably; see types/smtp/incoming.d.lua. An existing file
+-- is not overwritten.
 function Message:save(path, how)
-  local prepend = prepended("save", path, how)
+  local front, trace = front_of(self, "save", path, how, false)
+  if not front then return nil, trace end
   local folder, name = path:match("^(.*/)([^/]+)$")
   if not folder then folder, name = "", path end
-  return store(self, folder .. "." .. name .. ".XXXXXX", path, prepend)
+  return store(self, folder .. "." .. name .. ".XXXXXX", path, front, trace)
 end
+
+-- Maildirs whose folders this process knows to be durable.
+local durable = {}
 
 --- Delivers to a Maildir, made if it is not there: tmp, then new.
 function Message:maildir(path, how)
-  local prepend = prepended("maildir", path, how)
+  local front, trace = front_of(self, "maildir", path, how, true)
+  if not front then return nil, trace end
   for _, folder in ipairs { path, path .. "/tmp", path .. "/new", path .. "/cur" } do
-    local ok, why, errname = core.mkdir(folder)
-    if not ok then return save_error(self, folder, why, errname) end
+    local made, why, errname = core.mkdir(folder)
+    if made == nil then return save_error(self, folder, why, errname) end
+    if made then durable[path] = nil end
   end
   local name = ("%d.%s.%s"):format(os.time(), self.id, self.session.server.hostname)
-  return store(self, path .. "/tmp/" .. name .. ".XXXXXX", path .. "/new/" .. name, prepend)
+  local ok, err = store(self, path .. "/tmp/" .. name .. ".XXXXXX", path .. "/new/" .. name,
+    front, trace, durable[path] and 0 or 2)
+  if ok then durable[path] = true end
+  return ok, err
 end
 
 -- ---- trace fields --------------------------------------------------------
 
--- A name that a peer gave, fit to stand in a header.
-local function plain(name)
-  return (name:gsub("[^%w%.%-_:%[%]]", "?"))
-end
-
-local function literal(ip)
-  if not ip or ip == "" or ip:sub(1, 1) == "/" then return "localhost" end
-  return address._literal(ip)
-end
-
--- The protocol, of the session as it is now (RFC 3848, RFC 6531 section 4.3).
-local function with(message)
-  local session = message.session
-  if not session.esmtp then return "SMTP" end
-  local utf8 = message.sender.smtputf8
-  return (utf8 and "UTF8" or "") .. (session.lmtp and "LMTP" or utf8 and "SMTP" or "ESMTP")
-    .. (session.tls and "S" or "") .. (session.user and "A" or "")
-end
-
---- The Received field for this message (RFC 5321 section 4.4), CRLF included.
+--- The Received field for this message (RFC 5321 section 4.4), CRLF included: one line,
+-- however often it is asked for.
 function Message:received()
-  local session = self.session
-  local only = #self.recipients == 1 and self.recipients[1].address
-  return ("Received: from %s (%s)\r\n\tby %s with %s id %s%s;\r\n\t%s\r\n"):format(
-    plain(session.helo or "unknown"), literal(session.peer.address),
-    session.server.hostname, with(self), self.id,
-    only and ("\r\n\tfor <%s>"):format(only) or "", date.format(os.time()))
+  return trace_fields.received(self)
 end
 
 --- The Return-Path field, for the final delivery.
 function Message:return_path()
-  return ("Return-Path: <%s>\r\n"):format(self.sender.address)
+  return trace_fields.return_path(self)
 end
 
 return M

@@ -4,6 +4,7 @@
 -- Internal.
 local address = require "smtp.address"
 local compose = require "smtp.compose"
+local core = require "smtp.core"
 local dkim = require "smtp.dkim"
 local downgrade = require "smtp.downgrade"
 local errors = require "smtp.error"
@@ -11,6 +12,7 @@ local options = require "smtp.options"
 local parameters = require "smtp.parameters"
 local parse = require "smtp.parse"
 local source = require "smtp.source"
+local trace_fields = require "smtp.trace_fields"
 
 local M = {}
 
@@ -83,29 +85,63 @@ local function downgraded(message, signer)
   return signed(text, signer, source.of(text))
 end
 
+-- What `raw` of a message is, or the message itself: of a server's there is no `raw`.
+local function raw_of(message)
+  return not message.streamed and message.raw or message
+end
+
+-- A Return-Path at the top is of an earlier delivery, and does not go on.
 local function content_of(message, signer)
-  local raw, why = message.raw or message, nil
+  local raw, why = raw_of(message), nil
   if parse.is(message) then raw, why = parse.sendable(message) end
   if not raw then return invalid(why) end
-  local content, err = source.of(raw, size_of(message))
+  local content, err = source.without_head(raw, size_of(message), trace_fields.return_path_size)
   if err then return nil, err end
   if not content then return invalid("raw must be a string, a function or a file") end
   if compose._is(message) and message.dkim then return content end -- it was signed at once
   signer = message.dkim or signer
   if not signer then return content end
-  return signed(raw, signer, content)
+  return signed(content.text or raw, signer, content)
 end
 
-local function read(message, signer)
+-- The content behind what stands in front of it: its trace, `opts.prepend`.
+local function add_front(out, message, opts)
+  local front, err = trace_fields.to_send(message, opts)
+  if not front then return nil, err end
+  if front == "" then return out end
+  out.source = source.behind(front, out.source)
+  local downgrade_content = out.downgrade
+  if not downgrade_content then return out end
+  if core.eightbit(front) then out.eightbit, out.utf8 = true, true end
+  function out.downgrade()
+    local content, why = downgrade_content()
+    if not content then return nil, why end
+    return source.behind(front, content)
+  end
+  return out
+end
+
+--- The source of content that goes without an envelope, behind what stands in front of it;
+-- nil if it is none; nil and an error.
+function M.content(content, opts)
+  local front, err = trace_fields.to_send(content, opts)
+  if not front then return nil, err end
+  local from
+  from, err = source.without_head(content, nil, trace_fields.return_path_size)
+  if not from or front == "" then return from, err end
+  return source.behind(front, from)
+end
+
+local function read(message, signer, opts)
   if type(message) ~= "table" and type(message) ~= "userdata" then
     options.misuse("send: a message is a table, not " .. type(message))
   end
-  if type(message) == "table" and not message.raw and not message.chunks then
+  if type(message) == "table" and raw_of(message) == message and not message.chunks then
     local composed, why = compose.message(message)
     if not composed then return nil, why end
     message = composed
   end
-  if type(message) == "table" and message.raw and not getmetatable(message) then
+  if type(message) == "table" and raw_of(message) ~= message and not getmetatable(message) then
     options.check("send: raw", message, RAW)
     options.check("send: envelope", message.envelope, ENVELOPE)
   end
@@ -133,15 +169,16 @@ local function read(message, signer)
     out.eightbit, out.utf8 = message.eightbit or message.utf8, message.utf8
     out.downgrade = function() return downgraded(message, signer) end
   end
-  return out
+  return add_front(out, parse.is(message) and message or raw_of(message), opts)
 end
 
 --- Gives `{ from, to, given, ascii, mail, relayed, source }` (`ascii`: no mailbox needs
 -- UTF-8; `relayed`: it came to a server), of what was composed also `eightbit`, `utf8` (its
 -- header) and `downgrade()`, which gives a source without 8-bit bytes; or nil and an error
--- before a byte is sent. `signer` is what signs, unless the message says so itself.
-function M.outgoing(message, signer)
-  local out, err = read(message, signer)
+-- before a byte is sent. `signer` is what signs, unless the message says so itself; `opts`
+-- has `received` and `prepend` of the call.
+function M.outgoing(message, signer, opts)
+  local out, err = read(message, signer, opts or {})
   if err then err.outcome = "not_sent" end
   return out, err
 end

@@ -10,6 +10,7 @@ local options = require "smtp.options"
 local parts = require "smtp.parse_part"
 local report = require "smtp.parse_report"
 local source = require "smtp.source"
+local trace_fields = require "smtp.trace_fields"
 
 local M = {}
 
@@ -250,6 +251,7 @@ function M.parse(content)
   local message = of_string(bytes)
   if type(content) == "table" and content.envelope then -- one that came by SMTP has its own
     message.envelope = content.envelope
+    trace_fields.follow(message, content)
     message._came_by_smtp = not M.is(content) or content._came_by_smtp
   end
   return message

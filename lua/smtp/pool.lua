@@ -28,7 +28,8 @@ local ALL = {}
 for key, rule in pairs(SPEC) do ALL[key] = rule end
 for key, rule in pairs(target_of.SPEC) do ALL[key] = rule end
 
-local SEND_OPTIONS = { deadline = "seconds", progress = "function" }
+local SEND_OPTIONS = { deadline = "seconds", progress = "function", received = "boolean",
+  prepend = "string" }
 
 local function failure(self, kind, message)
   return nil, errors.new { kind = kind, stage = "connect", peer = self.target.name,
@@ -223,7 +224,7 @@ function Pool:send(message, opts)
   opts = options.check("send: options", opts or {}, SEND_OPTIONS)
   local seconds = math.min(opts.deadline or math.huge, self.target.deadline or math.huge)
   local limit = seconds < math.huge and core.now() + seconds or nil
-  local out, err = outgoing(message, self.target.dkim)
+  local out, err = outgoing(message, self.target.dkim, opts)
   if not out then
     err.peer = self.target.name
     return nil, err

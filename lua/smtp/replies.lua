@@ -2,6 +2,8 @@
 --- What the recipients of a message are told: each for itself in LMTP (RFC 2033) and
 -- with PRDR (draft-hall-prdr-00), folded into one reply in SMTP.
 -- Internal: users have `message:reply`.
+local refusals = require "smtp.refusals"
+
 local M = {}
 
 -- What each verdict without a code of its own comes to.
@@ -23,7 +25,8 @@ end
 
 --- The recipients at some places are told this, whatever the verdict says.
 function M.answer(message, places, code, text)
-  local answer = sendable(message, { name = "reply", code = code, text = text or "" })
+  text = refusals.complete(code, text) or ""
+  local answer = sendable(message, { name = "reply", code = code, text = text })
   message.answers = message.answers or {}
   for _, i in ipairs(places) do message.answers[i] = answer end
 end

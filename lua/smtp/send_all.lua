@@ -12,7 +12,7 @@ local outgoing = require("smtp.message").outgoing
 local M = {}
 
 local SPEC = { deadline = "seconds", progress = "function", window = "count",
-  window_bytes = "size" }
+  window_bytes = "size", received = "boolean", prepend = "string" }
 
 -- So many messages, and bytes of them, wait for their replies at most.
 local WINDOW, WINDOW_BYTES = 256, 1024 * 1024
@@ -52,7 +52,7 @@ local function start(self)
     return true
   end
   local out
-  out, one.err = outgoing(message, client.target.dkim)
+  out, one.err = outgoing(message, client.target.dkim, self.front)
   if not out then
     one.err.peer = client.target.name
     return true
@@ -143,6 +143,7 @@ function M.run(client, messages, opts)
     client = client, messages = messages, pulled = 0, first = 1, last = 0, bytes = 0,
     window = opts.window or WINDOW, window_bytes = options.size(opts.window_bytes or WINDOW_BYTES),
     progress = opts.progress or client.target.progress,
+    front = { received = opts.received, prepend = opts.prepend },
     deadline = opts.deadline and core.now() + opts.deadline,
   }, Run)
   return self, nil, nil, self

@@ -25,7 +25,7 @@ local SPEC = {
   on_event = "function", on_connect = "function", on_helo = "function", on_auth = "function",
   on_mail = "function", on_rcpt = "function boolean", on_data = "function",
   on_message = "function", on_vrfy = "function", on_command = "table",
-  on_reset = "function", on_close = "function",
+  on_undelivered = "function", on_reset = "function", on_close = "function",
 }
 
 local LIMITS = {
@@ -209,7 +209,7 @@ local function share(self, given, place)
     extensions = offered.extensions, offers = offered.offers, mail_own = offered.mail_own,
     rcpt_own = offered.rcpt_own, hostname = self.hostname, verbs = self.verbs,
     strict = given.syntax == "strict", trace = given.on_event ~= nil,
-    accept_data = given.on_data == nil, bare_newline = given.bare_newline,
+    keep_header = true, accept_data = given.on_data == nil, bare_newline = given.bare_newline,
     refuse_eightbit = given.refuse_eightbit,
     xclient = self.trust.xclient ~= nil, xforward = self.trust.xforward ~= nil,
     limits = self.limits, tls = tls ~= nil and not tls.implicit,
@@ -398,7 +398,7 @@ local function new(given)
       on_rcpt = type(given.on_rcpt) == "function" and given.on_rcpt or nil,
       on_data = given.on_data, on_message = given.on_message, on_vrfy = given.on_vrfy,
       on_reset = given.on_reset, on_close = given.on_close, on_command = commands,
-      on_auth = given.on_auth,
+      on_auth = given.on_auth, on_undelivered = given.on_undelivered,
     },
     auth = server_auth.check(given.auth, given.on_auth, has_tls(given)), verbs = verbs,
     trust = server_peers.check(given),

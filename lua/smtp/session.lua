@@ -5,15 +5,13 @@
 -- Internal: what handlers see of it is in types/smtp/session.d.lua.
 local bounds = require "smtp.bounds"
 local core = require "smtp.core"
-local errors = require "smtp.error"
 local incoming = require "smtp.incoming"
 local loop = require "smtp.loop"
-local options = require "smtp.options"
 local replies = require "smtp.replies"
 local server_auth = require "smtp.server_auth"
 local server_peers = require "smtp.server_peers"
 local tls = require "smtp.tls"
-local visible = require "smtp.visible"
+local verdict = require "smtp.verdict"
 
 local Session = { __name = "smtp.session" }
 Session.__index = Session
@@ -67,69 +65,27 @@ end
 
 -- ---- verdicts ------------------------------------------------------------
 
--- A handler's own failure, which the client is not told; whoever wants no facts of
--- the session still wants to know of this one.
-local function fail(self, stage, cause)
-  self:fact("error", { stage = stage, error = cause })
-  local of_client = errors.is(cause) and cause.stage == "body"
-  if not self.server.on_event and not of_client then
-    io.stderr:write(visible(("smtp.server: error at %s: %s"):format(stage, tostring(cause))), "\n")
-  end
-  return "fail"
-end
-
--- Codes that a reply may have: RFC 5321 section 4.2 knows x0z to x5z.
-local function may_send(code, stage)
-  local class = code // 100
-  if class == 3 then return stage == "data" and code == 354 end
-  return (class == 2 or class == 4 or class == 5) and code // 10 % 10 <= 5
-end
-
--- From what a handler returned to the machine's verdict: name, code, text.
-local function verdict(self, stage, value, text)
-  local reason = type(text) == "string" and text or nil
-  if value == true then return "accept", nil, reason end
-  if type(value) == "string" then
-    if not value:find("^[45]%d%d[ -]") then return "accept", nil, value end
-    return fail(self, stage, "a handler returned a reply as text; return its code as a number")
-  end
-  if value == false then return "refuse", nil, reason end
-  if value == nil then
-    if text ~= nil then return fail(self, stage, text) end
-    return "refuse", nil, nil, true -- a bare nil, as a failed `save` may give
-  end
-  if options.integer(value) then
-    value = options.integer(value)
-    if not may_send(value, stage) then
-      return fail(self, stage, ("a handler returned the code %d"):format(value))
-    end
-    return "reply", value, reason
-  end
-  return fail(self, stage, "a handler returned a " .. type(value))
-end
-
 -- Takes what pcall gave of a handler; the usual answers first.
-local function judge(self, stage, ok, ...)
+local function judge(self, stage, message, ok, ...)
   local task = self._task
   local limit = task.limit -- nil if it came to that: the error is EXPIRED
   task.limit = nil
   if limit and self.server.on_event and core.now() > limit then
     self:fact("error", { stage = stage, error = "handler timeout: it did not wait" })
   end
-  local value, text, more = ...
-  if type(text) == "string" and type(more) == "string" then text = text .. " " .. more end
+  local value, text = ...
   if not ok then
-    return fail(self, stage, value == loop.EXPIRED and "handler timeout" or value)
+    return verdict.fail(self, stage, value == loop.EXPIRED and "handler timeout" or value)
   end
   if value == true and text == nil then return "accept" end
   if value == nil and select("#", ...) == 0 then return "nothing" end
-  return verdict(self, stage, value, text)
+  return verdict.of(self, stage, message, ...)
 end
 
--- Calls a handler within its time; gives the verdict.
+-- Calls a handler within its time; gives the verdict. `a` is the message of on_message.
 local function consult(self, stage, handler, a, b)
   self._task.limit = loop.time + self._handler_timeout
-  return judge(self, stage, pcall(handler, self, a, b))
+  return judge(self, stage, a, pcall(handler, self, a, b))
 end
 
 -- Gives the machine a verdict, and the code that it sent: 451 where the text
@@ -162,6 +118,7 @@ end
 -- What the handler left is read, so that the machine can say its verdict. A
 -- handler that read all and said nothing has taken the message.
 local function conclude(self, message, name, code, text, bare)
+  incoming.finish(message)
   local whole = message.touched and message.ended and not message.why
   while not message.ended do incoming._note(message, self:next_event()) end
   if message.gone then return nil end

@@ -144,6 +144,48 @@ function M.all(source)
   end
 end
 
+-- A source that leaves out what `size_of(head, whole)` says of its head; nil: more is needed.
+local function without_head(source, size_of)
+  local read, head = source.read, ""
+  function source.read()
+    while head do
+      local chunk = read()
+      if chunk ~= nil and type(chunk) ~= "string" then return chunk end
+      head = head .. (chunk or "")
+      local size = size_of(head, chunk == nil)
+      if size then
+        local rest = head:sub(size + 1)
+        head = nil
+        if rest ~= "" then return rest end
+        if chunk == nil then return nil end
+      end
+    end
+    return read()
+  end
+  local again = source.again
+  source.again = again and function()
+    local anew, err = again()
+    if not anew then return nil, err end
+    return without_head(anew, size_of)
+  end
+  return source
+end
+
+--- The source of content less some bytes of its head, as M.of gives it: `size_of(head, whole)`
+-- says how many, or nil if it needs more of it. A string and a file are looked at now, what
+-- comes only once when it is read; its size is then that of all.
+function M.without_head(content, size, size_of)
+  if type(content) == "string" then return M.of(content:sub(size_of(content, true) + 1)) end
+  local here = io.type(content) == "file" and content:seek("cur")
+  if not here then
+    local source, err = M.of(content, size)
+    return source and without_head(source, size_of), err
+  end
+  local head = content:read(CHUNK) or ""
+  content:seek("set", here + (size_of(head, #head < CHUNK) or 0))
+  return M.of(content)
+end
+
 --- A source with a text before it.
 function M.behind(text, source)
   local again = source.again and function()
@@ -163,6 +205,7 @@ function M.behind(text, source)
     end }
   end
   behind.again = again
+  behind.front, behind.rest = text, source -- see held.lua
   return behind
 end
 

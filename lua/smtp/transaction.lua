@@ -6,6 +6,7 @@
 local core = require "smtp.core"
 local envelope = require "smtp.envelope"
 local errors = require "smtp.error"
+local refusals = require "smtp.refusals"
 local source_of = require "smtp.source"
 
 local M = {}
@@ -26,6 +27,7 @@ end
 
 -- What a receipt has of a recipient who was refused, by a reply or an error of one.
 local function rejection(mailbox, reply)
+  refusals.note(reply.code, reply.text, reply.enhanced)
   return { address = mailbox, code = reply.code, enhanced = reply.enhanced, text = reply.text,
     lines = reply.lines, temporary = reply.code < 500 }
 end

@@ -89,7 +89,7 @@ describe("smtp.core jobs", function()
       .. "csrc/net/process.c csrc/net/resolve.c csrc/net/socket.c csrc/net/spool.c "
       .. "csrc/net/wake.c"
     local checks = { "exit-while-blocked", "lanes", "signals", "many", "release-first", "fork-job",
-      "fork-lookup", "fork-poller", "fork-spool", "wake" }
+      "fork-lookup", "fork-poller", "fork-spool", "folders", "wake" }
 
     -- As this system has it, and as one with nothing but POSIX would.
     for flags, where in pairs { [""] = "here", ["-DSMTP_PORTABLE "] = "with POSIX alone" } do

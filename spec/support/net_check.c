@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -266,12 +267,64 @@ static void forkspool(void) {
   }
   REQUIRE(outcome(child) == 0);
   REQUIRE(access("a.tmp", F_OK) == 0);
-  REQUIRE((job = smtp_spool_commit(s, SMTP_LIT("a"), false)));
+  REQUIRE((job = smtp_spool_commit(s, SMTP_LIT("a"), false, 0)));
   await(job);
   REQUIRE(smtp_spool_result(job, &error, &path) && error == 0);
   smtp_job_release(job);
   REQUIRE(access("a", F_OK) == 0 && access("a.tmp", F_OK) < 0);
   REQUIRE(unlink("a") == 0);
+}
+
+/* Those that were synced: the system's fsync, which is for folders here. */
+static struct stat synced[8];
+static int synced_n;
+
+int fsync(int fd) {
+  REQUIRE(synced_n < 8 && fstat(fd, &synced[synced_n++]) == 0);
+  return fdatasync(fd);
+}
+
+static void hassynced(const char *path) {
+  struct stat s;
+  int i, found = 0;
+  REQUIRE(stat(path, &s) == 0);
+  for (i = 0; i < synced_n; i++)
+    found += synced[i].st_ino == s.st_ino && synced[i].st_dev == s.st_dev;
+  REQUIRE(found == 1);
+}
+
+static void commitabove(smtp_slice target, int above) {
+  smtp_spool *s = smtp_spool_new(SMTP_LIT("box/new/tmp"));
+  const char *path = NULL;
+  smtp_job *job;
+  int error = -1;
+  synced_n = 0;
+  REQUIRE(s && (job = smtp_spool_commit(s, target, false, above)));
+  await(job);
+  REQUIRE(smtp_spool_result(job, &error, &path) && error == 0);
+  smtp_job_release(job);
+  REQUIRE(synced_n == 1 + above);
+}
+
+/* The folder of the target, and so many that name it. */
+static void folders(void) {
+  REQUIRE(mkdir("box", 0700) == 0 && mkdir("box/new", 0700) == 0);
+  commitabove(SMTP_LIT("box/new/a"), 0);
+  hassynced("box/new");
+  commitabove(SMTP_LIT("box/new/b"), 1);
+  hassynced("box/new");
+  hassynced("box");
+  commitabove(SMTP_LIT("box/new/c"), 2);
+  hassynced("box/new");
+  hassynced("box");
+  hassynced(".");
+  commitabove(SMTP_LIT("./box///new//d"), 2);
+  hassynced("box/new");
+  hassynced("box");
+  hassynced(".");
+  REQUIRE(unlink("box/new/a") == 0 && unlink("box/new/b") == 0);
+  REQUIRE(unlink("box/new/c") == 0 && unlink("box/new/d") == 0);
+  REQUIRE(rmdir("box/new") == 0 && rmdir("box") == 0);
 }
 
 /* Signals do not add up beyond what the system can hold. */
@@ -305,6 +358,7 @@ int main(int argc, char **argv) {
                 {"fork-lookup", forklookup},
                 {"fork-poller", forkpoller},
                 {"fork-spool", forkspool},
+                {"folders", folders},
                 {"wake", wake}};
   size_t i;
   alarm(60);

@@ -24,7 +24,7 @@ end
 
 local function folder(path)
   local ok, why, errname = core.mkdir(path)
-  if not ok then return failed(path, why, errname) end
+  if ok == nil then return failed(path, why, errname) end
   return true
 end
 

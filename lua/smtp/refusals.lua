@@ -1,0 +1,43 @@
+-- SPDX-License-Identifier: MIT
+--- The enhanced codes of refusals that a task was given. `text` of a reply has no enhanced
+-- code, so `return err.code, err.text` would lose it; a verdict finds it here.
+-- Internal.
+local M = {}
+
+-- Of a task: as many as a message has recipients, and no longer than a line.
+local MOST, LONGEST = 1000, 512
+
+-- By coroutine: { n = number, [code .. " " .. text] = enhanced }
+local known = setmetatable({}, { __mode = "k" })
+
+--- A refusal was given to the task that runs.
+function M.note(code, text, enhanced)
+  if not (code and text and enhanced) or #text > LONGEST then return end
+  local task = coroutine.running()
+  local mine = known[task]
+  if not mine or mine.n >= MOST then
+    mine = { n = 0 }
+    known[task] = mine
+  end
+  mine.n = mine.n + 1
+  mine[code .. " " .. text] = enhanced
+end
+
+--- Whether a text begins with an enhanced code of the code's class.
+function M.has_enhanced(code, text)
+  return text:find("^" .. code // 100 .. "%.%d%d?%d?%.%d%d?%d?%f[ \0]") ~= nil
+end
+
+--- The text of a verdict, behind the enhanced code with which the task was told it.
+function M.complete(code, text)
+  local mine = text and known[coroutine.running()]
+  local enhanced = mine and not M.has_enhanced(code, text) and mine[code .. " " .. text]
+  return enhanced and M.join(enhanced, text) or text
+end
+
+--- An enhanced code and a text, each further line of which may begin with the same code.
+function M.join(enhanced, text)
+  return enhanced .. " " .. text:gsub("\n" .. enhanced:gsub("%p", "%%%0") .. "%f[ \n\0] ?", "\n")
+end
+
+return M

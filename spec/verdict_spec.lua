@@ -1,0 +1,353 @@
+-- What a handler returns of a next hop, and what the client hears (C172).
+local peer_of = require "spec.support.peer"
+local serve = require "spec.support.serve"
+local smtp = require "smtp"
+
+local CONTENT = "Subject: x\r\n\r\nbody\r\n"
+local OURS = "451 4.3.0 Local error, please try again later"
+
+local function url(server, scheme)
+  if type(server) == "string" then return server end
+  return (scheme or "smtp") .. "://127.0.0.1:" .. server.port
+end
+
+-- The envelope, up to where the content is due, and its reply.
+local function hand_over(server, recipients, content)
+  local peer <close> = serve.peer(server)
+  peer:reply()
+  for _, line in ipairs { (server.lmtp and "LHLO" or "EHLO") .. " client.code.energy",
+    "MAIL FROM:<ada@code.energy>" } do
+    assert.matches("^250", peer:cmd(line))
+  end
+  for _, recipient in ipairs(recipients or { "bob@example.com" }) do
+    local reply = peer:cmd("RCPT TO:<" .. recipient .. ">")
+    if reply:sub(1, 1) ~= "2" then return reply end
+  end
+  assert.matches("^354", peer:cmd("DATA"))
+  local replies = { peer:content(content or CONTENT) }
+  for i = 2, server.lmtp and #recipients or 1 do replies[i] = peer:reply() end
+  return table.unpack(replies)
+end
+
+-- A server whose messages go to another one, whose handlers are `options`.
+local function gateway(next, handler, options)
+  local events = {}
+  local all = { on_rcpt = true, on_event = serve.record(events), on_message = handler
+    or function(_, message) return smtp.send(url(next), message) end }
+  for key, value in pairs(options or {}) do all[key] = value end
+  local server = serve.start(all)
+  server.lmtp = all.lmtp
+  return server, events
+end
+
+-- The next hop says these at a stage.
+local function refusing(stage, code, text)
+  local options = { on_rcpt = true }
+  options["on_" .. stage] = function(_, message)
+    if stage == "message" then message:skip() end
+    return code, text
+  end
+  return serve.start(options)
+end
+
+describe("the verdict of a next hop", function()
+  local STAGES = { "mail", "rcpt", "message" }
+
+  it("C172 C032 keeps code, enhanced code and text, wherever it was said", function()
+    for _, stage in ipairs(STAGES) do
+      for _, case in ipairs { { 550, "5.1.1 no such user" }, { 452, "4.2.2 mailbox full" },
+        { 554, "5.7.1 no" }, { 451, "4.7.1 greylisted\nsee https://x.example" },
+        { 550, "5.7.999 odd" } } do
+        local next <close> = refusing(stage, case[1], case[2])
+        local server <close> = gateway(next)
+        local heard = hand_over(server)
+        local first, second = case[2]:match("^(.-)\n(.*)$")
+        local enhanced = case[2]:match("^%S+")
+        local expected = not first and ("%d %s"):format(case[1], case[2])
+          or ("%d-%s\r\n%d %s %s"):format(case[1], first, case[1], enhanced, second)
+        assert.equal(expected, heard)
+      end
+    end
+  end)
+
+  it("accepts with the text, once", function()
+    local copies = 0
+    local next <close> = serve.start { on_rcpt = true, on_message = function(_, message)
+      message:skip()
+      copies = copies + 1
+      return "queued as 42"
+    end }
+    local server <close> = gateway(next)
+    assert.equal("250 2.0.0 queued as 42", hand_over(server))
+    assert.equal(1, copies)
+  end)
+
+  it("works for each call that passes a message on", function()
+    local next <close> = refusing("message", 550, "5.1.1 no such user")
+    local good <close> = serve.start { on_rcpt = true }
+    for _, case in ipairs { { next, "550 5.1.1 no such user" },
+      { good, "250 2.0.0 Message accepted" } } do
+      local at, expected = case[1], case[2]
+      for _, handler in ipairs {
+        function(_, message) return smtp.send(url(at), assert(smtp.parse(message))) end,
+        function(_, message)
+          local client <close> = assert(smtp.connect(url(at)))
+          return client:send(message)
+        end,
+        function(_, message)
+          local client <close> = assert(smtp.connect(url(at)))
+          local receipt, err
+          for _, its, why in client:send_all { message } do receipt, err = its, why end
+          return receipt, err
+        end,
+        function(_, message)
+          local pool <close> = smtp.pool { url = url(at) }
+          return pool:send(message)
+        end,
+        function(_, message)
+          local client <close> = assert(smtp.connect(url(at)))
+          assert(client:mail(message.sender))
+          assert(client:rcpt(message.recipients[1]))
+          return client:data(message)
+        end,
+        function(_, message)
+          local _, err = smtp.send(url(at), message)
+          return err or true
+        end,
+      } do
+        local server <close> = gateway(nil, handler)
+        assert.equal(expected, hand_over(server))
+      end
+    end
+  end)
+
+  it("is passed on by single commands, too", function()
+    local next <close> = serve.start {
+      on_mail = function(_, sender) if sender.user == "eve" then return 550, "5.7.27 no" end end,
+      on_rcpt = function(_, to)
+        if to.user == "full" then return 452, "4.2.2 full" end
+        if to.user == "away" then return 251, "2.1.5 will forward" end
+        return to.user == "bob"
+      end,
+    }
+    local server <close> = serve.start {
+      on_helo = function(session) session.client = assert(smtp.connect(url(next))) end,
+      on_mail = function(session, sender) return session.client:mail(sender) end,
+      on_rcpt = function(session, to) return session.client:rcpt(to) end,
+      on_message = function(session, message) return session.client:data(message) end,
+      on_close = function(session) session.client:close() end,
+    }
+    local peer <close> = serve.peer(server)
+    peer:reply()
+    peer:cmd("EHLO a.example")
+    assert.equal("550 5.7.27 no", peer:cmd("MAIL FROM:<eve@x.example>"))
+    assert.equal("250 2.1.0 Sender OK", peer:cmd("MAIL FROM:<ada@code.energy>"))
+    assert.equal("452 4.2.2 full", peer:cmd("RCPT TO:<full@example.com>"))
+    assert.equal("550 5.1.1 No such recipient here", peer:cmd("RCPT TO:<no@example.com>"))
+    assert.equal("250 2.1.5 will forward", peer:cmd("RCPT TO:<away@example.com>"))
+    assert.equal("250 2.1.5 Recipient OK", peer:cmd("RCPT TO:<bob@example.com>"))
+    peer:cmd("DATA")
+    assert.equal("250 2.0.0 Message accepted", peer:content(CONTENT))
+    peer:cmd("QUIT")
+  end)
+
+  it("is ours where it is not about the mail", function()
+    local open = { "S 220 ok", "C EHLO", "S 250 ok", "C MAIL" }
+    local rcpt = { "S 250 ok", "C RCPT", "S 250 ok", "C DATA", "S 354 go", "BODY" }
+    local scripts = {
+      { "S 554 5.7.1 go away" }, { "S 421 4.3.2 busy" },
+      { "S 220 ok", "C EHLO", "S 550 5.7.1 not you", "C HELO", "S 550 5.7.1 not you" },
+      peer_of.script(open, "S 421 4.7.0 later"),
+      peer_of.script(open, "S 250 ok", "C RCPT", "S 421 4.7.0 later"),
+      peer_of.script(open, rcpt, "S 421 4.3.2 shutting down"),
+      peer_of.script(open, rcpt, "CLOSE"),
+    }
+    for i, script in ipairs(scripts) do
+      local next <close> = peer_of.start(script)
+      local server <close>, events = gateway(next.url)
+      assert.equal(OURS, hand_over(server), i)
+      assert.equal(1, #serve.of_type(events, "error"))
+    end
+    local closed <close> = serve.start {}
+    local at = url(closed)
+    closed:close()
+    local server <close> = gateway(nil, function(_, message) return smtp.send(at, message) end)
+    assert.equal(OURS, hand_over(server))
+  end)
+
+  it("replaces a text that cannot be sent, and keeps class and enhanced code", function()
+    for _, case in ipairs { { "550 5.1.1 a\27[2Jb", "550 5.1.1 Refused by the next server" },
+      { "452 4.2.2 \127", "452 4.2.2 Deferred by the next server" },
+      { "550 5.1.1 \xff\xfe", "550 5.1.1 Refused by the next server" },
+      { "550 \1", "550 5.0.0 Refused by the next server" },
+      { "550 no such user", "550 5.0.0 no such user" },
+      { "550 ", "550 5.0.0 Refused by the next server" },
+      { "550 4.2.2 odd", "550 5.0.0 4.2.2 odd" } } do
+      local next <close> = peer_of.start(peer_of.script("S 220 ok", "C EHLO", "S 250 ok", "C MAIL",
+        "S 250 ok", "C RCPT", "S " .. case[1], "C QUIT", "S 221 bye"))
+      local server <close> = gateway(next.url)
+      assert.equal(case[2], (hand_over(server)))
+    end
+    -- an acceptance stays one
+    local next <close> = peer_of.start(peer_of.script("S 220 ok", "C EHLO", "S 250 ok", "C MAIL",
+      "S 250 ok", "C RCPT", "S 250 ok", "C DATA", "S 354 go", "BODY", "S 250 2.6.0 a\1b", "C QUIT",
+      "S 221 bye"))
+    local server <close> = gateway(next.url)
+    assert.equal("250 2.6.0 Accepted by the next server", (hand_over(server)))
+  end)
+
+  it("code and text of a refusal keep its enhanced code", function()
+    local next <close> = refusing("rcpt", 550, "5.1.1 no such user")
+    local later <close> = refusing("message", 452, "4.2.2 full\nreally")
+    for _, case in ipairs { { next, "550 5.1.1 no such user" },
+      { later, "452-4.2.2 full\r\n452 4.2.2 really" } } do
+      for _, handler in ipairs {
+        function(_, message)
+          local receipt, err = smtp.send(url(case[1]), message)
+          if not receipt then return err.code, err.text end
+        end,
+        function(_, message)
+          local receipt, err = smtp.send(url(case[1]), message)
+          if not receipt then return err.code, err.enhanced, err.text end
+        end,
+        function(_, message)
+          local _, err = smtp.send(url(case[1]), message)
+          local one = err.rejected[1] or err
+          return one.code, one.text
+        end,
+        function(_, message)
+          local _, err = smtp.send(url(case[1]), message)
+          message:reply(message.recipients[1], err.code, err.text)
+          return true
+        end,
+      } do
+        local server <close> = gateway(nil, handler)
+        assert.equal(case[2], (hand_over(server)))
+      end
+    end
+    local server <close> = gateway(nil, function(_, message)
+      message:skip()
+      return 550, "a text of its own"
+    end)
+    assert.equal("550 5.7.1 a text of its own", (hand_over(server)))
+  end)
+
+  it("takes codes that are whole floats, and tables that are replies", function()
+    for value, heard in pairs { [{ 550.0, "5.1.1 no" }] = "550 5.1.1 no", [{ 550.5, "x" }] = OURS,
+      [{ { code = 452, text = "4.2.2 full" } }] = "452 4.2.2 full", [{ {} }] = OURS,
+      [{ { code = 354, text = "go" } }] = OURS, [{ { code = "550" } }] = OURS,
+      [{ { code = 250.0, text = "queued" } }] = "250 2.0.0 queued", [{ io.stdout }] = OURS,
+      [{ setmetatable({ code = 250 }, {}) }] = OURS } do
+      local server <close> = gateway(nil, function(_, message)
+        message:skip()
+        return table.unpack(value)
+      end)
+      assert.equal(heard, (hand_over(server)))
+    end
+  end)
+end)
+
+describe("a message that some have", function()
+  local function picky(options)
+    local all = { on_rcpt = function(_, to)
+      if to.user == "full" then return 452, "4.2.2 full" end
+      if to.user == "eve" then return 550, "5.1.1 no eve" end
+      return true
+    end }
+    for key, value in pairs(options or {}) do all[key] = value end
+    return serve.start(all)
+  end
+
+  local BOTH = { "bob@example.com", "eve@example.com" }
+
+  it("is 250 if on_undelivered takes the rest", function()
+    local next <close> = picky()
+    local seen, bounce
+    local server <close>, events = gateway(next, nil, {
+      on_undelivered = function(_, message, failures)
+        seen = failures
+        smtp.sleep(0)
+        bounce = assert(smtp.bounce(message, failures))
+        return true
+      end })
+    assert.equal("250 2.0.0 Message accepted", hand_over(server, BOTH))
+    assert.same({ "eve@example.com", 550, "5.1.1" },
+      { seen[1].address, seen[1].code, seen[1].enhanced })
+    assert.equal(1, #seen)
+    assert.same({ "ada@code.energy" }, bounce.envelope.to)
+    assert.equal(0, #serve.of_type(events, "error"))
+  end)
+
+  it("is 451 and an event if nobody does", function()
+    local next <close> = picky()
+    for i, handler in ipairs { false, function() return false end, function() end,
+      function() return nil, "no disk" end, function() error("no disk") end,
+      function() return 250, "yes" end } do
+      local server <close>, events = gateway(next, nil, { on_undelivered = handler or nil })
+      assert.equal(OURS, hand_over(server, BOTH))
+      local told = serve.of_type(events, "error")
+      assert.equal(1, #told)
+      assert.matches("<eve@example.com> 550 no eve", tostring(told[1].error), 1, true)
+      if i == 4 or i == 5 then assert.matches("no disk", tostring(told[1].error)) end
+    end
+  end)
+
+  it("is refused as it was where nobody has it", function()
+    local next <close> = picky()
+    local called = false
+    local options = { on_undelivered = function() called = true end }
+    local server <close> = gateway(next, nil, options)
+    assert.equal("550 5.1.1 no eve", hand_over(server, { "eve@example.com", "eve@x.example" }))
+    assert.equal("452 4.2.2 full", hand_over(server, { "eve@example.com", "full@example.com" }))
+    assert.equal("452 4.2.2 full", hand_over(server, { "full@example.com", "eve@example.com" }))
+    assert.is_false(called)
+  end)
+
+  it("is told to each by LMTP and PRDR", function()
+    local next <close> = picky()
+    local called = false
+    local three = { "bob@example.com", "eve@example.com", "full@example.com" }
+    local server <close> = gateway(next, nil, { lmtp = true,
+      on_undelivered = function() called = true end })
+    assert.same({ "250 2.0.0 Message accepted", "550 5.1.1 no eve", "452 4.2.2 full" },
+      { hand_over(server, three) })
+    assert.same({ "550 5.1.1 no eve", "452 4.2.2 full" },
+      { hand_over(server, { "eve@example.com", "full@example.com" }) })
+    assert.is_false(called)
+    -- from one LMTP server to the other
+    local last <close> = serve.start { lmtp = true, on_message = function(_, message)
+      message:skip()
+      message:reply("bob@example.com", 250, "2.0.0 bob has it")
+      message:reply("eve@example.com", 550, "5.2.2 eve is full")
+      return true, "others have it"
+    end }
+    local lmtp <close> = gateway(nil, function(_, message)
+      return smtp.send(url(last, "lmtp"), message)
+    end, { lmtp = true })
+    assert.same({ "250 2.0.0 bob has it", "550 5.2.2 eve is full", "250 2.0.0 others have it" },
+      { hand_over(lmtp, three) })
+    local by_hand <close> = gateway(nil, function(_, message)
+      local client <close> = assert(smtp.connect(url(last, "lmtp")))
+      assert(client:mail(message.sender))
+      for _, one in ipairs(message.recipients) do assert(client:rcpt(one)) end
+      return client:data(message)
+    end, { on_undelivered = function(_, _, failures)
+      called = failures
+      return true
+    end })
+    assert.equal("250 2.0.0 bob has it", hand_over(by_hand, three))
+    assert.same({ "eve@example.com", 1 }, { called[1].address, #called })
+  end)
+
+  it("is not told to who was no recipient", function()
+    local next <close> = picky()
+    local function expand(_, message)
+      return smtp.send(url(next), { envelope = { from = "a@b.example", to = BOTH }, raw = message })
+    end
+    local server <close> = gateway(nil, expand, { lmtp = true })
+    assert.equal(OURS, hand_over(server, { "list@example.com" }))
+    local kind <close> = gateway(nil, expand, { lmtp = true,
+      on_undelivered = function() return true end })
+    assert.equal("250 2.0.0 Message accepted", hand_over(kind, { "list@example.com" }))
+  end)
+end)
