@@ -29,14 +29,14 @@ local server <close> = assert(smtp.server {
     if name == "spammer.example" then return 554, "Not you" end
   end,
   on_mail = function(_, sender)
-    return sender.domain == "code.energy" -- false: refused
+    -- The null sender, "", is that of a bounce. false: refused.
+    return sender.address == "" or sender.domain == "code.energy"
   end,
   on_rcpt = function(_, recipient)
     return mailboxes[recipient.address] == true
   end,
   on_message = function(_, message)
-    local trace = message:return_path() .. message:received()
-    local ok, err = message:save(stored, { prepend = trace })
+    local ok, err = message:save(stored, { trace = true })
     if not ok then return nil, err end
     return "Stored as " .. message.id
   end,

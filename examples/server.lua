@@ -16,7 +16,8 @@ usage: lua server.lua [option...] MAILDIR
   --to WHO            accept only this recipient
 
 WHO is an address, or @domain for all of a domain. The last three may be given
-many times; without them everybody is accepted.
+many times; without them everybody is accepted. The null sender, that of a bounce,
+is always accepted.
 
   lua server.lua --to @example.com --to postmaster mail
 ]]
@@ -66,17 +67,14 @@ local function say(...)
   print((string.format(...):gsub("[%c\127-\255]", "?")))
 end
 
--- Tells the sender that no mailbox could be written. What the client sent was read
--- by then, so that no more than who it was from and for goes back.
+-- Tells the sender that no mailbox could be written.
 local function bounce(message, why)
   local failures = {}
   for n, recipient in ipairs(message.recipients) do
     failures[n] = { address = recipient.address, status = "5.2.0", diagnostic = "X-local; "
       .. tostring(why):gsub("%c", "?") }
   end
-  local header = ("Subject: (not kept)\r\nX-Id: %s\r\n\r\n"):format(message.id)
-  local made, problem = smtp.bounce({ envelope = message.envelope, raw = header }, failures,
-    { hostname = options["--hostname"] })
+  local made, problem = smtp.bounce(message, failures, { hostname = options["--hostname"] })
   if not made then return nil, problem end
   local receipt
   receipt, problem = smtp.send(options["--bounce"], made)
@@ -92,14 +90,13 @@ local server, err = smtp.server {
     if not listed(lists["--helo"], name) then return 550, "I do not know you" end
   end,
   on_mail = function(_, sender)
-    return listed(lists["--from"], sender.address, "@" .. sender.domain)
+    return sender.address == "" or listed(lists["--from"], sender.address, "@" .. sender.domain)
   end,
   on_rcpt = function(_, recipient)
     return listed(lists["--to"], recipient.address, "@" .. recipient.domain)
   end,
   on_message = function(session, message)
-    local trace = message:return_path() .. message:received()
-    local stored, why = message:maildir(maildir, { prepend = trace })
+    local stored, why = message:maildir(maildir)
     if not stored and options["--bounce"] then return bounce(message, why) end
     if not stored then return nil, why end -- the client is told to try again later
     say("%s: %d bytes from <%s> for %d", session.peer.address, message.size,

@@ -29,7 +29,7 @@ io.stdout:setvbuf("line")
 local server = assert(smtp.server {
   listen = listen,
   on_message = function(_, message)
-    local stored, why = message:maildir(maildir, { prepend = message:received() })
+    local stored, why = message:maildir(maildir)
     if not stored then return nil, why end -- the client is told to try again later
     print(("worker %d stored %s"):format(number, message.id))
     return "stored as " .. message.id

@@ -59,6 +59,8 @@ function client:send_all(messages, options) end
 ---@field window_bytes? integer|string bytes of them; default `"1M"`. One message may always go
 ---@field deadline? number seconds for all of it
 ---@field progress? fun(sent: integer, size?: integer) of each message, as in `smtp.send_options`
+---@field received? boolean as in `smtp.send_options`
+---@field prepend? string as in `smtp.send_options`, of each message
 
 --- Sends a command line and gives the reply whatever its code. DATA, BDAT, STARTTLS
 --- and AUTH are refused (`kind = "invalid"`), as are controls, 8-bit bytes and more than
@@ -110,10 +112,11 @@ function client:rcpt(recipient, params) end
 
 --- DATA, the content, and its final reply. RFC 5321 section 4.1.1.4.
 --- By LMTP there is a reply for each accepted recipient: `reply.replies` has all of them.
----@param content string|function|file* as `raw` of a message
+---@param content string|function|file*|table as `raw` of a message; or a message, such as a server's
+---@param options? { received?: boolean, prepend?: string } as in `smtp.send_options`
 ---@return smtp.reply? reply of the content; by LMTP the first that is 2xx
 ---@return smtp.error? err
-function client:data(content) end
+function client:data(content, options) end
 
 --- RSET: drops the transaction. RFC 5321 section 4.1.1.5.
 ---@return smtp.reply? reply
@@ -230,5 +233,6 @@ function client:transcript() end
 ---@field text string
 ---@field lines string[]
 ---@field temporary boolean a 4xx: try it later
+---@field stage? string of `smtp.deliver`: where the host of the recipient failed
 
 return client

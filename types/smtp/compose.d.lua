@@ -92,10 +92,11 @@ function message.part(options) end
 ---@class smtp.failure
 ---@field address string
 ---@field action? "failed"|"delayed"|"delivered"|"relayed"|"expanded" default failed
----@field status? string `"5.1.1"`, of a class that agrees with `action`; default `enhanced`, else that of `code`, if theirs agrees (RFC 3463 section 2)
+---@field status? string `"5.1.1"`, of a class that agrees with `action`; default `enhanced`, else what `text` begins with, else that of `code`, if theirs agrees (RFC 3463 section 2)
 ---@field enhanced? string
----@field code? integer
----@field text? string
+---@field code? number a whole number
+---@field text? string may begin with the enhanced code
+---@field stage? string of a rejection
 ---@field diagnostic? string Diagnostic-Code; default of code and text
 ---@field remote_mta? string
 ---@field orcpt? string Original-Recipient, decoded (no xtext), with or without its type: `"rfc822; ada@code.energy"`

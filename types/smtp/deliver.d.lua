@@ -45,6 +45,8 @@
 ---@field disable? table<string, boolean> as of a target
 ---@field trace? fun(side: "C"|"S", line: string) as of a target
 ---@field progress? fun(sent: integer, size?: integer) of each connection
+---@field received? boolean as in `smtp.send_options`
+---@field prepend? string as in `smtp.send_options`
 ---@field concurrency? integer domains at a time; default 1
 
 ---@class smtp.delivery

@@ -57,23 +57,34 @@ function incoming:skip() end
 ---@param text? string as in a verdict: with or without an enhanced code
 function incoming:reply(recipient, code, text) end
 
+--- The header as text, with its empty line, before and after the content is read; the
+--- content can be read whole afterwards. `limits.header` bounds it.
+---@return string
+function incoming:header() end
+
+---@class smtp.keep_options
+---@field trace? boolean Return-Path and Received in front, unless they are in `prepend`; a Return-Path at the top of the content is left out
+---@field prepend? string whole header fields, each line with its CRLF, in front of the content
+
 --- Stores the content, durably: temporary file, sync, rename, sync of the folder.
 --- An existing file is not overwritten (`cause = "EEXIST"`). Return what this
 --- returns, and the client is told 250 or 451. Raises if content was read already.
 ---@param path string
----@param options? { prepend?: string } text before the content, such as `message:received()`
+---@param options? smtp.keep_options `trace` is false by default
 ---@return true? ok
----@return smtp.error? err `kind = "system"`, `stage = "save"`; no 2xx is possible then but an explicit one
+---@return smtp.error? err `kind = "system"`, `stage = "save"`; no 2xx is possible then but an explicit one. `kind = "invalid"` if `prepend` is no header
 function incoming:save(path, options) end
 
---- Delivers to a Maildir as `save` does; the folder is made if it is not there.
+--- Delivers to a Maildir as `save` does; the folder is made if it is not there. That is the
+--- final delivery, so Return-Path and Received stand in front (RFC 5321 section 4.4).
 ---@param path string
----@param options? { prepend?: string }
+---@param options? smtp.keep_options `trace` is true by default
 ---@return true? ok
 ---@return smtp.error? err
 function incoming:maildir(path, options) end
 
---- The Received field for this message, with its CRLF. RFC 5321 section 4.4; the word
+--- The Received field for this message, with its CRLF: the same line each time. All calls
+--- that pass the message on, or a parsed copy of it, put it in front by themselves. RFC 5321 section 4.4; the word
 --- after `with` is of RFC 3848 and RFC 6531 section 4.3: ESMTPS, LMTPA, UTF8LMTP ...
 ---@return string
 function incoming:received() end

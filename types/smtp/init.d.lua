@@ -161,8 +161,8 @@ function smtp.lint(message) end
 
 --- A delivery status notification to the sender of a message that could not be
 --- delivered, from the null path (RFC 3464); none for a message from there.
----@param message table anything with `envelope` and `chunks`
----@param failures smtp.failure|smtp.failure[]
+---@param message table anything with `envelope` and `chunks`; of a server's message that was read already the header goes back
+---@param failures smtp.failure|smtp.failure[]|smtp.receipt|smtp.error a receipt: those in `rejected`; an error: all recipients but those that have it
 ---@param options? smtp.bounce_options
 ---@return smtp.message? bounce
 ---@return smtp.error? err `kind = "unsupported"` for the null path
@@ -179,11 +179,10 @@ function smtp.bounce(message, failures, options) end
 --- on_message = function(session, incoming)
 ---   local message = assert(smtp.parse(incoming))
 ---   if #smtp.lint(message) > 0 then return false, "5.6.0 malformed" end
----   local receipt, err = smtp.send(next_hop, message)
----   local refused = receipt and receipt.rejected or err
----   if receipt and #refused == 0 then return true end
----   if not receipt and err.temporary then return nil, err end -- the client tries again
----   local bounce = smtp.bounce(message, refused)
+---   return smtp.send(next_hop, message) -- the client hears what the next hop says
+--- end,
+--- on_undelivered = function(session, incoming, failures) -- some have it, and some do not
+---   local bounce = smtp.bounce(incoming, failures)
 ---   return not bounce or smtp.send(bounce_hop, bounce) ~= nil
 --- end
 --- ```
@@ -260,5 +259,7 @@ function smtp.sleep(seconds) end
 ---@class smtp.send_options
 ---@field deadline? number seconds from the call after which it is given up (`kind = "timeout"`)
 ---@field progress? fun(sent: integer, size?: integer) called as content is handed over: bytes so far, and of how many if that is known
+---@field received? boolean of a server's message, or a parsed copy of it: our Received field stands in front (RFC 5321 section 4.4), which ends a loop of mail. Default true; false is for a proxy that hides
+---@field prepend? string whole header fields, each line with its CRLF, in front of the message. A Return-Path is left out, and a Received of ours takes the place of the one that would be made
 
 return smtp

@@ -77,6 +77,7 @@ function server:stats() end
 ---@field auth? smtp.server_auth
 ---@field on_auth? fun(session: smtp.session, credentials: smtp.credentials): smtp.verdict, any returning nothing **refuses** (535 5.7.8); `nil, err` is 454 4.7.0; three refusals are 421. Without `auth.lookup` it judges PLAIN and LOGIN
 ---@field on_mail? fun(session: smtp.session, sender: smtp.sender): smtp.verdict, any
+---@field on_undelivered? fun(session: smtp.session, message: smtp.incoming, failures: smtp.rejection[]): true?, any asked where `on_message` returned a receipt or an error by which some recipients have the message and some do not, and the client cannot be told of each: `true` says that the rest is taken care of, by `smtp.bounce(message, failures)` for example, and the client hears 250. Else it hears 451, with an event. See `smtp.verdict`
 ---@field on_data? fun(session: smtp.session): smtp.verdict, any before the content; `session.recipients` is complete
 ---@field on_vrfy? fun(session: smtp.session, text: string): smtp.verdict, any default: 252
 ---@field on_command? table<string, fun(session: smtp.session, args: string): smtp.verdict, any> verbs of your own by name; each must answer, and none may be one of SMTP's
@@ -150,12 +151,22 @@ function credentials:check(password) end
 --- | `nil, err` | `451 4.3.0`, from `on_auth` `454 4.7.0`; the cause goes to `on_event` only, or to standard error where there is none |
 --- | `452, "4.2.2 mailbox full"` | exactly that; without an enhanced code it gets one |
 --- | `421, "..."` | exactly that, and the connection closes |
+--- | a receipt, or a reply of a client | its class: a 2xx accepts, with its text; a 4xx or 5xx refuses, as it is |
+--- | `nil, err` of a 4xx or 5xx that a next hop said to MAIL, RCPT, DATA or the content | that reply: code, enhanced code and text |
 --- | it raises, or exceeds `handler_timeout` | `451 4.3.0`; the text never reaches the wire |
 ---
+--- So `return smtp.send(next_hop, message)` and `return client:rcpt(recipient)` pass a verdict
+--- on. What a next hop says of us (421, the greeting, EHLO, AUTH) is 451. A text of it that
+--- cannot be sent is replaced, and code and enhanced code stay.
+---
+--- If the next hop took a message for some recipients only, each hears its own by LMTP and
+--- PRDR. SMTP has one reply: 250 if `on_undelivered` takes care of the rest, else 451. If
+--- nobody has it and it is temporary for one of them, that reply is the verdict.
+---
 --- `"\n"` in a text parts the lines of the reply. A code outside 2xx, 4xx and 5xx, a text
---- with other controls, a reply that is all text (`"550 no"`) and any table, such as a
---- receipt of `smtp.send`, are sent as 451.
----@alias smtp.verdict true|false|string|integer|nil
+--- with other controls, a reply that is all text (`"550 no"`) and any other table are sent
+--- as 451.
+---@alias smtp.verdict true|false|string|integer|smtp.receipt|smtp.reply|nil
 
 --- A keyword of your own and its parameters.
 ---@class smtp.own_extension
