@@ -26,6 +26,9 @@ function incoming.new(session) end
 ---@package
 function incoming.first(message, ...) end
 
+---@package
+function incoming.finish(message) end
+
 --- Reads the next bytes, nil at the end; or, without `max`, all that is left as one
 --- string, which `limits.message_size` bounds.
 ---@param max? integer at most so many
