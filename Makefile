@@ -6,14 +6,16 @@ B ?= build
 CFLAGS ?= -O2 -g
 FUZZ_SECONDS ?= 20
 ifndef LUA
-LUA := $(shell for l in lua5.4 lua-5.4 lua54 lua; do \
-  $$l -e 'os.exit(_VERSION == "Lua 5.4")' 2>/dev/null && echo $$l && break; \
-  done)
+LUA := $(shell for l in lua5.4 lua-5.4 lua54 lua5.5 lua-5.5 lua55 lua; do \
+  $$l -e 'os.exit(_VERSION:find("5%.[45]$$") ~= nil)' 2>/dev/null && echo $$l \
+  && break; done)
 endif
 ifndef LUA_INCDIR
-LUA_INCDIR := $(patsubst -I%,%,$(firstword $(shell for p in lua5.4 lua-5.4 \
-  lua54 "lua >= 5.4 lua < 5.5"; do pkg-config --cflags-only-I "$$p" \
-  2>/dev/null && break; done)))
+SERIES := $(shell $(or $(LUA),false) -e 'io.write(_VERSION:match("5%..*"))' \
+  2>/dev/null || echo 5.4)
+LUA_INCDIR := $(patsubst -I%,%,$(firstword $(shell for p in lua$(SERIES) \
+  lua-$(SERIES) lua$(subst .,,$(SERIES)) "lua >= $(SERIES) lua < $(SERIES).99"; \
+  do pkg-config --cflags-only-I "$$p" 2>/dev/null && break; done)))
 endif
 
 OPENSSL_CFLAGS := $(shell pkg-config --cflags openssl 2>/dev/null)

@@ -16,7 +16,7 @@ description = {
   labels = { "smtp", "mail", "network" },
 }
 dependencies = {
-  "lua >= 5.4, < 5.5",
+  "lua >= 5.4, < 5.6",
 }
 external_dependencies = {
   OPENSSL = { header = "openssl/ssl.h" },

@@ -12,7 +12,7 @@ LUA=${LUA:-lua5.4}
 
 command_() { command -v "$1" >/dev/null 2>&1; }
 header() { echo "#include <$1>" | "${CC:-cc}" ${2:+"-I$2"} -E - >/dev/null 2>&1; }
-lua() { "$LUA" -e 'assert(_VERSION == "Lua 5.4")' -e "${1:-}" >/dev/null 2>&1; }
+lua() { "$LUA" -e 'assert(_VERSION:find("5%.[45]$"))' -e "${1:-}" >/dev/null 2>&1; }
 python_module() { # apt-get installs for the system's own python3
   for python in python3 /usr/bin/python3; do
     "$python" -c "import importlib.util as u; assert u.find_spec('$1')" \
@@ -22,8 +22,10 @@ python_module() { # apt-get installs for the system's own python3
 }
 lua_header() {
   [ -n "${LUA_INCDIR:-}" ] && header lua.h "$LUA_INCDIR" && return
-  for name in lua5.4 lua-5.4 lua54 lua; do
-    pkg-config --atleast-version=5.4 $name 2>/dev/null && return
+  series=$("$LUA" -e 'io.write(_VERSION:match("5%..*"))' 2>/dev/null || echo 5.4)
+  for name in "lua$series" "lua-$series" "lua$(echo "$series" | tr -d .)" \
+    "lua >= $series lua < $series.99"; do
+    pkg-config --exists "$name" 2>/dev/null && return
   done
   return 1
 }

@@ -23,7 +23,8 @@
 EXPORT int luaopen_smtp_core(lua_State *L);
 
 int luaopen_smtp_core(lua_State *L) {
-  lua_newtable(L); /* core */
+  luaL_checkversion(L); /* a Lua of other headers raises here */
+  lua_newtable(L);      /* core */
   smtp_open_buffer(L);
   smtp_open_socket(L);
   smtp_open_poller(L);

@@ -2,6 +2,7 @@
 --- The one error object of the library. `tostring` gives a sentence with its
 -- context; the fields are listed in types/smtp/error.d.lua. Everything that can
 -- fail at run time returns `nil, err`; misuse raises a string.
+require "smtp.version"
 local refusals = require "smtp.refusals"
 local visible = require "smtp.visible"
 
@@ -44,7 +45,7 @@ end
 function M.new(fields)
   if fields.temporary == nil then
     if fields.code then
-      fields.temporary = fields.code // 100 == 4
+      fields.temporary = fields.code >= 400 and fields.code < 500
     else
       fields.temporary = TEMPORARY[fields.kind] or false
     end

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- smtp: everything that speaks SMTP. See types/smtp/init.d.lua for each call.
+require "smtp.version"
 local address = require "smtp.address"
 local bounce = require "smtp.bounce"
 local client = require "smtp.client"

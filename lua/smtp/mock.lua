@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
 --- A scripted SMTP server for tests, in a thread of its own: for clients in this process,
 -- which may block, and in any other, in any language. See types/smtp/mock.d.lua.
+require "smtp.version"
+local await = require "smtp.mock.await"
 local config = require "smtp.mock.config"
 local core = require "smtp.core"
 local driver = require "smtp.mock.driver"
 local errors = require "smtp.error"
 local export = require "smtp.mock.export"
-local loop = require "smtp.loop"
 local mail = require "smtp.mock.mail"
 local options = require "smtp.options"
 local query = require "smtp.mock.query"
@@ -26,18 +27,6 @@ local TIMEOUT = 5 -- of `wait`
 local EXTRA_MAX = 16384 -- bytes of own lines of EHLO
 
 -- ---- starting --------------------------------------------------------------
-
--- The name of a file with the text; or nil and why not.
-local function write_ca(text)
-  if not text then return nil end
-  local path = os.tmpname()
-  local file <close>, why = io.open(path, "wb")
-  if not file then return nil, why end
-  local ok
-  ok, why = file:write(text)
-  if ok then return path end
-  return nil, why
-end
 
 local function system_error(at, why, errname)
   return nil, errors.new { kind = "system", stage = "listen", peer = at, message = why,
@@ -75,7 +64,7 @@ function M.start(given)
   mock._limits = { size = made.size, recipients = made.recipients }
   made.socket, why, errname = core.listen { host = host, port = given.port or 0 }
   if not made.socket then return system_error(at, why, errname) end
-  made.file, why = write_ca(secure.ca)
+  made.file, why = tls.write(secure.ca)
   if why then return system_error(at, why) end
   local _, port = made.socket:name()
   mock._core, why, errname = core.mock(made)
@@ -257,30 +246,6 @@ function Mock:refused()
     if not one.stored then list[#list + 1] = one end
   end
   return list
-end
-
--- Waits until `look` gives something, at most so long.
-local function await(mock, seconds, look)
-  seconds = seconds or mock._timeout
-  if type(seconds) ~= "number" or seconds ~= seconds then
-    options.misuse(("mock: the time to wait must be a number of seconds, not %s"):format(
-      tostring(seconds)))
-  end
-  local limit = core.now() + seconds
-  local watch <close>, why, cause = mock._core:watch()
-  if not watch then
-    return nil, errors.new { kind = "system", peer = mock.url, message = why, cause = cause }
-  end
-  while true do
-    watch:drain()
-    local value = look()
-    local left = limit - core.now()
-    if value or left <= 0 or mock._stopped then
-      loop.forget(watch)
-      return value
-    end
-    loop.wait(watch, "r", left)
-  end
 end
 
 local TAIL = 20 -- lines

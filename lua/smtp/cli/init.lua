@@ -3,6 +3,7 @@
 -- raised on the way into a sentence and an exit status. One subcommand is one file beside
 -- this, with `describe(parser)` and `run(args, words, parser)`, which gives the status.
 -- Internal.
+require "smtp.version"
 local packages = require "smtp.cli.packages"
 local say = require "smtp.cli.say"
 local smtp = require "smtp"

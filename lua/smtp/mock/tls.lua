@@ -89,4 +89,16 @@ function M.make(given)
   return made
 end
 
+--- The name of a new file with the certificate; or nil and why not.
+function M.write(text)
+  if not text then return nil end
+  local path = os.tmpname()
+  local file <close>, why = io.open(path, "wb")
+  if not file then return nil, why end
+  local ok
+  ok, why = file:write(text)
+  if ok then return path end
+  return nil, why
+end
+
 return M

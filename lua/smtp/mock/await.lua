@@ -1,0 +1,31 @@
+-- SPDX-License-Identifier: MIT
+--- Waits for what a mock's thread tells.
+-- Internal.
+local core = require "smtp.core"
+local errors = require "smtp.error"
+local loop = require "smtp.loop"
+local options = require "smtp.options"
+
+--- Until `look` gives something, at most so long; the mock's own time by default.
+return function(mock, seconds, look)
+  seconds = seconds or mock._timeout
+  if type(seconds) ~= "number" or seconds ~= seconds then
+    options.misuse(("mock: the time to wait must be a number of seconds, not %s"):format(
+      tostring(seconds)))
+  end
+  local limit = core.now() + seconds
+  local watch <close>, why, cause = mock._core:watch()
+  if not watch then
+    return nil, errors.new { kind = "system", peer = mock.url, message = why, cause = cause }
+  end
+  while true do
+    watch:drain()
+    local value = look()
+    local left = limit - core.now()
+    if value or left <= 0 or mock._stopped then
+      loop.forget(watch)
+      return value
+    end
+    loop.wait(watch, "r", left)
+  end
+end
