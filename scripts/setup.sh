@@ -67,7 +67,11 @@ test_() {
   need lua-cqueues lua 'require "cqueues"'
   need lua-luv lua 'require "luv"'
   need lua-copas lua "$COPAS"
-  need curl command_ curl
+  for program in curl python3 openssl; do need $program command_ $program; done
+  need iproute2 command_ ip
+  need util-linux command_ unshare
+  # What an old Lua says of the library.
+  for old in lua5.1 lua5.2 lua5.3 luajit; do need $old command_ $old; done
   need libidn2-0 library libidn2.so.0
 }
 check_() {

@@ -35,7 +35,7 @@ end
 function M.missing(...)
   for _, program in ipairs { "timeout", ... } do
     if not succeeds("command -v " .. quote(program)) then
-      return program .. " is not here (`make interop` installs it)"
+      return program .. " is not here (`make test` and `make interop` install what they need)"
     end
   end
   return nil
