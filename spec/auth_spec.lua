@@ -4,7 +4,6 @@ local smtp = require "smtp"
 local authority = require "smtp.authority"
 local core = require "smtp.core"
 local net = require "spec.support.net"
-local peer = require "spec.support.peer"
 local serve = require "spec.support.serve"
 
 local ca = assert(authority.new())
@@ -279,6 +278,44 @@ describe("AUTH, client and server", function()
     assert.matches("no login", tostring(err))
     err = refused(server, { user = "ada", token = function() return {} end })
     assert.matches("gave no string", tostring(err))
+    assert.is_false(err.temporary)
+  end)
+
+  it("gives an error where a function for the secret fails, and does not raise", function()
+    local server <close> = start()
+    local why = { "no login" }
+    for _, field in ipairs { "token", "password" } do
+      local called = 0
+      local function failing(...)
+        local results = table.pack(...)
+        return { user = "ada", [field] = function()
+          called = called + 1
+          return table.unpack(results, 1, results.n)
+        end }
+      end
+      local err = refused(server, failing(nil, why))
+      assert.same({ why, true, 1 }, { err.cause, err.temporary, called })
+      err = refused(server, failing(nil))
+      assert.same({ nil, true }, { err.cause, err.temporary })
+      for _, problem in ipairs { why, "no vault" } do
+        local auth = { user = "ada", [field] = function() error(problem, 0) end }
+        err = refused(server, auth)
+        assert.equal(problem, err.cause)
+        assert.is_true(err.temporary)
+        local receipt
+        receipt, err = smtp.send({ host = "localhost", port = server.port, tls = "required",
+          ca = ca.certificate, auth = auth }, { from = "a@b.example", to = "c@d.example",
+          text = "x" })
+        assert.is_nil(receipt)
+        assert.same({ "auth", problem, "not_sent" }, { err.kind, err.cause, err.outcome })
+        local pool <close> = assert(smtp.pool { host = "localhost", port = server.port,
+          ca = ca.certificate, auth = auth, retries = 0 })
+        receipt, err = pool:send { from = "a@b.example", to = "c@d.example", text = "x" }
+        assert.is_nil(receipt)
+        assert.equal(problem, err.cause)
+      end
+    end
+    serve.idle(server)
   end)
 
   it("refuses values that a mechanism cannot carry, before a byte of them", function()
@@ -290,205 +327,14 @@ describe("AUTH, client and server", function()
       assert.matches("cannot carry", tostring(err), name)
     end
   end)
-end)
 
-describe("client's AUTH", function()
   it("leaves nothing open when a function for the secret raises", function()
     local server <close> = start()
     for _, secret in ipairs { function() error("no vault") end, function() return 5 end } do
-      local ok, client, err = pcall(connect, server, { user = "ada", password = secret })
-      assert.is_true(not ok and client:find("no vault") ~= nil or err.kind == "auth")
+      local client, err = connect(server, { user = "ada", password = secret })
+      assert.is_nil(client)
+      assert.equal("auth", err.kind)
       serve.idle(server)
     end
-  end)
-
-  local function fails(script, auth, pattern, options)
-    local server <close> = peer.start(script)
-    local all = { host = "127.0.0.1", port = server.port, auth = auth,
-      timeout = { command = 5, quit = 0.1 } }
-    for key, value in pairs(options or {}) do all[key] = value end
-    local client, err = smtp.connect(all)
-    assert.is_nil(client)
-    assert.equal("auth", err.kind, tostring(err))
-    assert.matches(pattern, tostring(err))
-    local wrong = server:done()
-    assert.falsy(wrong and wrong:find("^wanted"), wrong) -- a QUIT behind the end is its business
-    return err, table.concat(server.segments)
-  end
-
-  local ADA = { user = "ada", password = "TheSecret" }
-
-  it("is an error where the server does not offer it, or nothing that fits", function()
-    fails(peer.script(peer.hello("SIZE"), "EOF"), ADA, "does not offer AUTH")
-    fails(peer.script(peer.hello("AUTH GSSAPI NTLM"), "EOF"), ADA, "offers AUTH GSSAPI NTLM")
-    fails(peer.script(peer.hello("AUTH"), "EOF"), ADA, "does not offer AUTH")
-  end)
-
-  it("C088 understands AUTH= of old servers", function()
-    local server <close> = peer.start(peer.script(peer.hello("AUTH=PLAIN LOGIN"), "C AUTH PLAIN",
-      "S 235 fine", "C QUIT", "S 221 bye"))
-    assert(smtp.connect { url = server.url, auth = ADA }):quit()
-    assert.is_nil(server:done())
-  end)
-
-  it("C086 accepts a bare 334", function()
-    for _, challenge in ipairs { "334", "334 " } do
-      local server <close> = peer.start(peer.script(peer.hello("AUTH LOGIN"), "C AUTH LOGIN",
-        "S " .. challenge, "C " .. core.base64("ada"), "S " .. challenge,
-        "C " .. core.base64("TheSecret"), "S 235 fine", "C QUIT", "S 221 bye"))
-      assert(smtp.connect { url = server.url, auth = ADA }):quit()
-      assert.is_nil(server:done())
-    end
-  end)
-
-  it("sends what is long for an initial response after an empty challenge", function()
-    local token = ("t"):rep(3000)
-    local server <close> = peer.start(peer.script(peer.hello("AUTH XOAUTH2"), "C AUTH XOAUTH2",
-      "S 334 ", "C " .. core.base64("user=ada\1auth=Bearer " .. token .. "\1\1"), "S 235 fine",
-      "C QUIT", "S 221 bye"))
-    assert(smtp.connect { url = server.url, auth = { user = "ada", token = token } }):quit()
-    assert.is_nil(server:done())
-    assert.matches("^AUTH XOAUTH2$", server.lines[2])
-  end)
-
-  it("cancels by * what is not base64, or not to be answered", function()
-    for _, challenge in ipairs { "a=b=", "?", "YWJj ZGVm", "Zm9v\r\n334 x" } do
-      local server <close> = peer.start(peer.script(peer.hello("AUTH LOGIN"), "C AUTH LOGIN",
-        "S 334 " .. challenge, "C *", "S 501 cancelled", "C QUIT", "S 221 bye"))
-      local client, err = smtp.connect { url = server.url, auth = ADA }
-      assert.is_nil(client)
-      if not challenge:find("\r") then
-        assert.is_nil(server:done())
-        assert.matches("not base64", tostring(err))
-      else
-        assert.equal("protocol", err.kind)
-      end
-    end
-    -- PLAIN has nothing more to say.
-    fails(peer.script(peer.hello("AUTH PLAIN"), "C AUTH PLAIN", "S 334 YQ==", "C *", "S 235 ok",
-      "EOF"), ADA, "PLAIN has none")
-  end)
-
-  it("C091 believes no SCRAM server that does not prove itself", function()
-    local SCRAM = { user = "ada", password = "TheSecret", mechanisms = { "SCRAM-SHA-256" } }
-    local function server_first(connection, change)
-      local line = connection:line()
-      local first = core.unbase64(line:match("^AUTH SCRAM%-SHA%-256 (%S+)$"))
-      local nonce = first:match("r=([^,]+)")
-      connection:say("334 " .. core.base64(change(nonce)) .. "\r\n")
-    end
-    local function script(change, ...)
-      return peer.script(peer.hello("AUTH SCRAM-SHA-256"), function(connection)
-        server_first(connection, change)
-      end, ...)
-    end
-    local salt = core.base64("salt")
-    local function fine(nonce) return ("r=%sX,s=%s,i=4096"):format(nonce, salt) end
-    -- A success without the signature, at once or after the proof.
-    local err = fails(peer.script(peer.hello("AUTH SCRAM-SHA-256"), "C AUTH", "S 235 welcome",
-      "EOF"), SCRAM, "did not prove")
-    assert.equal(235, err.code)
-    fails(script(fine, "C ", "S 235 welcome", "EOF"), SCRAM, "did not prove")
-    fails(script(fine, "C ", "S 334 " .. core.base64("v=" .. core.base64(("x"):rep(32))), "C *",
-      "S 235 welcome", "EOF"), SCRAM, ".")
-    -- Iterations and nonces.
-    for _, iterations in ipairs { "1", "4095", "600001", "2147483648", "0", "-1", "x" } do
-      local _, seen = fails(script(function(nonce)
-        return ("r=%sX,s=%s,i=%s"):format(nonce, salt, iterations)
-      end, "C *", "S 501 cancelled", "EOF"), SCRAM, ".")
-      assert.is_nil(seen:find("TheSecret", 1, true))
-      assert.is_nil(seen:find(core.base64("c=b"), 1, true)) -- how a proof begins
-    end
-    for _, change in ipairs {
-      function() return "r=other,s=" .. salt .. ",i=4096" end,
-      function(nonce) return ("r=%s,s=%s,i=4096"):format(nonce, salt) end,
-      function(nonce) return ("r=X%s,s=%s,i=4096"):format(nonce, salt) end,
-      function(nonce) return ("m=x,r=%sX,s=%s,i=4096"):format(nonce, salt) end,
-      function() return "e=unknown-user" end, function() return "" end,
-    } do
-      fails(script(change, "C *", "S 501 cancelled", "EOF"), SCRAM, ".")
-    end
-  end)
-
-  it("C092 says y where it could bind and the offer lacks -PLUS; n without TLS", function()
-    local function first_message(offer, tls)
-      local context = assert(core.tls_context { server = true, cert = identity.cert,
-        key = identity.key })
-      local message
-      local server <close> = peer.start(peer.script(function(connection)
-        if tls then connection:tls(context) end
-      end, peer.hello("AUTH " .. offer), function(connection)
-        message = core.unbase64(connection:line():match("^AUTH %S+ (%S+)$"))
-        connection:say("535 no\r\n")
-      end, "C QUIT", "S 221 bye"))
-      smtp.connect { host = "localhost", port = server.port, tls = tls and "implicit" or "none",
-        ca = ca.certificate,
-        auth = { user = "ada", password = "x", mechanisms = { "SCRAM-SHA-256" } } }
-      return message
-    end
-    assert.matches("^y,,n=ada,r=", first_message("SCRAM-SHA-256", true))
-    assert.matches("^n,,n=ada,r=", first_message("SCRAM-SHA-256 SCRAM-SHA-256-PLUS", true))
-    assert.matches("^n,,n=ada,r=", first_message("SCRAM-SHA-256", false))
-  end)
-
-  it("shows a bare secret to nobody but a verified server", function()
-    local stranger = authority.self_signed()
-    local function script(name)
-      return peer.script(peer.tls(stranger), peer.hello("AUTH " .. name), "EOF")
-    end
-    -- To this machine it may go.
-    local server <close> = peer.start(peer.script(peer.tls(stranger), peer.hello("AUTH PLAIN"),
-      "C AUTH PLAIN", "S 235 ok", "C QUIT", "S 221 bye"))
-    assert(smtp.connect { host = "127.0.0.1", port = server.port, tls = "implicit",
-      verify = false, auth = ADA }):quit()
-    -- The policy itself, as for a host off this machine.
-    local auth = require "smtp.auth"
-    local function run(name, fields)
-      local one <close> = peer.start(script(name))
-      local client = assert(smtp.connect { host = "127.0.0.1", port = one.port, tls = "implicit",
-        verify = false })
-      client._loopback, client.target.auth = false, fields
-      local ok, err = auth.run(client)
-      client:close()
-      return ok, err, table.concat(one.segments)
-    end
-    for _, name in ipairs { "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER" } do
-      local ok, err, seen = run(name, { user = "ada", password = "TheSecret",
-        token = "TheSecret", mechanisms = { name } })
-      assert.is_nil(ok)
-      assert.equal("auth", err.kind)
-      assert.matches(name .. " needs TLS with a verified certificate", tostring(err))
-      assert.matches("cleartext", err.hint)
-      assert.truthy(seen:find("^EHLO"))
-      assert.is_nil(seen:find("AUTH", 1, true))
-    end
-  end)
-
-  it("tries the next mechanism where one is too weak or not there after all", function()
-    for _, reply in ipairs { "504 5.5.4 not here", "534 5.7.9 too weak" } do
-      local server <close> = peer.start(peer.script(peer.hello("AUTH PLAIN LOGIN"), "C AUTH PLAIN",
-        "S " .. reply, "C AUTH LOGIN", "S 334 ", "C ", "S 334 ", "C ", "S 235 ok", "C QUIT",
-        "S 221 bye"))
-      assert(smtp.connect { url = server.url, auth = ADA }):quit()
-      assert.is_nil(server:done())
-    end
-    local server <close> = peer.start(peer.script(peer.hello("AUTH PLAIN LOGIN"), "C AUTH PLAIN",
-      "S 535 5.7.8 wrong", "C QUIT", "S 221 bye"))
-    local client, err = smtp.connect { url = server.url, auth = ADA }
-    assert.is_nil(client)
-    assert.equal(535, err.code)
-    assert.is_nil(server:done())
-  end)
-
-  it("ends with a 421, a breach, a closed connection", function()
-    local server <close> = peer.start(peer.script(peer.hello("AUTH PLAIN"), "C AUTH", "S 421 bye",
-      "EOF"))
-    local client, err = smtp.connect { url = server.url, auth = ADA }
-    assert.is_nil(client)
-    assert.equal(421, err.code)
-    local other <close> = peer.start(peer.script(peer.hello("AUTH PLAIN"), "C AUTH", "CLOSE"))
-    client, err = smtp.connect { url = other.url, auth = ADA }
-    assert.is_nil(client)
-    assert.same({ "closed", "auth" }, { err.kind, err.stage })
   end)
 end)

@@ -109,6 +109,10 @@ SMTP_FUNC int smtp_client_auth(smtp_client *c, smtp_sasl *sasl);
 ** was wrong, or the server did not prove itself. "" if it did not. Static. */
 SMTP_FUNC const char *smtp_client_auth_reason(const smtp_client *c);
 
+/* The reason is a challenge that is none of the mechanism: the server does not
+** know it well, and another one may work. */
+SMTP_FUNC bool smtp_client_auth_broken(const smtp_client *c);
+
 /* STARTTLS was answered by 220: the handshake is due. */
 SMTP_FUNC bool smtp_client_paused(const smtp_client *c);
 

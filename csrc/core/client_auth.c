@@ -59,7 +59,7 @@ int smtp_client_auth(smtp_client *c, smtp_sasl *sasl) {
   if (r != 0) return r;
   c->initial = c->initial && first == 1;
   c->sasl = sasl;
-  c->cancelled = false;
+  c->cancelled = c->broken = false;
   c->auth_reason = "";
   c->group_ended = true;
   c->phase = PH_AUTH;
@@ -70,14 +70,19 @@ const char *smtp_client_auth_reason(const smtp_client *c) {
   return c->auth_reason == NULL ? "" : c->auth_reason;
 }
 
+bool smtp_client_auth_broken(const smtp_client *c) {
+  return c->broken;
+}
+
 /* The exchange is of no use any more: the server must be told. */
-static int cancel(smtp_client *c, const char *reason) {
+static int cancel(smtp_client *c, const char *reason, bool broken) {
   size_t before = smtp_buf_length(&c->out);
   int r = smtp_client_due_reserve(c);
   if (r == 0) r = smtp_buf_append(&c->out, "*\r\n", 3);
   if (r != 0) return r;
   smtp_client_due_add(c, SMTP_CLIENT_AUTH, before);
   c->cancelled = true;
+  c->broken = broken;
   c->auth_reason = reason;
   return 0;
 }
@@ -87,27 +92,41 @@ static int answer(smtp_client *c, smtp_slice bytes) {
   return r != 0 ? r : finish_line(c, bytes, smtp_buf_length(&c->out));
 }
 
+/* The bytes of a challenge. Where it is words for people, as of LOGIN, servers
+** leave base64 out: then they are as they stand. */
+static int read_challenge(smtp_client *c, smtp_buf *out) {
+  smtp_slice text = smtp_reply_text(&c->reply);
+  int r = smtp_base64_parse(out, text);
+  if (r != SMTP_ESYNTAX || !smtp_sasl_takes_words(c->sasl)) return r;
+  smtp_buf_truncate(out, 0);
+  return smtp_buf_append_slice(out, text);
+}
+
+static int go_on(smtp_client *c, smtp_slice challenge) {
+  int r;
+  if (c->initial) { /* it asks for what could not go with AUTH */
+    c->initial = false;
+    if (challenge.n > 0 && !smtp_sasl_takes_words(c->sasl))
+      return cancel(c, "the server's first challenge must be empty", true);
+    return answer(c, smtp_sasl_output(c->sasl));
+  }
+  r = smtp_sasl_next(c->sasl, challenge);
+  if (r == SMTP_SASL_CONTINUE) return answer(c, smtp_sasl_output(c->sasl));
+  if (r == SMTP_ENOMEM) return r;
+  return cancel(c, smtp_sasl_reason(c->sasl), r == SMTP_ESYNTAX);
+}
+
 static int challenged(smtp_client *c) {
   smtp_buf challenge;
   int r;
   if (c->cancelled)
     return smtp_client_breach(c, "a challenge after AUTH was cancelled");
   smtp_buf_init(&challenge, c->mem, SMTP_REPLY_MAX);
-  r = smtp_base64_parse(&challenge, smtp_reply_text(&c->reply));
-  if (r == SMTP_ESYNTAX) {
-    r = cancel(c, "the server's challenge is not base64");
-  } else if (r == 0 && c->initial) {
-    c->initial = false;
-    r = smtp_buf_length(&challenge) == 0
-            ? answer(c, smtp_sasl_output(c->sasl))
-            : cancel(c, "the server's first challenge must be empty");
-  } else if (r == 0) {
-    r = smtp_sasl_next(c->sasl, smtp_buf_data(&challenge));
-    if (r == SMTP_SASL_CONTINUE)
-      r = answer(c, smtp_sasl_output(c->sasl));
-    else if (r != SMTP_ENOMEM)
-      r = cancel(c, smtp_sasl_reason(c->sasl));
-  }
+  r = read_challenge(c, &challenge);
+  if (r == SMTP_ESYNTAX)
+    r = cancel(c, "the server's challenge is not base64", true);
+  else if (r == 0)
+    r = go_on(c, smtp_buf_data(&challenge));
   smtp_buf_clear(&challenge);
   return r;
 }

@@ -75,6 +75,7 @@ struct smtp_client {
   smtp_sasl *sasl;  /* borrowed while AUTH is under way */
   bool initial;     /* its first message waits for the first 334 */
   bool cancelled;   /* "*" was said */
+  bool broken;      /* since a challenge was none */
   const char *auth_reason;
 };
 

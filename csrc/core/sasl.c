@@ -116,6 +116,14 @@ size_t smtp_sasl_base64_size(size_t n) {
   return (n + 2) / 3 * 4;
 }
 
+int smtp_sasl_again(smtp_sasl *s, int (*first)(smtp_sasl *s)) {
+  int result;
+  if (s->step++ > 0)
+    return smtp_sasl_fail(s, SMTP_ESYNTAX, "a challenge after the response");
+  result = first(s);
+  return result < 0 ? result : SMTP_SASL_CONTINUE;
+}
+
 /* ---- birth and death ---- */
 
 /* An object, and behind it copies of the n slices, which then point there. */
@@ -285,6 +293,10 @@ smtp_slice smtp_sasl_output(const smtp_sasl *s) {
 
 bool smtp_sasl_complete(const smtp_sasl *s) {
   return s->complete;
+}
+
+bool smtp_sasl_takes_words(const smtp_sasl *s) {
+  return !s->is_server && (s->mechanism & SMTP_SASL_LOOKUPS) == 0;
 }
 
 const char *smtp_sasl_reason(const smtp_sasl *s) {

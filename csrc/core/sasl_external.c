@@ -16,7 +16,7 @@ static int client_first(smtp_sasl *s) {
 
 static int client_next(smtp_sasl *s, smtp_slice in) {
   (void)in;
-  return smtp_sasl_fail(s, SMTP_ESYNTAX, "a challenge, but EXTERNAL has none");
+  return smtp_sasl_again(s, client_first);
 }
 
 static int server_next(smtp_sasl *s, smtp_slice in) {

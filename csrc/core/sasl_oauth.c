@@ -77,12 +77,22 @@ static int bearer_first(smtp_sasl *s) {
   return result < 0 ? result : 1;
 }
 
+/* A refusal is JSON (RFC 7628 section 3.2.2), which is an object. */
+static bool is_problem(smtp_slice in) {
+  in = smtp_ascii_skip_blanks(in, true);
+  return in.n > 0 && in.p[0] == '{';
+}
+
+/* The answer to a refusal is ^A (RFC 7628 section 3.2.3), and nothing in
+** XOAUTH2. A server that asks once more has not taken the initial response. */
 static int client_next(smtp_sasl *s, smtp_slice in) {
   bool bearer = s->mechanism == SMTP_SASL_OAUTHBEARER;
   smtp_slice answer = {"\1", bearer ? 1 : 0};
   int result;
-  if (s->step++ > 0)
+  if (!s->complete)
     return smtp_sasl_fail(s, SMTP_ESYNTAX, "a challenge after the refusal");
+  if (!is_problem(in) && s->step == 0)
+    return smtp_sasl_again(s, bearer ? bearer_first : xoauth2_first);
   s->complete = false;
   s->reason = "the server refuses the token";
   result = smtp_sasl_join(&s->server_first, &in, 1);

@@ -368,6 +368,12 @@ static int client_auth_reason(lua_State *L) {
   return 1;
 }
 
+/* client:auth_broken() -> whether that was a challenge that is none */
+static int client_auth_broken(lua_State *L) {
+  lua_pushboolean(L, smtp_client_auth_broken(check(L)->machine));
+  return 1;
+}
+
 /* ---- in memory, and for who waits ------------------------------------ */
 
 /* client:finish([whole]): false abandons content in chunks */
@@ -466,6 +472,7 @@ void smtp_open_client(lua_State *L) {
                                      {"tls_session", client_tls_session},
                                      {"auth", client_auth},
                                      {"auth_reason", client_auth_reason},
+                                     {"auth_broken", client_auth_broken},
                                      {"auth_problem", client_auth_problem},
                                      {"feed", client_feed},
                                      {"eof", client_eof},

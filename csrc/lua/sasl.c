@@ -222,6 +222,12 @@ static int sasl_reason(lua_State *L) {
   return 1;
 }
 
+/* sasl:takes_words() -> whether next takes a challenge that is not base64 */
+static int sasl_takes_words(lua_State *L) {
+  lua_pushboolean(L, smtp_sasl_takes_words(checksasl(L)));
+  return 1;
+}
+
 static int sasl_mechanism(lua_State *L) {
   smtp_push_slice(L, smtp_sasl_name(smtp_sasl_mechanism_of(checksasl(L))));
   return 1;
@@ -344,17 +350,13 @@ static int core_random(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {{"first", sasl_first},
-                                   {"next", sasl_next},
-                                   {"lookup", sasl_lookup},
-                                   {"credentials", sasl_credentials},
-                                   {"refuse", sasl_refuse},
-                                   {"complete", sasl_complete},
-                                   {"problem", sasl_problem},
-                                   {"reason", sasl_reason},
-                                   {"mechanism", sasl_mechanism},
-                                   {"close", sasl_close},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"first", sasl_first},         {"next", sasl_next},
+    {"lookup", sasl_lookup},       {"credentials", sasl_credentials},
+    {"refuse", sasl_refuse},       {"complete", sasl_complete},
+    {"problem", sasl_problem},     {"reason", sasl_reason},
+    {"mechanism", sasl_mechanism}, {"takes_words", sasl_takes_words},
+    {"close", sasl_close},         {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
     {"sasl_client", core_sasl_client}, {"sasl_server", core_sasl_server},

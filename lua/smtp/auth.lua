@@ -4,6 +4,7 @@
 -- csrc/core/sasl.h.
 -- Internal.
 local core = require "smtp.core"
+local loop = require "smtp.loop"
 
 local M = {}
 
@@ -22,8 +23,10 @@ end
 local BARE = { PLAIN = true, LOGIN = true, OAUTHBEARER = true, XOAUTH2 = true }
 local TAKES_TOKEN = { OAUTHBEARER = true, XOAUTH2 = true }
 
--- The server cannot or will not do this mechanism: another one may work.
-local NEXT = { [504] = true, [534] = true }
+-- The server cannot or will not do this mechanism: another one may work. 535 is about the
+-- user, and a second wrong try would count.
+local NEXT = { [500] = true, [501] = true, [502] = true, [504] = true, [534] = true,
+  [538] = true }
 
 M.KNOWN = KNOWN
 
@@ -84,25 +87,33 @@ local function given(auth, name)
   return TAKES_TOKEN[name] and auth.token or auth.password
 end
 
--- A secret may be a function, which is asked again after a refusal.
-local function secret_of(value, again)
-  if type(value) ~= "function" then return value, "there is no secret" end
-  local secret, why = value(again)
-  if type(secret) == "string" then return secret end
-  return nil, why or "the function for the secret gave no string"
+-- The secret for a mechanism, or nil and an error. It may be a function, which is asked again
+-- after a refusal; where it fails now, it may work later.
+local function secret_of(client, name, again)
+  if name == "EXTERNAL" then return nil end -- the certificate is enough
+  local value = given(client.target.auth, name)
+  if type(value) ~= "function" then
+    if value then return value end
+    return error_of(client, { message = name .. ": there is no secret" })
+  end
+  local ok, secret, why = pcall(value, again)
+  if ok and type(secret) == "string" then return secret end
+  if not ok then
+    if secret == loop.EXPIRED then error(secret, 0) end -- the time of the handler that is served
+    why = secret
+  end
+  local what = TAKES_TOKEN[name] and "token" or "password"
+  return error_of(client, { cause = why, temporary = not ok or secret == nil,
+    message = ("%s: the function for the %s %s"):format(name, what,
+      why ~= nil and (ok and "failed: " or "raised: ") .. tostring(why) or "gave no string") })
 end
 
-local function make(client, name, bound, again)
+local function make(client, name, secret, bound)
   local auth, target = client.target.auth, client.target
   local exporter, endpoint = client._core:bindings()
   local plus = false
   for offered in pairs(client.capabilities.AUTH) do
     plus = plus or offered:find("%-PLUS$") ~= nil
-  end
-  local secret, why = secret_of(given(auth, name), again)
-  if secret == nil and name ~= "EXTERNAL" then return nil, why end
-  if secret ~= nil and type(secret) ~= "string" then
-    return nil, "the secret is a " .. type(secret)
   end
   return core.sasl_client(name, {
     user = auth.user, password = secret, authzid = auth.authzid,
@@ -128,19 +139,41 @@ local function exchange(client, name, sasl)
   end
 end
 
-local function refused(client, reply)
-  local why, problem = client._core:auth_reason(), client._core:auth_problem()
-  local result, err = client:_rejected(reply, "auth", {
-    kind = "auth", message = why ~= "" and why or nil,
-    cause = problem,
-  })
-  if reply.code < 300 or not client._core:usable() then client:close() end
-  return result, err
+local PASSWORD_HINT = "by %s; where sign-in has a second factor, an \"app password\" is wanted"
+local TOKEN_HINT = "by %s; has the token run out, is it for sending mail, and for this user?"
+
+-- What may be wrong with a user that is refused.
+local function hint_of(code, name)
+  if code ~= 535 and code ~= 534 then return nil end
+  return (TAKES_TOKEN[name] and TOKEN_HINT or PASSWORD_HINT):format(name)
 end
 
--- One mechanism; true, nil and an error, and whether another one may be tried.
+-- What the JSON of a refused token says (RFC 7628 section 3.2.2).
+local function status_of(problem)
+  local status = problem:match('"status"%s*:%s*"([^"]*)"') or problem:match('"status"%s*:%s*(%w+)')
+  return "the token was refused" .. (status and (", status %q"):format(status) or "")
+end
+
+-- nil, an error, and whether another mechanism may work.
+local function refused(client, name, reply)
+  local why, problem = client._core:auth_reason(), client._core:auth_problem()
+  local next_may = NEXT[reply.code]
+  if why ~= "" then -- the code is about our end of it
+    next_may = client._core:auth_broken()
+  else
+    why = problem and status_of(problem)
+  end
+  local _, err = client:_rejected(reply, "auth", { kind = "auth", message = why, cause = problem,
+    hint = hint_of(reply.code, name) })
+  if reply.code < 300 or not client._core:usable() then client:close() end
+  return nil, err, next_may and client:usable()
+end
+
+-- One mechanism; true, or nil, an error, and whether another one may be tried.
 local function try(client, name, bound, again)
-  local sasl <close>, why = make(client, name, bound, again)
+  local secret, problem = secret_of(client, name, again)
+  if problem then return nil, problem end
+  local sasl <close>, why = make(client, name, secret, bound)
   if not sasl then
     return error_of(client, { message = name .. ": " .. tostring(why), cause = why })
   end
@@ -150,7 +183,7 @@ local function try(client, name, bound, again)
     client._auth = name
     return true
   end
-  return refused(client, reply)
+  return refused(client, name, reply)
 end
 
 --- Authenticates as the target says; true, or nil and an error.
@@ -159,13 +192,13 @@ function M.run(client)
   local list, bare, bound = candidates(client)
   if #list == 0 then return none_fits(client, bare) end
   for i, name in ipairs(list) do
-    local ok, err = try(client, name, bound, false)
-    if not ok and err.code and err.code // 100 == 5
-      and type(given(auth, name)) == "function" and not NEXT[err.code] and client:usable() then
-      ok, err = try(client, name, bound, true) -- the token may just have run out
+    local ok, err, next_may = try(client, name, bound, false)
+    if not ok and not next_may and err.code and err.code // 100 == 5
+      and type(given(auth, name)) == "function" and client:usable() then
+      ok, err, next_may = try(client, name, bound, true) -- the token may just have run out
     end
     if ok then return true end
-    if not NEXT[err.code] or i == #list or not client:usable() then return nil, err end
+    if not next_may or i == #list then return nil, err end
   end
 end
 

@@ -325,7 +325,7 @@ local AUTH_SPEC = { authzid = "string", initial = "boolean" }
 local function answer(self, sasl, reply)
   local err
   while reply and reply.code == 334 do
-    local challenge = core.unbase64(reply.text)
+    local challenge = core.unbase64(reply.text) or sasl:takes_words() and reply.text
     local state, bytes = nil, "the challenge is not base64"
     if challenge then state, bytes = sasl:next(challenge) end
     if state ~= "continue" then

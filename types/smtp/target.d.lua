@@ -77,10 +77,10 @@
 --- asked for, that is an error (`kind = "auth"`).
 ---@class smtp.target_auth
 ---@field user? string
----@field password? string|fun(again: boolean): string? a function is called for each connection, and once more (`again`) after a 5xx
----@field token? string|fun(again: boolean): string? an OAuth token, for OAUTHBEARER (RFC 7628) and XOAUTH2
+---@field password? string|fun(again: boolean): string?, any? a function is called for each connection, and once more (`again`) after a 5xx. Where it gives nil and why, or raises, that is a temporary error with this `cause`
+---@field token? string|fun(again: boolean): string?, any? as `password`: an OAuth token, for OAUTHBEARER (RFC 7628) and XOAUTH2
 ---@field authzid? string on whose behalf
----@field mechanisms? string[] in the order in which they are tried. Default: SCRAM-SHA-256-PLUS, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-1 (RFC 5802, RFC 7677), PLAIN, LOGIN; with a token OAUTHBEARER, XOAUTH2. CRAM-MD5 and EXTERNAL only when they are named
+---@field mechanisms? string[] in the order in which they are tried. Default: SCRAM-SHA-256-PLUS, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-1 (RFC 5802, RFC 7677), PLAIN, LOGIN; with a token OAUTHBEARER, XOAUTH2. CRAM-MD5 and EXTERNAL only when they are named. The next one is tried after a 500, 501, 502, 504, 534 or 538, and after a challenge that is none of the mechanism; not after a 535
 ---@field cleartext? boolean PLAIN, LOGIN and tokens also without TLS, or under a certificate that was not verified, off this machine
 
 --- How long each step may take, in seconds (RFC 5321 section 4.5.3.2). Beyond it:
