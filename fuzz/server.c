@@ -155,6 +155,16 @@ static void check_path(run *r, const smtp_server_event *e, bool null) {
   smtp_buf_clear(&b);
 }
 
+/* The header that is kept begins the content, up to its empty line. */
+static void check_header(const run *r, smtp_slice content) {
+  bool whole;
+  smtp_slice header = smtp_server_header(r->s, &whole);
+  CHECK(whole && header.n <= r->config->limits.header);
+  if (r->config->bare_newline == SMTP_BARE_NORMALIZE) return;
+  CHECK(header.n <= content.n && memcmp(header.p, content.p, header.n) == 0);
+  CHECK(header.n == content.n || header.n > 0);
+}
+
 /* The content came; a message that is refused may have come in part. */
 static void check_message(run *r, const smtp_server_event *e) {
   smtp_slice content = smtp_buf_data(&r->content);
@@ -165,6 +175,7 @@ static void check_message(run *r, const smtp_server_event *e) {
   if (kept && (r->config->bare_newline != SMTP_BARE_NORMALIZE || r->binary))
     CHECK(content.n == e->size);
   CHECK(!kept || e->size <= r->config->limits.message_size);
+  if (kept) check_header(r, content);
   if (kept) note(r, "B", content);
   note_number(r, e->size);
   note_number(r, e->seen);

@@ -23,6 +23,7 @@ static inline void configure(smtp_server_config *c, unsigned flags,
                                            .command_timeout = 50,
                                            .data_rate = 10};
   smtp_server_config_init(c);
+  c->keep_header = true;
   c->strict = flags & 1;
   c->trace = flags & 2;
   c->refuse_eightbit = flags & 4;

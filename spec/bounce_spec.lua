@@ -251,6 +251,60 @@ describe("a bounce", function()
     assert.truthy(tostring(made):find(said, 1, true))
   end)
 
+  -- Failures as people keep them: the codes in the text, numbers of JSON.
+  for name, case in pairs {
+    ["the enhanced code at the head of the text"] = { { code = 550, text = "5.1.1 no such user" },
+      "5.1.1", "smtp; 550 5.1.1 no such user" },
+    ["in another class than the code"] = { { code = 450, text = "5.1.1 no such user" },
+      "5.1.1", "smtp; 450 5.1.1 no such user" },
+    ["of three digits"] = { { code = 554, text = "5.7.999 policy" }, "5.7.999",
+      "smtp; 554 5.7.999 policy" },
+    ["alone"] = { { code = 452, text = "4.2.2" }, "4.2.2", "smtp; 452 4.2.2 " },
+    ["there twice"] = { { code = 550, enhanced = "5.1.1", text = "5.1.1 no" }, "5.1.1",
+      "smtp; 550 5.1.1 no" },
+    ["not that of the reply"] = { { code = 550, enhanced = "5.1.1", text = "5.2.2 no" }, "5.1.1",
+      "smtp; 550 5.1.1 5.2.2 no" },
+    ["behind the code"] = { { text = "550 5.1.1 no such user" }, "5.1.1",
+      "smtp; 550 5.1.1 no such user" },
+    ["behind the same code"] = { { code = 550, text = "550-5.1.1 no such user" }, "5.1.1",
+      "smtp; 550 5.1.1 no such user" },
+    ["with a line of its own"] = { { code = 550, text = "5.1.1 no\n5.1.1 such user" }, "5.1.1",
+      "smtp; 550 5.1.1 no 5.1.1 such user" },
+    ["of what succeeds, for a failure"] = { { code = 550, text = "2.1.5 fine" }, "5.0.0",
+      "smtp; 550 2.1.5 fine" },
+    ["no code, but a number"] = { { text = "5.1 megabytes are too much" }, "5.0.0",
+      "x-local; 5.1 megabytes are too much" },
+    ["a sum of people"] = { { text = "450 people wait" }, "5.0.0", "x-local; 450 people wait" },
+    ["none, of a float"] = { { code = 550.0 }, "5.0.0", "smtp; 550 " },
+    ["of a float"] = { { code = 452.0, text = "4.2.2 full" }, "4.2.2", "smtp; 452 4.2.2 full" },
+    ["of no reply"] = { { text = "5.3.0 disk" }, "5.3.0", "x-local; 5.3.0 disk" },
+    ["overruled"] = { { code = 550, status = "5.2.0", text = "5.1.1 no" }, "5.2.0",
+      "smtp; 550 5.1.1 no" },
+  } do
+    it("reads the codes of a failure: " .. name, function()
+      local failure, status, diagnostic = table.unpack(case)
+      failure.address = "bob@example.com"
+      local _, m = bounce(failure)
+      local blocks = m.parts[2].content:gsub("\r\n ", " ")
+      assert.equal(status, blocks:match("\nStatus: ([^\r\n]*)"))
+      assert.equal(diagnostic:gsub(" +$", ""),
+        blocks:match("\nDiagnostic%-Code: ([^\r\n]*)"):gsub(" +$", ""))
+    end)
+  end
+
+  it("C171 goes to the Return-Path of a file of a Maildir", function()
+    local rest = "Received: from a.example.com by mx.example.com with ESMTP id 1;\r\n"
+      .. " Mon, 2 Nov 2026 10:00:00 +0000\r\nFrom: Ada <ada@code.energy>\r\nSubject: x\r\n\r\nx\r\n"
+    for path, to in pairs { ["<list-bounces@example.com>"] = "list-bounces@example.com",
+      ['<"a b"@example.com>'] = '"a b"@example.com', [" <x@[192.0.2.1]>"] = "x@[192.0.2.1]" } do
+      local file = assert(smtp.parse("Return-Path: " .. path .. "\r\n" .. rest))
+      local made = assert(smtp.bounce(file, { address = "bob@example.com", code = 550 }))
+      assert.same({ to }, made.envelope.to)
+    end
+    local _, err = smtp.bounce(assert(smtp.parse("Return-Path: <>\r\n" .. rest)), GONE)
+    assert.equal("unsupported", err.kind)
+  end)
+
   it("lets nothing of a hostile text into its fields", function()
     for _, failure in ipairs { { address = "a@b\r\nX: y" },
       { address = "a@b", diagnostic = "x\ny" }, { address = "a@b", remote_mta = "m\0" } } do

@@ -314,13 +314,15 @@ describe("examples", function()
   end)
 
   describe("README.md", function()
-    -- The n-th block of Lua, changed by plain replacements, loaded as a function.
+    -- The n-th block of Lua, or the first that has a text, changed by plain replacements,
+    -- loaded as a function.
     local function block(n, env, ...)
       local code
       local i = 0
       for text in net.slurp("README.md"):gmatch("```lua\n(.-)```") do
         i = i + 1
-        if i == n then code = text end
+        local found = type(n) == "string" and not code and text:find(n, 1, true)
+        if i == n or found then code = text end
       end
       for _, change in ipairs { ... } do
         local from, to = code:find(change[1], 1, true)
@@ -343,7 +345,51 @@ describe("examples", function()
       assert.equal("Message accepted", printed[1])
       assert.equal(("rcpt <eve@example.org> at localhost:%d: 550 5.1.1 No such recipient here")
         :format(server.port), printed[2])
-      has_in_order(stored(), { "Subject: The engine\r\n", "\r\n\r\nIt works.\r\n" })
+      has_in_order(stored(), { "Return-Path: <ada@code.energy>\r\nReceived: from ",
+        "Subject: The engine\r\n", "\r\n\r\nIt works.\r\n" })
+    end)
+
+    it("serves bounces as well", function()
+      local server <close> = block(2, {}, { ":2525", ":0" }, { "server:run()", "return server" },
+        { '"mail"', ("%q"):format(folder .. "/mail") })()
+      local bounce = assert(smtp.bounce({ envelope = { from = "ada@example.com",
+        to = "x@y.example" }, chunks = function() return function() end end },
+        { address = "x@y.example", code = 550 }))
+      assert(smtp.send("127.0.0.1:" .. server.port, bounce))
+      assert.equal("Return-Path: <>\r\n", stored():sub(1, 17))
+      local _, err = smtp.send("127.0.0.1:" .. server.port, { from = "eve@x.example",
+        to = "ada@example.com", text = "x" })
+      assert.same({ "mail", 550 }, { err.stage, err.code })
+    end)
+
+    it("has a gateway", function()
+      local mails = {}
+      local next <close> = assert(smtp.server { listen = "127.0.0.1:0",
+        on_rcpt = function(_, recipient)
+          if recipient.user == "full" then return 452, "4.2.2 full" end
+          return recipient.user ~= "eve"
+        end,
+        on_message = function(_, message)
+          table.insert(mails, { message.sender.address, message:read() })
+          return "queued as 7"
+        end })
+      local at = "localhost:" .. next.port
+      local gateway <close> = block("local gateway", { smtp = smtp }, { ":2526", ":0" },
+        { "localhost:2525", at }, { "localhost:2525", at },
+        { "})\n", "})\nreturn gateway\n" })()
+      local function send(...)
+        return smtp.send("127.0.0.1:" .. gateway.port, { from = "ada@code.energy", to = { ... },
+          subject = "x", text = "x" })
+      end
+      assert.equal("queued as 7", assert(send("bob@example.com")).text)
+      assert.equal("Received: from ", mails[1][2]:sub(1, 15))
+      local _, err = send("full@example.com")
+      assert.same({ 452, "4.2.2", "full" }, { err.code, err.enhanced, err.text })
+      assert(send("bob@example.com", "eve@example.com"))
+      assert.equal(3, #mails)
+      assert.equal("", mails[3][1])
+      has_in_order(mails[3][2], { "Final-Recipient: rfc822; eve@example.com\r\n",
+        "Status: 5.1.1\r\n" })
     end)
   end)
 

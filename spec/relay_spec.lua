@@ -1,5 +1,8 @@
 -- Mail that passes through a server: its trace (C170), where it is stored (C171), and what
 -- the next hop says of it (C172).
+local dns = require "spec.support.dns"
+local fleet = require "spec.support.fleet"
+local keys = require "spec.support.dkim"
 local net = require "spec.support.net"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
@@ -59,6 +62,9 @@ describe("passing on", function()
     ["another envelope"] = function(next, message, options)
       return smtp.send(url(next), { envelope = { from = "b@b.example", to = "c@c.example" },
         raw = message }, options)
+    end,
+    ["its chunks"] = function(next, message, options)
+      return smtp.send(url(next), { envelope = message.envelope, raw = message:chunks(7) }, options)
     end,
     ["client:send"] = function(next, message, options)
       local client <close> = assert(smtp.connect(url(next)))
@@ -127,6 +133,66 @@ describe("passing on", function()
     end)
   end
 
+  describe("by smtp.deliver", function()
+    local names
+    setup(function() names = dns.start() end)
+    teardown(function() names:close() end)
+
+    it("C170 adds one Received for each domain, and passes the verdict on", function()
+      local hosts <close>, port = fleet.fleet(names, { {}, { on_rcpt = function()
+        return 550, "5.1.1 no such user"
+      end } })
+      names:set("one.example", "MX", { dns.mx(1, "mx1.example.com") })
+      names:set("two.example", "MX", { dns.mx(1, "mx1.example.com") })
+      names:set("bad.example", "MX", { dns.mx(1, "mx2.example.com") })
+      local to
+      local options = { nameserver = names.place, port = port, timeout = 10, deadline = 30,
+        concurrency = 2 }
+      local function handler(_, message)
+        return smtp.deliver({ envelope = { from = "a@b.example", to = to }, raw = message },
+          options)
+      end
+      to = { "a@one.example", "b@two.example" }
+      assert.equal("250 2.0.0 Message accepted", (through(handler)))
+      for i = 1, 2 do assert.equal(CONTENT, (hosts[1][i].content:gsub(RECEIVED, "", 1))) end
+      assert.equal(hosts[1][1].content, hosts[1][2].content)
+      to = { "a@bad.example" }
+      assert.equal("550 5.1.1 no such user", (through(handler)))
+      to = { "a@bad.example", "b@one.example" }
+      assert.matches("^451 4.3.0", (through(handler)))
+      assert.matches("^250", (through(handler, nil, { on_undelivered = function(_, _, failures)
+        return failures[1].address == "a@bad.example" and #failures == 1
+      end })))
+      -- whose host is not reached has not been refused
+      names:host("mx9.example.com", "127.0.0.9")
+      names:set("gone.example", "MX", { dns.mx(1, "mx9.example.com") })
+      to = { "a@bad.example", "b@gone.example" }
+      assert.matches("^451 4.3.0", (through(handler)))
+      to = { "a@bad.example", "a@x.bad.example" }
+      assert.matches("^451 4.3.0", (through(handler)))
+      to = { "a@bad.example", "b@bad.example" }
+      assert.equal("550 5.1.1 no such user", (through(function(_, message)
+        local _, err = handler(nil, message)
+        return err.code, err.text
+      end)))
+    end)
+
+    it("gives a file whole to each domain, behind what stands in front of it", function()
+      local hosts <close>, port = fleet.fleet(names, { {}, {} })
+      names:set("one.example", "MX", { dns.mx(1, "mx1.example.com") })
+      names:set("two.example", "MX", { dns.mx(1, "mx2.example.com") })
+      local folder = net.folder()
+      local text = "Subject: x\r\n\r\n" .. ("line\r\n"):rep(100000)
+      net.dump(folder .. "/mail", "Return-Path: <x@y>\r\n" .. text)
+      local file <close> = assert(io.open(folder .. "/mail", "rb"))
+      assert(smtp.deliver({ envelope = { from = "a@b.example",
+        to = { "a@one.example", "b@two.example" } }, raw = file }, { nameserver = names.place,
+        port = port, concurrency = 2, prepend = "X: y\r\n", deadline = 60 }))
+      for i = 1, 2 do assert.is_true(hosts[i][1].content == "X: y\r\n" .. text) end
+      net.remove(folder)
+    end)
+  end)
+
   it("refuses what would be no header in prepend", function()
     local next <close>, kept = next_hop()
     local record = { from = "a@b.example", to = "c@d.example", text = "x" }
@@ -188,6 +254,20 @@ describe("passing on", function()
       end
     end
     net.remove(folder)
+  end)
+
+  it("stands above a signature, which holds", function()
+    local next <close>, kept = next_hop()
+    if keys.missing then return pending(keys.missing) end
+    local key = keys.key("ed25519")
+    local signer = assert(smtp.dkim { domain = "code.energy", selector = "s", key = key.pem })
+    through(function(_, message)
+      return smtp.send({ url = url(next), dkim = signer }, message, { prepend = "X: y\r\n" })
+    end, "From: ada@code.energy\r\n" .. CONTENT)
+    assert.matches(RECEIVED, kept[1])
+    assert.equal("X: y\r\nDKIM-Signature: v=1;", kept[1]:gsub(RECEIVED, ""):sub(1, 26))
+    local results = assert(smtp.dkim_verify(kept[1], { lookup = function() return key.record end }))
+    assert.equal("pass", results[1].result)
   end)
 
   it("C170 two servers that name each other end at hops", function()

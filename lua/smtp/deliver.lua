@@ -16,6 +16,7 @@ local mx = require "smtp.mx"
 local options = require "smtp.options"
 local outgoing = require("smtp.message").outgoing
 local policy = require "smtp.deliver_policy"
+local refusals = require "smtp.refusals"
 
 local M = {}
 
@@ -167,7 +168,8 @@ local function rejection(mailbox, err, host)
     enhanced = (err.temporary and "4." or "5.") .. (DETAIL[err.kind] or "0.0")
   end
   return { address = mailbox, code = err.code, enhanced = enhanced, lines = err.lines,
-    text = err.text or err.message or err.kind, temporary = err.temporary, remote_mta = host }
+    text = err.text or err.message or err.kind, temporary = err.temporary, remote_mta = host,
+    stage = err.stage }
 end
 
 local function append(list, more)
@@ -213,6 +215,7 @@ local function collect(groups)
   end
   if #result.accepted > 0 then return result end
   failure.rejected = result.rejected
+  refusals.note(failure.code, failure.text, failure.enhanced) -- another task may have heard it
   return nil, failure
 end
 

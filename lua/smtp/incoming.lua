@@ -172,12 +172,12 @@ end
 --- An iterator over the content, in pieces as they come or of `size` bytes.
 function Message:chunks(size)
   if size == nil then
-    return function() return pull(self) end
+    return trace_fields.reads(function() return pull(self) end, self)
   end
   if (options.integer(size) or 0) < 1 then -- of 0, nothing would be read
     options.misuse("chunks: size must be a whole number above 0")
   end
-  return function()
+  return trace_fields.reads(function()
     local parts, n = {}, 0
     while n < size do
       local chunk = self:read(size - n)
@@ -186,7 +186,7 @@ function Message:chunks(size)
       n = n + #chunk
     end
     return n > 0 and table.concat(parts) or nil
-  end
+  end, self)
 end
 
 --- An iterator over the lines, without their CRLF.

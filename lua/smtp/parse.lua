@@ -249,9 +249,9 @@ function M.parse(content)
       cause = bytes }
   end
   local message = of_string(bytes)
+  trace_fields.follow(message, content)
   if type(content) == "table" and content.envelope then -- one that came by SMTP has its own
     message.envelope = content.envelope
-    trace_fields.follow(message, content)
     message._came_by_smtp = not M.is(content) or content._came_by_smtp
   end
   return message

@@ -23,6 +23,9 @@ local RETURN_PATH = "return-path"
 -- or a parsed copy carries the same line.
 local lines = setmetatable({}, { __mode = "k" })
 
+-- The message of what reads it, such as an iterator over its chunks.
+local origins = setmetatable({}, { __mode = "k" })
+
 -- A name that a peer gave, fit to stand in a header.
 local function plain(name)
   return (name:gsub("[^%w%.%-_:%[%]]", "?"))
@@ -45,14 +48,23 @@ end
 local function make(message)
   local session = message.session
   local only = #message.recipients == 1 and message.recipients[1].address
+  only = only and (address._wire(only) or only) -- in ASCII, where it can be
   return ("Received: from %s (%s)\r\n\tby %s with %s id %s%s;\r\n\t%s\r\n"):format(
     plain(session.helo or "unknown"), literal(session.peer.address),
     session.server.hostname, with(message), message.id,
     only and ("\r\n\tfor <%s>"):format(only) or "", date.format(os.time()))
 end
 
---- The Received field of a server's message, or of a parsed copy of it; else nil.
+--- `reader` gives the content of a server's message, and is it for whoever sends it.
+function M.reads(reader, message)
+  origins[reader] = message
+  return reader
+end
+
+--- The Received field of a server's message, of what reads it, or of a parsed copy of it;
+-- else nil.
 function M.received(message)
+  message = origins[message] or message
   if type(message) ~= "table" then return nil end
   local line = lines[message]
   if not line and message.streamed then

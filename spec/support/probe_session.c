@@ -98,6 +98,7 @@ static void note_attributes(run *r, const smtp_attributes *told) {
 
 static void configure(smtp_server_config *c, const char *flags) {
   smtp_server_config_init(c);
+  c->keep_header = true;
   c->strict = strchr(flags, 's') != NULL;
   c->trace = strchr(flags, 't') != NULL;
   c->verbs = SMTP_LIT("XADA");

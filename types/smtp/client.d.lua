@@ -233,6 +233,6 @@ function client:transcript() end
 ---@field text string
 ---@field lines string[]
 ---@field temporary boolean a 4xx: try it later
----@field stage? string of `smtp.deliver`: where the host of the recipient failed
+---@field stage? string of `smtp.deliver`: what its host failed at, as `err.stage`
 
 return client

@@ -259,7 +259,7 @@ function smtp.sleep(seconds) end
 ---@class smtp.send_options
 ---@field deadline? number seconds from the call after which it is given up (`kind = "timeout"`)
 ---@field progress? fun(sent: integer, size?: integer) called as content is handed over: bytes so far, and of how many if that is known
----@field received? boolean of a server's message, or a parsed copy of it: our Received field stands in front (RFC 5321 section 4.4), which ends a loop of mail. Default true; false is for a proxy that hides
+---@field received? boolean of a server's message, what `chunks()` of it gives, or a parsed copy of it: our Received field stands in front (RFC 5321 section 4.4), which ends a loop of mail. Default true; false is for a proxy that hides
 ---@field prepend? string whole header fields, each line with its CRLF, in front of the message. A Return-Path is left out, and a Received of ours takes the place of the one that would be made
 
 return smtp
