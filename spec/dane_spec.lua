@@ -124,7 +124,10 @@ describe("DANE", function()
     names:host("mx.example.com", "127.0.0.1")
     names:set(tlsa "mx.example.com", "TLSA", records, { secure = true })
     bad("no TLSA records", to("mx.example.com", "required"))
-    assert.equal("mx.example.com/AAAA mx.example.com/A", names:asked())
+    local asked = {} -- both at once, in any order
+    for question in names:asked():gmatch("%S+") do asked[#asked + 1] = question end
+    table.sort(asked)
+    assert.same({ "mx.example.com/A", "mx.example.com/AAAA" }, asked)
   end)
 
   it("C112 wants TLS where there are records, of use or not", function()

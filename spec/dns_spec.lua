@@ -204,6 +204,58 @@ describe("the DNS", function()
     assert.equal("y.example", assert(query("x.example", "CNAME", option))[1].host)
   end)
 
+  describe("gives the addresses of a host", function()
+    local addresses = require("smtp.dns").addresses
+    local A, AAAA = dns.a("192.0.2.7"), dns.record("AAAA", ("\0"):rep(15) .. "\1")
+    local V4 = { host = "192.0.2.7", port = 25, family = "inet" }
+    local V6 = { host = "::1", port = 25, family = "inet6" }
+
+    -- What comes within so many seconds, though a question may have 15.
+    local function within(seconds, host)
+      local since = core.now()
+      local list, err = addresses(host or "mx.example", 25, { nameserver = names.place })
+      assert.is_true(core.now() - since < seconds, core.now() - since)
+      return list and { table.unpack(list) }, err, list
+    end
+
+    it("of both families, IPv6 first", function()
+      names:set("mx.example", "A", { A }, { secure = true })
+      names:set("mx.example", "AAAA", { AAAA }, { secure = true })
+      local list, _, whole = within(5)
+      assert.same({ V6, V4 }, list)
+      assert.is_true(whole.secure)
+      names:set("mx.example", "AAAA", { AAAA })
+      list, _, whole = within(5)
+      assert.same({ V6, V4 }, list)
+      assert.is_false(whole.secure)
+    end)
+
+    it("of one family where the other is never answered (RFC 8305 section 3)", function()
+      names:set("mx.example", "A", { A })
+      names:raw("mx.example", "AAAA", nil)
+      assert.same({ V4 }, within(3))
+      names:set("mx6.example", "AAAA", { AAAA })
+      names:raw("mx6.example", "A", nil)
+      assert.same({ V6 }, within(4, "mx6.example"))
+    end)
+
+    it("of one family where the other is not there, or fails", function()
+      for _, flags in ipairs { {}, { rcode = 2 }, { rcode = 3 } } do
+        names:set("mx.example", "A", { A })
+        names:set("mx.example", "AAAA", {}, flags)
+        assert.same({ V4 }, within(10))
+        names:set("mx.example", "A", {}, flags)
+        names:set("mx.example", "AAAA", { AAAA })
+        assert.same({ V6 }, within(10))
+      end
+      names:set("mx.example", "A", {})
+      names:set("mx.example", "AAAA", {})
+      local list, err = within(10)
+      assert.is_nil(list)
+      assert.same({ "dns", false }, { err.kind, err.temporary })
+    end)
+  end)
+
   it("C114 reads TLSA of any length", function()
     local records = {}
     for i, n in ipairs { 0, 1, 2, 3, 19, 35 } do

@@ -63,6 +63,41 @@ function M.query(name, type, how)
   return failed(name, type, message, temporary, temporary == nil and "unsupported" or nil)
 end
 
+local FAMILIES = { "AAAA", "A" }
+
+-- Seconds that the addresses of one family wait for the other. IPv4 is ready and waits a
+-- moment for IPv6 (RFC 8305 section 3, Resolution Delay). IPv6 waits longer for IPv4, since
+-- the whole list is needed here before the first connection is tried.
+local DELAY = { AAAA = 0.05, A = 1 }
+
+local function cancel_all(tasks)
+  for _, task in ipairs(tasks) do loop.cancel(task) end
+end
+
+-- Asks for both families at once: what `query` gives for each as { found, err }. A family
+-- that is too late is missing.
+local function ask_both(host, how)
+  local answers, gates, failure, first = {}, {}, nil, loop.gate()
+  local tasks <close> = setmetatable({}, { __close = cancel_all })
+  for i, type in ipairs(FAMILIES) do
+    gates[type] = loop.gate()
+    tasks[i] = loop.spawn(function()
+      local ok, found, err = pcall(M.query, host, type, how)
+      if ok then answers[type] = { found, err } else failure = { found } end
+      loop.wake(gates[type])
+      loop.wake(first)
+    end)
+  end
+  loop.pass(first)
+  local other = answers.A and "AAAA" or "A"
+  if not answers[other] and not failure then
+    local list = (answers.A or answers.AAAA)[1]
+    loop.pass(gates[other], list and #list > 0 and DELAY[other] or nil)
+  end
+  if failure then error(failure[1], 0) end
+  return answers
+end
+
 --- The addresses of `host` as `core.resolve` gives them, IPv6 first; or nil and an error.
 -- `secure` and `name` in them are as of `query`; `secure` is true if all of it is.
 function M.addresses(host, port, how)
@@ -71,8 +106,9 @@ function M.addresses(host, port, how)
     return job:result()
   end
   local list, empty, why = { secure = true }, true, nil
-  for _, type in ipairs { "AAAA", "A" } do
-    local found, err = M.query(host, type, how)
+  local answers = ask_both(host, how)
+  for _, type in ipairs(FAMILIES) do
+    local found, err = table.unpack(answers[type] or {}, 1, 2)
     why = why or err
     for i, record in ipairs(found or {}) do
       if i > ADDRESSES_MAX then break end
