@@ -5,7 +5,7 @@
 ** names the check; the status is 0 if all was right, and the failed line is
 ** printed if not. An alarm ends a check that hangs.
 */
-#include "../../csrc/net/feature.h"
+#include "net_check.h"
 
 #include "../../csrc/net/job.h"
 #include "../../csrc/net/poller.h"
@@ -25,30 +25,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define REQUIRE(x)                           \
-  do {                                       \
-    if (!(x)) {                              \
-      printf("line %d: %s\n", __LINE__, #x); \
-      fflush(stdout);                        \
-      _exit(1);                              \
-    }                                        \
-  } while (0)
-
-static void await(smtp_job *job) {
-  struct pollfd p;
-  p.fd = smtp_job_fd(job);
-  p.events = POLLIN;
-  REQUIRE(poll(&p, 1, 20000) == 1);
-  REQUIRE(smtp_job_done(job));
-}
-
-/* Status of a child. */
-static int outcome(pid_t child) {
-  int status = -1;
-  REQUIRE(waitpid(child, &status, 0) == child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
 
 static void nothing(void *data) {
   (void)data;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* net_check.h: what the programs net_check.c and net_faults.c share. */
+#ifndef SMTP_NET_CHECK_H
+#define SMTP_NET_CHECK_H
+
+#include "../../csrc/net/feature.h"
+
+#include "../../csrc/net/job.h"
+#include "../../csrc/net/wake.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define REQUIRE(x)                           \
+  do {                                       \
+    if (!(x)) {                              \
+      printf("line %d: %s\n", __LINE__, #x); \
+      fflush(stdout);                        \
+      _exit(1);                              \
+    }                                        \
+  } while (0)
+
+static void await(smtp_job *job) {
+  struct pollfd p;
+  p.fd = smtp_job_fd(job);
+  p.events = POLLIN;
+  REQUIRE(poll(&p, 1, 20000) == 1);
+  REQUIRE(smtp_job_done(job));
+}
+
+/* Status of a child. */
+static int outcome(pid_t child) {
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+#endif
