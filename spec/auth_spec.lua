@@ -76,6 +76,22 @@ describe("AUTH, client and server", function()
     end
   end
 
+  it("knows a mechanism in small letters, of the caller, the server and the client", function()
+    local server <close> = start()
+    for _, name in ipairs { "plain", "Login", "cram-md5", "scram-sha-256" } do
+      local client <close> = assert(connect(server, { user = "ada", password = SECRET,
+        mechanisms = { name } }))
+      local receipt = assert(client:send { envelope = { from = "a@b", to = "c@d" }, raw = "x" })
+      assert.equal(name:upper(), receipt.used.auth)
+    end
+    local listener <close> = peer.start { { "S 220 mx", "C EHLO", "S 250-mx", "S 250 auth plain",
+      "C AUTH PLAIN AGFkYQB", "S 235 ok", "C QUIT", "S 221 bye" } }
+    local client = assert(smtp.connect { url = listener.url, auth = { user = "ada",
+      password = SECRET, cleartext = true } })
+    assert(client:quit())
+    listener:close()
+  end)
+
   it("works by EXTERNAL, with a certificate that is verified (C090)", function()
     local seen
     local server <close> = start { on_auth = function(_, credentials)

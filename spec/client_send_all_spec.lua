@@ -202,6 +202,22 @@ describe("send_all", function()
     assert.same({}, results(other, {}))
   end)
 
+  it("lets nothing be said in the last turn of its loop either, and all behind it", function()
+    local server <close> = keeper()
+    for n = 1, 3 do
+      local client <close> = connect(server)
+      assert.error_matches(function()
+        for i in client:send_all(numbered(n)) do
+          if i == n then client:noop() end
+        end
+      end, "within another call")
+      local other <close> = connect(server)
+      assert.equal(n, #results(other, numbered(n)))
+      assert.is_true(other:usable())
+      assert(other:noop())
+    end
+  end)
+
   it("ends at its deadline", function()
     local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "STOP"))
     local client <close> = connect(server)

@@ -127,6 +127,22 @@ describe("lint", function()
     assert.equal("", rules(GOOD .. "Content-Transfer-Encoding: 8bit\r\n\r\nh\xc3\xa9\r\n"))
   end)
 
+  it("looks for 8-bit bytes in the parts of a multipart, not between them", function()
+    local function multipart(own, inner, text)
+      return GOOD .. own .. "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" .. inner
+        .. "\r\n" .. text .. "\r\n--b\r\n\r\nplain\r\n--b--\r\n"
+    end
+    local eight = "Content-Transfer-Encoding: 8bit\r\n"
+    assert.equal("", rules(multipart(eight, eight, "h\xc3\xa9")))
+    assert.equal("", rules(multipart("", "", "he")))
+    assert.equal("", rules(multipart(eight, "Content-Transfer-Encoding: BINARY\r\n", "h\xc3\xa9")))
+    assert.equal("eightbit", rules(multipart(eight, "", "h\xc3\xa9")))
+    assert.equal("eightbit", rules(multipart(eight, "Content-Transfer-Encoding: base64\r\n",
+      "h\xc3\xa9")))
+    assert.equal("eightbit", rules(multipart(eight, "Content-Type: multipart/mixed; boundary=c\r\n",
+      "--c\r\n\r\nh\xc3\xa9\r\n--c--")))
+  end)
+
   it("finds each thing that is", function()
     for found, message in pairs {
       ["date from message_id"] = "Subject: x\r\n\r\nhi\r\n",

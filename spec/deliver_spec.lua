@@ -292,6 +292,23 @@ describe("smtp.deliver", function()
     assert.equal("kept", result.receipts["three.example"].text)
   end)
 
+  it("does without STARTTLS where TLS was broken, though it is offered again", function()
+    local broken <close> = peer.start {
+      { "S 220 mx", "C EHLO", "S 250-mx", "S 250 STARTTLS", "C STARTTLS", "S 220 go",
+        function(connection)
+          connection:fill()
+          connection.buffer = ""
+        end, "S no TLS", "EOF" },
+      { "S 220 mx", "C EHLO", "S 250-mx", "S 250 STARTTLS", "C MAIL", "S 250 ok", "C RCPT",
+        "S 250 ok", "C DATA", "S 354 go", "BODY", "S 250 kept", "C QUIT", "S 221 bye" },
+    }
+    names:host("mx1.example.com", "127.0.0.1")
+    mx("one.example", 1)
+    local receipt = assert(deliver(broken.port, "a@one.example")).receipts["one.example"]
+    assert.equal("kept", receipt.text)
+    assert.is_nil(receipt.tls)
+  end)
+
   it("lets functions of the caller's raise, in each way of running", function()
     local _ <close>, port = fleet { {} }
     mx("one.example", 1)

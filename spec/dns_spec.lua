@@ -141,6 +141,21 @@ describe("the DNS", function()
     assert.is_true(core.now() - since < 2)
   end)
 
+  it("asks a name server at an address of IPv6", function()
+    local listener = core.listen { host = "::1", port = 0 }
+    if not listener then return pending("no IPv6 here") end
+    listener:close()
+    local six <close> = dns.start("::1")
+    six:set("example.com", "MX", { dns.mx(10, "mx.example.com") }, { secure = true })
+    local list = assert(smtp.mx("example.com", { nameserver = six.place, timeout = 10 }))
+    assert.same({ { host = "mx.example.com", preference = 10, secure = true } },
+      { table.unpack(list) })
+    assert.equal("example.com/MX", six:asked())
+    local _, err = smtp.mx("nowhere.example", { nameserver = six.place, timeout = 10 })
+    assert.equal(550, err.code)
+    assert.equal("", names:asked())
+  end)
+
   it("gives an address literal for itself", function()
     assert.same({ { host = "192.0.2.1", preference = 0, implicit = true, secure = false } },
       mx("[192.0.2.1]"))

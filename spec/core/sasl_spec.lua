@@ -296,6 +296,16 @@ describe("OAUTHBEARER", function()
       [message("n,,", "auth=Bearer t") .. A] = "syntax",
       ["n,," .. A .. "auth=Bearer t" .. A] = "syntax",
     })
+    -- Fields that it does not know, those of XOAUTH2 among them, in front and behind.
+    for _, field in ipairs { "user=eve", "user=", "host=", "host=x", "port=25", "mthd=POST",
+      "path=/", "post=", "qs=", "authz=Bearer x", "aut=Bearer x", "AUTHX=Bearer x" } do
+      for _, fields in ipairs { field .. A .. "auth=Bearer t", "auth=Bearer t" .. A .. field,
+        field .. A .. field .. A .. "auth=Bearer t" } do
+        local server = server_of("OAUTHBEARER")
+        assert.equal("done", server:next(message("n,a=ada,", fields)), fields)
+        assert.same({ user = "ada", token = "t" }, server:credentials())
+      end
+    end
     for text in sasl.truncations(message("n,a=user,", "host=x" .. A .. "auth=Bearer t")) do
       judge("OAUTHBEARER", {}, { [text] = "syntax" })
     end

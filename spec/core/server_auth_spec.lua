@@ -161,6 +161,7 @@ describe("AUTH of the server machine", function()
 
       S: 538 5.7.11 Encryption required to authenticate
     ]], { config = { auth = { "PLAIN" } } })
+    play(ehlo("PLAIN") .. "C: auth Plain " .. ADA .. "\n" .. OK, { config = config { "PLAIN" } })
     play(ehlo("PLAIN") .. [[
       C: AUTH CRAM-MD5
       S: 504 5.5.4 Authentication mechanism not offered

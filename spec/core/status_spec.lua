@@ -139,6 +139,13 @@ describe("status for a code of the caller's own", function()
     return ("%d.%d.%d"):format(class, subject, detail)
   end
 
+  it("C054 has the detail of RFC 4954 for a verdict on AUTH", function()
+    for code, status in pairs { [432] = "4.7.0", [454] = "4.7.0", [534] = "5.7.9",
+      [535] = "5.7.8", [538] = "5.7.11", [536] = "5.7.0", [500] = "5.7.0" } do
+      assert.are.equal(status, status_for("AUTH", code))
+    end
+  end)
+
   it("C051 has the class of the code at every stage", function()
     for _, s in ipairs(list) do
       for code = 200, 599 do

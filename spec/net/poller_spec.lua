@@ -49,6 +49,27 @@ for _, backend in ipairs { "epoll", "kqueue", "poll" } do
       assert.is_true(passed < 5)
     end)
 
+    it("has no wait that is too long for it", function()
+      local client, server, _ <close> = net.pair()
+      poller:set(server:pollfd(), R)
+      client:send("x")
+      for _, seconds in ipairs { 2147483, 2147484, 4294967.3, 1e10, 1e300, math.huge } do
+        assert.same({ [server:pollfd()] = R }, (events(poller, seconds)))
+      end
+      for _, seconds in ipairs { 2147483.7, 1e300, math.huge } do -- and none that ends at once
+        local other <close> = assert(core.poller(backend))
+        local status, output = net.run(([[
+          local core = require "smtp.core"
+          local poller = core.poller(%q)
+          os.execute("p=$PPID; (sleep 0.1; kill -INT $p) > /dev/null 2>&1 &")
+          poller:wait(%s, {})
+          print("it did not wait")
+        ]]):format(backend, seconds == math.huge and "math.huge" or seconds))
+        assert.matches("interrupted!", output, 1, true)
+        assert.equal(1, status)
+      end
+    end)
+
     it("gives what is ready, as often as it is asked, until it is not", function()
       local client, server, _ <close> = net.pair()
       local fd = server:pollfd()

@@ -111,15 +111,16 @@ end
 Server.__close = Server.close
 
 --- Starts one: `place` is what `nameserver` takes.
-function M.start()
+--- Starts one, at 127.0.0.1 or another address of this machine.
+function M.start(here)
   local folder = net.folder()
   local self = setmetatable({ folder = folder, file = folder .. "/answers" }, Server)
   net.dump(self.file, "")
-  self.process = process.lua({ "spec/support/dns_server.lua", self.file }, { time = 110 })
+  self.process = process.lua({ "spec/support/dns_server.lua", self.file, here }, { time = 110 })
   local port = self.process:await(function()
     return self.process:output():match("^(%d+)\n")
   end)
-  self.place = "127.0.0.1:" .. port
+  self.place = (here and "[" .. here .. "]:" or "127.0.0.1:") .. port
   self:reset()
   return self
 end

@@ -1,13 +1,13 @@
 -- A name server that says what a file tells it to, in a process of its own: UDP at a
--- free port of 127.0.0.1, which it prints. Each line of the file is a key, "name/type",
+-- free port of 127.0.0.1 or the second argument, which it prints. Each line of the file is a key, "name/type",
 -- and the hex of all that stands behind the ID of the answer; "drop": nothing is said.
 -- The file is read anew for each question. What is not in it does not exist. Each
 -- question is printed.
 local socket = require "socket"
 
-local path = arg[1]
-local udp = assert(socket.udp())
-assert(udp:setsockname("127.0.0.1", 0))
+local path, here = arg[1], arg[2] or "127.0.0.1"
+local udp = assert(here:find(":", 1, true) and socket.udp6() or socket.udp())
+assert(udp:setsockname(here, 0))
 io.stdout:setvbuf("line")
 print((select(2, udp:getsockname())))
 
