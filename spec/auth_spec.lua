@@ -1,5 +1,6 @@
 -- AUTH from end to end: our client and our server, every mechanism; what the client
 -- tells nobody, and what a hostile server may try.
+local peer = require "spec.support.peer"
 local smtp = require "smtp"
 local authority = require "smtp.authority"
 local core = require "smtp.core"

@@ -128,9 +128,9 @@ describe("lint", function()
   end)
 
   it("looks for 8-bit bytes in the parts of a multipart, not between them", function()
-    local function multipart(own, inner, text)
+    local function multipart(own, inner, said)
       return GOOD .. own .. "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" .. inner
-        .. "\r\n" .. text .. "\r\n--b\r\n\r\nplain\r\n--b--\r\n"
+        .. "\r\n" .. said .. "\r\n--b\r\n\r\nplain\r\n--b--\r\n"
     end
     local eight = "Content-Transfer-Encoding: 8bit\r\n"
     assert.equal("", rules(multipart(eight, eight, "h\xc3\xa9")))

@@ -1,8 +1,8 @@
 -- A name server that says what a file tells it to, in a process of its own: UDP at a
--- free port of 127.0.0.1 or the second argument, which it prints. Each line of the file is a key, "name/type",
--- and the hex of all that stands behind the ID of the answer; "drop": nothing is said.
--- The file is read anew for each question. What is not in it does not exist. Each
--- question is printed.
+-- free port, which it prints, of 127.0.0.1 or the address in the second argument. Each
+-- line of the file is a key, "name/type", and the hex of all that stands behind the ID of
+-- the answer; "drop": nothing is said. The file is read anew for each question. What is
+-- not in it does not exist. Each question is printed.
 local socket = require "socket"
 
 local path, here = arg[1], arg[2] or "127.0.0.1"

@@ -126,7 +126,7 @@ static int commit(const char *target, bool overwrite) {
   smtp_job *job;
   int error = -1;
   REQUIRE(s && smtp_spool_write(s, "new", 3) == 0);
-  REQUIRE((job = smtp_spool_commit(s, name, overwrite)));
+  REQUIRE((job = smtp_spool_commit(s, name, overwrite, 0)));
   await(job);
   REQUIRE(smtp_spool_result(job, &error, &path));
   REQUIRE(strcmp(path, target) == 0);
