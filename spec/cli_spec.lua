@@ -140,6 +140,10 @@ ${SMTP_CA_FILE-none}"]], { input = "from outside\n", env = { SMTP_CA_FILE = "/ol
       assert.equal(0, status, err)
       assert.matches("3 violations:\n  session 1: missing_date %(RFC 5322", err)
       assert.equal(1, (mock_run({ "--strict" }, script)))
+      file("raw", "Subject: x\r\nDate: x\r\nFrom: a@b.example\r\n\r\nx\r\n")
+      status, _, err = mock_run({ "--strict" }, script) -- no Message-ID, which is a SHOULD
+      assert.equal(0, status, err)
+      assert.matches("1 violation:\n  session 1: missing_message_id [^\n]*a SHOULD", err)
     end)
 
     it("takes rules of a file", function()

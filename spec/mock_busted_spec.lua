@@ -66,8 +66,19 @@ describe("assert.smtp", function()
     assert(d:expect(220))
     assert(d:cmd("NONSENSE", 500))
     assert.smtp(mx).has.violations()
-    fails("a command that is wrong here (RFC 5321 section 4.3.2): NONSENSE",
+    fails("a command that is wrong here (RFC 5321 section 4.1.1): NONSENSE",
       function() assert.smtp(mx).has.no.violations() end)
+  end)
+
+  it("tells what clients must not from what they should not", function()
+    local receipt = assert(smtp.send(mx.url, { envelope = { from = "a@b.example",
+      to = "c@d.example" }, raw = "Date: x\nFrom: a@b.example\n\nx\n" }))
+    assert.equal(250, receipt.code)
+    assert.smtp(mx).has.no.violations()
+    assert.smtp(mx).has.no.violations(nil, "must")
+    assert.smtp(mx).has.violations(nil, "should")
+    fails("missing_message_id (RFC 5322 section 3.6.4, a SHOULD)",
+      function() assert.smtp(mx).has.no.violations(nil, "should") end)
   end)
 
   it("finds what is there or not, and passes for no half of a mail", function()

@@ -53,7 +53,8 @@ describe("a mock of LMTP", function()
     assert(d:expect(220))
     assert(d:cmd("EHLO x", 500))
     assert(d:cmd("HELO x", 500))
-    assert.equal("refused_command", mx:violations()[1].rule)
+    local one = mx:violations()[1]
+    assert.same({ "refused_command", "RFC 2033 section 4.1" }, { one.rule, one.section })
   end)
 
   it("has rules for LHLO, and says the same to each recipient", function()

@@ -427,6 +427,27 @@ describe("an action of a mock", function()
   end)
 end)
 
+describe("what EHLO offers", function()
+  it("leaves out what is named, offered or not; the last word holds", function()
+    local mx <close> = start { without = { "SMTPUTF8", "X-NONE" } }
+    local d <close> = open(mx, false)
+    local function offered() return lines(assert(d:cmd("EHLO x", 250))) end
+    local plain = "localhost|PIPELINING|SIZE 36700160|8BITMIME|ENHANCEDSTATUSCODES"
+    assert.equal(plain, offered())
+    mx:without("CHUNKING"):without("PIPELINIG"):without("starttls")
+    assert.equal(plain, offered())
+    mx:with "XFOO 2"
+    assert.equal(plain .. "|XFOO 2", offered())
+    mx:without("xfoo"):without("CHUNKING"):with "CHUNKING"
+    assert.equal(plain .. "|CHUNKING", offered())
+    mx:without("chunking"):without("CHUNKING"):without("SIZE")
+    assert.equal("localhost|PIPELINING|8BITMIME|ENHANCEDSTATUSCODES", offered())
+    assert.equal(502, d:cmd("BDAT 0 LAST").code)
+    mx:with "SIZE 5"
+    assert.equal("localhost|PIPELINING|8BITMIME|ENHANCEDSTATUSCODES|SIZE 5", offered())
+  end)
+end)
+
 describe("rules as tables", function()
   it("do what the methods do", function()
     local mx <close> = start { rules = {

@@ -237,6 +237,59 @@ describe("what a mock remembers", function()
     end))
   end)
 
+  it("names the section of the grammar that a command breaks", function()
+    local mx <close> = start { users = "any" }
+    for command, section in pairs {
+      ["EHLO"] = "RFC 5321 section 4.1.1.1", ["helo a b!"] = "RFC 5321 section 4.1.1.1",
+      ["MAIL FROM:<a@b"] = "RFC 5321 section 4.1.1.2",
+      ["mail from:<a@b> SIZE=x"] = "RFC 5321 section 4.1.1.2",
+      ["RCPT TO:<c@d>"] = "RFC 5321 section 4.1.4", ["DATA"] = "RFC 5321 section 4.1.4",
+      ["MAIL FROM:<a@b> FOO=1"] = "RFC 5321 section 4.1.1.11",
+      ["RSET x"] = "RFC 5321 section 4.1.1.5", ["VRFY"] = "RFC 5321 section 4.1.1.6",
+      ["EXPN x"] = "RFC 5321 section 4.2.4", ["QUIT x"] = "RFC 5321 section 4.1.1.10",
+      ["BDAT x"] = "RFC 3030 section 2", ["AUTH"] = "RFC 4954 section 4",
+      ["AUTH NONE"] = "RFC 4954 section 4", ["RCPTTO:<c@d>"] = "RFC 5321 section 4.1.1",
+    } do
+      local d <close> = assert(smtp.dialogue(mx.url, { timeout = 10 }))
+      assert(d:expect(220))
+      assert(d:cmd("EHLO x", 250))
+      mx:clear()
+      assert(d:cmd(command)) -- whatever it is
+      local list = mx:violations()
+      assert.same({ command, 1, "refused_command", section, "must" },
+        { command, #list, list[1].rule, list[1].section, list[1].level })
+    end
+    local d <close> = assert(smtp.dialogue(mx.url, { timeout = 10 }))
+    assert(d:expect(220))
+    assert(d:cmd("EHLO x", 250))
+    assert(d:cmd("MAIL FROM:<a@b>", 250))
+    mx:clear()
+    assert(d:cmd("RCPT TO:c d", 501))
+    assert.equal("RFC 5321 section 4.1.1.3", mx:violations()[1].section)
+  end)
+
+  it("is a MUST or a SHOULD", function()
+    local mx <close> = start()
+    local d <close> = assert(smtp.dialogue(mx.url, { timeout = 2 }))
+    assert(d:expect(220))
+    for line in ("EHLO x|MAIL FROM:<a@b>|RCPT TO:<a@b>|NOOP " .. ("x"):rep(510)):gmatch("[^|]+") do
+      assert(d:cmd(line, 250))
+    end
+    assert(d:cmd("DATA", 354))
+    d:raw("Subject: x\r\n\r\n.\r\n")
+    assert(d:expect(250))
+    assert(d:cmd("QUIT", 221))
+    local function levels(level)
+      local list = {}
+      for i, one in ipairs(mx:violations(level)) do list[i] = one.rule .. " " .. one.level end
+      return list
+    end
+    assert.same({ "long_command should", "missing_date must", "missing_from must",
+      "missing_message_id should" }, levels())
+    assert.same(levels(), levels "should")
+    assert.same({ "missing_date must", "missing_from must" }, levels "must")
+  end)
+
   it("is, of a strict mock, what was left over", function()
     local mx <close> = start { strict = true }
     mx:on("RCPT", { to = "never@*" }):reply("550 no")

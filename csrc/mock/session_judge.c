@@ -158,7 +158,7 @@ void smtp_mock_judge_message(smtp_mock_session *s) {
 
 void smtp_mock_judge_close(smtp_mock_session *s) {
   switch (s->event.situation) {
-  case SMTP_S_EARLY: note(s, "early", RFC5321("3.1"), s->line); break;
+  case SMTP_S_EARLY: note(s, "early", RFC5321("4.3.1"), s->line); break;
   case SMTP_S_PIPELINING:
     note(s, "pipelining", "RFC 2920 section 3.1", s->line);
     break;
@@ -172,10 +172,59 @@ void smtp_mock_judge_close(smtp_mock_session *s) {
   }
 }
 
-/* 500 to 509 and 555 say that a command was wrong, whoever sent it. */
+/* Where the grammar of a command is. LMTP has no EHLO and no HELO. */
+static const char *grammar_of(smtp_slice line, bool lmtp) {
+  static const struct {
+    smtp_slice verb;
+    const char *section;
+  } grammars[] = {{{"EHLO", 4}, RFC5321("4.1.1.1")},
+                  {{"HELO", 4}, RFC5321("4.1.1.1")},
+                  {{"MAIL", 4}, RFC5321("4.1.1.2")},
+                  {{"RCPT", 4}, RFC5321("4.1.1.3")},
+                  {{"DATA", 4}, RFC5321("4.1.1.4")},
+                  {{"RSET", 4}, RFC5321("4.1.1.5")},
+                  {{"VRFY", 4}, RFC5321("4.1.1.6")},
+                  {{"EXPN", 4}, RFC5321("4.1.1.7")},
+                  {{"HELP", 4}, RFC5321("4.1.1.8")},
+                  {{"NOOP", 4}, RFC5321("4.1.1.9")},
+                  {{"QUIT", 4}, RFC5321("4.1.1.10")},
+                  {{"LHLO", 4}, "RFC 2033 section 4.1"},
+                  {{"BDAT", 4}, "RFC 3030 section 2"},
+                  {{"STARTTLS", 8}, "RFC 3207 section 4"},
+                  {{"AUTH", 4}, "RFC 4954 section 4"}};
+  smtp_slice verb = line;
+  size_t i;
+  while (verb.n > 0 && (verb.p[0] == ' ' || verb.p[0] == '\t')) {
+    verb.p++;
+    verb.n--;
+  }
+  for (i = 0; i < verb.n && verb.p[i] != ' ' && verb.p[i] != '\t'; i++)
+    continue;
+  verb.n = i;
+  if (lmtp && (smtp_ascii_equal(verb, SMTP_LIT("EHLO")) ||
+               smtp_ascii_equal(verb, SMTP_LIT("HELO"))))
+    return "RFC 2033 section 4.1";
+  for (i = 0; i < sizeof grammars / sizeof *grammars; i++)
+    if (smtp_ascii_equal(verb, grammars[i].verb)) return grammars[i].section;
+  return RFC5321("4.1.1");
+}
+
+/* 500 to 509 and 555 say that a command was wrong, whether the machine says it
+** or a rule: an unknown one, one out of order, with a parameter that is not
+** known, or against its grammar. */
 void smtp_mock_judge_reply(smtp_mock_session *s, smtp_slice reply) {
+  const char *section;
   if (reply.n < 3 || reply.p[0] != '5') return;
   if (s->excused && memcmp(reply.p, "503", 3) == 0) return;
-  if (memcmp(reply.p, "50", 2) == 0 || memcmp(reply.p, "555", 3) == 0)
-    note(s, "refused_command", RFC5321("4.3.2"), s->line);
+  if (memcmp(reply.p, "503", 3) == 0)
+    section = RFC5321("4.1.4");
+  else if (memcmp(reply.p, "555", 3) == 0)
+    section = RFC5321("4.1.1.11");
+  else if (memcmp(reply.p, "502", 3) == 0)
+    section = RFC5321("4.2.4");
+  else if (memcmp(reply.p, "50", 2) == 0)
+    section = grammar_of(s->line, s->mock->config.lmtp);
+  else
+    return;
+  note(s, "refused_command", section, s->line);
 }

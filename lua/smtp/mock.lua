@@ -106,6 +106,10 @@ function Mock:rule(given)
   return keep(self, rule.of_table(self, given))
 end
 
+local function keyword_of(line)
+  return line:match("^[%w-]*"):upper()
+end
+
 -- Tells core what EHLO leaves out and has besides.
 local function advertise(mock)
   if #table.concat(mock._extra, "\n") > EXTRA_MAX then
@@ -113,7 +117,7 @@ local function advertise(mock)
   end
   local lines, spoken = {}, {}
   for _, line in ipairs(mock._extra) do
-    local keyword = line:match("^[%w-]*"):upper()
+    local keyword = keyword_of(line)
     local known = server_extensions.known[keyword]
     if known then spoken[#spoken + 1] = keyword end
     if not known or #line > #keyword then lines[#lines + 1] = line end
@@ -123,25 +127,19 @@ local function advertise(mock)
   return mock
 end
 
--- What the mock may offer by itself.
-local OFFERED = { PIPELINING = true, SIZE = true, ["8BITMIME"] = true, STARTTLS = true,
-  ENHANCEDSTATUSCODES = true, AUTH = true }
-
-local function is_extra(mock, keyword)
-  for _, line in ipairs(mock._extra) do
-    if line:match("^[%w-]+"):upper() == keyword:upper() then return true end
+-- Takes the lines of a keyword out of a list.
+local function take_out(list, keyword)
+  for i = #list, 1, -1 do
+    if keyword_of(list[i]) == keyword then table.remove(list, i) end
   end
-  return false
 end
 
---- EHLO does not offer an extension.
+--- EHLO does not offer an extension, whether it would or not.
 function Mock:without(keyword)
   if type(keyword) ~= "string" or not keyword:find("^[%w-]+$") then
     options.misuse("mock: without needs a keyword, such as \"PIPELINING\"")
   end
-  if not OFFERED[keyword:upper()] and not is_extra(self, keyword) then
-    options.misuse(("mock: without: %q is not offered"):format(keyword))
-  end
+  for _, list in ipairs { self._extra, self._hidden } do take_out(list, keyword:upper()) end
   table.insert(self._hidden, keyword)
   return advertise(self)
 end
@@ -151,6 +149,8 @@ function Mock:with(line)
   if type(line) ~= "string" or line:find("%c") or line == "" then
     options.misuse("mock: with needs a line of EHLO")
   end
+  -- A line with parameters of its own stays instead of the hidden one.
+  if server_extensions.known[line:upper()] then take_out(self._hidden, line:upper()) end
   table.insert(self._extra, line)
   return advertise(self)
 end
@@ -332,8 +332,8 @@ function Mock:transcript(number)
 end
 
 --- What clients did wrong.
-function Mock:violations()
-  return violations.of(self, self.strict)
+function Mock:violations(level)
+  return violations.of(self, self.strict, level)
 end
 
 --- Writes the mails as "eml", "mbox" or "maildir".

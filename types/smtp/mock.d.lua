@@ -218,7 +218,7 @@ function rule:close() end
 ---@return smtp.mock_rule_builder
 function rule:reset() end
 
---- EHLO does not offer an extension.
+--- EHLO does not offer an extension, whether it would or not.
 ---@param keyword string
 ---@return smtp.mock_server
 function mx:without(keyword) end
@@ -291,9 +291,11 @@ function mx:count(event) end
 function mx:transcript(session) end
 
 --- What clients did wrong, with the RFC that says so (what only `strict` refuses is told
---- with it alone); `tostring` gives a sentence.
+--- with it alone); `tostring` gives a sentence. With the level `"must"` without those of a
+--- SHOULD.
+---@param level? "must"|"should" default `"should"`: all
 ---@return smtp.mock_violation[]
-function mx:violations() end
+function mx:violations(level) end
 
 --- Writes the mails that were accepted, over files of the same name.
 ---@param format "eml"|"mbox"|"maildir"
@@ -387,7 +389,8 @@ function mx:stop() end
 
 ---@class smtp.mock_violation
 ---@field rule string a word, such as `"bare_lf"`; `"lost"`: the mock had no memory for all that came
----@field section string `"RFC 5321 section 2.3.8"`, `"the test"` or `"the mock"`
+---@field section string `"RFC 5321 section 2.3.8"`, `"the test"` or `"the mock"`; of a command that was refused, the section of its grammar
+---@field level "must"|"should" `"should"` of what an RFC only advises: a Message-ID, commands of 512 bytes at most, waiting for the greeting
 ---@field text? string
 ---@field session? integer
 

@@ -29,9 +29,11 @@ function smtp.received(query, timeout) end
 ---@return smtp.mock_session session
 function smtp.session(query, timeout) end
 
---- The clients did something wrong; most often with `no`.
+--- The clients did what they must not; most often with `no`. What they only should have
+--- done otherwise (a message without a Message-ID) counts with the level `"should"`.
 ---@param timeout? number seconds; default: the mock's
+---@param level? "must"|"should" default `"must"`
 ---@return smtp.mock_violation[] violations
-function smtp.violations(timeout) end
+function smtp.violations(timeout, level) end
 
 return smtp

@@ -14,8 +14,8 @@ The command finds SMTP_HOST, SMTP_PORT, SMTP_URL and, with TLS, SMTP_CA_FILE in 
 environment. When it has ended and the mock is idle, a report goes to standard error.
 
 Status: the command's own if it is not 0 (128 + n: signal n ended it); else 1 if --expect
-is not met, if sessions are still at work or, with --strict, for violations and rules that
-never fired; else 0.
+is not met, if sessions are still at work or, with --strict, for violations of a MUST
+and rules that never fired; else 0.
 
 Examples:
   lua-smtp mock run -- pytest tests/

@@ -20,7 +20,7 @@ recipients, subject, text and raw; bytes that are no UTF-8 become U+FFFD there.
 
 It ends at SIGINT or SIGTERM, after --count mails, or with --until-eof when standard input
 ends; with --strict a report goes to standard error then, and the status is 1 for
-violations. Mails that were handed out are forgotten, but for --strict.
+violations of a MUST. Mails that were handed out are forgotten, but for --strict.
 
 Examples:
   lua-smtp mock serve --port 2525 --maildir mail

@@ -4,7 +4,7 @@
 --   local mail = assert.smtp(mx).has.received { to = "bob@example.org" }
 --   assert.smtp(mx).has.no.received { to = "eve@example.org" }
 --   assert.smtp(mx).has.session { tls = { version = "TLSv1.3" } }
---   assert.smtp(mx).has.no.violations()
+--   assert.smtp(mx).has.no.violations() -- of a MUST
 --
 -- The positive forms wait; the negative ones wait until the mock is idle. A failure shows
 -- the mail that came closest and the end of the transcript.
@@ -68,7 +68,7 @@ end
 local function violations(state, arguments, level)
   local mx = mock_of(state, level)
   local idle, err = mx:wait_idle(arguments[1])
-  local list, lines = mx:violations(), {}
+  local list, lines = mx:violations(arguments[2] or "must"), {}
   for i, one in ipairs(list) do lines[i] = tostring(one) end
   if not idle and #list == 0 and not state.mod then
     fail_with(state, tostring(err))

@@ -2,12 +2,16 @@
 --- What clients of a mock did wrong: what the sessions noted, what their messages lack,
 -- and, of a strict mock, rules that never fired and sessions that were left open.
 -- Internal.
+local options = require "smtp.options"
 local single_fields = require "smtp.single_fields"
 
 local M = {}
 
--- RFC 5322 section 3.6: a Message-ID should be there, the others must.
-local NEEDED = { "Date", "From", "Message-ID" }
+-- The fields that a message needs, and where RFC 5322 says so.
+local NEEDED = { { "Date", "3.6" }, { "From", "3.6" }, { "Message-ID", "3.6.4" } }
+
+-- What an RFC says one SHOULD do; all else is a MUST.
+local SHOULD = { missing_message_id = true, long_command = true, early = true }
 
 -- What the words of csrc/mock/session_judge.c say.
 local SENTENCES = {
@@ -28,32 +32,34 @@ local SENTENCES = {
 local meta = {}
 
 local function add(list, session, rule, section, text)
-  list[#list + 1] = setmetatable({ session = session, rule = rule, section = section, text = text },
-    meta)
+  list[#list + 1] = setmetatable({ session = session, rule = rule, section = section, text = text,
+    level = SHOULD[rule] and "should" or "must" }, meta)
 end
 
 meta.__tostring = function(v)
-  return ("%s%s (%s)%s"):format(v.session and ("session %d: "):format(v.session) or "",
-    SENTENCES[v.rule] or v.rule, v.section, (v.text or "") ~= "" and ": " .. v.text or "")
+  return ("%s%s (%s%s)%s"):format(v.session and ("session %d: "):format(v.session) or "",
+    SENTENCES[v.rule] or v.rule, v.section, v.level == "should" and ", a SHOULD" or "",
+    (v.text or "") ~= "" and ": " .. v.text or "")
 end
 
 local function look_at(list, mail)
-  local function say(rule, text)
-    add(list, mail.session.number, rule, "RFC 5322 section 3.6", text)
+  local function say(rule, section, text)
+    add(list, mail.session.number, rule, "RFC 5322 section " .. section, text)
   end
-  for _, name in ipairs(NEEDED) do
+  for _, needed in ipairs(NEEDED) do
+    local name, section = table.unpack(needed)
     if not mail.headers:get(name) then
-      say("missing_" .. name:lower():gsub("-", "_"), "there is no " .. name)
+      say("missing_" .. name:lower():gsub("-", "_"), section, "there is no " .. name)
     end
   end
   for _, name in ipairs(single_fields.names) do
-    if #mail.headers:all(name) > 1 then say("duplicate_header", name .. " is there twice") end
+    if #mail.headers:all(name) > 1 then
+      say("duplicate_header", "3.6", name .. " is there twice")
+    end
   end
 end
 
---- All of a mock, in the order of the sessions' notes, of the mails, and, if `strict`, of
--- the rest.
-function M.of(mock, strict)
+local function all_of(mock, strict)
   local list = {}
   for _, one in ipairs(mock._core:violations()) do
     add(list, one.session, one.rule, one.section, one.text)
@@ -77,6 +83,22 @@ function M.of(mock, strict)
     end
   end
   return list
+end
+
+--- All of a mock, in the order of the sessions' notes, of the mails, and, if `strict`, of
+-- the rest; with level "must" without the advice.
+function M.of(mock, strict, level)
+  if level ~= nil and level ~= "must" and level ~= "should" then
+    options.misuse(("mock: violations: the level is \"must\" or \"should\", not %s"):format(
+      tostring(level)))
+  end
+  local list = all_of(mock, strict)
+  if level ~= "must" then return list end
+  local musts = {}
+  for _, one in ipairs(list) do
+    if one.level == "must" then musts[#musts + 1] = one end
+  end
+  return musts
 end
 
 return M
