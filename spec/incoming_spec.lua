@@ -91,6 +91,15 @@ describe("a server's message", function()
     with(function(message) assert.equal("A: b\r\n", message:header()) end, "A: b\r\n")
   end)
 
+  it("goes to all that take content", function()
+    local function verify(message)
+      return smtp.dkim_verify(message, { lookup = function() return {} end })
+    end
+    for _, take in ipairs { smtp.lint, smtp.parse, verify } do
+      with(function(message) assert.is_table((assert(take(message)))) end)
+    end
+  end)
+
   it("can be saved after its header was looked at", function()
     local folder = net.folder()
     for i, size in ipairs { 10, 200000 } do

@@ -339,6 +339,22 @@ describe("a message that some have", function()
     assert.same({ "eve@example.com", 1 }, { called[1].address, #called })
   end)
 
+  it("is told to each by PRDR", function()
+    local next <close> = picky()
+    local server <close> = gateway(next, nil, { extensions = { PRDR = true } })
+    local receipt = assert(smtp.send(url(server), { text = "x", from = "ada@code.energy",
+      to = { "bob@example.com", "eve@example.com", "full@example.com" } }))
+    assert.same({ "bob@example.com" }, receipt.accepted)
+    local told = {}
+    for i, one in ipairs(receipt.rejected) do
+      told[i] = ("%s %d %s %s"):format(one.address, one.code, one.enhanced, one.text)
+    end
+    assert.same({ "eve@example.com 550 5.1.1 no eve", "full@example.com 452 4.2.2 full" }, told)
+    local _, err = smtp.send(url(server), { text = "x", from = "ada@code.energy",
+      to = { "eve@example.com", "full@example.com" } })
+    assert.equal("rejected", err.kind)
+  end)
+
   it("is not told to who was no recipient", function()
     local next <close> = picky()
     local function expand(_, message)

@@ -72,8 +72,9 @@ function M.new(session)
   return setmetatable({
     session = session, sender = session.sender, recipients = session.recipients, size = 0,
     since = loop.time,
-    touched = false, ended = false, unkept = false, rest = false, tail = false,
-    over = false, head = false, -- its handler has returned; its header, then
+    touched = false, ended = false, unkept = false,
+    tail = false, -- what was read and not given: { text, at }
+    head = false, -- its header, once its handler has returned
     why = false, -- it is not whole: the reason
     gone = false, -- "reset" or "closed": nobody waits for what is said of it
     due = 1, answers = false, -- replies that the client waits for, and what was said of some
@@ -110,14 +111,20 @@ function M.first(message, ...)
   message.held = note(message, ...)
 end
 
-local function fail_over()
-  error("the message is over: its handler has returned", 0)
+-- The session has another message after this one, or none.
+local function is_over(message)
+  local session = message.session
+  return not session._core or session.recipients ~= message.recipients
+end
+
+local function check_over(message)
+  if is_over(message) then error("the message is over: its handler has returned", 0) end
 end
 
 -- Moves to the next slice of content, which session._core then holds: true, or
 -- false at the end. The time of a slow peer is not the handler's.
 local function advance(message)
-  if message.over or not message.session._core then fail_over() end
+  check_over(message)
   message.touched = true
   if message.held then
     message.held = false
@@ -136,19 +143,20 @@ local function advance(message)
   return false
 end
 
--- The next bytes: first what `read` or `lines` have left over.
-local function pull(message)
-  local rest, tail = message.rest, message.tail
-  if rest then
-    message.rest = false
-    return rest
+-- The next bytes, at most `max` of them: first what was left over.
+local function pull(message, max)
+  local tail = message.tail
+  if not tail or tail.at > #tail.text then
+    local text = advance(message) and message.session._core:content() or nil
+    if not text or not max or #text <= max then return text end
+    tail = { text = text, at = 1 }
+    message.tail = tail
   end
-  if tail then
-    rest = tail.text:sub(tail.at)
-    tail.text, tail.at = "", 1
-    if rest ~= "" then return rest end
-  end
-  return advance(message) and message.session._core:content() or nil
+  local text, at = tail.text, tail.at
+  local last = max and at + max - 1 or #text
+  tail.at = last + 1
+  if tail.at > #text then tail.text, tail.at = "", 1 end
+  return text:sub(at, last)
 end
 
 --- With `max`: at most so many bytes, nil at the end. Without: all of it.
@@ -157,15 +165,10 @@ function Message:read(max)
     if (options.integer(max) or -1) < 0 then
       options.misuse("read: max must be a whole number of bytes")
     end
-    local chunk = pull(self)
-    if chunk and #chunk > max then
-      self.rest = chunk:sub(max + 1)
-      chunk = chunk:sub(1, max)
-    end
-    return chunk
+    return pull(self, max)
   end
   local chunks = {}
-  for chunk in pull, self do chunks[#chunks + 1] = chunk end
+  for chunk in function() return pull(self) end do chunks[#chunks + 1] = chunk end
   return table.concat(chunks)
 end
 
@@ -231,7 +234,7 @@ end
 -- it is read again.
 function Message:header()
   if self.head then return self.head end
-  if self.over or not self.session._core then fail_over() end
+  check_over(self)
   local machine, touched, parts = self.session._core, self.touched, {}
   local text, whole = machine:header()
   while not whole do
@@ -240,7 +243,7 @@ function Message:header()
     parts[#parts + 1] = chunk
     text, whole = machine:header()
   end
-  if parts[1] then self.rest, self.touched = table.concat(parts), touched end
+  if parts[1] then self.tail, self.touched = { text = table.concat(parts), at = 1 }, touched end
   if self.why then fail(self, self.why) end
   return text
 end
@@ -248,12 +251,11 @@ end
 --- The handler has returned. Of a message that was read the header stays, for a bounce.
 function M.finish(message)
   if message.touched then message.head = message.session._core:header() end
-  message.over = true
 end
 
 --- Reads what is left and forgets it.
 function Message:skip()
-  self.rest = false
+  self.tail = false
   while advance(self) do end
 end
 
@@ -265,8 +267,7 @@ function Message:reply(recipient, code, text)
   if not code or text ~= nil and type(text) ~= "string" then
     options.misuse("reply: a code and perhaps a text are needed")
   end
-  local session = self.session
-  if not session._core or session.recipients ~= self.recipients then
+  if is_over(self) then
     options.misuse("reply: the message is over: its handler has returned")
   end
   local places = recipient ~= nil and self._places[recipient]
@@ -285,8 +286,8 @@ end
 -- Writes the content, which comes after a Return-Path at its top if `bare`: true, or nil
 -- and why not.
 local function write_content(self, spool, bare)
-  local machine, begun = self.session._core, self.rest or ""
-  self.rest = false
+  local machine = self.session._core
+  local begun = self.tail and pull(self) or "" -- `header` has read ahead
   local size = bare and trace_fields.return_path_size(begun) or not bare and 0 or nil
   while not size and advance(self) do
     begun = begun .. machine:content()

@@ -70,7 +70,7 @@ return function(given)
     told[rule .. text] = true
     found[#found + 1] = { rule = rule, text = text }
   end
-  if type(given) == "table" and given.raw and not given.chunks then given = given.raw end
+  if type(given) == "table" and not given.chunks and given.raw then given = given.raw end
   if type(given) == "table" and not given.chunks then
     options.misuse("lint: of a record make a message first, by smtp.message")
   end
