@@ -98,6 +98,7 @@ build = {
         "csrc/mime/charset_labels.c",
         "csrc/mime/converter.c",
         "csrc/mime/decode.c",
+        "csrc/mime/decode_uu.c",
         "csrc/mime/dkim_canon.c",
         "csrc/mime/encode.c",
         "csrc/mime/entity.c",

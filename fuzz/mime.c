@@ -89,6 +89,9 @@ static void check_decoders(smtp_slice in) {
     smtp_buf_truncate(&out, 0);
   }
   smtp_buf_clear(&out);
+  smtp_buf_init(&out, smtp_mem_libc(), 64 * in.n + 1);
+  CHECK(smtp_decode_uu(&out, in) == 0);
+  smtp_buf_clear(&out);
 }
 
 /* The first line is the name of a charset, the rest the text. */

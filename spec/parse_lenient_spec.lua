@@ -244,3 +244,100 @@ describe("a type", function()
     end
   end)
 end)
+
+describe("uuencode", function()
+  local BODY = "begin 644 a.bin\r\n%:&5L;&\\ \r\n`\r\nend\r\n"
+
+  local function content(body, encoding)
+    local m = smtp.parse(HEAD .. "Content-Type: application/octet-stream; name=a.bin\r\n"
+      .. "Content-Transfer-Encoding: " .. (encoding or "x-uuencode") .. "\r\n\r\n" .. body)
+    return m.attachments[1].content
+  end
+
+  it("is read by all its names", function()
+    for _, name in ipairs { "x-uuencode", "uuencode", "x-uue", "uue", "X-UUENCODE",
+      "x-uuencode;" } do
+      assert.equal("hello", content(BODY, name), name)
+    end
+    assert.equal(BODY, content(BODY, "x-other"))
+  end)
+
+  it("is read as programs write it", function()
+    for body, wanted in pairs {
+      [BODY:gsub("\r", "")] = "hello", ["text before\r\n" .. BODY .. "text behind\r\n"] = "hello",
+      ["begin 644 a.bin\r\n%:&5L;&\\\r\n \r\nend\r\n"] = "hello", -- white space was lost
+      ["begin 644 a.bin\r\n%:&5L;&\\ \r\nend  \r\nmore"] = "hello",
+      ["begin 644 a.bin\r\n%:&5L;&\\"] = "hello",
+      ["begin 0644\r\n#86)C\r\n#9&5F\r\n`\r\nxx"] = "abcdef",
+      ["begin 644 a.bin\r\n$``$\"`P\r\n`\r\nend\r\n"] = "\0\1\2\3",
+      ["begin 644 x\r\nM\r\n`\r\n"] = ("\0"):rep(45),
+      ["begin 644 x\r\nend\r\n"] = "", ["no begin\r\nbegin x\r\n"] = "no begin\r\nbegin x\r\n",
+      [""] = "",
+    } do
+      assert.equal(wanted, content(body), body)
+    end
+  end)
+
+  it("is read of every length", function()
+    for n = 0, 200 do
+      local text, lines = ("\0\1\xff\x80abc"):rep(30):sub(1, n), { "begin 600 x\n" }
+      for at = 1, n, 45 do
+        local piece = text:sub(at, at + 44)
+        local line = piece:gsub("..?.?", function(three)
+          local a, b, c = (three .. "\0\0"):byte(1, 3)
+          return string.char(32 + (a >> 2), 32 + ((a & 3) << 4 | b >> 4),
+            32 + ((b & 15) << 2 | c >> 6), 32 + (c & 63))
+        end)
+        lines[#lines + 1] = string.char(32 + #piece) .. line .. "\n"
+      end
+      assert.equal(text, content(table.concat(lines) .. "`\nend\n"))
+    end
+  end)
+end)
+
+describe("format=flowed", function()
+  local function flowed(text, params)
+    local m = smtp.parse(HEAD .. "Content-Type: text/plain; format=flowed" .. (params or "")
+      .. "\r\n\r\n" .. text:gsub("\n", "\r\n"))
+    assert.equal((text:gsub("\n", "\r\n")), m.content)
+    return m.text
+  end
+
+  for text, wanted in pairs {
+    ["this goes \non here\nand this is another\n"] = "this goes on here\nand this is another\n",
+    ["a \nb \nc\n"] = "a b c\n", ["a \n"] = "a \n", ["a "] = "a ", ["a \nb"] = "a b",
+    ["a\n\nb\n"] = "a\n\nb\n", ["a \n\nb\n"] = "a \nb\n", ["\n"] = "\n", ["\n\n"] = "\n\n",
+    -- stuffing
+    [" From x\n  y\n >z\n"] = "From x\n y\n>z\n", ["a \n From b\n"] = "a From b\n",
+    [" \nb\n"] = "\nb\n",
+    -- quotes
+    ["> a \n> b\nc\n"] = "> a b\nc\n", [">a \n>b\n"] = "> a b\n", [">> a \n> b\n"] = ">> a \n> b\n",
+    ["> a \nb\n"] = "> a \nb\n", ["a \n> b\n"] = "a \n> b\n", [">\n>> a\n"] = ">\n>> a\n",
+    ["> > a\n"] = "> > a\n",
+    -- signatures
+    ["a \n-- \nb\n"] = "a \n-- \nb\n", ["-- \nb \nc\n"] = "-- \nb c\n",
+    ["> -- \n> b\n"] = "> -- \n> b\n",
+  } do
+    it(("is unwrapped: %q"):format(text), function() assert.equal(wanted, flowed(text)) end)
+  end
+
+  it("loses its spaces with delsp", function()
+    for _, params in ipairs { "; delsp=yes", '; DelSp="YES"' } do
+      assert.equal("this goeson here\n", flowed("this goes \non here\n", params))
+      assert.equal("> abc\n", flowed("> a \n> b \n> c\n", params))
+      assert.equal("a \n> b\n", flowed("a \n> b\n", params))
+      assert.equal("a \n-- \nb\n", flowed("a \n-- \nb\n", params))
+    end
+    assert.equal("a b\n", flowed("a \nb\n", "; delsp=no"))
+  end)
+
+  it("is of plain text alone", function()
+    for kind, text in pairs { ["text/html; format=flowed"] = "a \nb", ["text/plain"] = "a \nb",
+      ["text/plain; format=fixed"] = "a \nb", ["text/plain; Format=Flowed"] = "a b" } do
+      local m = smtp.parse("Content-Type: " .. kind .. "\n\na \nb")
+      assert.equal(text, m.text or m.html)
+    end
+    check("base64", "Content-Type: text/plain; format=flowed\r\n"
+      .. "Content-Transfer-Encoding: base64\r\n\r\nYSANCmINCg==\r\n", { text = "a b\n" })
+  end)
+end)

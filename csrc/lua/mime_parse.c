@@ -57,14 +57,18 @@ static int decode(lua_State *L, int (*decoder)(smtp_buf *, smtp_slice)) {
   return smtp_push_bytes(L, out);
 }
 
-/* core.decode_base64(text [, first [, last]]) -> bytes */
-static int decode_base64(lua_State *L) {
-  return decode(L, smtp_decode_base64);
-}
-
-/* core.decode_qp(text [, first [, last]]) -> bytes */
-static int decode_qp(lua_State *L) {
-  return decode(L, smtp_decode_qp);
+/* core.decode_body(text, encoding [, first [, last]]) -> bytes; first and last are
+** those of the text that is decoded */
+static int decode_body(lua_State *L) {
+  lua_Integer first;
+  smtp_slice in, encoding = smtp_check_slice(L, 2);
+  smtp_buf *out;
+  lua_pushvalue(L, 2); /* keeps it */
+  lua_remove(L, 2);
+  in = checkrange(L, &first);
+  out = smtp_push_buffer(L, OUT_MAX);
+  checkresult(L, smtp_decode_body(out, in, encoding));
+  return smtp_push_bytes(L, out);
 }
 
 /* core.decode_words(value) -> UTF-8 without CR and LF */
@@ -85,7 +89,7 @@ static int to_utf8(lua_State *L) {
 }
 
 /* core.mime_value(text) -> main, { name, value, name, value ... }, each value
-** in UTF-8 */
+** in UTF-8, and whether some were left out */
 static int mime_value(lua_State *L) {
   smtp_slice in = smtp_check_slice(L, 1);
   smtp_buf *out = smtp_push_buffer(L, OUT_MAX);
@@ -102,24 +106,27 @@ static int mime_value(lua_State *L) {
     pushout(L, out);
     lua_rawseti(L, -2, (lua_Integer)(2 * i + 2));
   }
+  lua_pushboolean(L, value->truncated);
   smtp_buf_clear(out);
   smtp_value_clear(value);
-  return 2;
+  return 3;
 }
 
 /* core.mime_fields(bytes [, first [, last]]) -> { name, value, raw, name ... },
-** place of the body; a value is decoded, raw is as it stands there. Behind
-** FIELDS_MAX fields the rest is passed over. */
+** place of the body, and whether there are more than FIELDS_MAX, which are left
+** out; a value is decoded, raw is as it stands there */
 static int mime_fields(lua_State *L) {
   lua_Integer first, n = 0;
   smtp_slice text = checkrange(L, &first);
   smtp_buf *out = smtp_push_buffer(L, OUT_MAX);
   smtp_field field;
   size_t at = 0;
+  bool is_more = false;
   text.n = smtp_fields_body(text);
   lua_newtable(L);
   while (smtp_fields_next(text, &at, &field) == 1) {
-    if (n >= FIELDS_MAX * 3) continue;
+    is_more = n >= FIELDS_MAX * 3;
+    if (is_more) break;
     smtp_push_slice(L, field.name);
     lua_rawseti(L, -2, ++n);
     checkresult(L, smtp_decode_words(out, smtp_fields_trim(field.value)));
@@ -130,14 +137,16 @@ static int mime_fields(lua_State *L) {
   }
   smtp_buf_clear(out);
   lua_pushinteger(L, first + (lua_Integer)text.n);
-  return 2;
+  lua_pushboolean(L, is_more);
+  return 3;
 }
 
 static void pushentities(lua_State *L, const smtp_entity *list, int count) {
   static const char kinds[] = {'L', 'M', 'R', 'C'};
+  static const char *const limits[] = {NULL, "depth", "boundary"};
   lua_Integer n = 0;
   int i;
-  lua_createtable(L, count * 5, 0);
+  lua_createtable(L, count * 6, 0);
   for (i = 0; i < count; i++) {
     const smtp_entity *e = &list[i];
     lua_pushlstring(L, &kinds[e->kind], 1);
@@ -150,13 +159,18 @@ static void pushentities(lua_State *L, const smtp_entity *list, int count) {
     lua_rawseti(L, -2, ++n);
     lua_pushinteger(L, (lua_Integer)e->end);
     lua_rawseti(L, -2, ++n);
+    if (limits[e->limit] == NULL)
+      lua_pushboolean(L, 0);
+    else
+      lua_pushstring(L, limits[e->limit]);
+    lua_rawseti(L, -2, ++n);
   }
 }
 
-/* core.mime_entities(bytes) -> { kind, parent, begin, body, last, kind ... }:
+/* core.mime_entities(bytes) -> { kind, parent, begin, body, last, limit, kind ... }:
 ** kind is "L" leaf, "M" multipart, "R" message in a message, "C" cut off; the
-** parent's number, 0 for the first; and the places of the first byte, of that
-** of the body, and of the last byte */
+** parent's number, 0 for the first; the places of the first byte, of that of the
+** body, and of the last byte; and false, or why a leaf was not looked into */
 static int mime_entities(lua_State *L) {
   smtp_slice text = smtp_check_slice(L, 1);
   smtp_entity few[FEW], *list = few;
@@ -172,11 +186,13 @@ static int mime_entities(lua_State *L) {
 }
 
 void smtp_open_mime_parse(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"decode_base64", decode_base64}, {"decode_qp", decode_qp},
-      {"decode_words", decode_words},   {"to_utf8", to_utf8},
-      {"mime_value", mime_value},       {"mime_fields", mime_fields},
-      {"mime_entities", mime_entities}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"decode_body", decode_body},
+                                       {"decode_words", decode_words},
+                                       {"to_utf8", to_utf8},
+                                       {"mime_value", mime_value},
+                                       {"mime_fields", mime_fields},
+                                       {"mime_entities", mime_entities},
+                                       {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
   smtp_new_class(L, VALUE, none, value_free);
   luaL_setfuncs(L, functions, 0);

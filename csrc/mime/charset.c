@@ -177,6 +177,39 @@ int smtp_charset_utf8(smtp_buf *out, smtp_slice in, smtp_slice name) {
   return result;
 }
 
+static bool iscontrol(char c) {
+  return (unsigned char)c < 0x20 ? c != '\t' : c == 0x7f;
+}
+
+/* Appends text of one line, of which text may hold controls. */
+static int appendline(smtp_buf *out, smtp_slice text) {
+  int result = 0;
+  while (text.n > 0 && result == 0) {
+    size_t n = 0;
+    while (n < text.n && !iscontrol(text.p[n])) n++;
+    result = smtp_buf_append(out, text.p, n);
+    if (n == text.n || result != 0) break;
+    result = text.p[n] == '\r' || text.p[n] == '\n'
+                 ? smtp_buf_append(out, " ", 1)
+                 : smtp_buf_append_slice(out, SMTP_REPLACEMENT);
+    text.p += n + 1;
+    text.n -= n + 1;
+  }
+  return result;
+}
+
+int smtp_charset_line(smtp_buf *out, smtp_slice in, smtp_slice name) {
+  smtp_buf text;
+  size_t before = smtp_buf_length(out);
+  int result;
+  smtp_buf_init(&text, out->mem, out->cap);
+  result = smtp_charset_utf8(&text, in, name);
+  if (result == 0) result = appendline(out, smtp_buf_data(&text));
+  smtp_buf_clear(&text);
+  if (result != 0) smtp_buf_truncate(out, before);
+  return result;
+}
+
 bool smtp_charset_known(smtp_slice name) {
   return smtp_charset_find(name) != NULL;
 }

@@ -22,6 +22,11 @@
 SMTP_FUNC int smtp_charset_utf8(smtp_buf *out, smtp_slice in,
                                 smtp_slice charset);
 
+/* Likewise for text of one line, as a header field holds it: CR and LF become a
+** space each, and other controls but TAB U+FFFD. */
+SMTP_FUNC int smtp_charset_line(smtp_buf *out, smtp_slice in,
+                                smtp_slice charset);
+
 /* Whether the name is on the list, and so is not guessed at. */
 SMTP_FUNC bool smtp_charset_known(smtp_slice charset);
 

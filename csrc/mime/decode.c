@@ -208,19 +208,15 @@ static bool parseword(words *w, size_t place, word *found) {
   return true;
 }
 
-/* Appends as UTF-8, and a space for each CR or LF that was encoded. */
+/* Appends as UTF-8 of one line. */
 static int flush(words *w) {
-  size_t i, before = smtp_buf_length(w->out);
   int result;
   if (w->charset.p == NULL) return 0;
   if (++w->conversions > CONVERSIONS) w->charset.n = 0;
-  result = smtp_charset_utf8(w->out, smtp_buf_data(&w->bytes), w->charset);
+  result = smtp_charset_line(w->out, smtp_buf_data(&w->bytes), w->charset);
   smtp_buf_truncate(&w->bytes, 0);
   w->charset.p = NULL;
-  if (result != 0) return result;
-  for (i = w->out->begin + before; i < w->out->end; i++)
-    if (w->out->p[i] == '\r' || w->out->p[i] == '\n') w->out->p[i] = ' ';
-  return 0;
+  return result;
 }
 
 /* Text outside of words; its line ends are folding. */
@@ -235,7 +231,7 @@ static int plain(words *w, smtp_slice text) {
     while (p < end && (*p == '\r' || *p == '\n')) p++;
   }
   if (result == 0)
-    result = smtp_charset_utf8(w->out, smtp_buf_data(&w->bytes), SMTP_LIT(""));
+    result = smtp_charset_line(w->out, smtp_buf_data(&w->bytes), SMTP_LIT(""));
   smtp_buf_truncate(&w->bytes, 0);
   return result;
 }

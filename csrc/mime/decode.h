@@ -9,6 +9,8 @@
 #ifndef SMTP_DECODE_H
 #define SMTP_DECODE_H
 
+#include <stdbool.h>
+
 #include "../core/buf.h"
 #include "../core/smtp.h"
 
@@ -22,6 +24,18 @@ SMTP_FUNC int smtp_decode_base64(smtp_buf *out, smtp_slice in);
 ** an "=" that two hexadecimal digits do not follow stays. */
 SMTP_FUNC int smtp_decode_qp(smtp_buf *out, smtp_slice in);
 
+/* uuencode, as POSIX has it: the lines between "begin" and "end". What is before
+** and behind is skipped; without a "begin", all stays as it is. */
+SMTP_FUNC int smtp_decode_uu(smtp_buf *out, smtp_slice in);
+
+/* A body by the name of its encoding (any case); one that is unknown, or none,
+** leaves all as it is. */
+SMTP_FUNC int smtp_decode_body(smtp_buf *out, smtp_slice in,
+                               smtp_slice encoding);
+
+/* Whether that encoding changes a body. */
+SMTP_FUNC bool smtp_decode_changes(smtp_slice encoding);
+
 /* %XX as RFC 2231 section 4 has it. */
 SMTP_FUNC int smtp_decode_percent(smtp_buf *out, smtp_slice in);
 
@@ -29,7 +43,7 @@ SMTP_FUNC int smtp_decode_percent(smtp_buf *out, smtp_slice in);
 ** The value of a header field as UTF-8: unfolded, encoded words decoded, white
 ** space between them dropped, a character split over two of the same charset
 ** mended. 8-bit text outside of words is UTF-8 or else windows-1252. The
-** result has no CR and no LF.
+** result is one line without controls but TAB (smtp_charset_line).
 */
 SMTP_FUNC int smtp_decode_words(smtp_buf *out, smtp_slice in);
 

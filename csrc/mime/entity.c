@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../core/ascii.h"
+#include "decode.h"
 #include "fields.h"
 #include "value.h"
 
@@ -84,11 +85,16 @@ static size_t before(const walker *w, size_t at) {
 
 static bool isencoded(smtp_slice header) {
   smtp_slice value;
+  size_t n = 0;
   if (!smtp_fields_find(header, SMTP_LIT("content-transfer-encoding"), &value))
     return false;
   value = smtp_fields_trim(value);
-  return smtp_ascii_equal(value, SMTP_LIT("base64")) ||
-         smtp_ascii_equal(value, SMTP_LIT("quoted-printable"));
+  while (n < value.n &&
+         (value.p[n] == '-' ||
+          smtp_ascii_is((unsigned char)value.p[n], SMTP_ALPHA | SMTP_DIGIT)))
+    n++;
+  value.n = n;
+  return smtp_decode_changes(value);
 }
 
 static bool startswith(smtp_slice s, smtp_slice prefix) {
@@ -100,13 +106,15 @@ static bool startswith(smtp_slice s, smtp_slice prefix) {
 static void classify(walker *w, const smtp_value *type, smtp_slice header) {
   frame *f = top(w);
   smtp_entity *e = &w->list[f->entity];
+  bool is_deep = w->open > SMTP_ENTITY_DEPTH;
   const smtp_value_param *boundary;
-  if (w->open > SMTP_ENTITY_DEPTH) return; /* no deeper */
   if (startswith(type->main, SMTP_LIT("multipart/"))) {
     boundary = smtp_value_find(type, SMTP_LIT("boundary"));
-    if (boundary == NULL || boundary->value.n > SMTP_BOUNDARY_MAX) return;
+    if (boundary == NULL || boundary->value.n == 0) return;
+    if (is_deep) e->limit = SMTP_LIMIT_DEPTH;
+    if (boundary->value.n > SMTP_BOUNDARY_MAX) e->limit = SMTP_LIMIT_BOUNDARY;
+    if (e->limit != SMTP_LIMIT_NONE) return;
     f->n = boundary->value.n;
-    if (f->n == 0) return;
     memcpy(f->boundary, boundary->value.p, f->n);
     while (f->n > 1 && f->boundary[f->n - 1] == ' ') f->n--;
     f->digest = smtp_ascii_equal(type->main, SMTP_LIT("multipart/digest"));
@@ -115,6 +123,10 @@ static void classify(walker *w, const smtp_value *type, smtp_slice header) {
              smtp_ascii_equal(type->main, SMTP_LIT("message/global")) ||
              (type->main.n == 0 && e->digest)) {
     if (isencoded(header)) return;
+    if (is_deep) {
+      e->limit = SMTP_LIMIT_DEPTH;
+      return;
+    }
     e->kind = SMTP_ENTITY_MESSAGE;
     begin(w, e->body);
   }

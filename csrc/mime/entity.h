@@ -29,6 +29,13 @@ enum smtp_entity_kind {
   SMTP_ENTITY_REST     /* what did not fit in the list */
 };
 
+/* Why a part that has parts is a leaf. */
+enum smtp_entity_limit {
+  SMTP_LIMIT_NONE,
+  SMTP_LIMIT_DEPTH,
+  SMTP_LIMIT_BOUNDARY /* its boundary is too long */
+};
+
 /* Offsets in the text: header, its empty line included, and body. */
 typedef struct smtp_entity {
   size_t begin;  /* the header is begin to body - 1 */
@@ -37,6 +44,7 @@ typedef struct smtp_entity {
   size_t parent; /* index in the list; its own for the first */
   unsigned depth;
   enum smtp_entity_kind kind;
+  enum smtp_entity_limit limit;
   bool digest; /* in a multipart/digest: message/rfc822 by default */
 } smtp_entity;
 

@@ -366,5 +366,5 @@ const smtp_value_param *smtp_value_find(const smtp_value *v, smtp_slice name) {
 
 int smtp_value_text(smtp_buf *out, const smtp_value_param *param) {
   if (param->charset.p == NULL) return smtp_decode_words(out, param->value);
-  return smtp_charset_utf8(out, param->value, param->charset);
+  return smtp_charset_line(out, param->value, param->charset);
 }

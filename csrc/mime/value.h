@@ -45,7 +45,8 @@ SMTP_FUNC int smtp_value_parse(smtp_value *v, smtp_slice text);
 SMTP_FUNC const smtp_value_param *smtp_value_find(const smtp_value *v,
                                                   smtp_slice name);
 
-/* Appends the value of a parameter as UTF-8; errors as smtp_buf_append. */
+/* Appends the value of a parameter as UTF-8 of one line (smtp_charset_line);
+** errors as smtp_buf_append. */
 SMTP_FUNC int smtp_value_text(smtp_buf *out, const smtp_value_param *param);
 
 #endif

@@ -10,6 +10,8 @@ local held = require "smtp.held"
 local lint = require "smtp.lint"
 local options = require "smtp.options"
 local own_field = require "smtp.own_field"
+local parse = require "smtp.parse"
+local parse_record = require "smtp.parse_record"
 local part = require "smtp.part"
 local raise = require "smtp.record_error"
 local source = require "smtp.source"
@@ -432,6 +434,7 @@ end
 
 --- Makes a message of a record; see `smtp.message`.
 function M.message(record)
+  if parse.is(record) then record = parse_record.of(record) end
   options.check("message", record, SPEC)
   return raise.guard("message", compose, record)
 end

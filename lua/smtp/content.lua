@@ -147,6 +147,14 @@ local PLAIN = { ["message/rfc822"] = true, ["message/partial"] = true,
   ["message/external-body"] = true, ["message/delivery-status"] = true,
   ["message/disposition-notification"] = true, ["message/feedback-report"] = true }
 
+--- Whether content of that media type goes as it is.
+function M.goes_plain(kind) return PLAIN[kind] == true end
+
+--- Whether a text may go as it is: it has no NUL, and no line that is too long.
+function M.may_go_plain(text)
+  return not text:find("\0", 1, true) and not line_ends.watcher()(text:gsub("\r\n?", "\n"))
+end
+
 local function is_text(kind)
   return kind:find("^text/") ~= nil or kind:find("^message/global") ~= nil
 end

@@ -19,11 +19,14 @@ local CHUNK = 65536
 local Message = { __name = "smtp.parsed" }
 local lazy = {} -- field of a message -> function that makes it, or nil
 
+-- Of a message in a message they would be there once a level.
+local UNKEPT = { raw = true, content = true }
+
 function Message.__index(message, key)
   local make = lazy[key]
   if not make then return Message[key] end
   local value = make(message)
-  rawset(message, key, value)
+  if not UNKEPT[key] then rawset(message, key, value) end
   return value
 end
 
@@ -53,21 +56,23 @@ function lazy.subject(message) return message.headers:get("Subject") end
 function lazy.date(message) return message.headers:get("Date") end
 function lazy.time(message) return message.date and date.parse(message.date) end
 
+local ID_MAX = 990 -- a longer one fits in no line (RFC 5322 section 2.1.1)
+
 -- The ids in a field, without their brackets.
 local function ids(message, name)
   local list = {}
   local text = message.headers:get(name) or ""
-  for inner in text:gmatch("<([^<>]*)>") do
-    local id = inner:gsub("%s", "")
-    if id ~= "" then list[#list + 1] = id end
+  local function add(id)
+    if id and id ~= "" and #id <= ID_MAX then list[#list + 1] = id end
   end
+  for id in text:gmatch("<([^<>]*)>") do add((id:gsub("%s", ""))) end
   if #list == 0 then
     for word in text:gmatch("[^%s<>,;]+") do
-      if word:find("@", 1, true) then list[#list + 1] = word end
+      if word:find("@", 1, true) then add(word) end
     end
   end
   if #list == 0 then -- more than one word is a phrase (RFC 5322 section 4.5.4)
-    list[1] = text:match("^[%s<>]*([^%s<>]+)[%s<>]*$")
+    add(text:match("^[%s<>]*([^%s<>]+)[%s<>]*$"))
   end
   return list
 end
@@ -183,18 +188,46 @@ local function of_root(root)
   return setmetatable({ _root = root }, Message)
 end
 
-local function of_string(bytes)
-  return of_root(parts.tree(bytes))
+local function of_string(bytes, level)
+  return of_root(parts.tree(bytes, level or 0))
 end
 
 function lazy.report(message) return report.of(message._root, of_string) end
 
 local MESSAGES = { ["message/rfc822"] = true, ["message/global"] = true }
 
--- The message in a part. One that is encoded, as it should not be, is read as well.
+-- Each level of messages that are encoded, as they should not be, costs a copy.
+local ENCODED_MAX = 8
+
+local function is_encoded_message(part)
+  return part._kind == "L" and not part._limit and MESSAGES[part.type]
+end
+
+-- The message in a part.
 function parts.lazy.message(part)
   if part._inner then return of_root(part._inner) end
-  if part._kind == "L" and MESSAGES[part.type] then return of_string(part.content) end
+  if is_encoded_message(part) and part._level < ENCODED_MAX then
+    return of_string(part.content, part._level + 1)
+  end
+end
+
+local LIMITS = { "parts", "depth", "boundary", "fields", "parameters" }
+
+-- The limits that cut a part, those in it, and a message in it.
+local function limits_of(part, found)
+  local limit = parts.limit(part)
+  if limit then found[limit] = true end
+  if is_encoded_message(part) and part._level >= ENCODED_MAX then found.depth = true end
+  for _, inner in ipairs(part.parts) do limits_of(inner, found) end
+  if part._inner then limits_of(part._inner, found) end
+  return found
+end
+
+function lazy.truncated(message)
+  local found = limits_of(message._root, {})
+  for _, name in ipairs(LIMITS) do
+    if found[name] then return name end
+  end
 end
 
 --- Whether a value is a parsed message.

@@ -4,6 +4,7 @@
 -- that have no metatable.
 -- Internal.
 local core = require "smtp.core"
+local flowed = require "smtp.parse_flowed"
 
 local M = {}
 
@@ -36,24 +37,29 @@ function Headers:all(name)
   return list
 end
 
+-- Headers of which fields were left out.
+local cut = setmetatable({}, { __mode = "k" })
+
 --- Reads the header that is in the bytes first to last.
 function M.headers(bytes, first, last)
-  local flat = core.mime_fields(bytes, first, last)
+  local flat, _, is_more = core.mime_fields(bytes, first, last)
   local list = {}
   for i = 1, #flat, 3 do
     list[#list + 1] = { name = flat[i], value = flat[i + 1], raw = flat[i + 2] }
   end
+  cut[list] = is_more or nil
   return setmetatable(list, Headers)
 end
 
---- Splits a value with parameters: the value, and a table of them by lower-case name.
+--- Splits a value with parameters: the value, a table of them by lower-case name, and
+-- whether some were left out.
 function M.value(raw)
-  local main, flat = core.mime_value(raw)
+  local main, flat, is_more = core.mime_value(raw)
   local params = {}
   for i = 1, #flat, 2 do
     if params[flat[i]] == nil then params[flat[i]] = flat[i + 1] end
   end
-  return main, params
+  return main, params, is_more
 end
 
 -- ---- parts -------------------------------------------------------------
@@ -62,11 +68,15 @@ local Part = { __name = "smtp.part" }
 local lazy = {} -- field of a part -> function that makes it, or nil
 M.lazy = lazy
 
+-- Bytes that are in the bytes of the whole: kept, they would be there once a level.
+local UNKEPT = { raw = true, content = true }
+
 function Part.__index(part, key)
   local make = lazy[key]
   if not make then return Part[key] end
   local value = make(part)
-  rawset(part, key, value) -- what is nil is looked for again
+  -- what is nil is looked for again
+  if part._is_leaf or not UNKEPT[key] then rawset(part, key, value) end
   return value
 end
 
@@ -75,17 +85,25 @@ function lazy.headers(part)
   return M.headers(part._bytes, first, math.max(body, first) - 1)
 end
 
+-- A media type, each of its names at most 127 long (RFC 6838 section 4.2), or nil.
+local function media_type(text)
+  if #text < 256 and text:find("^[%w!#$&^_.+-]+/[%w!#$&^_.+-]+$") then return text end
+end
+
 local function read_type(part)
   local _, raw = part.headers:get("Content-Type")
-  local main, params = "", {}
-  if raw then main, params = M.value(raw) end
-  if not main:find("^[^/]+/[^/]+$") then
+  local main, params, is_more = "", {}, false
+  if raw then main, params, is_more = M.value(raw) end
+  if part._kind == "M" then
+    main = media_type(main) or "multipart/mixed" -- RFC 2046 section 5.1.3
+  elseif not media_type(main) then
     -- RFC 2045 section 5.2, RFC 2046 section 5.1.5
     local digest = part._parent and part._parent.type == "multipart/digest"
     main = digest and not raw and "message/rfc822" or "text/plain"
   end
   rawset(part, "type", main)
   rawset(part, "params", params)
+  rawset(part, "_has_more_params", is_more)
 end
 
 function lazy.type(part)
@@ -101,8 +119,8 @@ end
 -- Content-Disposition: its value, "" if there is none, and its parameters.
 function lazy._disposition(part)
   local _, raw = part.headers:get("Content-Disposition")
-  local main, params = M.value(raw or "")
-  return { main = main, params = params }
+  local main, params, is_more = M.value(raw or "")
+  return { main = main, params = params, has_more = is_more }
 end
 
 function lazy.disposition(part)
@@ -134,42 +152,60 @@ function lazy.raw(part)
   return part._bytes:sub(part._body, part._last)
 end
 
-local DECODE = { base64 = core.decode_base64, ["quoted-printable"] = core.decode_qp }
-
 function lazy.content(part)
-  local decode = DECODE[part.encoding]
-  if decode then return decode(part._bytes, part._body, part._last) end
-  return part.raw
+  if not part._is_leaf then return part.raw end
+  return core.decode_body(part._bytes, part.encoding, part._body, part._last)
 end
 
 function lazy.size(part)
-  return #part.content
+  return part._is_leaf and #part.content or part._last - part._body + 1
 end
 
--- Text in UTF-8 with LF as line end; nil for what is no text.
+local function is_set(part, name, value)
+  local given = part.params[name]
+  return given ~= nil and given:lower() == value
+end
+
+-- Text in UTF-8 with LF as line end and without NUL; nil for what is no text.
 function lazy.text(part)
   if part.type:sub(1, 5) ~= "text/" then return nil end
   local text = core.to_utf8(part.content, part.params.charset or "")
-  return (text:gsub("\r\n", "\n"))
+  text = text:gsub("\r\n", "\n"):gsub("\0", "\u{fffd}")
+  if part.type == "text/plain" and is_set(part, "format", "flowed") then
+    return flowed.unwrap(text, is_set(part, "delsp", "yes"))
+  end
+  return text
 end
 
 --- Whether a value is a part of a parsed message.
 function M.is(value) return getmetatable(value) == Part end
 
+--- The name of the first limit that cut what is known of a part, but not of those in it,
+-- or nil.
+function M.limit(part)
+  if part._kind == "C" then return "parts" end
+  if part._limit then return part._limit end
+  if cut[part.headers] then return "fields" end
+  local _ = part.type
+  if part._has_more_params or part._disposition.has_more then return "parameters" end
+end
+
 -- Makes a part of one row of `core.mime_entities`.
-local function new(bytes, kind, first, body, last)
+local function new(bytes, level, kind, first, body, last, limit)
   return setmetatable({
     parts = {}, _kind = kind, _bytes = bytes, _first = first, _body = body, _last = last,
+    _limit = limit or nil, _level = level, _is_leaf = kind == "L" or kind == "C",
   }, Part)
 end
 
 --- The whole message as a part, with its parts in it. That of a message in a message
--- is `_inner` of the part that it is in.
-function M.tree(bytes)
+-- is `_inner` of the part that it is in. `level` is of how many messages that are
+-- encoded it is in.
+function M.tree(bytes, level)
   local flat = core.mime_entities(bytes)
   local all = {}
-  for i = 1, #flat, 5 do
-    local part = new(bytes, flat[i], flat[i + 2], flat[i + 3], flat[i + 4])
+  for i = 1, #flat, 6 do
+    local part = new(bytes, level, flat[i], table.unpack(flat, i + 2, i + 5))
     local parent = all[flat[i + 1]]
     all[#all + 1] = part
     if parent and parent._kind == "R" then

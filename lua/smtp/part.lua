@@ -90,6 +90,8 @@ local function disposition(part)
   return field("name", "Content-Disposition", pieces)
 end
 
+local function is_cid(text) return text:find("^[^%s<>%c\x80-\xff]+$") ~= nil end
+
 -- The fields behind Content-Type; `encoding` is nil for a multipart of 7-bit parts.
 local function rest_of_header(part, encoding)
   local fields = { disposition(part) }
@@ -97,7 +99,7 @@ local function rest_of_header(part, encoding)
     table.insert(fields, 1, field("encoding", "Content-Transfer-Encoding", { "token", encoding }))
   end
   if part.cid then
-    if not part.cid:find("^[^%s<>%c\x80-\xff]+$") then
+    if not is_cid(part.cid) then
       raise.fail("cid", ('"%s" is no content id; it has no brackets'):format(part.cid))
     end
     fields[#fields + 1] = field("cid", "Content-ID", { "token", "<" .. part.cid .. ">" })
@@ -221,12 +223,20 @@ function M.new(given)
   return make(given, (given.name ~= nil or given.inline ~= nil) and not given.parts)
 end
 
--- What a part of a parsed message is made of.
+local CID_MAX = 900 -- so that it fits in a line
+
+-- What a part of a parsed message is made of. Content that its type may not hold as it
+-- is goes as a file (RFC 2046 section 4.5.1).
 local function of_parsed(part)
-  local params = {}
+  local kind, cid, params = part.type, part.cid, {}
+  local plain = content.goes_plain(kind) and not content.may_go_plain(part.content)
+  if plain or kind:find("^multipart/") then kind = "application/octet-stream" end
   if part.params.charset then params[1] = { "charset", part.params.charset } end
-  return { content = part.content, type = part.type, name = part.name, cid = part.cid,
-    inline = part.inline, params = params }
+  if cid and (#cid > CID_MAX or not is_cid(cid)) then cid = nil end
+  -- A text that is inline would be the text of the message.
+  local inline = part.inline and kind ~= "text/plain" and kind ~= "text/html"
+  return { content = part.content, type = kind, name = part.name, cid = cid,
+    inline = inline, params = params }
 end
 
 --- Makes the part of an attachment: a path, a table, a part, or one of a parsed message;

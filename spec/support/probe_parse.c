@@ -36,6 +36,10 @@ static int decode_qp(lua_State *L) {
   return decode(L, smtp_decode_qp);
 }
 
+static int decode_uu(lua_State *L) {
+  return decode(L, smtp_decode_uu);
+}
+
 static int decode_percent(lua_State *L) {
   return decode(L, smtp_decode_percent);
 }
@@ -120,12 +124,9 @@ static int entity_walk(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg probe_parse[] = {{"decode_base64", decode_base64},
-                                {"decode_qp", decode_qp},
-                                {"decode_percent", decode_percent},
-                                {"decode_words", decode_words},
-                                {"charset_utf8", charset_utf8},
-                                {"value_parse", value_parse},
-                                {"fields_next", fields_next},
-                                {"entity_walk", entity_walk},
-                                {NULL, NULL}};
+const luaL_Reg probe_parse[] = {
+    {"decode_base64", decode_base64},   {"decode_qp", decode_qp},
+    {"decode_percent", decode_percent}, {"decode_uu", decode_uu},
+    {"decode_words", decode_words},     {"charset_utf8", charset_utf8},
+    {"value_parse", value_parse},       {"fields_next", fields_next},
+    {"entity_walk", entity_walk},       {NULL, NULL}};

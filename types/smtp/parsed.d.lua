@@ -4,11 +4,13 @@
 --- A message that was read by `smtp.parse`. Fields are made when they are first asked
 --- for and then kept; the bytes stay as they were.
 ---
---- Everything in it was written by a stranger. All text is well-formed UTF-8, but a
+--- Everything in it was written by a stranger. All text is well-formed UTF-8 without NUL, but a
 --- name of a file may hold slashes, and a sender may be anybody.
 
 --- A message, and the root of the tree of its parts. Give it to `smtp.send`, and the
---- original bytes go to `envelope`. `tostring(message)` is the original bytes.
+--- original bytes go to `envelope`. `tostring(message)` is the original bytes. Give it to
+--- `smtp.message`, and a new one is composed of what it says; its fields may be given in a
+--- record too, for they have no controls that a message refuses.
 ---@class smtp.parsed
 ---@field headers smtp.headers
 ---@field from smtp.parsed_address[] of all such fields, empty if there is none; so are the next five
@@ -33,6 +35,7 @@
 ---@field content string
 ---@field envelope { from: string, to: string[] } that of the message it was read from, if it had one; else from Return-Path or From, and to To, Cc and Bcc, each address once
 ---@field report? smtp.report what a report of delivery, of complaints or of a reader says
+---@field truncated? "parts"|"depth"|"boundary"|"fields"|"parameters" the limit that left something out: more than 1000 parts, parts more than 50 deep in each other (messages that are encoded: 8), a boundary of more than 250 bytes, more than 10000 fields of a header, more than 128 parameters of a value (a long file name in pieces keeps its end)
 ---@field raw string the original bytes
 ---@field size integer of those
 local parsed = {}
@@ -44,7 +47,7 @@ function parsed:chunks(size) end
 
 --- An array of the fields in their order. A line that is no field is passed over.
 ---@class smtp.headers
----@field [integer] { name: string, value: string, raw: string } `value` is unfolded and decoded (RFC 2047), without CR and LF; `raw` is what stands behind the colon
+---@field [integer] { name: string, value: string, raw: string } `value` is unfolded and decoded (RFC 2047), without controls but TAB; `raw` is what stands behind the colon
 local headers = {}
 
 --- The first field of that name.
@@ -67,7 +70,7 @@ function headers:all(name) end
 --- A part of a message (RFC 2045, RFC 2046). At most 1000 are told apart and 50 are in
 --- each other; what is beyond stays in the `content` of the last.
 ---@class smtp.part
----@field type string in lower case; `"text/plain"` if none or a wrong one is told
+---@field type string in lower case; `"text/plain"` if none or a malformed one is told
 ---@field params table<string, string> parameters of the type, names in lower case, values decoded (RFC 2231)
 ---@field headers smtp.headers
 ---@field parts smtp.part[] those of a multipart, else empty
@@ -78,9 +81,9 @@ function headers:all(name) end
 ---@field inline boolean it is shown in the text: its disposition says so, or it has a `cid`
 ---@field encoding string Content-Transfer-Encoding in lower case
 ---@field raw string the body as it came
----@field content string the body, decoded (base64, quoted-printable)
+---@field content string the body, decoded (base64, quoted-printable, uuencode)
 ---@field size integer of `content`
----@field text? string `content` of a text in UTF-8, whatever its charset, with `"\n"` as line end
+---@field text? string `content` of a text in UTF-8, whatever its charset, with `"\n"` as line end; the lines of format=flowed are joined (RFC 3676)
 
 --- What a report says. Those of delivery (RFC 3464) have `recipients`, those of
 --- complaints (RFC 5965) `feedback_type`, those of what a reader did with a message
