@@ -235,9 +235,9 @@ describe("lua-smtp", function()
       start()
       assert.equal(0, (cli.run({ "dialogue", mx.url }, { input = "NOOP\r\n" })))
       mx:on("NOOP"):reply("421 4.3.2 bye\27")
-      local script = ("{ echo NOOP; sleep 5; } | %s dialogue %s"):format(cli.shell(), mx.url)
-      local one <close> = cli.start { "sh", "-c", script:gsub("sleep 5", "cat " .. folder .. "/f") }
-      os.execute("mkfifo " .. folder .. "/f")
+      assert(os.execute("mkfifo " .. folder .. "/f"))
+      local one <close> = cli.start { "sh", "-c", ("{ echo NOOP; cat %s/f; } | %s dialogue %s")
+        :format(folder, cli.shell(), mx.url) }
       one:await(function() return one:output():find("421", 1, true) end)
       one:await(function() return one:errors():find("closed the connection", 1, true) end)
       assert.truthy(one:output():find("S: 421 4.3.2 bye\\x1b\n", 1, true))

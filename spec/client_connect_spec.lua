@@ -43,7 +43,8 @@ describe("client's way to its server", function()
   end)
 
   it("tells a name that is none", function()
-    for _, host in ipairs { "no-such-host.invalid", ("x"):rep(300), "a b" } do
+    connect_fails({ host = ("x"):rep(300) }, "invalid") -- it is not even looked up
+    for _, host in ipairs { "no-such-host.invalid", "a b" } do
       local err = connect_fails({ host = host, timeout = { connect = 10 } }, "dns", "resolve")
       assert.equal(host .. ":25", err.peer)
       assert.is_boolean(err.temporary)
@@ -117,24 +118,28 @@ local live, port = listener()
 local dead, closed = listener()
 dead:close()
 
-local since = core.now()
--- The first refuses: the second one is asked at once.
-local socket = assert(open { at(closed), at(port) })
-assert(select(2, socket:peer()) == port)
-assert(core.now() - since < 0.2)
-socket:close()
+-- The first refuses: the second one is asked at once. The machine may be busy.
+local least = math.huge
+for _ = 1, 20 do
+  local began = core.now()
+  local socket <close> = assert(open { at(closed), at(port) })
+  assert(select(2, socket:peer()) == port)
+  least = math.min(least, core.now() - began)
+  if least < 0.2 then break end
+end
+assert(least < 0.2, least)
 -- None answers: the error is that of the last.
 local none, err = open { at(closed), at(closed) }
 assert(none == nil and err.kind == "connect" and err.cause == "ECONNREFUSED", tostring(err))
 -- One that cannot even be tried.
-socket = assert(open { at(port, "300.1.1.1"), at(port) })
+local socket = assert(open { at(port, "300.1.1.1"), at(port) })
 socket:close()
 -- The first is silent (its queue is full): the second wins after the head start.
 local full <close>, full_port = assert(core.listen { host = "127.0.0.1", port = 0, backlog = 1 })
 full_port = select(2, full:name())
 local held = {}
 for i = 1, 8 do held[i] = core.connect { host = "127.0.0.1", port = full_port } end
-since = core.now()
+local since = core.now()
 socket = assert(open { at(full_port), at(port) })
 local won = select(2, socket:peer())
 local took = core.now() - since

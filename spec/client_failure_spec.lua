@@ -133,12 +133,12 @@ describe("client whose server is silent", function()
       local err = fail(script(steps, "STOP"), raw, { timeout = timeout })
       assert.same({ "timeout", stage, true }, { err.kind, err.stage, err.temporary })
       assert.equal(stage == "final" and "unknown" or "not_sent", err.outcome)
-      assert.is_true(loop.now() - since < 2)
+      assert.is_true(loop.now() - since < 20) -- by default it is minutes
 
       since = loop.now()
       err = fail(script(steps, "STOP"), raw, { deadline = 0.03, timeout = timeout })
       assert.equal("timeout", err.kind)
-      assert.is_true(loop.now() - since < 2)
+      assert.is_true(loop.now() - since < 20) -- by default it is minutes
     end)
   end
 
@@ -153,7 +153,7 @@ describe("client whose server is silent", function()
 
   it("has one deadline for a whole call", function()
     local function slow(c)
-      loop.sleep(0.02)
+      loop.sleep(0.05)
       c:say("250 ok\r\n")
     end
     local steps = hello()
@@ -178,7 +178,7 @@ describe("client whose server is silent", function()
       assert.is_nil(receipt)
       assert.same({ "timeout", "rcpt", "not_sent" }, { err.kind, err.stage, err.outcome })
       assert.truthy(tostring(err):find("the deadline has passed", 1, true))
-      assert.is_true(loop.now() - since < 0.9)
+      assert.is_true(loop.now() - since < 2.9) -- 3 for all replies
     end
   end)
 
@@ -194,7 +194,7 @@ describe("client whose server is silent", function()
 
   it("does not take one line after the other for an answer", function()
     local function drip(c)
-      for _ = 1, 200 do
+      for _ = 1, 2000 do
         c:say("220-x\r\n")
         loop.sleep(0.01)
       end
@@ -202,7 +202,7 @@ describe("client whose server is silent", function()
     local since = loop.now()
     local err = fail({ drip }, nil, { timeout = { greeting = 0.1 } })
     assert.same({ "timeout", "greeting" }, { err.kind, err.stage })
-    assert.is_true(loop.now() - since < 1)
+    assert.is_true(loop.now() - since < 10)
   end)
 end)
 

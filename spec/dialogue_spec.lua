@@ -135,7 +135,7 @@ describe("dialogue", function()
 
   it("does not wait for one line after the other for ever", function()
     local function drip(c)
-      for _ = 1, 200 do
+      for _ = 1, 2000 do
         c:say("220-x\r\n")
         loop.sleep(0.01)
       end
@@ -143,7 +143,7 @@ describe("dialogue", function()
     local d <close> = dialogue({ drip }, { timeout = 0.1 })
     local since = loop.now()
     assert.equal("timeout", select(2, d:expect(220)).kind)
-    assert.is_true(loop.now() - since < 1)
+    assert.is_true(loop.now() - since < 10)
   end)
 
   it("pauses while others run", function()

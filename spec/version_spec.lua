@@ -10,7 +10,8 @@ end
 -- The modules in `require "smtp..."` of the documents and the examples; and the command.
 local function public_modules()
   local seen, list = {}, {}
-  local text = output("cat README.md docs/reference.md examples/*.lua examples/*/*.lua bin/lua-smtp")
+  local text = output("cat README.md docs/reference.md bin/lua-smtp examples/*.lua "
+    .. "examples/*/*.lua")
   for name in text:gmatch("require%s*%(?%s*\"(smtp[%w_.]*)\"") do
     if not seen[name] then list[#list + 1] = name end
     seen[name] = true
