@@ -4,18 +4,27 @@
 
 #include <errno.h>
 
+static bool open(iconv_t *cd, const char *name) {
+  *cd = iconv_open("UTF-8", name);
+  return *cd != (iconv_t)-1;
+}
+
 bool smtp_converter_open(smtp_converter *c, const char *name, const char *other,
                          enum smtp_converter_unit unit) {
-  c->cd = iconv_open("UTF-8", name);
-  if (c->cd == (iconv_t)-1 && other != NULL) c->cd = iconv_open("UTF-8", other);
-  c->open = c->cd != (iconv_t)-1;
   c->unit = unit;
+  c->other = other;
+  c->has_second = false;
+  c->open = open(&c->cd, name);
+  if (c->open || other == NULL) return c->open;
+  c->other = NULL;
+  c->open = open(&c->cd, other);
   return c->open;
 }
 
 void smtp_converter_close(smtp_converter *c) {
   if (c->open) iconv_close(c->cd);
-  c->open = false;
+  if (c->has_second) iconv_close(c->second);
+  c->open = c->has_second = false;
 }
 
 static unsigned at(smtp_slice in, size_t i) {
@@ -86,7 +95,7 @@ typedef union source {
 
 /* Converts what iconv knows; *in is then what it does not. *why is 0 at the end,
 ** or the errno. A call without input gives out what iconv holds back. */
-static int convert(smtp_converter *c, smtp_buf *out, smtp_slice *in, int *why) {
+static int convert(iconv_t cd, smtp_buf *out, smtp_slice *in, int *why) {
   int result = 0;
   *why = E2BIG;
   while (result == 0 && *why == E2BIG) {
@@ -94,8 +103,8 @@ static int convert(smtp_converter *c, smtp_buf *out, smtp_slice *in, int *why) {
     size_t room = sizeof chunk, got;
     source from;
     from.in = in->p;
-    got = in->p == NULL ? iconv(c->cd, NULL, NULL, &to, &room)
-                        : iconv(c->cd, &from.p, &in->n, &to, &room);
+    got = in->p == NULL ? iconv(cd, NULL, NULL, &to, &room)
+                        : iconv(cd, &from.p, &in->n, &to, &room);
     *why = got == (size_t)-1 ? errno : 0;
     if (in->p != NULL) in->p = from.in;
     result = smtp_buf_append(out, chunk, (size_t)(to - chunk));
@@ -107,7 +116,17 @@ static int convert(smtp_converter *c, smtp_buf *out, smtp_slice *in, int *why) {
 static int finish(smtp_converter *c, smtp_buf *out) {
   smtp_slice none = {NULL, 0};
   int why;
-  return convert(c, out, &none, &why);
+  return convert(c->cd, out, &none, &why);
+}
+
+/* Converts a character that the first converter does not know; *why stays if the
+** second one does not either. */
+static int bysecond(smtp_converter *c, smtp_buf *out, smtp_slice one,
+                    int *why) {
+  if (c->other != NULL && !c->has_second)
+    c->has_second = open(&c->second, c->other);
+  c->other = NULL;
+  return c->has_second ? convert(c->second, out, &one, why) : 0;
 }
 
 /* Converts character by character until the one at or behind last was passed. An
@@ -119,8 +138,10 @@ static int bycharacter(smtp_converter *c, smtp_buf *out, smtp_slice *in,
     smtp_slice one = {in->p, length(c->unit, *in, true)};
     size_t n = one.n;
     int why = EILSEQ;
-    if (c->open) result = convert(c, out, &one, &why);
+    if (c->open) result = convert(c->cd, out, &one, &why);
     if (result == 0 && why != 0 && c->open) result = finish(c, out);
+    if (result == 0 && why != 0 && n > 1)
+      result = bysecond(c, out, (smtp_slice){in->p, n}, &why);
     if (result != 0) break;
     if (why == 0)
       pass(in, n);
@@ -137,7 +158,7 @@ int smtp_converter_append(smtp_converter *c, smtp_buf *out, smtp_slice in) {
     size_t before = smtp_buf_length(out);
     smtp_slice rest = in;
     int why;
-    result = convert(c, out, &rest, &why);
+    result = convert(c->cd, out, &rest, &why);
     if (result != 0 || why == 0) break;
     if (c->unit < SMTP_UNIT_DOUBLE) {
       result = finish(c, out);

@@ -25,13 +25,15 @@ enum smtp_converter_unit {
 };
 
 typedef struct smtp_converter {
-  iconv_t cd;
-  bool open;
+  iconv_t cd, second;
+  bool open, has_second;
+  const char *other; /* what the second is opened by, or NULL */
   enum smtp_converter_unit unit;
 } smtp_converter;
 
-/* Opens the converter of that name of iconv, or of the other one if it is not
-** NULL: whether there is one. */
+/* Opens the converter of that name of iconv: whether there is one. The other
+** one, if it is not NULL, stands in for it, or knows characters of more than a
+** byte that it does not know. */
 SMTP_FUNC bool smtp_converter_open(smtp_converter *c, const char *name,
                                    const char *other,
                                    enum smtp_converter_unit unit);

@@ -75,9 +75,10 @@ describe("charsets", function()
     { "gb18030", "\xfe\x39\xfe\x39\xd6\xd0", "●中" }, { "gb18030", "\x81\x30a", "●0a" },
     { "gb18030", "\x81\x30\x81", "●" }, { "gb18030", "\x81\x30\x81a", "●0乤" },
     { "big5", "\xfe\xff\xa4\xa4", "●中" }, { "big5", "\xa4!\xa4\xa4", "●!中" },
-    { "big5", "\xff\xa4\xa4", "●中" }, { "big5", "\x88\x62\xa4\xa4", "\u{ca}\u{304}中" },
-    { "euc-kr", "\xa2\xe8\xc7\xd1", "●한" }, { "euc-kr", "\xc9\xa1\xc7\xd1", "●한" },
-    { "euc-kr", "\xc7!\xc7\xd1", "●!한" }, { "euc-kr", "\xa2\xe8\xa2\xe8", "●●" },
+    { "big5", "\xff\xa4\xa4", "●中" },
+    { "big5", "\xa3\xe1\xa2\xcc\x87\x40", "€十䏰" }, { "big5", "\x88\x62\xa4\xa4", "\u{ca}\u{304}中" },
+    { "euc-kr", "\xa2\xe8\xc7\xd1", "㉾한" }, { "euc-kr", "\xc9\xa1\xc7\xd1", "●한" },
+    { "euc-kr", "\xc7!\xc7\xd1", "●!한" }, { "euc-kr", "\xa2\xe9\xa2\xe9", "●●" },
     -- Unicode
     { "utf-16le", "\x00\xd8a\0", "●a" }, { "utf-16be", "\xdc\x00\0a", "●a" },
     { "utf-16", "a\0\xe9\0", "aé" }, { "utf-16be", "\xff\xfea\0", "a" },
