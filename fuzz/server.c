@@ -42,6 +42,7 @@ typedef struct run {
   size_t asked, events, said;
   enum place place;
   bool reset_due, secured;
+  size_t failures; /* of AUTH */
   unsigned trusted;
   bool forwarded;             /* of the next message something was told */
   bool binary, prdr, chunked; /* of the message at hand */
@@ -267,6 +268,10 @@ static void check_event(run *r, const smtp_server_event *e) {
     note(r, "A", e->credentials->user);
     note(r, "P", e->credentials->password);
     note(r, "T", e->credentials->token);
+    break;
+  case SMTP_SERVER_AUTH_FAILED:
+    CHECK(p == READY && ++r->failures <= SMTP_AUTH_FAILURES);
+    note(r, "N", e->verb);
     break;
   case SMTP_SERVER_STARTTLS:
     CHECK(p == START || p == READY);

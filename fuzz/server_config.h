@@ -26,6 +26,7 @@ static inline void configure(smtp_server_config *c, unsigned flags,
   c->keep_header = true;
   c->strict = flags & 1;
   c->trace = flags & 2;
+  c->failures = true;
   c->refuse_eightbit = flags & 4;
   c->bare_newline = (smtp_bare_newline)((flags >> 3 & 3) % 3);
   if (flags & 32) c->limits = small;

@@ -1,5 +1,7 @@
 -- smtp.server over loopback: the dialogue, and what each verdict of each handler
 -- makes of it.
+local misused = require "spec.support.misuse"
+local net = require "spec.support.net"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
 
@@ -357,9 +359,91 @@ describe("handlers", function()
     assert.equal("500 5.5.1 Command not recognized", peer:cmd("XPONG"))
   end)
 
+  it("tells of what any callback raises, by an event or on standard error", function()
+    local script = [[
+      local serve = require "spec.support.serve"
+      local loop = require "smtp.loop"
+      local list = {}
+      local core = require "smtp.core"
+      local server = serve.start { %s
+        on_reset = function() error("oops reset", 0) end,
+        on_close = function() error("oops close", 0) end,
+        on_rcpt = function() error("oops rcpt", 0) end,
+        auth = { cleartext = true, lookup = function() error("oops lookup", 0) end } }
+      local peer = serve.peer(server)
+      peer:reply()
+      peer:cmd("EHLO x")
+      peer:cmd("AUTH SCRAM-SHA-256 " .. core.base64("n,,n=ada,r=abcdefghijklmnopqrstuvwx"))
+      for _, line in ipairs { "MAIL FROM:<>", "RCPT TO:<a@b.example>", "RSET", "QUIT" } do
+        peer:cmd(line)
+      end
+      serve.idle(server)
+      for _, event in ipairs(list) do
+        if event.type == "error" then print("event", event.stage, event.error) end
+      end
+    ]]
+    local _, output = net.run(script:format "")
+    for _, stage in ipairs { "reset", "close", "rcpt" } do
+      assert.truthy(output:find("smtp.server: error at " .. stage .. ": oops " .. stage, 1, true),
+        output)
+    end
+    assert.truthy(output:find("smtp.server: error at auth: oops lookup", 1, true), output)
+    _, output = net.run(script:format "on_event = serve.record(list),")
+    assert.equal("event\tauth\toops lookup\nevent\trcpt\toops rcpt\nevent\treset\toops reset\n" ..
+      "event\tclose\toops close\n", output)
+    _, output = net.run(script:format "on_event = function() error('oops event', 0) end,")
+    assert.equal("smtp.server: error at on_event: oops event\n", output)
+  end)
+
+  it("greets as it is told", function()
+    local function greeting(options)
+      local server <close> = serve.start(options)
+      local peer <close> = serve.peer(server)
+      return peer:reply()
+    end
+    assert.equal("220 mx.example Service ready", greeting {})
+    assert.equal("220 mx.example", greeting { greeting = "" })
+    assert.equal("220 mx.example ESMTP ready", greeting { greeting = "ESMTP ready" })
+    assert.equal("220 mx.example hello", greeting { greeting = "",
+      on_connect = function() return "hello" end })
+    assert.equal("220 mx.example", greeting { greeting = "", lmtp = true,
+      on_connect = function() return true end })
+    for _, text in ipairs { "a\r\nb", "a\nb", "caf\u{e9}", "a\0", "\t", ("x"):rep(201) } do
+      misused("greeting must be one line of ASCII", function()
+        smtp.server { listen = "127.0.0.1:0", on_message = print, greeting = text }
+      end)
+    end
+  end)
+
+  it("tells of a text that the client cannot be sent as it is", function()
+    local events = {}
+    local server <close> = serve.start { on_event = serve.record(events),
+      on_mail = function() return 250, "2.1.0 gr\u{fc}\u{df} dich" end,
+      on_rcpt = function() return 550, "5.1.1 kein Empf\u{e4}nger" end,
+      on_vrfy = function() return 252, "\u{e9}" end }
+    local peer <close> = serve.peer(server)
+    peer:reply()
+    peer:cmd("EHLO x")
+    assert.equal("250 2.1.0 gr?? dich", peer:cmd("MAIL FROM:<>"))
+    assert.equal("550 5.1.1 kein Empf?nger", peer:cmd("RCPT TO:<a@b.example>"))
+    peer:cmd("RSET")
+    assert.equal(2, #serve.of_type(events, "error"))
+    for i, stage in ipairs { "mail", "rcpt" } do
+      local event = serve.of_type(events, "error")[i]
+      assert.equal(stage, event.stage)
+      assert.truthy(event.error:find(stage == "mail" and "gr\u{fc}\u{df} dich" or "Empf\u{e4}nger",
+        1, true), event.error)
+      assert.truthy(event.error:find(stage == "mail" and '"2.1.0 gr?? dich"' or "Empf?nger", 1,
+        true), event.error)
+    end
+    peer:cmd("MAIL FROM:<> SMTPUTF8")
+    assert.equal("550 5.1.1 kein Empf\u{e4}nger", peer:cmd("RCPT TO:<a@b.example>"))
+    assert.equal(2, #serve.of_type(events, "error"))
+  end)
+
   it("on_reset and on_close tell facts", function()
     local facts = {}
-    local server <close> = serve.start {
+    local server <close> = serve.start { on_event = function() end,
       on_reset = function() facts[#facts + 1] = "reset" error("ignored") end,
       on_close = function(session, summary)
         local reason, messages = summary.reason, summary.messages

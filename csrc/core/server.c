@@ -38,6 +38,7 @@ void smtp_server_config_init(smtp_server_config *config) {
       .iterations = SMTP_SCRAM_ITERATIONS};
   *config = defaults;
   config->hostname = SMTP_LIT("localhost");
+  config->greeting = SMTP_LIT("Service ready");
 }
 
 smtp_server *smtp_server_new(const smtp_mem *mem,
@@ -179,7 +180,10 @@ void smtp_server_clock(smtp_server *s, double now) {
 
 double smtp_server_deadline(const smtp_server *s) {
   const smtp_server_limits *limits = &s->config->limits;
-  double at = s->active + limits->idle_timeout;
+  double idle = limits->idle_timeout, at;
+  if (s->state == ST_REFUSED && idle > SMTP_REFUSED_TIMEOUT)
+    idle = SMTP_REFUSED_TIMEOUT;
+  at = s->active + idle;
   if (smtp_server_held(s)) return s->hold;
   if (s->asked != SMTP_SERVER_NONE || s->handed >= 0 || smtp_server_paused(s))
     return -1; /* the handler's own clock, or that of the handshake */
@@ -397,6 +401,11 @@ static int turn(smtp_server *s, smtp_server_event *event) {
   int r;
   if (smtp_buf_length(&s->facts) > 0) {
     fact(s, event);
+    return 1;
+  }
+  if (s->failure_due) {
+    s->failure_due = false;
+    event->type = SMTP_SERVER_AUTH_FAILED;
     return 1;
   }
   if (s->state == ST_CLOSED || smtp_server_held(s)) return 2;

@@ -49,15 +49,16 @@ typedef enum smtp_server_event_type {
                           else it is not */
   SMTP_SERVER_LOOKUP,  /* asks for keys, by smtp_server_lookup: credentials
                           has the user, verb is the mechanism */
-  SMTP_SERVER_STARTTLS, /* pause: the handshake is due */
-  SMTP_SERVER_BODY,     /* content: text */
-  SMTP_SERVER_RESET,    /* fact: the transaction was dropped */
-  SMTP_SERVER_CLOSE,    /* fact: nothing follows; write what is left, close */
-  SMTP_SERVER_LINE,     /* fact, with trace: a command line came; text */
-  SMTP_SERVER_REPLY,    /* fact, with trace: a reply was written; text */
-  SMTP_SERVER_XCLIENT,  /* fact: attributes of the client that it is now; all
+  SMTP_SERVER_STARTTLS,    /* pause: the handshake is due */
+  SMTP_SERVER_BODY,        /* content: text */
+  SMTP_SERVER_RESET,       /* fact: the transaction was dropped */
+  SMTP_SERVER_AUTH_FAILED, /* fact, with failures: credentials were wrong */
+  SMTP_SERVER_CLOSE,   /* fact: nothing follows; write what is left, close */
+  SMTP_SERVER_LINE,    /* fact, with trace: a command line came; text */
+  SMTP_SERVER_REPLY,   /* fact, with trace: a reply was written; text */
+  SMTP_SERVER_XCLIENT, /* fact: attributes of the client that it is now; all
                            that was said before is void, CONNECT follows */
-  SMTP_SERVER_XFORWARD  /* fact: attributes of whom the next message is; void
+  SMTP_SERVER_XFORWARD /* fact: attributes of whom the next message is; void
                            after it, and after RESET */
 } smtp_server_event_type;
 
@@ -146,10 +147,12 @@ typedef struct smtp_server_limits {
 #define SMTP_DATA_GRACE 30
 #define SMTP_AUTH_FAILURES 3     /* of a session, then 421 */
 #define SMTP_RECIPIENTS_OVER 200 /* refused ones beyond, then 421 */
+#define SMTP_REFUSED_TIMEOUT 10  /* idle seconds after 554 as a greeting */
 #define SMTP_EACH_MAX 4096 /* bytes of a reply for one recipient of many */
 
 typedef struct smtp_server_config {
   smtp_slice hostname; /* in the greeting and in HELO's reply */
+  smtp_slice greeting; /* behind it in the greeting; may be empty */
   smtp_slice verbs;    /* own verbs in upper case, parted by spaces */
   unsigned extensions; /* OR of enum smtp_extension: offered as well */
   smtp_slice offers;   /* lines of EHLO besides, parted by LF */
@@ -160,6 +163,7 @@ typedef struct smtp_server_config {
   bool trace;           /* gives LINE and REPLY */
   bool intercept;       /* gives VERB */
   bool keep_header;     /* smtp_server_header has the header of a message */
+  bool failures;        /* gives AUTH_FAILED */
   bool accept_data;     /* DATA does not ask: it is accepted */
   bool refuse_eightbit; /* 8-bit content without BODY=8BITMIME: 550 5.6.3 */
   smtp_bare_newline bare_newline;
@@ -222,6 +226,11 @@ SMTP_FUNC int smtp_server_next(smtp_server *s, smtp_server_event *event);
 */
 SMTP_FUNC int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
                                  smtp_slice text);
+
+/* Whether the client is sent such a text as it is. Else each character of it
+** that is not ASCII is sent as "?", for a client that does not speak SMTPUTF8
+** (RFC 6531 section 3.7.4.2). */
+SMTP_FUNC bool smtp_server_hears(const smtp_server *s, smtp_slice text);
 
 /* Whether code and text could be sent as one of several replies to a message
 ** while its content is read: 1, 0, SMTP_ENOMEM. */

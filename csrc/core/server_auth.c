@@ -108,9 +108,14 @@ static int fail(smtp_server *s, smtp_situation why) {
   return smtp_server_answer(s, why);
 }
 
+bool smtp_server_auth_failed(smtp_server *s) {
+  s->failure_due = s->config->failures;
+  return ++s->auth_failures >= SMTP_AUTH_FAILURES;
+}
+
 /* Wrong credentials, of which the mechanism itself is sure. */
 static int refuse(smtp_server *s) {
-  bool last = ++s->auth_failures >= SMTP_AUTH_FAILURES;
+  bool last = smtp_server_auth_failed(s);
   return fail(s, last ? SMTP_S_AUTH_FAILURES : SMTP_S_NO_AUTH);
 }
 

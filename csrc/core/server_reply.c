@@ -175,7 +175,10 @@ static int put_ok(smtp_server *s, smtp_situation ok, int code,
                   smtp_status status, smtp_slice text) {
   const smtp_default *d = smtp_status_of(ok);
   if (ok == SMTP_S_HELO && s->greets_esmtp) return put_ehlo(s);
-  if (text.n == 0 && ok != SMTP_S_HELO) text = text_of(d);
+  if (text.n == 0 && ok == SMTP_S_GREETING)
+    text = s->config->greeting;
+  else if (text.n == 0 && ok != SMTP_S_HELO)
+    text = text_of(d);
   if (ok == SMTP_S_GREETING || ok == SMTP_S_HELO)
     return put_named(s, code, status, text);
   return put(s, code, status, text);
@@ -236,14 +239,16 @@ static int put_ascii(smtp_buf *out, smtp_slice text) {
   return r == 0 ? smtp_buf_append(out, text.p + from, text.n - from) : r;
 }
 
-/* The same, in ASCII where the client does not speak SMTPUTF8 (RFC 6531 section
-** 3.7.4.2). */
+bool smtp_server_hears(const smtp_server *s, smtp_slice text) {
+  return s->utf8 || s->utf8_once || !smtp_ascii_eightbit(text);
+}
+
+/* The same, as the client hears it. */
 static int put_heard(smtp_server *s, smtp_server_event_type stage, int code,
                      smtp_slice text, smtp_status usual) {
   smtp_buf ascii;
   int r;
-  if (s->utf8 || s->utf8_once || !smtp_ascii_eightbit(text))
-    return put_own(s, stage, code, text, usual);
+  if (smtp_server_hears(s, text)) return put_own(s, stage, code, text, usual);
   smtp_buf_init(&ascii, s->mem, SMTP_REPLY_MAX);
   r = put_ascii(&ascii, text);
   if (r == 0) r = put_own(s, stage, code, smtp_buf_data(&ascii), usual);
@@ -338,7 +343,7 @@ int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
     r = smtp_server_auth_refused(s, verdict, code, text);
     if (r < 0) return s->error = r;
     if (r > 0) return 334; /* the mechanism has something to say first */
-    if (++s->auth_failures >= SMTP_AUTH_FAILURES) why = SMTP_S_AUTH_FAILURES;
+    if (smtp_server_auth_failed(s)) why = SMTP_S_AUTH_FAILURES;
   }
   if (verdict == SMTP_VERDICT_ACCEPT && text.n > 0) {
     verdict = SMTP_VERDICT_REPLY;

@@ -92,8 +92,9 @@ struct smtp_server {
   bool told_tls;      /* STARTTLS was given */
   bool judging;       /* AUTH is to be given */
   size_t auth_failures;
-  smtp_sasl *sasl; /* while an exchange is under way */
-  bool refusing;   /* its verdict waits for one more response */
+  bool failure_due; /* AUTH_FAILED is to be given */
+  smtp_sasl *sasl;  /* while an exchange is under way */
+  bool refusing;    /* its verdict waits for one more response */
   struct {
     smtp_verdict verdict;
     int code;
@@ -177,6 +178,9 @@ SMTP_FUNC int smtp_server_injected(smtp_server *s);
 ** the verdict is kept until it was answered. */
 SMTP_FUNC int smtp_server_auth_refused(smtp_server *s, smtp_verdict verdict,
                                        int code, smtp_slice text);
+
+/* server_auth.c: wrong credentials are counted; true: for the last time. */
+SMTP_FUNC bool smtp_server_auth_failed(smtp_server *s);
 
 /* server_auth.c: the exchange is over; what it held is wiped. */
 SMTP_FUNC void smtp_server_auth_end(smtp_server *s);

@@ -119,6 +119,14 @@ static int core_pid(lua_State *L) {
   return 1;
 }
 
+/* core.descriptors() -> how many this process may have | nothing: any */
+static int core_descriptors(lua_State *L) {
+  size_t n = smtp_process_descriptors();
+  if (n == 0) return 0;
+  lua_pushinteger(L, (lua_Integer)n);
+  return 1;
+}
+
 static int core_cpus(lua_State *L) {
   lua_pushinteger(L, smtp_process_cpus());
   return 1;
@@ -139,9 +147,13 @@ void smtp_open_process(lua_State *L) {
       {"follow", line_follow}, {"pollfd", line_pollfd},
       {"events", line_events}, {"timeout", line_timeout},
       {"close", line_close},   {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-      {"fork", core_fork},         {"pid", core_pid},   {"cpus", core_cpus},
-      {"lifeline", core_lifeline}, {"exit", core_exit}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"fork", core_fork},
+                                       {"pid", core_pid},
+                                       {"cpus", core_cpus},
+                                       {"descriptors", core_descriptors},
+                                       {"lifeline", core_lifeline},
+                                       {"exit", core_exit},
+                                       {NULL, NULL}};
   smtp_new_class(L, CHILD, child, NULL);
   smtp_new_class(L, LIFELINE, line, line_close);
   luaL_setfuncs(L, functions, 0);

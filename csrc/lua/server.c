@@ -304,6 +304,13 @@ static int session_sayable(lua_State *L) {
   return 1;
 }
 
+/* session:hears(text): see smtp_server_hears. */
+static int session_hears(lua_State *L) {
+  session *s = check(L);
+  lua_pushboolean(L, smtp_server_hears(s->machine, smtp_check_slice(L, 2)));
+  return 1;
+}
+
 /* session:lookup(keys [, stored]): answers "lookup" by a password, a table as
 ** core.scram_keys makes, or nil: there is no such user, which takes as long as
 ** a password, or as stored keys. */
@@ -436,6 +443,7 @@ void smtp_open_server(lua_State *L) {
                                      {"next", session_next},
                                      {"decide", session_decide},
                                      {"sayable", session_sayable},
+                                     {"hears", session_hears},
                                      {"content", session_content},
                                      {"header", session_header},
                                      {"content_to", session_content_to},

@@ -129,11 +129,12 @@ static int config_new(lua_State *L) {
   smtp_server_config *c;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  own = lua_newuserdatauv(L, sizeof *own, 5);
+  own = lua_newuserdatauv(L, sizeof *own, 6);
   c = &own->server;
   smtp_server_config_init(c);
   luaL_setmetatable(L, CONFIG);
   text_field(L, 1, "hostname", 1, &c->hostname);
+  text_field(L, 1, "greeting", 6, &c->greeting);
   text_field(L, 1, "verbs", 2, &c->verbs);
   text_field(L, 1, "offers", 3, &c->offers);
   text_field(L, 1, "mail_own", 4, &c->mail_own);
@@ -143,6 +144,7 @@ static int config_new(lua_State *L) {
   c->strict = flag_field(L, 1, "strict");
   c->trace = flag_field(L, 1, "trace");
   c->intercept = flag_field(L, 1, "intercept");
+  c->failures = flag_field(L, 1, "failures");
   if (flag_field(L, 1, "xclient")) c->forwarding |= SMTP_FORWARD_XCLIENT;
   if (flag_field(L, 1, "xforward")) c->forwarding |= SMTP_FORWARD_XFORWARD;
   c->keep_header = flag_field(L, 1, "keep_header");

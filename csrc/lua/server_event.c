@@ -233,6 +233,7 @@ int smtp_push_server_event(lua_State *L, const smtp_server_event *e) {
     lua_pushboolean(L, e->more);
     return 4;
   case SMTP_SERVER_RESET: lua_pushliteral(L, "reset"); return 1;
+  case SMTP_SERVER_AUTH_FAILED: lua_pushliteral(L, "auth_failed"); return 1;
   case SMTP_SERVER_XCLIENT: return push_attributes(L, "xclient", e->attributes);
   case SMTP_SERVER_XFORWARD:
     return push_attributes(L, "xforward", e->attributes);

@@ -485,6 +485,7 @@ void smtp_mock_session_event(smtp_mock_session *s) {
   case SMTP_SERVER_LINE: on_line(s); break;
   case SMTP_SERVER_REPLY: on_reply(s); break;
   case SMTP_SERVER_RESET: drop_mail(s); break;
+  case SMTP_SERVER_AUTH_FAILED: break;
   case SMTP_SERVER_CLOSE: smtp_mock_judge_close(s); break;
   case SMTP_SERVER_STARTTLS:
     drop_mail(s);

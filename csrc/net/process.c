@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,6 +61,13 @@ int smtp_process_signal(pid_t child, int number) {
 void smtp_process_exit(int status) {
   fflush(NULL);
   _exit(status);
+}
+
+size_t smtp_process_descriptors(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > SIZE_MAX) return 0;
+  return (size_t)limit.rlim_cur;
 }
 
 int smtp_process_cpus(void) {

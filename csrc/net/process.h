@@ -37,6 +37,10 @@ SMTP_FUNC int smtp_process_signal(pid_t child, int number);
 */
 SMTP_FUNC void smtp_process_exit(int status);
 
+/* Descriptors that this process may have at once (RLIMIT_NOFILE); 0: there is
+** no limit. */
+SMTP_FUNC size_t smtp_process_descriptors(void);
+
 /* Processors that this process may run on; at least 1. */
 SMTP_FUNC int smtp_process_cpus(void);
 

@@ -62,6 +62,7 @@ function M.conclude(message, accepted, name, code, text)
   local verdict = sendable(message, { name = name, code = code or CODES[name], text = text })
   accepted = accepted and verdict ~= FAILED
   local function send(answer)
+    if not message.why then message.session:check_text("message", answer.text) end
     local sent = machine:decide(answer.name, answer.code, answer.text)
     return sent, sent == answer.code and not message.why and answer.text or nil
   end

@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: MIT
 --- The server: listeners, limits over all sessions, and the options of
 -- `smtp.server` (types/smtp/server.d.lua). A session's own life is session.lua.
+local admission = require "smtp.server_admission"
 local core = require "smtp.core"
 local errors = require "smtp.error"
+local facts = require "smtp.server_facts"
+local guesses = require "smtp.server_guesses"
 local loop = require "smtp.loop"
 local names = require "smtp.names"
-local networks = require "smtp.networks"
 local options = require "smtp.options"
 local server_auth = require "smtp.server_auth"
 local server_extensions = require "smtp.server_extensions"
@@ -18,7 +20,8 @@ local Server = { __name = "smtp.server" }
 Server.__index = Server
 
 local SPEC = {
-  listen = "string table", hostname = "string", lmtp = "boolean", tls = "table", auth = "table",
+  listen = "string table", hostname = "string", greeting = "string", lmtp = "boolean",
+  tls = "table", auth = "table",
   syntax = { "lenient", "strict" }, bare_newline = { "reject", "normalize", "raw" },
   refuse_eightbit = "boolean", limits = "table", extensions = "table", proxy = "table",
   xclient = "table", xforward = "table",
@@ -50,7 +53,7 @@ local PLACE = {
 
 local SMTP_PORT = 25
 
-local LOOPBACK = networks.new("loopback", { "127.0.0.0/8", "::1" })
+local GREETING_MAX = 200 -- with a name it fits a line of a reply (RFC 5321 section 4.5.3.1.5)
 
 -- Verbs of the protocol, which `on_command` may not take.
 local TAKEN = {
@@ -58,8 +61,11 @@ local TAKEN = {
   RSET = true, NOOP = true, VRFY = true, QUIT = true, STARTTLS = true, AUTH = true,
 }
 
--- Pause after a failed accept (no descriptors left), so as not to spin.
-local ACCEPT_PAUSE = 0.1
+-- Pause after a failed accept (no descriptors left), twice as long each time.
+local ACCEPT_PAUSE, ACCEPT_PAUSE_MAX = 0.1, 1
+
+-- So many connections are taken in one turn.
+local BURST = 64
 
 -- ---- options ------------------------------------------------------------
 
@@ -123,6 +129,10 @@ local function check_options(given)
   local hostname = names.host(given.hostname or "localhost")
   if not hostname or not core.is_domain(hostname) then
     options.misuse("server: hostname must be a domain name or an address literal")
+  end
+  local greeting = given.greeting or ""
+  if greeting:find("[^ -~]") or #greeting > GREETING_MAX then
+    options.misuse("server: greeting must be one line of ASCII")
   end
 end
 
@@ -208,6 +218,7 @@ local function share(self, given, place)
     lmtp = lmtp,
     extensions = offered.extensions, offers = offered.offers, mail_own = offered.mail_own,
     rcpt_own = offered.rcpt_own, hostname = self.hostname, verbs = self.verbs,
+    greeting = given.greeting, failures = self.auth ~= nil,
     strict = given.syntax == "strict", trace = given.on_event ~= nil,
     keep_header = true, accept_data = given.on_data == nil, bare_newline = given.bare_newline,
     refuse_eightbit = given.refuse_eightbit,
@@ -216,6 +227,7 @@ local function share(self, given, place)
     tls_required = tls ~= nil and tls.required, auth = auth.mechanisms,
     auth_cleartext = auth.cleartext, auth_required = auth.required, iterations = auth.iterations,
   } }
+  known.refusal = admission.refusal(known.config)
   table.insert(self.shared, known)
   return known
 end
@@ -244,10 +256,11 @@ local function open_all(self, given)
     self.listeners[#self.listeners + 1] = socket
     local proxy = server_peers.proxies(given, place)
     self.places[#self.listeners] = { tls = shared.tls, config = shared.config,
-      lmtp = shared.lmtp, proxy = proxy }
+      lmtp = shared.lmtp, proxy = proxy, refusal = shared.refusal }
     local address, port = socket:name()
     check_port(self, shared, port) -- of an fd
-    local open_to_others = port and not LOOPBACK:has(address) or proxy or self.trust.xclient
+    local open_to_others = port and not admission.is_loopback(address) or proxy
+      or self.trust.xclient
     if on_rcpt == nil and open_to_others then
       self:close()
       options.misuse("server: a listener off this machine, or for proxies, needs on_rcpt " ..
@@ -261,60 +274,51 @@ end
 
 -- ---- sessions -----------------------------------------------------------
 
--- The session is no more one of its host.
-local function uncount(self, one)
-  local key = one._host
-  if not key then return end
-  one._host = nil
-  local n = self.hosts[key] - 1
-  self.hosts[key] = n > 0 and n or nil
-end
-
--- Counts the session for the host that is its peer now; gives whether these are too
--- many.
 function Server:_count(one)
-  uncount(self, one)
-  local key = not LOOPBACK:has(one.peer.address) and networks.host(one.peer.address)
-  if not key then return false end
-  local n = (self.hosts[key] or 0) + 1
-  self.hosts[key], one._host = n, key
-  return n > self.limits.per_ip
+  return admission.count(self, one)
 end
 
 function Server:_ended(one)
   self.connections = self.connections - 1
   self.sessions[one] = nil
-  uncount(self, one)
+  admission.uncount(self, one)
   if self.closing and self.connections == 0 then loop.wake(self.drained) end
 end
 
 local function admit(self, socket, shared)
   local address, port = socket:peer()
-  self.connections = self.connections + 1
+  local peer = { address = address or "", port = port }
   self.accepted = self.accepted + 1
-  local one = session.new(self, shared, socket, { address = address or "", port = port })
   -- Whose connection a proxy passes on is known, and counted, later.
-  local over = not one._proxied and self:_count(one)
-  local refusal = (over or self.connections > self.limits.connections) and "connections" or nil
-  self.sessions[one] = loop.spawn(session.run, one, refusal)
-end
-
-local function report(self, cause, errname)
-  if self.on_event then
-    pcall(self.on_event, { type = "error", stage = "accept", error = cause, cause = errname })
+  local proxied = server_peers.is_in(shared.proxy, { peer = peer })
+  if admission.is_full(self, not proxied and peer.address or nil) then
+    return admission.refuse(self, socket, shared, peer)
   end
+  self.connections = self.connections + 1
+  local one = session.new(self, shared, socket, peer)
+  if not proxied then admission.count(self, one) end
+  self.sessions[one] = loop.spawn(session.run, one)
 end
 
--- A short burst is taken at once, but of a worker, which leaves some to the others;
--- then the sessions get their turn.
+-- A burst is taken at once, then the sessions get their turn; a worker leaves some to
+-- the others. A system without descriptors is told of once, and asked again ever later.
 local function accept_loop(self, listener, shared)
+  local taken, pause = 0, 0
   while not self.closing do
     local socket, why, errname = listener:accept()
-    if socket then admit(self, socket, shared) end
+    if socket then
+      taken, pause = taken + 1, 0
+      admit(self, socket, shared)
+    end
     if socket == nil then
-      report(self, why, errname)
-      loop.sleep(ACCEPT_PAUSE)
-    elseif not socket or self.worker then
+      if pause == 0 then
+        facts.notice(self, ("error at accept: %s"):format(why),
+          { type = "error", stage = "accept", error = why, cause = errname })
+      end
+      pause = math.min(math.max(2 * pause, ACCEPT_PAUSE), ACCEPT_PAUSE_MAX)
+      loop.sleep(pause)
+    elseif not socket or self.worker or taken >= BURST then
+      taken = 0
       loop.wait(listener, "r")
     end
   end
@@ -337,6 +341,7 @@ end
 
 local function stop_accepting(self)
   self.closing = true
+  loop.wake(self.leaving)
   pause_accepting(self)
   for _, listener in ipairs(self.listeners) do listener:close() end
   self.listeners = {}
@@ -362,11 +367,13 @@ end
 -- without the sessions of the process that it was forked from; to end sessions.
 Server._pause, Server._finish = pause_accepting, finish
 
-function Server:_become(n)
+function Server:_become(n, size)
   for one in pairs(self.sessions) do one._core:close() end -- sends nothing here
   self.sessions, self.hosts = {}, {}
-  self.connections, self.accepted, self.messages = 0, 0, 0
-  self.drained, self.crew, self.worker = loop.gate(), nil, n
+  self.connections, self.accepted, self.messages, self.lingering = 0, 0, 0, 0
+  admission.share(self, size)
+  guesses.share(self.guesses, size)
+  self.drained, self.leaving, self.crew, self.worker = loop.gate(), loop.gate(), nil, n
 end
 
 function Server:_accept()
@@ -404,9 +411,11 @@ local function new(given)
     trust = server_peers.check(given),
     offered = server_extensions.check(given.extensions, limits),
     listeners = {}, listening = {}, places = {}, shared = {}, tasks = {}, sessions = {}, hosts = {},
-    connections = 0, accepted = 0, messages = 0, drained = loop.gate(),
+    connections = 0, accepted = 0, messages = 0, lingering = 0,
+    drained = loop.gate(), leaving = loop.gate(), guesses = guesses.new(),
   }, Server)
   if given.on_rcpt == false then self.handlers.on_rcpt = function() return false end end
+  admission.bound(self)
   local ok, err = open_all(self, given)
   if not ok then
     self:close()

@@ -5,6 +5,8 @@
 -- Internal: what handlers see of it is in types/smtp/session.d.lua.
 local bounds = require "smtp.bounds"
 local core = require "smtp.core"
+local facts = require "smtp.server_facts"
+local guesses = require "smtp.server_guesses"
 local incoming = require "smtp.incoming"
 local loop = require "smtp.loop"
 local replies = require "smtp.replies"
@@ -25,15 +27,29 @@ local machine_step, machine_decide = methods.step, methods.decide
 -- How long a peer may take to read our last words, and to stop talking.
 local LINGER = 5
 
+-- One in so many of the connections that there may be.
+local LINGERS = 10
+
 -- ---- facts ---------------------------------------------------------------
 
--- Tells `on_event`, whose own failures are its own.
+-- Tells `on_event`.
 function Session:fact(kind, fields)
-  local on_event = self.server.on_event
-  if not on_event then return end
+  if not self.server.on_event then return end
   fields = fields or {}
   fields.type, fields.session = kind, self
-  pcall(on_event, fields)
+  facts.tell(self.server, fields)
+end
+
+--- Tells of a failure of ours or of a handler's.
+function Session:fail(stage, cause)
+  facts.fail(self.server, stage, cause, self)
+end
+
+--- Tells of a text that the client cannot be sent as it is.
+function Session:check_text(stage, text)
+  if not text or self._core:hears(text) then return end
+  self:fail(stage, ("the client takes ASCII only (it did not ask for SMTPUTF8): %q is sent as %q")
+    :format(text, (text:gsub("[\xc0-\xff]?[\x80-\xbf]+", "?"):gsub("[\xc0-\xff]", "?"))))
 end
 
 -- ---- events --------------------------------------------------------------
@@ -91,6 +107,7 @@ end
 -- Gives the machine a verdict, and the code that it sent: 451 where the text
 -- may not go on the wire.
 local function decide(self, stage, name, code, text)
+  self:check_text(stage, text)
   local sent = machine_decide(self._core, name, code, text)
   if text and sent ~= code and (sent == 451 or sent == 454) then
     self:fact("error", { stage = stage, error = "a handler's text cannot be sent" })
@@ -110,7 +127,7 @@ local function drop(self)
   local on_reset = self.server.handlers.on_reset
   if not on_reset then return end
   local ok, cause = pcall(on_reset, self)
-  if not ok then self:fact("error", { stage = "reset", error = cause }) end
+  if not ok then self:fail("reset", cause) end
 end
 
 -- ---- messages ------------------------------------------------------------
@@ -128,7 +145,7 @@ local function conclude(self, message, name, code, text, bare)
     local accepted = name == "accept" or name == "reply" and code < 300
     return replies.conclude(message, accepted, mended, code, text)
   end
-  return decide(self, "message", mended, code, text), text
+  return decide(self, "message", mended, code, not message.why and text or nil), text
 end
 
 -- A message: its first event is at hand where nobody decided on DATA.
@@ -154,7 +171,7 @@ local events = {}
 
 function events.connect(self)
   self:fact("connect", { peer = self.peer })
-  step(self, "connect", self.server.handlers.on_connect)
+  self._served = step(self, "connect", self.server.handlers.on_connect) < 300
 end
 
 function events.helo(self, name, esmtp)
@@ -230,11 +247,11 @@ local function choose(self, name, limit)
   local ok, context, why = pcall(self._tls.choose, self._tls, name)
   task.limit = nil
   if not ok and context == loop.EXPIRED then
-    self:fact("error", { stage = "tls", error = "sni took too long" })
+    self:fail("tls", "sni took too long")
     return false
   end
   if ok and not why then return context end
-  self:fact("error", { stage = "tls", error = why or context })
+  self:fail("tls", why or context)
   return nil
 end
 
@@ -269,32 +286,56 @@ local function only_verified(_, credentials)
   return credentials.verified
 end
 
+-- Waits until an attempt at a user may be judged; false: it is not, since many others
+-- wait, or the server ends.
+local function may_judge(self, user)
+  local server = self.server
+  self._user = user or ""
+  local wait = guesses.attempt(server.guesses, core.now(), self.peer.address, self._user)
+  if wait ~= 0 then loop.pass(server.leaving, wait or guesses.LONGEST) end
+  return wait and not server.closing
+end
+
 function events.auth(self, fields)
+  -- The mechanisms that verify it themselves have looked a key up before, or need none.
+  if not fields.verified and not may_judge(self, fields.user) then
+    return machine_decide(self._core, "fail")
+  end
   local credentials = server_auth.credentials(fields, self.tls)
   local handler = self.server.handlers.on_auth or only_verified
   if step(self, "auth", handler, credentials) >= 300 then return end
   self.user, self.mechanism = credentials.user, credentials.mechanism
+  guesses.passed(self.server.guesses, self.peer.address, self.user or "")
+end
+
+function events.auth_failed(self)
+  guesses.failed(self.server.guesses, core.now(), self.peer.address, self._user or "")
 end
 
 function events.lookup(self, fields)
+  if not may_judge(self, fields.user) then return self._core:lookup_failed() end
   local auth, task = self.server.auth, self._task
   task.limit = loop.time + self._handler_timeout
   local ok, keys, why = pcall(auth.lookup, self, fields.user or "", fields.mechanism)
   task.limit = nil
   local problem = server_auth.answer(auth, self._core, fields.mechanism, ok, keys, why)
-  if problem then self:fact("error", { stage = "auth", error = problem }) end
+  if problem then self:fail("auth", problem) end
 end
 
 -- The last reply goes out, and what the peer still says is read for a while, so
--- that the system does not answer it with a reset that eats the reply.
+-- that the system does not answer it with a reset that eats the reply. Neither is worth a
+-- descriptor for who was refused, nor the latter where many linger.
 local function linger(self)
-  local machine, limit = self._core, loop.time + LINGER
+  local machine, limit, server = self._core, loop.time + LINGER, self.server
   while not machine:flush() do
+    if not self._served then return end
     if not loop.wait(machine, "w", limit - loop.time) then return end
   end
   local reason = self._reason
-  if reason == "quit" or reason == "closed" or reason == "tls" or self.server.closed then return end
+  if reason == "quit" or reason == "closed" or reason == "tls" or server.closed then return end
+  if not self._served or server.lingering > server.limits.connections // LINGERS then return end
   machine:shutdown()
+  server.lingering = server.lingering + 1
   self._lingering = true -- all is said: it may be cut off
   while not machine:linger() do
     local left = limit - loop.time
@@ -308,11 +349,14 @@ function Session:__close()
   self._core = nil
   loop.forget(machine)
   machine:close()
+  if self._lingering then self.server.lingering = self.server.lingering - 1 end
   self.server:_ended(self)
   local summary = { reason = self._reason or "cancelled", messages = self.messages }
   self:fact("close", summary)
   local on_close = self.server.handlers.on_close
-  if on_close then pcall(on_close, self, summary) end
+  if not on_close then return end
+  local ok, cause = pcall(on_close, self, summary)
+  if not ok then self:fail("close", cause) end
 end
 
 local function serve(self)
@@ -325,14 +369,15 @@ local function serve(self)
   linger(self)
 end
 
---- Runs a session to its end. `refusal` ("connections") makes it say 421 at
--- once. What fails in it (memory, say) ends it alone, not the server.
-function M.run(self, refusal)
+--- Runs a session to its end. What fails in it (memory, say) ends it alone, not the
+-- server.
+function M.run(self)
   local session <close> = self
+  local refusal
   session._task = loop.current()
   if session._proxied then
     if not server_peers.accept(session) then return end
-    refusal = session.server:_count(session) and "connections" or refusal
+    refusal = session.server:_count(session) and "connections" or nil
   end
   server_peers.trust(session)
   if session._tls and session._tls.implicit then
@@ -341,12 +386,12 @@ function M.run(self, refusal)
       return
     end
     local ok, stands = pcall(secure, session)
-    if not ok then session:fact("error", { stage = "session", error = stands }) end
+    if not ok then session:fail("session", stands) end
     if not ok or not stands then return end
   end
   if refusal then session._core:finish(refusal, true) end
   local ok, cause = pcall(serve, session)
-  if not ok then session:fact("error", { stage = "session", error = cause }) end
+  if not ok then session:fail("session", cause) end
 end
 
 --- Makes the session; it owns the socket from here on. `shared` is what it has in

@@ -7,17 +7,16 @@ local loop = require "smtp.loop"
 local options = require "smtp.options"
 local refusals = require "smtp.refusals"
 local replies = require "smtp.replies"
-local visible = require "smtp.visible"
 
 local M = {}
 
---- A handler's own failure, which the client is not told; whoever wants no facts of
--- the session still wants to know of this one.
+--- A handler's own failure, which the client is not told. The client's failure to send
+-- the whole content is a mere fact.
 function M.fail(self, stage, cause)
-  self:fact("error", { stage = stage, error = cause })
-  local of_client = errors.is(cause) and cause.stage == "body"
-  if not self.server.on_event and not of_client then
-    io.stderr:write(visible(("smtp.server: error at %s: %s"):format(stage, tostring(cause))), "\n")
+  if errors.is(cause) and cause.stage == "body" then
+    self:fact("error", { stage = stage, error = cause })
+  else
+    self:fail(stage, cause)
   end
   return "fail"
 end

@@ -9,9 +9,9 @@
 -- workers see the end of a pipe, and end as at SIGTERM.
 local core = require "smtp.core"
 local errors = require "smtp.error"
+local facts = require "smtp.server_facts"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
-local visible = require "smtp.visible"
 
 local Crew = {}
 Crew.__index = Crew
@@ -45,23 +45,9 @@ function M.check(given)
   return true
 end
 
--- A fact of this process, which is on standard error where nobody wants facts.
-local function tell(server, text, fact)
-  if server.on_event then
-    pcall(server.on_event, fact)
-  else
-    io.stderr:write(visible("smtp.server: " .. text), "\n")
-  end
-end
-
-local function tell_error(server, stage, cause)
-  tell(server, ("error at %s: %s"):format(stage, tostring(cause)),
-    { type = "error", stage = stage, error = cause })
-end
-
 local function reload(server)
   local ok, err = server:reload_tls()
-  if not ok then tell_error(server, "tls", err) end
+  if not ok then facts.fail(server, "tls", err) end
 end
 
 -- ---- a worker ---------------------------------------------------------------
@@ -93,7 +79,7 @@ local function serve(crew, n)
   loop._forked()
   crew.deaths:close() -- SIGCHLD is again what it was
   crew.line:follow()
-  server:_become(n)
+  server:_become(n, crew.size)
   math.randomseed(math.random(0), core.pid()) -- workers shall not draw the same numbers
   loop.spawn(obey, server, crew.signals, state, crew.grace)
   loop.spawn(follow, server, crew.line, state, crew.grace)
@@ -109,7 +95,7 @@ end
 -- variables that are to be closed nor its finalizers run.
 local function work(crew, n)
   local ok, clean = pcall(serve, crew, n)
-  if not ok then tell_error(crew.server, "worker", clean) end
+  if not ok then facts.fail(crew.server, "worker", clean) end
   core.exit(ok and clean and 0 or 1)
 end
 
@@ -132,7 +118,7 @@ local function replace(crew, n, delay)
     delay = math.min(math.max(2 * delay, FIRST), LONGEST)
     local ok, why = crew:start(n, delay)
     if ok then break end
-    tell_error(crew.server, "worker", why)
+    facts.fail(crew.server, "worker", why)
   end
   crew.restarts = crew.restarts + 1
 end
@@ -147,7 +133,8 @@ function Crew:ended(n, member, status)
   if stopping then self.clean = self.clean and status == 0 end
   if not stopping or status ~= 0 then
     local pid = member.child:pid()
-    tell(self.server, ("worker %d (process %d) ended with status %d"):format(n, pid, status),
+    facts.notice(self.server,
+      ("worker %d (process %d) ended with status %d"):format(n, pid, status),
       { type = "worker", n = n, pid = pid, status = status })
   end
   if stopping then return self:check() end

@@ -95,6 +95,23 @@ describe("AUTH of the server machine", function()
       { config = config { "PLAIN" } })
   end)
 
+  it("tells of wrong credentials, if it is asked to", function()
+    local function failures(mechanism, lines, options)
+      options.config = config({ mechanism }, { failures = true })
+      return #play(ehlo(mechanism) .. lines, options):events("auth_failed")
+    end
+    local no = { verdicts = { auth = "refuse" } }
+    assert.equal(1, failures("PLAIN", "C: AUTH PLAIN " .. ADA .. "\n" .. NO, no))
+    assert.equal(3, failures("PLAIN", ("C: AUTH PLAIN " .. ADA .. "\n" .. NO):rep(2)
+      .. "C: AUTH PLAIN " .. ADA .. "\nS: 421 ...\nS: (closed)", no))
+    assert.equal(0, failures("PLAIN", "C: AUTH PLAIN " .. ADA .. "\n" .. OK, {}))
+    assert.equal(0, failures("PLAIN", "C: AUTH PLAIN " .. ADA .. "\nS: 454 ...",
+      { verdicts = { auth = "fail" } }))
+    assert.equal(0, failures("PLAIN", "C: AUTH PLAIN ?\n" .. BAD, {}))
+    assert.equal(1, failures("CRAM-MD5", "C: AUTH CRAM-MD5\nS: 334 ...\nC: "
+      .. b64("ada " .. ("0"):rep(32)) .. "\n" .. NO, { keys = { ada = "secret" } }))
+  end)
+
   it("C089 wants exactly two NULs and a user in PLAIN", function()
     for _, message in ipairs { "ada", "|ada", "|ada|secret|", "||secret", "|ada|", "a|b|c|d" } do
       play(ehlo("PLAIN") .. "C: AUTH PLAIN " .. b64(message) .. "\n" .. BAD,

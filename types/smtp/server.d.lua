@@ -8,6 +8,28 @@
 --- It offers PIPELINING, SIZE, 8BITMIME, ENHANCEDSTATUSCODES, CHUNKING, SMTPUTF8 and
 --- LIMITS, STARTTLS and AUTH where it is told to, what else `extensions` says, and answers
 --- grammar, order of commands, limits and deadlines by itself.
+---
+--- Some things end a session at once, for they are how mail is smuggled or commands are
+--- put into a TLS session:
+---
+--- | the client | is told, and the connection closes |
+--- |---|---|
+--- | sends a byte before the greeting | `554 5.5.0 Please wait for the greeting` |
+--- | sends more behind EHLO, HELO, DATA, STARTTLS, AUTH, NOOP, VRFY, EXPN, HELP, XCLIENT or QUIT before their reply (RFC 2920 section 3.1) | `554 5.5.0 Please wait for replies` |
+--- | ends a command with a bare LF | `500 5.5.2 Lines must end with CRLF` |
+--- | sends BDAT without a proper size | `501 5.5.4 BDAT needs a size, and LAST or nothing` |
+--- | speaks HTTP (`GET /`, `Host: x`) | `421 4.7.0 This is an SMTP server` |
+--- | goes beyond a limit on errors, junk, messages, failed AUTH or time | `421`, see `smtp.limits` |
+---
+--- A client that types ahead, such as `printf ... | nc`, meets the first two: it must read
+--- each reply before it goes on. MAIL, RCPT, RSET and BDAT may be pipelined. A bare CR or LF
+--- in content does not end the session: see `bare_newline`.
+---
+--- Wrong passwords are remembered over all sessions. Each failure delays the next attempt at
+--- that user from that address (an IPv6 host has a /64), by 0.1 s and twice as long each
+--- time, up to 10 s; after 20 failures the address waits for any user. Attempts that would
+--- wait longer are answered 454 4.7.0 and not judged. One failure is forgotten in 30 s, a
+--- right password ends the delay of its user, and other addresses are not delayed.
 
 ---@class smtp.server
 ---@field address string of the first listener
@@ -27,7 +49,7 @@ function server.new(options) end
 --- a worker that dies, after a pause that grows when it dies of its start. At SIGTERM and
 --- SIGINT all accept no more and let transactions finish; a second one ends all at once.
 --- At SIGHUP they do `reload_tls`. When this process is killed, workers end as at
---- SIGTERM. Limits (`connections`, `per_ip`) are those of each worker. Tasks and
+--- SIGTERM. Limits (`connections`, `per_ip`) are shared out among the workers. Tasks and
 --- sessions that are here already stay here. Linux only, and one server at a time.
 ---
 --- In a worker neither this call returns nor do finalizers or `<close>` variables of your
@@ -68,6 +90,7 @@ function server:stats() end
 ---@class smtp.server_options
 ---@field listen string|smtp.place|(string|smtp.place)[] `"127.0.0.1:2525"`, `"[::1]:2525"`, `"*:25"` (every IPv4 address), `"unix:/path"`; port 0 is any that is free
 ---@field hostname? string our name in the greeting, in HELO's reply and in Received; default `"localhost"`
+---@field greeting? string what stands behind our name in the greeting, one line of ASCII; default `"Service ready"`; `""` gives the bare `220 mail-server.example.com`. What `on_connect` returns stands in place of it
 ---@field on_message fun(session: smtp.session, message: smtp.incoming): smtp.verdict, any takes the message. Returning nothing accepts it if the content was read to its end, else it is 451: mail that nobody took is never accepted
 ---@field on_rcpt? true|false|fun(session: smtp.session, recipient: smtp.recipient): smtp.verdict, any returning nothing **refuses**. A listener off this machine, or with `proxy` or `xclient`, needs it, and `true` says in words that every recipient is accepted
 ---@field on_connect? fun(session: smtp.session): smtp.verdict, any before the greeting. A 4xx is sent as 421 and closes; a 5xx as 554, and then 503 until QUIT
@@ -81,9 +104,9 @@ function server:stats() end
 ---@field on_data? fun(session: smtp.session): smtp.verdict, any before the content; `session.recipients` is complete
 ---@field on_vrfy? fun(session: smtp.session, text: string): smtp.verdict, any default: 252
 ---@field on_command? table<string, fun(session: smtp.session, args: string): smtp.verdict, any> verbs of your own by name; each must answer, and none may be one of SMTP's
----@field on_reset? fun(session: smtp.session) a fact: RSET, or HELO within a transaction
----@field on_close? fun(session: smtp.session, summary: smtp.summary) a fact
----@field on_event? fun(event: smtp.event) facts for logs and metrics, never decisions; what it raises is ignored
+---@field on_reset? fun(session: smtp.session) a fact: RSET, or HELO within a transaction; what it raises is an event of type `"error"`
+---@field on_close? fun(session: smtp.session, summary: smtp.summary) a fact; the same. A connection beyond `connections` or `per_ip` has no session, and is not told here
+---@field on_event? fun(event: smtp.event) facts for logs and metrics, never decisions. Without it failures are written to standard error, as is what it raises itself, once
 ---@field limits? smtp.limits
 ---@field proxy? string[] networks of proxies (`"192.0.2.0/24"`, `"2001:db8::/32"`, an address, `"unix"` for Unix sockets): a peer there must send a PROXY header of version 1 or 2 before anything else, TLS too; else the connection is closed silently. See `session.proxy`; `session.peer` and `per_ip` are then of the client that it tells of. An entry that is none raises
 ---@field xclient? string[] networks of those who may say XCLIENT, as Postfix has it: the session is then that of another client, `session.peer` and all, and begins anew with a greeting. Behind a proxy it is the client that must be there, not the proxy, and one that the proxy does not know (UNKNOWN) is not. Others are told 550
@@ -176,7 +199,7 @@ function credentials:check(password) end
 
 --- Every limit is on, and 0 is not "no limit" but a limit of 0.
 ---@class smtp.limits
----@field connections? integer at once; default 1000, beyond it 421
+---@field connections? integer at once; default 1000, beyond it 421. It is at most a third of the descriptors that this process may have (`ulimit -n`) less 64: if that bounds it, an event says so, or standard error
 ---@field per_ip? integer at once from one IPv4 address or IPv6 /64, loopback excepted; default 50, beyond it 421
 ---@field message_size? integer|string content; default 35 MiB, advertised as SIZE; beyond it 552 5.3.4 (RFC 1870)
 ---@field recipients? integer of a message; default 1000, beyond it 452 4.5.3, after 200 more 421. EHLO tells this and the next two by LIMITS (RFC 9422)
@@ -197,9 +220,13 @@ function credentials:check(password) end
 
 --- A fact. Text is as it was on the wire: escape controls before you print it.
 ---@class smtp.event
----@field type "connect"|"tls"|"command"|"reply"|"message"|"error"|"close"|"worker"
----@field session? smtp.session nil for a failed accept, and for what is about a worker
----@field peer? smtp.peer connect
+---@field type "connect"|"tls"|"command"|"reply"|"message"|"error"|"close"|"refused"|"limit"|"worker"
+---@field session? smtp.session nil for a failed accept, for a refused connection, a limit, and for what is about a worker
+---@field peer? smtp.peer connect; refused: a connection beyond `connections` or `per_ip`
+---@field limit? "connections" limit: it is less than what was `wanted`, told when the server is made
+---@field wanted? integer limit
+---@field value? integer limit: what it is
+---@field descriptors? integer limit: how many this process may have
 ---@field tls? smtp.tls_info tls
 ---@field text? string command: the line with its CRLF, of AUTH no more than the mechanism, and `***` for what answers its challenges; reply: the bytes of all that was said since; message: the text of the verdict
 ---@field id? string message
@@ -209,10 +236,10 @@ function credentials:check(password) end
 ---@field refused? string message: the rule it broke, whatever the handler said
 ---@field sender? smtp.sender message
 ---@field recipients? smtp.recipient[] message
----@field stage? string error: `"accept"`, `"proxy"`, `"tls"`, `"worker"` (it could not be forked, or an error ended it), `"session"` (what ended it and was no handler's), or the step, such as `"rcpt"`
+---@field stage? string error: `"accept"`, `"proxy"`, `"tls"`, `"worker"` (it could not be forked, or an error ended it), `"session"` (what ended it and was no handler's), `"reset"`, `"close"`, or the step, such as `"rcpt"`. A text that is not ASCII for a client that did not ask for SMTPUTF8 is an error, too: `error` says what was sent
 ---@field error? any error: what was raised or returned as `err`
 ---@field cause? string error at `"accept"`: the system's name for it
----@field reason? string close: as in `smtp.summary`
+---@field reason? string close: as in `smtp.summary`; refused: `"connections"`
 ---@field messages? integer close: as in `smtp.summary`
 ---@field n? integer worker: which one has ended; told in the supervisor, unless it was to end and did so cleanly
 ---@field pid? integer worker: its process id
