@@ -239,6 +239,34 @@ local function secured(options)
 end
 
 describe("dialogue under TLS", function()
+  it("writes 8 MB to a server that reads late, and every byte of it", function()
+    local lines, size = {}, 0
+    while size < 8000000 do -- no two are the same, so that none can take another's place
+      local line = ("%d "):format(#lines):rep(9) .. "\r\n"
+      lines[#lines + 1] = line
+      size = size + #line
+    end
+    local body, got, began = table.concat(lines), nil, false
+    local server <close> = secured { on_message = function(_, m)
+      began = true
+      for _ = 1, 500 do loop.sleep(0) end -- turns of the loop, in which all buffers fill
+      got = m:read()
+      return true
+    end }
+    local d <close> = assert(smtp.dialogue("localhost:" .. server.port, { timeout = 60 }))
+    assert(d:expect(220))
+    assert(d:cmd("EHLO x", 250))
+    assert(d:starttls { ca = ca.certificate })
+    assert(d:cmd("EHLO x", 250))
+    assert(d:pipeline { { "MAIL FROM:<a@b>", 250 }, { "RCPT TO:<c@d>", 250 }, { "DATA", 354 } })
+    assert(d:raw(body))
+    assert.is_true(began)
+    assert(d:raw(".\r\n"))
+    assert(d:expect(250))
+    assert.equal(#body, #got)
+    assert.is_true(body == got)
+  end)
+
   it("starts it by STARTTLS, when it is told to", function()
     local server <close> = secured()
     local d <close> = assert(smtp.dialogue("localhost:" .. server.port, { timeout = 5 }))
