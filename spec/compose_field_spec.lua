@@ -146,7 +146,8 @@ describe("a field that is composed", function()
   it("that is text encodes no URL, and what would be read as an encoded word", function()
     for text, encoded in pairs { ["https://x.example/?a=?"] = false, ["=?"] = false,
       ["https://x.example/?=?b=?q=?"] = false, ["=?utf-8?q?x?="] = true, ["a=??b?x"] = true,
-      ["=?x?B?"] = true, ["x =?utf-8?Q?a b?="] = true, ["=?x?C?y?="] = false } do
+      ["=?x?B?"] = true, ["=??q?"] = true, ["x=??b?"] = true, ["=??q"] = false, ["=?x?b"] = false,
+      ["=?x?b="] = false, ["x =?utf-8?Q?a b?="] = true, ["=?x?C?y?="] = false } do
       local made = text_of { subject = text, headers = { { "X-URL", text } },
         to = { name = text, address = "a@b.example" },
         attachments = { { content = "x", name = text } } }

@@ -45,7 +45,7 @@ static size_t behind(lua_State *L, lua_Integer i) {
 
 /* One piece: its kind at index i of the array at 2, and its values behind it;
 ** the index of the next one in *i. */
-static int put_piece(lua_State *L, smtp_field *f, lua_Integer *i) {
+static int put_piece(lua_State *L, smtp_field_writer *f, lua_Integer *i) {
   smtp_slice a, b = {"", 0};
   int kind = kind_at(L, *i), r;
   lua_settop(L, 3);
@@ -73,7 +73,7 @@ static int put_piece(lua_State *L, smtp_field *f, lua_Integer *i) {
 ** A "param" and "words" have two values. */
 static int core_field(lua_State *L) {
   smtp_slice name = smtp_check_slice(L, 1);
-  smtp_field f;
+  smtp_field_writer f;
   smtp_buf *out;
   lua_Integer i = 1, n;
   int r;

@@ -63,6 +63,7 @@ static int decode_body(lua_State *L) {
   lua_Integer first;
   smtp_slice in, encoding = smtp_check_slice(L, 2);
   smtp_buf *out;
+  lua_settop(L, 4);
   lua_pushvalue(L, 2); /* keeps it */
   lua_remove(L, 2);
   in = checkrange(L, &first);

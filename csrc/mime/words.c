@@ -38,13 +38,13 @@ static bool is_control(unsigned char c) {
   return c < 32 || c == 127;
 }
 
-static int fail(smtp_field *f, const char *why) {
+static int fail(smtp_field_writer *f, const char *why) {
   f->why = why;
   return SMTP_EINVALID;
 }
 
 /* Text that may not be in any field. */
-static int check(smtp_field *f, smtp_slice text) {
+static int check(smtp_field_writer *f, smtp_slice text) {
   size_t i;
   for (i = 0; i < text.n; i++)
     if (is_control((unsigned char)text.p[i]) && text.p[i] != '\t')
@@ -56,7 +56,7 @@ static bool is_ascii(smtp_slice text) {
   return !smtp_ascii_eightbit(text);
 }
 
-static int append(smtp_field *f, const char *p, size_t n) {
+static int append(smtp_field_writer *f, const char *p, size_t n) {
   int r;
   if (f->column + n > LINE_MAX) return fail(f, "is too long for a line");
   r = n == 0 ? 0 : smtp_buf_append(f->out, p, n);
@@ -64,7 +64,7 @@ static int append(smtp_field *f, const char *p, size_t n) {
   return r;
 }
 
-static int fold(smtp_field *f) {
+static int fold(smtp_field_writer *f) {
   f->column = 0;
   f->bare = f->encoded = false;
   return smtp_buf_append(f->out, "\r\n", 2);
@@ -72,12 +72,12 @@ static int fold(smtp_field *f) {
 
 /* A new line if n more bytes do not fit into this one. It is never empty behind
 ** the name: some readers take the blank of the next line for text. */
-static int make_room(smtp_field *f, size_t n) {
+static int make_room(smtp_field_writer *f, size_t n) {
   size_t line = f->bare ? LINE_MAX : f->encoded ? WORD_LINE : FOLD;
   return f->column > 0 && f->column + n > line ? fold(f) : 0;
 }
 
-int smtp_field_begin(smtp_field *f, smtp_buf *out, smtp_slice name) {
+int smtp_field_begin(smtp_field_writer *f, smtp_buf *out, smtp_slice name) {
   size_t i;
   int r;
   f->out = out;
@@ -93,13 +93,13 @@ int smtp_field_begin(smtp_field *f, smtp_buf *out, smtp_slice name) {
   return r != 0 ? r : append(f, ":", 1);
 }
 
-int smtp_field_end(smtp_field *f) {
+int smtp_field_end(smtp_field_writer *f) {
   return smtp_buf_append(f->out, "\r\n", 2);
 }
 
 /* spaces: the white space before it, of which the line is folded at the first.
 ** behind: bytes that must fit behind it. */
-static int put_spaced(smtp_field *f, smtp_slice spaces, smtp_slice token,
+static int put_spaced(smtp_field_writer *f, smtp_slice spaces, smtp_slice token,
                       size_t behind) {
   int r = make_room(f, spaces.n + token.n + behind);
   if (r == 0) r = append(f, spaces.p, spaces.n);
@@ -108,12 +108,12 @@ static int put_spaced(smtp_field *f, smtp_slice spaces, smtp_slice token,
   return r;
 }
 
-int smtp_field_mailbox(smtp_field *f, smtp_slice mailbox) {
+int smtp_field_mailbox(smtp_field_writer *f, smtp_slice mailbox) {
   int r = check(f, mailbox);
   return r != 0 ? r : put_spaced(f, SMTP_LIT(" "), mailbox, f->behind);
 }
 
-int smtp_field_token(smtp_field *f, smtp_slice token, bool spaced) {
+int smtp_field_token(smtp_field_writer *f, smtp_slice token, bool spaced) {
   int r = check(f, token);
   if (r == 0 && !is_ascii(token)) r = fail(f, "must be ASCII");
   if (r != 0) return r;
@@ -175,7 +175,6 @@ static size_t fitting(smtp_slice text, bool q, size_t room, size_t behind) {
   size_t n = 0, size = 0;
   while (n < text.n) {
     size_t one = character(text.p + n);
-    if (one > text.n - n) one = text.n - n;
     size = q ? size + q_size(text.p + n, one) : b_size(n + one);
     if (n + one == text.n) size += behind;
     if (size > room && n > 0) break;
@@ -184,34 +183,36 @@ static size_t fitting(smtp_slice text, bool q, size_t room, size_t behind) {
   return n;
 }
 
+/* What an encoded word behind spaces may hold if it is put on this line. */
+static size_t room_of(const smtp_field_writer *f, smtp_slice spaces) {
+  size_t lead = f->column + spaces.n + OVERHEAD;
+  size_t room = lead < WORD_LINE ? WORD_LINE - lead : 0;
+  return room < WORD_MAX - OVERHEAD ? room : WORD_MAX - OVERHEAD;
+}
+
 /* Text as encoded words, none of which is cut within a character. */
-static int put_words(smtp_field *f, smtp_slice spaces, smtp_slice text,
+static int put_words(smtp_field_writer *f, smtp_slice spaces, smtp_slice text,
                      size_t behind) {
-  size_t left = q_size(text.p, text.n); /* of all that is to come, as Q */
-  bool q = left <= b_size(text.n);
+  size_t size = q_size(text.p, text.n), room = room_of(f, spaces);
+  bool q = size <= b_size(text.n);
   int r = 0;
+  size = behind + (q ? size : b_size(text.n));
+  /* The rest of a line is used for all of it, or if it is worth it and one word
+  ** on the next line would not do. */
+  if (!f->bare && f->column > 0 && size > room &&
+      (room < WORTH || size <= WORD_MAX - OVERHEAD))
+    r = fold(f);
   while (r == 0 && text.n > 0) {
     char word[WORD_MAX + 8];
-    size_t lead = f->column + spaces.n + OVERHEAD, n;
-    size_t room = lead < WORD_LINE ? WORD_LINE - lead : 0;
-    size_t rest = q ? left : b_size(text.n);
-    /* The rest of a line is used for all that is left, or if it is worth it and
-    ** one word on the next line would not do. */
-    if (!f->bare && f->column > 0 && rest + behind > room &&
-        (room < WORTH || rest + behind <= WORD_MAX - OVERHEAD)) {
-      r = fold(f);
-      room = WORD_LINE - spaces.n - OVERHEAD;
-    }
-    if (room > WORD_MAX - OVERHEAD) room = WORD_MAX - OVERHEAD;
-    n = fitting(text, q, room, behind);
-    left -= q_size(text.p, n);
-    if (r == 0) r = append(f, spaces.p, spaces.n);
+    size_t n = fitting(text, q, room_of(f, spaces), behind);
+    r = append(f, spaces.p, spaces.n);
     if (r == 0) r = append(f, word, make_word(text.p, n, q, word));
     f->bare = false;
     f->encoded = true;
     text.p += n;
     text.n -= n;
     spaces = SMTP_LIT(" "); /* between encoded words it does not count */
+    if (r == 0 && text.n > 0) r = fold(f);
   }
   return r;
 }
@@ -285,7 +286,7 @@ static smtp_slice encoded_part(smtp_slice text) {
 
 /* Words with the white space before each; *spaces is what stands before the
 ** first if it brings none, and what is left at the end. */
-static int put_plain(smtp_field *f, smtp_slice text, smtp_slice *spaces,
+static int put_plain(smtp_field_writer *f, smtp_slice text, smtp_slice *spaces,
                      size_t behind) {
   int r = 0;
   while (r == 0 && text.n > 0) {
@@ -299,7 +300,7 @@ static int put_plain(smtp_field *f, smtp_slice text, smtp_slice *spaces,
   return r;
 }
 
-int smtp_field_text(smtp_field *f, smtp_slice text) {
+int smtp_field_text(smtp_field_writer *f, smtp_slice text) {
   smtp_slice part, head, tail, spaces = SMTP_LIT(" ");
   int r = check(f, text);
   if (r != 0) return r;
@@ -314,7 +315,7 @@ int smtp_field_text(smtp_field *f, smtp_slice text) {
   return r != 0 ? r : put_plain(f, tail, &spaces, 0);
 }
 
-int smtp_field_structured(smtp_field *f, smtp_slice text) {
+int smtp_field_structured(smtp_field_writer *f, smtp_slice text) {
   smtp_slice spaces = SMTP_LIT(" ");
   int r = check(f, text);
   if (r == 0 && !is_ascii(text))
@@ -337,7 +338,7 @@ static bool is_atoms(smtp_slice text) {
 }
 
 /* A quoted-string; '"' and "\\" get a backslash. */
-static int put_quoted(smtp_field *f, smtp_slice text) {
+static int put_quoted(smtp_field_writer *f, smtp_slice text) {
   size_t i;
   int r = append(f, "\"", 1);
   for (i = 0; r == 0 && i < text.n; i++) {
@@ -353,7 +354,7 @@ static size_t quoted_size(smtp_slice text) {
   return size;
 }
 
-int smtp_field_phrase(smtp_field *f, smtp_slice phrase) {
+int smtp_field_phrase(smtp_field_writer *f, smtp_slice phrase) {
   smtp_slice space = SMTP_LIT(" ");
   size_t size;
   int r = check(f, phrase);
@@ -388,7 +389,7 @@ static bool is_attribute(unsigned char c) {
          c == '_' || c == '~';
 }
 
-static int put_number(smtp_field *f, size_t n) {
+static int put_number(smtp_field_writer *f, size_t n) {
   size_t before = smtp_buf_length(f->out);
   int r = smtp_buf_append_number(f->out, n);
   f->column += smtp_buf_length(f->out) - before;
@@ -396,7 +397,7 @@ static int put_number(smtp_field *f, size_t n) {
 }
 
 /* One section: " name*0*=UTF-8''..." as long as there is room; *used bytes. */
-static int put_section(smtp_field *f, smtp_slice name, size_t number,
+static int put_section(smtp_field_writer *f, smtp_slice name, size_t number,
                        bool whole, smtp_slice value, size_t *used) {
   size_t i = 0;
   int r = append(f, " ", 1);
@@ -425,7 +426,8 @@ static size_t percent_size(smtp_slice value) {
   return size;
 }
 
-static int put_extended(smtp_field *f, smtp_slice name, smtp_slice value) {
+static int put_extended(smtp_field_writer *f, smtp_slice name,
+                        smtp_slice value) {
   bool whole = name.n + percent_size(value) + 12 <= FOLD;
   size_t number = 0, used;
   int r;
@@ -441,7 +443,8 @@ static int put_extended(smtp_field *f, smtp_slice name, smtp_slice value) {
 }
 
 /* " name=" and encoded words between quotes. */
-static int put_quoted_words(smtp_field *f, smtp_slice name, smtp_slice value) {
+static int put_quoted_words(smtp_field_writer *f, smtp_slice name,
+                            smtp_slice value) {
   int r = fold(f);
   if (r == 0) r = append(f, " ", 1);
   if (r == 0) r = append(f, name.p, name.n);
@@ -459,7 +462,7 @@ static bool is_name(smtp_slice name) {
          memchr(name.p, '%', name.n) == NULL;
 }
 
-int smtp_field_param(smtp_field *f, smtp_slice name, smtp_slice value,
+int smtp_field_param(smtp_field_writer *f, smtp_slice name, smtp_slice value,
                      bool words) {
   size_t size = 1 + name.n + 1 + quoted_size(value) + f->behind;
   int r = check(f, value);

@@ -14,45 +14,47 @@
 
 /* A field is written from its name to its CRLF. Its line is folded where the next
 ** piece does not fit, but never directly behind the name. */
-typedef struct smtp_field {
+typedef struct smtp_field_writer {
   smtp_buf *out;
   const char *why; /* of SMTP_EINVALID: what the value is or has */
   size_t column;   /* of the line */
   size_t behind;   /* bytes that will be put directly behind the next piece */
   bool bare;       /* the line may not be folded: nothing is on it yet */
   bool encoded;    /* an encoded word is on the line */
-} smtp_field;
+} smtp_field_writer;
 
 /* Name, colon. SMTP_EINVALID: a name is bytes 33 to 126 without ":". */
-SMTP_FUNC int smtp_field_begin(smtp_field *f, smtp_buf *out, smtp_slice name);
+SMTP_FUNC int smtp_field_begin(smtp_field_writer *f, smtp_buf *out,
+                               smtp_slice name);
 
 /* Text without structure, as of Subject. SMTP_EINVALID: CR, LF, NUL or other
 ** controls, or bytes that are not UTF-8. */
-SMTP_FUNC int smtp_field_text(smtp_field *f, smtp_slice text);
+SMTP_FUNC int smtp_field_text(smtp_field_writer *f, smtp_slice text);
 
 /* A name before an address (RFC 5322 section 3.2.5): atoms, a quoted string, or
 ** encoded words. */
-SMTP_FUNC int smtp_field_phrase(smtp_field *f, smtp_slice phrase);
+SMTP_FUNC int smtp_field_phrase(smtp_field_writer *f, smtp_slice phrase);
 
 /* The value of a field that has a grammar, in which no encoded word may stand
 ** (RFC 2047 section 5): ASCII, folded at its white space alone. */
-SMTP_FUNC int smtp_field_structured(smtp_field *f, smtp_slice text);
+SMTP_FUNC int smtp_field_structured(smtp_field_writer *f, smtp_slice text);
 
 /* A piece that is not broken, after a space or where spaced is false directly
 ** behind the last one; on a line of its own if this one is full. Errors as
 ** above, and a line of more than 998 bytes; it must be ASCII without spaces at
 ** its ends. */
-SMTP_FUNC int smtp_field_token(smtp_field *f, smtp_slice token, bool spaced);
+SMTP_FUNC int smtp_field_token(smtp_field_writer *f, smtp_slice token,
+                               bool spaced);
 
 /* The same of a mailbox, which may be UTF-8 (RFC 6532 section 3.2). */
-SMTP_FUNC int smtp_field_mailbox(smtp_field *f, smtp_slice mailbox);
+SMTP_FUNC int smtp_field_mailbox(smtp_field_writer *f, smtp_slice mailbox);
 
 /* "; name=value", quoted or as RFC 2231 says where that is needed; or instead,
 ** where words is true, as a quoted string of encoded words, which RFC 2047 does
 ** not know and old mail readers do. */
-SMTP_FUNC int smtp_field_param(smtp_field *f, smtp_slice name, smtp_slice value,
-                               bool words);
+SMTP_FUNC int smtp_field_param(smtp_field_writer *f, smtp_slice name,
+                               smtp_slice value, bool words);
 
-SMTP_FUNC int smtp_field_end(smtp_field *f);
+SMTP_FUNC int smtp_field_end(smtp_field_writer *f);
 
 #endif

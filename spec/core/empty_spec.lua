@@ -17,9 +17,12 @@ describe("an empty input", function()
     for _, name in ipairs { "base64_parse", "xtext_parse", "base64_format", "xtext_format" } do
       assert.equal("", (probe[name]("")), name)
     end
-    for _, name in ipairs { "unbase64", "base64", "decode_base64", "decode_qp", "decode_words",
-      "qp", "xtext" } do
+    for _, name in ipairs { "unbase64", "base64", "decode_words", "qp", "xtext" } do
       assert.equal("", (core[name]("")), name)
+    end
+    for _, encoding in ipairs { "", "7bit", "8bit", "binary", "base64", "quoted-printable",
+      "x-uuencode", "uuencode" } do
+      assert.equal("", core.decode_body("", encoding), encoding)
     end
     local encoder = core.base64_encoder()
     assert.same({ "", "", "" }, { encoder:feed(""), encoder:finish(""), encoder:finish() })
@@ -38,9 +41,11 @@ describe("an empty input", function()
   it("has no fields, parameters, parts or commands", function()
     assert.same({ {}, 0 }, all(probe.fields_next, ""))
     assert.same({ "", {} }, all(probe.value_parse, ""))
-    assert.same({ {}, 1 }, all(core.mime_fields, ""))
-    assert.same({ "", {} }, all(core.mime_value, ""))
-    assert.same({ "L", 0, 1, 1, 0 }, core.mime_entities(""))
+    local fields, body = core.mime_fields("")
+    assert.same({ {}, 1 }, { fields, body })
+    local main, params = core.mime_value("")
+    assert.same({ "", {} }, { main, params })
+    assert.same({ "L", 0, 1, 1, 0 }, { table.unpack(core.mime_entities(""), 1, 5) })
     assert.is_false((probe.param_next("")))
     assert.same({ nil, "ESYNTAX" }, all(probe.command_parse, ""))
     assert.same({ nil, "ESYNTAX" }, all(probe.ascii_number, ""))

@@ -200,6 +200,7 @@ int luaopen_probe(lua_State *L) {
   luaL_setfuncs(L, probe_dns, 0);
   luaL_setfuncs(L, probe_proxy, 0);
   luaL_setfuncs(L, probe_mock, 0);
+  luaL_setfuncs(L, probe_compose, 0);
   luaL_setfuncs(L, probe_narrow, 0);
   return 1;
 }

@@ -47,6 +47,7 @@ extern const luaL_Reg probe_text[];    /* what probe_text.c names */
 extern const luaL_Reg probe_grammar[]; /* ehlo status reply command dot */
 extern const luaL_Reg probe_session[]; /* client server */
 extern const luaL_Reg probe_sasl[];    /* sasl */
+extern const luaL_Reg probe_compose[]; /* writers of csrc/mime */
 extern const luaL_Reg probe_parse[];   /* readers of csrc/mime */
 extern const luaL_Reg probe_dkim[];    /* dkim_canon, of csrc/mime */
 extern const luaL_Reg probe_dns[];     /* dns */

@@ -1,0 +1,138 @@
+-- SPDX-License-Identifier: MIT
+-- Fields and bodies on their way out, at a guard page and where memory ends.
+local core = require "smtp.core"
+local probe = require "probe"
+
+local KINDS = { "text", "structured", "phrase", "token", "mailbox", "param", "words" }
+
+local function field(name, kind, value, behind)
+  return probe.field(name, kind, value, behind or "", "name")
+end
+
+-- The value of a field, unfolded and decoded.
+local function read(text, kind)
+  local value = text:gsub("\r\n ", " "):match("^[^:]+: ?(.*)\r\n$")
+  if kind == "param" or kind == "words" then
+    return select(2, core.mime_value(value))[2]
+  end
+  local quoted = kind == "phrase" and value:match('^"(.*)"$')
+  return quoted and quoted:gsub("\\(.)", "%1") or core.decode_words(value)
+end
+
+local function fails(make)
+  for n = 1, 40 do
+    local live = probe.live()
+    probe.fail_at(n)
+    local out, err = make()
+    probe.fail_at()
+    collectgarbage()
+    assert.is_true(probe.live() <= live)
+    if out then return assert.is_true(n > 1) end
+    assert.equal("ENOMEM", err)
+  end
+  error("it never succeeded")
+end
+
+describe("a field", function()
+  it("reads nothing behind its value, of any length and of each kind", function()
+    for _, letters in ipairs { "a", "é", "日", "😀", "aé", "a ", 'a"', "=?" } do
+      for n = 0, 100 do
+        local text = letters:rep(n):gsub(" $", "x")
+        for _, kind in ipairs(KINDS) do
+          local made, err, why = field("X-Name", kind, text)
+          if made then
+            if kind ~= "token" then assert.equal(text, read(made, kind), kind) end
+          else
+            assert.equal("EINVALID", err)
+            assert.equal("must be ASCII", why:match("^must be ASCII"))
+          end
+        end
+      end
+    end
+  end)
+
+  it("cuts no character that ends at the edge, and says what is wrong", function()
+    for _, kind in ipairs(KINDS) do
+      for _, text in ipairs { "\xc3", "a\xe6\x97", "\xf0\x9f\x98", "\xff\t", "é\xc3" } do
+        assert.same({ nil, "EINVALID", "is not UTF-8" }, { field("X", kind, text) })
+      end
+      for _, text in ipairs { "\0", "a\r", "\n", "\127", "é\27" } do
+        assert.same({ nil, "EINVALID", "has a control" }, { field("X", kind, text) })
+      end
+    end
+    for _, name in ipairs { "", "a:", "a b", "é", "\127", ("n"):rep(77) } do
+      assert.same({ nil, "EINVALID", "has a name that is none" }, { field(name, "text", "x") })
+    end
+    assert.truthy(field(("n"):rep(76), "text", "x"))
+  end)
+
+  it("has lines of 998 at most, met exactly and one beyond", function()
+    for _, kind in ipairs { "structured", "token", "mailbox" } do
+      local first = ("v"):rep(998 - #"X: ")
+      assert.equal("X: " .. first .. "\r\n", field("X", kind, first))
+      assert.equal("X:\r\n " .. first .. "v\r\n", field("X", kind, first .. "v"))
+      assert.equal("X:\r\n " .. ("v"):rep(997) .. "\r\n", field("X", kind, ("v"):rep(997)))
+      assert.same({ nil, "EINVALID", "is too long for a line" },
+        { field("X", kind, ("v"):rep(998)) })
+    end
+    for n = 890, 910 do -- a word of a text is encoded before that
+      local made = field(("n"):rep(76), "text", ("v"):rep(n))
+      assert.equal(n <= 900, made:find("=?", 1, true) == nil)
+    end
+  end)
+
+  it("ends its line at 78, or 76 behind an encoded word, with what is glued to it", function()
+    for n = 1, 90 do
+      for _, behind in ipairs { "", ";", ";,", ("g"):rep(20) } do
+        for _, value in ipairs { "x " .. ("v"):rep(n), "x " .. ("é"):rep(n), ("é"):rep(n),
+          ("日"):rep(n), ("a"):rep(n) .. "é" } do
+          local made = field("X", "phrase", value, behind)
+          for line in made:gmatch("([^\r]*)\r\n") do
+            local max = line:find("=?UTF-8?", 1, true) and 76 or 78
+            assert.is_true(#line <= max or max == 78 and not line:find("[^:] ."), line)
+          end
+          assert.equal(behind .. "\r\n", made:sub(-2 - #behind))
+        end
+      end
+    end
+    local function words(text) return select(2, field("X", "text", text):gsub("=%?UTF", "")) end
+    for n = 1, 70 do -- one word, on the next line if need be, where one will do
+      assert.equal(1, words(("v"):rep(n) .. " " .. ("é"):rep(10)))
+      assert.equal(1, words(("v"):rep(n) .. " " .. ("é"):rep(22)))
+      assert.equal(2, words(("v"):rep(n) .. " " .. ("é"):rep(23)))
+    end
+    assert.equal("X: a " .. ("v"):rep(73) .. "\r\n", field("X", "text", "a " .. ("v"):rep(73)))
+    assert.equal("X: a\r\n " .. ("v"):rep(74) .. "\r\n", field("X", "text", "a " .. ("v"):rep(74)))
+  end)
+
+  it("is made whole or not at all where memory ends", function()
+    for _, kind in ipairs(KINDS) do
+      for _, text in ipairs { ("abc "):rep(60) .. "x", ("é"):rep(200), ('a"'):rep(50) } do
+        if kind ~= "token" and kind ~= "structured" or not text:find("é") then
+          fails(function() return field("X", kind, text, ";") end)
+        end
+      end
+    end
+  end)
+end)
+
+describe("a body", function()
+  it("reads nothing behind its end, of any length", function()
+    for n = 0, 160 do
+      for _, text in ipairs { ("é"):rep(n):sub(1, n), ("="):rep(n), ("a "):rep(n):sub(1, n),
+        ("\r\n"):rep(n):sub(1, n), ("x"):rep(n) .. "\r" } do
+        local lines = text:gsub("\r\n?", "\n")
+        if lines ~= "" and lines:sub(-1) ~= "\n" then lines = lines .. "\n" end
+        assert.equal(lines, (probe.decode_qp(probe.qp_encode(text)):gsub("\r\n", "\n")))
+        for _, piece in ipairs { 1, 2, 3, 57, 1000 } do
+          assert.equal(text, probe.decode_base64(probe.base64_encode(text, piece)))
+        end
+      end
+    end
+  end)
+
+  it("is made whole or not at all where memory ends", function()
+    fails(function() return probe.qp_encode(("é="):rep(400)) end)
+    fails(function() return probe.base64_encode(("é="):rep(400), 100) end)
+  end)
+end)
