@@ -119,4 +119,25 @@ describe("charsets", function()
       assert.same({ nil, "ENOMEM" }, { out, err })
     end
   end)
+
+  it("need memory at every step", function()
+    for name, text in pairs { ["koi8-r"] = "\xc1", ["euc-jp"] = "\xc6\xfc\x8f\xb0\xa1a",
+      ["iso-2022-jp"] = "\27$BF|\27(B", ["iso-2022-kr"] = "\27$)C\14GQ",
+      ["big5"] = "\xa3\xe1\xff", ["utf-16"] = "a\0" } do
+      local whole, n = probe.charset_utf8(text:rep(2000), name), 0
+      collectgarbage()
+      local live, out, err = probe.live()
+      repeat
+        n = n + 1
+        probe.fail_at(n)
+        out, err = probe.charset_utf8(text:rep(2000), name)
+        probe.fail_at()
+        if not out then assert.equal("ENOMEM", err) end
+        collectgarbage()
+        assert.equal(live, probe.live())
+      until out
+      assert.is_true(n > 1, name)
+      assert.equal(whole, out)
+    end
+  end)
 end)

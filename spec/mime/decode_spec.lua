@@ -106,4 +106,16 @@ describe("encoded words (RFC 2047)", function()
     every_beginning(probe.decode_words, text)
     fails("decode_words", text)
   end)
+
+  it("reads uuencode wherever it is cut", function()
+    local text = "begin 644 a\r\n#86)C\r\n#9&5F\r\n`\r\nend\r\nmore"
+    for n = 0, #text do
+      local got = probe.decode_uu(text:sub(1, n))
+      if n < 9 then assert.equal(text:sub(1, n), got) end
+      if n == 18 then assert.equal("abc", got) end
+      if n >= 25 then assert.equal("abcdef", got) end
+    end
+    assert.equal("", probe.decode_uu("begin 644 a\n"))
+    assert.equal(63, #probe.decode_uu("begin 644 a\n_"))
+  end)
 end)
