@@ -126,7 +126,8 @@ describe("charsets", function()
       ["big5"] = "\xa3\xe1\xff", ["utf-16"] = "a\0" } do
       local whole, n = probe.charset_utf8(text:rep(2000), name), 0
       collectgarbage()
-      local live, out, err = probe.live()
+      local live = probe.live()
+      local out, err
       repeat
         n = n + 1
         probe.fail_at(n)
