@@ -223,6 +223,60 @@ describe("client's verification", function()
     refused(good, "unable to get local issuer", { ca = authority.new().certificate })
   end)
 
+  it("tells for whom a certificate is", function()
+    for _, case in ipairs {
+      { { names = { "mx.example", "*.mx.example" }, addresses = { "192.0.2.1" } },
+        'is for mx.example, *.mx.example, 192.0.2.1; sni = "mx.example" asks' },
+      { { names = { "*.mx.example" } }, "is for *.mx.example; verify" },
+      { { addresses = { "192.0.2.1", "2001:db8::1" } }, "is for 192.0.2.1, 2001:db8::1; verify" },
+      { { names = { "a.x", "b.x", "c.x", "d.x", "e.x", "f.x" } }, "a.x, b.x, c.x, d.x and 2 more" },
+      { { emails = { "ada@b.example" } }, "is for no name; verify" },
+    } do
+      for _, host in ipairs { "localhost", "127.0.0.1" } do
+        local err = fails(script(ca:issue(case[1])), "tls", "connect", "mismatch", {
+          tls = "implicit", host = host })
+        assert.truthy(err.hint:find(case[2], 1, true), tostring(err))
+        assert.truthy(tostring(err):find(err.hint, 1, true))
+      end
+    end
+    -- Of STARTTLS, and in a dialogue.
+    local identity = ca:issue { names = { "mx.example" } }
+    local context = assert(core.tls_context { server = true, cert = identity.cert,
+      key = identity.key })
+    local starttls = peer.script(peer.hello("STARTTLS"), "C STARTTLS", "S 220 go",
+      function(connection) connection:tls(context) end, "EOF")
+    local server <close> = peer.start({ starttls, starttls })
+    local client, err = smtp.connect { host = "localhost", port = server.port, tls = "required",
+      ca = ca.certificate }
+    assert.is_nil(client)
+    assert.truthy(err.hint:find("is for mx.example;", 1, true), tostring(err))
+    local d <close> = assert(smtp.dialogue("localhost:" .. server.port, { timeout = 5 }))
+    assert(d:expect(220))
+    assert(d:cmd("EHLO x", 250))
+    local info
+    info, err = d:starttls { ca = ca.certificate }
+    assert.is_nil(info)
+    assert.truthy(err.hint:find("is for mx.example;", 1, true), tostring(err))
+  end)
+
+  it("tells what a handshake may mean that ends without a word", function()
+    local function ended(tls, said, text)
+      local server <close> = peer.start(said)
+      local client, err = smtp.connect { host = "127.0.0.1", port = server.port, tls = tls,
+        timeout = 5 }
+      assert.is_nil(client)
+      assert.truthy(err.hint and err.hint:find(text, 1, true), tostring(err))
+      assert.truthy(tostring(err):find(err.hint, 1, true))
+    end
+    local function hear(connection) connection:fill() end
+    for _, last in ipairs { "CLOSE", "ABORT" } do
+      ended("implicit", { hear, last }, "smtp:// and STARTTLS")
+      ended("required", peer.script(peer.hello("STARTTLS"), "C STARTTLS", "S 220 go", hear, last),
+        "smtps://")
+    end
+    ended("none", { "CLOSE" }, "465") -- the reverse
+  end)
+
   it("takes the name of the host, or of sni", function()
     local server <close> = peer.start(script(ca:issue { names = { "mx.example" } }))
     local client = assert(smtp.connect { host = "127.0.0.1", port = server.port, tls = "implicit",

@@ -116,6 +116,76 @@ describe("a hint", function()
     assert.same({ 554 }, { err.code, err.hint })
   end)
 
+  it("tells how to sign in, or to come by TLS, after a 530", function()
+    local function refusal(text, options)
+      local mx <close> = mock { users = { ada = "secret" } }
+      mx:on("MAIL"):reply(text)
+      local given = { url = mx.url }
+      for key, value in pairs(options or {}) do given[key] = value end
+      local receipt, err = smtp.send(given, MESSAGE)
+      assert.is_nil(receipt)
+      if err.hint then assert.truthy(tostring(err):find(err.hint, 1, true)) end
+      return err.hint
+    end
+    for _, text in ipairs { "530 5.7.0 Authentication required", "530 5.7.1 who are you?",
+      "550 5.7.1 Client was not authenticated", "554 5.7.1 please authenticate first" } do
+      assert.matches("^auth = {", refusal(text))
+      assert.is_nil(refusal(text, { auth = { user = "ada", password = "secret" } }))
+    end
+    assert.matches("tls = ", refusal("530 5.7.0 Must issue a STARTTLS command first"))
+    assert.matches("tls = ", refusal("530 5.7.10 Encryption required"))
+    for _, text in ipairs { "550 5.7.1 no", "450 authentication is slow", "552 too big" } do
+      assert.is_nil(refusal(text))
+    end
+  end)
+
+  it("names the mechanism after a 535", function()
+    local mx <close> = mock { users = { ada = "secret" } }
+    for _, name in ipairs { "PLAIN", "LOGIN", "SCRAM-SHA-256", "CRAM-MD5" } do
+      local client, err = smtp.connect { url = mx.url,
+        auth = { user = "ada", password = "wrong", mechanisms = { name } } }
+      assert.is_nil(client)
+      assert.equal(535, err.code)
+      assert.truthy(err.hint:find("by " .. name .. ";", 1, true))
+      assert.truthy(err.hint:find("app password", 1, true))
+      assert.truthy(tostring(err):find(err.hint, 1, true))
+    end
+  end)
+
+  it("tells of a host and a URL that have more than a name", function()
+    for _, host in ipairs { '"mx.example"', "'mx.example'", " mx.example", "mx.example\n",
+      "<mx.example>", "`mx.example`" } do
+      for _, given in ipairs { { host = host }, { url = host }, { url = "smtp://" .. host } } do
+        local client, err = smtp.connect(given)
+        assert.is_nil(client)
+        assert.equal("invalid", err.kind)
+        assert.truthy(err.hint:find("write mx.example without", 1, true), tostring(err))
+      end
+    end
+    local _, err = smtp.connect('"smtp://ada:hunter2@mx.example"')
+    assert.truthy(err.hint:find("without quotes", 1, true))
+    assert.is_nil(tostring(err):find("hunter2", 1, true))
+    _, err = smtp.connect { host = "smtp://ada:hunter2@mx.example" }
+    assert.truthy(tostring(err):find("`url`", 1, true))
+    assert.is_nil(tostring(err):find("hunter2", 1, true))
+  end)
+
+  it("has sizes for people", function()
+    local size = require("smtp.advice").size
+    for n, text in pairs { [0] = "0 bytes", [99999] = "99999 bytes",
+      [104857] = "104857 bytes (0.1 MB)",
+      [36700160] = "36700160 bytes (35 MB)", [27487790] = "27487790 bytes (26.2 MB)",
+      [3 << 30] = "3221225472 bytes (3072 MB)" } do
+      assert.equal(text, size(n))
+    end
+    local mx <close> = mock { limits = { size = "1M" } }
+    local _, err = smtp.send(mx.url, { envelope = { from = "a@b.example", to = "c@d.example" },
+      raw = ("x"):rep(60) .. "\r\n" .. ("y"):rep(1500000) .. "\r\n" })
+    assert.equal("too_big", err.kind)
+    assert.truthy(tostring(err):find("bytes (1.4 MB), the server takes 1048576 bytes (1 MB)", 1,
+      true), tostring(err))
+  end)
+
   it("tells who does what command() leaves alone", function()
     local server <close> = serve {}
     local client <close> = assert(smtp.connect(at(server)))

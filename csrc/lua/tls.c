@@ -224,7 +224,7 @@ static void push_certificate(lua_State *L, const smtp_tls *tls) {
   smtp_tls_peer *peer;
   smtp_buf *b;
   int t;
-  if (SSL_get0_peer_certificate(smtp_tls_ssl(tls)) == NULL) {
+  if (smtp_tls_peer_certificate(tls) == NULL) {
     lua_pushnil(L);
     return;
   }

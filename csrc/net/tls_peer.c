@@ -9,9 +9,20 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-void smtp_tls_peer_init(smtp_tls_peer *peer, const smtp_tls *t) {
+/* OpenSSL does not keep as the peer's a certificate that it refuses, but the
+** chain that was made of it. */
+X509 *smtp_tls_peer_certificate(const smtp_tls *t) {
+  SSL *ssl = smtp_tls_ssl(t);
+  X509 *x509;
   ERR_clear_error();
-  peer->x509 = SSL_get0_peer_certificate(smtp_tls_ssl(t));
+  x509 = SSL_get0_peer_certificate(ssl);
+  if (x509 == NULL && !SSL_is_server(ssl))
+    x509 = sk_X509_value(SSL_get0_verified_chain(ssl), 0);
+  return x509;
+}
+
+void smtp_tls_peer_init(smtp_tls_peer *peer, const smtp_tls *t) {
+  peer->x509 = smtp_tls_peer_certificate(t);
   peer->names =
       peer->x509 == NULL
           ? NULL

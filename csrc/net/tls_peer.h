@@ -23,6 +23,10 @@ typedef struct smtp_tls_peer {
   GENERAL_NAMES *names;
 } smtp_tls_peer;
 
+/* The certificate that the other end showed, also one that was refused; NULL:
+** none. Borrowed of the engine. */
+SMTP_FUNC X509 *smtp_tls_peer_certificate(const smtp_tls *t);
+
 /* Looks at the certificate; clear frees what that took. */
 SMTP_FUNC void smtp_tls_peer_init(smtp_tls_peer *peer, const smtp_tls *t);
 SMTP_FUNC void smtp_tls_peer_clear(smtp_tls_peer *peer);

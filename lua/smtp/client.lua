@@ -4,6 +4,7 @@
 -- for how long, and what a reply means for the user. EHLO is in hello.lua, TLS in
 -- starttls.lua, AUTH in auth.lua; a message is dispatched (dispatch.lua) in one or more
 -- transactions (transaction.lua).
+local advice = require "smtp.advice"
 local auth = require "smtp.auth"
 local core = require "smtp.core"
 local dispatch = require "smtp.dispatch"
@@ -59,7 +60,7 @@ end
 local function greeting_hint(self)
   if self.tls then return "is that an SMTP port?" end
   if self.target.port == 465 then
-    return "port 465 expects TLS from the first byte: use smtps://"
+    return 'port 465 expects TLS from the first byte: tls = "implicit"'
   end
   return "is that an SMTP port? a port 465 expects TLS from the first byte"
 end
@@ -82,6 +83,7 @@ function Client:_rejected(reply, stage, fields)
   fields = fields or {}
   fields.peer, fields.outcome = self.target.name, fields.outcome or "not_sent"
   fields.transcript = tostring(self._transcript)
+  fields.hint = fields.hint or advice.reply(self, reply)
   return nil, errors.rejected(reply, stage, fields)
 end
 

@@ -285,7 +285,8 @@ function Dialogue:secure(opts)
   end
   local function failed(why, word)
     local hint
-    why, hint = starttls.explain(why, word, name)
+    why, hint = starttls.explain(why, word, name, "starttls", self._socket.info and
+      self._socket:info())
     return fail(self, { kind = word == "timeout" and word or "tls", stage = "starttls",
       message = why, hint = hint })
   end

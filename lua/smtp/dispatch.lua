@@ -3,6 +3,7 @@
 -- it takes. One is enough, unless the server limits the recipients (RFC 9422, RFC 5321
 -- section 4.5.3.1.10); then the content goes several times, and the receipt is of all.
 -- Internal.
+local advice = require "smtp.advice"
 local core = require "smtp.core"
 local envelope = require "smtp.envelope"
 local errors = require "smtp.error"
@@ -99,7 +100,8 @@ local function check_size(client, source)
   local limit = client.capabilities.SIZE
   if not (source.size and limit and limit > 0 and source.size > limit) then return true end
   return client:_error { kind = "too_big", stage = "mail",
-    message = ("the message has %d bytes, the server takes %d"):format(source.size, limit) }
+    message = ("the message has %s, the server takes %s"):format(advice.size(source.size),
+      advice.size(limit)) }
 end
 
 -- What was composed goes without 8-bit bytes.

@@ -2,6 +2,7 @@
 --- How a client comes to TLS: the policy of its target, the first handshake of
 -- an implicit one, and STARTTLS (RFC 3207, RFC 8314).
 -- Internal.
+local advice = require "smtp.advice"
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local hello = require "smtp.hello"
@@ -9,14 +10,6 @@ local tls = require "smtp.tls"
 
 local M = {}
 
-local CLEAR = "the server speaks in clear text first: use smtp:// and STARTTLS, as on port 587"
-local HINTS = { -- by the word that the engine gives
-  clear = "the server speaks in clear text",
-  certificate = 'ca = "file.pem" names whom to trust, verify = false trusts anybody',
-  dane = "its TLSA records name other keys",
-  name = 'sni = "mx.example" asks for that name, verify = false trusts anybody',
-  date = "is the clock right? verify = false trusts anybody",
-}
 local NOT_OFFERED = 'tls = "none" sends in clear text; port 465 wants smtps://'
 
 --- What the target asks for, now that it is known where the server is: the mode,
@@ -34,19 +27,20 @@ function M.is_must(mode)
   return mode == "required" or mode == "implicit"
 end
 
---- What a handshake failed of: the sentence and the hint, of what `tls.handshake`
--- gave and the name that was looked for.
-function M.explain(why, word, name)
-  local hint = HINTS[word or ""]
-  if hint and word ~= "clear" and name ~= "" then why = why .. ", for " .. name end
-  return why, hint
+-- The words of the engine for a certificate that does not hold.
+local IS_DISTRUST = { certificate = true, dane = true, name = true, date = true }
+
+--- What a handshake failed of: the sentence and the hint, of what `tls.handshake` gave,
+-- the name that was looked for, the stage, and what is known of the peer.
+function M.explain(why, word, name, stage, info)
+  if IS_DISTRUST[word] and name ~= "" then why = why .. ", for " .. name end
+  return why, advice.handshake(why, word, stage, info and info.certificate)
 end
 
 local function failed(client, stage, why, word)
   if errors.is(why) then return nil, why end -- a time-out
   local hint
-  why, hint = M.explain(why, word, client._tls_name)
-  if word == "clear" and stage == "connect" then hint = CLEAR end
+  why, hint = M.explain(why, word, client._tls_name, stage, client._core:info())
   return client:_broken { kind = "tls", stage = stage, message = why, hint = hint }
 end
 

@@ -2,6 +2,7 @@
 --- Where a client goes and how: a URL, a bare `host:port`, or a table, made into
 -- one table with every field filled in. See types/smtp/target.d.lua.
 -- Internal: users give it as a table or a URL.
+local advice = require "smtp.advice"
 local auth = require "smtp.auth"
 local core = require "smtp.core"
 local dane = require "smtp.dane"
@@ -197,16 +198,22 @@ local function take_url(target, text)
   if ok and target.port ~= port and (target.port < 1 or target.port > 65535) then
     ok, why = nil, "the port must be 1 to 65535"
   end
-  if not ok then return invalid("bad target URL: " .. why) end
-  return true
+  if ok then return true end
+  return invalid("bad target URL: " .. why, -- which may have a password
+    text:find("^[%s'\"`<]") and "write it without quotes, brackets and blanks" or nil)
 end
 
 -- The host as it is looked up; nil and an error if it cannot be.
 local function take_host(target)
   if target.host:find("^[^:]+:%d+$") then
-    return invalid(("host %s has a port, which is `port`; a `url` may have it"):format(
+    return invalid(("host %q has a port, which is `port`; a `url` may have it"):format(
       target.host))
   end
+  if target.host:find("^%a[%w+.-]*://") then -- it may have a password
+    return invalid("host is a URL, which is `url`")
+  end
+  local hint = advice.host(target.host)
+  if hint then return invalid(("host %q is no name and no address"):format(target.host), hint) end
   return true
 end
 
