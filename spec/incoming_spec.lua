@@ -216,6 +216,7 @@ describe("a bounce of a server's message", function()
         local made = assert(smtp.bounce(message, receipt or err))
         local told = {}
         for _, one in ipairs(assert(smtp.parse(tostring(made))).report.recipients) do
+          assert.is_nil(told[one.final_recipient])
           told[one.final_recipient] = one.status
         end
         assert.same(case[3], told)

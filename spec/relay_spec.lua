@@ -1,5 +1,5 @@
--- Mail that passes through a server: its trace (C170), where it is stored (C171), and what
--- the next hop says of it (C172).
+-- Mail that passes through a server (smtp.trace_fields): C170, C171, C023, and what
+-- what the next hop says of it.
 local dns = require "spec.support.dns"
 local fleet = require "spec.support.fleet"
 local keys = require "spec.support.dkim"
@@ -290,6 +290,27 @@ describe("passing on", function()
     assert.is_true(passes >= 9 and passes <= 12)
   end)
 
+  it("names a recipient in ASCII where that is possible", function()
+    local folder = net.folder()
+    for i, case in ipairs { { "bob@b\u{fc}cher.example", "bob@xn--bcher-kva.example" },
+      { "b\u{f6}b@b\u{fc}cher.example", "b\u{f6}b@b\u{fc}cher.example" } } do
+      local line
+      local server <close> = serve.start { on_rcpt = true, on_message = function(_, message)
+        line = message:received()
+        return message:save(folder .. "/" .. i)
+      end }
+      local peer <close> = serve.peer(server)
+      peer:reply()
+      for _, command in ipairs { "EHLO a.example", "MAIL FROM:<a@b.example> SMTPUTF8",
+        "RCPT TO:<" .. case[1] .. ">", "DATA" } do
+        assert.matches("^[23]", peer:cmd(command))
+      end
+      peer:content(CONTENT)
+      assert.matches("with UTF8SMTP id %x+\r\n\tfor <" .. case[2]:gsub("%p", "%%%0") .. ">;", line)
+    end
+    net.remove(folder)
+  end)
+
   it("a second attempt has the same line", function()
     local lines = {}
     local next <close> = next_hop { on_message = function(_, message)
@@ -395,7 +416,7 @@ describe("final delivery", function()
           return ok, err
         end)
         assert.equal("451 4.3.0 Local error, please try again later", reply)
-        assert.same({ "invalid", "save" }, { err.kind, err.stage })
+        assert.same({ "invalid", "save" }, { err.kind, err.stage, err.outcome })
       end
     end
     assert.same({}, net.names(folder))

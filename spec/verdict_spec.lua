@@ -1,4 +1,5 @@
--- What a handler returns of a next hop, and what the client hears (C172).
+-- What a handler returns of a next hop (smtp.verdict, smtp.refusals), and what the client
+-- hears: C172.
 local peer_of = require "spec.support.peer"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
@@ -53,7 +54,7 @@ end
 describe("the verdict of a next hop", function()
   local STAGES = { "mail", "rcpt", "message" }
 
-  it("C172 C032 keeps code, enhanced code and text, wherever it was said", function()
+  it("C172 keeps code, enhanced code and text, wherever it was said", function()
     for _, stage in ipairs(STAGES) do
       for _, case in ipairs { { 550, "5.1.1 no such user" }, { 452, "4.2.2 mailbox full" },
         { 554, "5.7.1 no" }, { 451, "4.7.1 greylisted\nsee https://x.example" },
@@ -252,6 +253,8 @@ describe("a message that some have", function()
     local all = { on_rcpt = function(_, to)
       if to.user == "full" then return 452, "4.2.2 full" end
       if to.user == "eve" then return 550, "5.1.1 no eve" end
+      if to.user == "slow" then return 451, "4.7.1 later" end
+      if to.user == "odd" then return 500, "5.5.1 odd" end
       return true
     end }
     for key, value in pairs(options or {}) do all[key] = value end
@@ -300,7 +303,41 @@ describe("a message that some have", function()
     assert.equal("550 5.1.1 no eve", hand_over(server, { "eve@example.com", "eve@x.example" }))
     assert.equal("452 4.2.2 full", hand_over(server, { "eve@example.com", "full@example.com" }))
     assert.equal("452 4.2.2 full", hand_over(server, { "full@example.com", "eve@example.com" }))
+    assert.equal("452 4.2.2 full", hand_over(server, { "full@example.com", "slow@example.com" }))
+    assert.equal("452 4.2.2 full", hand_over(server, { "odd@example.com", "full@example.com",
+      "eve@example.com" }))
     assert.is_false(called)
+  end)
+
+  it("is a matter of the rest where the connection ended between replies by LMTP", function()
+    local seen
+    for done, heard in pairs { [true] = "250 2.0.0 Message accepted", [false] = OURS } do
+      local next <close> = peer_of.start { "S 220 mx", "C LHLO", "S 250 mx", "* MAIL", "* RCPT",
+        "* RCPT", "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 2.0.0 bob has it",
+        "S 550 5.1.1 no eve", "CLOSE" }
+      local server <close> = gateway(nil, function(_, message)
+        return smtp.send((next.url:gsub("^smtp", "lmtp")), message)
+      end, { on_undelivered = function(_, _, failures)
+        seen = failures
+        return done
+      end })
+      assert.equal(heard, hand_over(server, { "bob@example.com", "eve@example.com",
+        "zoe@example.com" }))
+      assert.same({ "eve@example.com", 550, "zoe@example.com", 2 },
+        { seen[1].address, seen[1].code, seen[2].address, #seen })
+    end
+  end)
+
+  it("is 451 for a recipient of whom nothing can be passed on", function()
+    local server <close> = gateway(nil, function(_, message)
+      message:skip()
+      return { code = 250, text = "2.0.0 bob has it", accepted = { "bob@example.com" },
+        rejected = { { address = "eve@example.com", code = 421, text = "busy" },
+          { address = "zoe@example.com", code = 554, text = "go", stage = "greeting" } } }
+    end, { lmtp = true })
+    local later = "451 4.3.0 Deferred by the next server"
+    assert.same({ "250 2.0.0 bob has it", later, later },
+      { hand_over(server, { "bob@example.com", "eve@example.com", "zoe@example.com" }) })
   end)
 
   it("is told to each by LMTP and PRDR", function()
@@ -365,5 +402,11 @@ describe("a message that some have", function()
     local kind <close> = gateway(nil, expand, { lmtp = true,
       on_undelivered = function() return true end })
     assert.equal("250 2.0.0 Message accepted", hand_over(kind, { "list@example.com" }))
+    local last <close> = serve.start { lmtp = true }
+    local lists <close> = gateway(nil, function(_, message)
+      return smtp.send(url(last, "lmtp"), { envelope = { from = "a@b.example", to = BOTH },
+        raw = message })
+    end, { lmtp = true })
+    assert.equal("250 2.0.0 Message accepted", hand_over(lists, { "list@example.com" }))
   end)
 end)
