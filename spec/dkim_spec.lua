@@ -134,6 +134,18 @@ describe("dkim", function()
       assert.same({ nil, "too_big" }, { field, err.kind })
     end)
 
+    it("a header of 1 MiB, and not of one byte more", function()
+      local signer = assert(smtp.dkim(options()))
+      for extra, signs in pairs { [0] = true, [1] = false } do
+        local head = "From: ada@example.com\r\nX: "
+        local text = head .. ("x"):rep(1048576 - #head - #"\r\n\r\n" + extra) .. "\r\n\r\n"
+        assert.equal(1048576 + extra, #text)
+        local fields, err = signer:sign(text .. "body\r\n")
+        assert.equal(signs, fields ~= nil)
+        if not signs then assert.equal("too_big", err.kind) end
+      end
+    end)
+
     it("by a key of PKCS#8 or older, of a text or a file", function()
       local pem = keys.key("rsa").pem
       local old = keys.traditional(pem)
