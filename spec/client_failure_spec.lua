@@ -231,7 +231,7 @@ describe("client whose server breaks the protocol", function()
     "reply code differs between lines")
   breaks("a NUL in a reply", "mail", script(hello(), "C MAIL", { raw = "250 \0\r\n" }, "EOF"),
     "NUL in reply")
-  breaks("a reply nobody asked for", "rcpt",
+  breaks("a reply nobody asked for", "mail",
     script(hello(), "C MAIL", { raw = "250 ok\r\n250 ok\r\n" }, "EOF"), "")
   breaks("a 2xx for DATA", "data",
     script(hello(), "* MAIL", "* RCPT", "C DATA", "S 250 ok", "EOF"), "a 2xx reply to DATA")

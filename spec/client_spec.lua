@@ -317,8 +317,8 @@ describe("client", function()
     local server <close> = assert(smtp.server { listen = "127.0.0.1:0",
       on_vrfy = function() loop.sleep(0.02) end, on_message = function() return true end })
     local client <close> = assert(smtp.connect("127.0.0.1:" .. server.port))
-    local reply
-    local function ask() reply = client:vrfy("ada") end
+    local reply, why
+    local function ask() reply, why = client:vrfy("ada") end
     loop.spawn(ask)
     loop.step(0)
     assert.is_false(client:usable())
@@ -326,11 +326,11 @@ describe("client", function()
     while not reply do loop.step() end
     assert.equal(252, reply.code)
     assert.equal(250, client:noop().code)
-    local why
-    loop.spawn(function() why = select(2, pcall(ask)) end)
+    loop.spawn(ask)
     loop.step(0)
     client:close()
     while not why do loop.step() end
-    assert.truthy(why:find("closed", 1, true), why)
+    assert.same({ "closed", "command" }, { why.kind, why.stage })
+    assert.matches("the client was closed", tostring(why))
   end)
 end)

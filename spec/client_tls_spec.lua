@@ -112,7 +112,13 @@ describe("client with STARTTLS", function()
   end)
 
   it("ends where the server goes away in the handshake, or is silent", function()
-    fails(peer.script(PLAIN, "C STARTTLS", "S 220 go", "CLOSE"), "tls", "starttls", "ended")
+    for how, cause in pairs { CLOSE = "the connection ended without close_notify",
+      ABORT = "ECONNRESET" } do
+      local err = fails(peer.script(PLAIN, "C STARTTLS", "S 220 go",
+        function(connection) connection:fill() end, how), "closed",
+        "starttls", how == "CLOSE" and "ended" or "reset")
+      assert.same({ cause, true }, { err.cause, err.temporary })
+    end
     fails(peer.script(PLAIN, "C STARTTLS", "S 220 go", "STOP"), "timeout", "starttls", nil,
       { timeout = { connect = 0.1 } })
     fails(peer.script(PLAIN, "C STARTTLS", "S 220 go", "STOP"), "timeout", "starttls", "deadline",
@@ -158,7 +164,7 @@ describe("client with STARTTLS", function()
         ca = ca.certificate, timeout = 5 }, MESSAGE)
       assert.is_nil(receipt)
       assert.equal("unknown", err.outcome)
-      assert.equal(ending == "notify" and "closed" or "tls", err.kind)
+      assert.same({ ending == "notify" and "closed" or "tls", true }, { err.kind, err.temporary })
     end
   end)
 end)

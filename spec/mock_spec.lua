@@ -369,7 +369,8 @@ describe("the TLS of a mock", function()
       local reset = err.message:find("reset by peer", 1, true) ~= nil
       assert.equal(fault == "reset", reset)
       -- A reset may come before the handshake begins.
-      if not reset then assert.equal(fault == "hang" and "timeout" or "tls", err.kind) end
+      local kinds = { close = "closed", hang = "timeout", plaintext = "tls" }
+      if not reset then assert.equal(kinds[fault], err.kind) end
     end
     local mx <close> = start { tls = "starttls" }
     mx:on("STARTTLS"):reply("454 4.7.0 not now")

@@ -102,11 +102,14 @@ describe("pool", function()
         return peer.script(peer.hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY",
           "S 250 done", ...)
       end
-      local said
-      local server <close> = peer.start({ once(function() said = true end, how),
-        once("* QUIT") })
+      local said, gate = nil, loop.gate()
+      local server <close> = peer.start({ once(function()
+        loop.pass(gate)
+        said = true
+      end, how), once("* QUIT") })
       local pool <close> = pool_of(server, { retries = 0 })
       assert(pool:send(message()))
+      loop.wake(gate)
       serve.wait(function() return said end, "the last word")
       assert(pool:send(message()))
       assert.equal(2, pool:stats().connected)

@@ -49,12 +49,21 @@ int smtp_client_space(smtp_client *c, char **place, size_t *room) {
   return r == SMTP_ENOMEM ? (c->error = r) : r;
 }
 
+/* A line is needed to make a reply whole; where none is due, a byte tells. */
+static void note_fed(smtp_client *c, const char *p, size_t n) {
+  if (n > 0 && (memchr(p, '\n', n) != NULL || !smtp_client_expects(c)))
+    c->fed = true;
+}
+
 void smtp_client_fed(smtp_client *c, size_t n) {
+  size_t before = smtp_buf_length(&c->in);
   smtp_buf_commit(&c->in, n);
+  if (n > 0) note_fed(c, smtp_buf_data(&c->in).p + before, n);
 }
 
 int smtp_client_feed(smtp_client *c, const char *p, size_t n) {
   int r = smtp_buf_append(&c->in, p, n);
+  if (r == 0) note_fed(c, p, n);
   return r == SMTP_ENOMEM ? (c->error = r) : r;
 }
 
@@ -78,41 +87,6 @@ uint64_t smtp_client_queued(const smtp_client *c) {
 
 uint64_t smtp_client_written(const smtp_client *c) {
   return c->written;
-}
-
-/* ---- what is due ----------------------------------------------------- */
-
-size_t smtp_client_outstanding(const smtp_client *c) {
-  return c->due_n;
-}
-
-smtp_client_step smtp_client_awaits(const smtp_client *c) {
-  if (c->phase == PH_GREETING) return SMTP_CLIENT_GREETING;
-  return c->due_n == 0 ? SMTP_CLIENT_UNASKED : c->due[c->due_first].step;
-}
-
-/* Room for one more, so that adding it cannot fail. */
-int smtp_client_due_reserve(smtp_client *c) {
-  size_t i, size = c->due_size == 0 ? 8 : c->due_size * 2;
-  struct due *ring;
-  if (c->due_n < c->due_size) return 0;
-  ring = smtp_mem_new(c->mem, size * sizeof *ring);
-  if (ring == NULL) return SMTP_ENOMEM;
-  for (i = 0; i < c->due_n; i++)
-    ring[i] = c->due[(c->due_first + i) % c->due_size];
-  smtp_mem_free(c->mem, c->due, c->due_size * sizeof *c->due);
-  c->due = ring;
-  c->due_size = size;
-  c->due_first = 0;
-  return 0;
-}
-
-void smtp_client_due_add(smtp_client *c, smtp_client_step step, size_t before) {
-  struct due *d = &c->due[(c->due_first + c->due_n++) % c->due_size];
-  c->queued += smtp_buf_length(&c->out) - before;
-  d->step = step;
-  d->prdr = c->prdr;
-  d->end = c->queued;
 }
 
 /* ---- commands -------------------------------------------------------- */
@@ -249,6 +223,8 @@ int smtp_client_submit_path(smtp_client *c, smtp_verb verb,
 /* ---- replies --------------------------------------------------------- */
 
 int smtp_client_breach(smtp_client *c, const char *reason) {
+  c->broken_at =
+      c->answered == SMTP_CLIENT_UNASKED ? smtp_client_awaits(c) : c->answered;
   c->reason = reason;
   return c->error = SMTP_EPROTOCOL;
 }
@@ -280,11 +256,8 @@ static int proceed(smtp_client *c, smtp_client_step step) {
     c->phase = PH_READY;
     break;
   case SMTP_CLIENT_MAIL:
-    c->accepted = 0;
-    c->refused = digit != 2;
     if (digit != 2 && c->due_n == 0) c->phase = PH_READY;
     break;
-  case SMTP_CLIENT_RCPT: c->accepted += digit == 2 && !c->refused; break;
   case SMTP_CLIENT_DATA:
     if (digit == 2) return smtp_client_breach(c, "a 2xx reply to DATA");
     if (digit == 3) return smtp_client_content_due(c);
@@ -295,7 +268,7 @@ static int proceed(smtp_client *c, smtp_client_step step) {
     break;
   case SMTP_CLIENT_AUTH: return smtp_client_auth_reply(c);
   case SMTP_CLIENT_RECIPIENT: /* PRDR begins with a 3xx, and has no other */
-    if (digit == 3 && c->finals != c->accepted + 1)
+    if (digit == 3 && c->told.finals != c->told.accepted + 1)
       return smtp_client_breach(c, "a 3xx reply for a recipient");
     break;
   case SMTP_CLIENT_CHUNK:
@@ -311,6 +284,11 @@ static int proceed(smtp_client *c, smtp_client_step step) {
   return 0;
 }
 
+static int astray(smtp_client *c, const char *reason) {
+  c->astray = true;
+  return smtp_client_breach(c, reason);
+}
+
 /* A reply although nothing is due, or before what it answers was written: a
 ** 421, or a refusal of content that is still under way; both end the session.
 ** `reason` is what any other reply is. */
@@ -318,25 +296,10 @@ static int early(smtp_client *c, smtp_client_event *event, bool content,
                  const char *reason) {
   bool refusal = content && c->reply.code >= 400;
   if (!refusal && (c->reply.code != 421 || c->phase == PH_OVER))
-    return smtp_client_breach(c, reason);
+    return astray(c, reason);
   event->step = refusal ? SMTP_CLIENT_FINAL : SMTP_CLIENT_UNASKED;
   c->phase = PH_OVER;
   return 1;
-}
-
-/* By LMTP each accepted recipient has a reply to the content (RFC 2033 section
-** 4.2); by PRDR too, between a 3xx and a last one. Whether more follow. */
-static bool more_follow(smtp_client *c, const struct due *d) {
-  bool begins = c->reply.code / 100 == 3;
-  if (c->finals == 0) {
-    if (c->lmtp && !begins)
-      c->finals = c->accepted > 0 ? c->accepted : 1;
-    else if (d->prdr && begins && !c->lmtp)
-      c->finals = c->accepted + 2;
-    else
-      return false;
-  }
-  return --c->finals > 0;
 }
 
 static int answer(smtp_client *c, smtp_client_event *event) {
@@ -345,28 +308,48 @@ static int answer(smtp_client *c, smtp_client_event *event) {
   if (c->phase == PH_GREETING) {
     event->step = SMTP_CLIENT_GREETING;
   } else if (d == NULL) {
-    return early(c, event, c->phase == PH_BODY,
-                 "a reply that no command asked for");
+    return early(c, event, c->phase == PH_BODY, SMTP_CLIENT_NOT_ASKED);
   } else if (d->end > c->written) {
     return early(c, event,
                  d->step == SMTP_CLIENT_FINAL || d->step == SMTP_CLIENT_CHUNK,
-                 "a reply to a command that was not sent yet");
-  } else if (d->step == SMTP_CLIENT_FINAL && more_follow(c, d)) {
+                 SMTP_CLIENT_UNSENT);
+  } else if (!smtp_client_tell(&c->told, d, c->reply.code)) {
     event->step = SMTP_CLIENT_RECIPIENT;
   } else {
     event->step = d->step;
     c->due_first = (c->due_first + 1) % c->due_size;
     if (--c->due_n == 0) c->group_ended = false;
   }
+  c->answered = event->step;
   r = proceed(c, event->step);
   if (r != 0) return r;
   if (c->reply.code == 421) c->phase = PH_OVER;
   return 1;
 }
 
+static smtp_status status_of(const smtp_client *c) {
+  smtp_status none = {0, 0, 0};
+  return smtp_client_offered(c, SMTP_EXT_ENHANCEDSTATUSCODES)
+             ? smtp_reply_status(&c->reply)
+             : none;
+}
+
+/* The next whole reply: 1, 0 if there is none, or a failure. */
+static int read_reply(smtp_client *c) {
+  int r = smtp_reply_feed(&c->reply, &c->in);
+  if (r == 0 && c->eof) {
+    r = smtp_reply_end(&c->reply);
+    if (r == 0) r = SMTP_ECLOSED;
+  }
+  if (r == SMTP_EPROTOCOL) return smtp_client_breach(c, c->reply.error);
+  return r < 0 ? (c->error = r) : r;
+}
+
 int smtp_client_next(smtp_client *c, smtp_client_event *event) {
+  const char *stray;
   int r;
   memset(event, 0, sizeof *event);
+  c->answered = SMTP_CLIENT_UNASKED;
   if (c->replied) {
     smtp_reply_clear(&c->reply);
     c->replied = false;
@@ -374,24 +357,35 @@ int smtp_client_next(smtp_client *c, smtp_client_event *event) {
   if (c->error != 0) return c->error;
   if (smtp_client_paused(c) && smtp_buf_length(&c->in) > 0)
     return smtp_client_breach(c, BEHIND_STARTTLS);
-  r = smtp_reply_feed(&c->reply, &c->in);
-  if (r == 0) return c->eof ? (c->error = SMTP_ECLOSED) : 0;
-  if (r == SMTP_EPROTOCOL) return smtp_client_breach(c, c->reply.error);
-  if (r < 0) return c->error = r;
+  if (c->fed && c->phase != PH_OVER) {
+    stray = smtp_client_stray(c);
+    if (stray != NULL) return astray(c, stray);
+  }
+  c->fed = false;
+  r = read_reply(c);
+  if (r <= 0) return r;
   c->replied = true;
   event->reply = &c->reply;
   r = answer(c, event);
   if (r < 0) return c->error = r;
   if (smtp_client_paused(c) && smtp_buf_length(&c->in) > 0)
     return smtp_client_breach(c, BEHIND_STARTTLS);
-  if (smtp_client_offered(c, SMTP_EXT_ENHANCEDSTATUSCODES) &&
-      event->step != SMTP_CLIENT_EHLO)
-    event->status = smtp_reply_status(&c->reply);
+  if (event->step != SMTP_CLIENT_EHLO) event->status = status_of(c);
   return 1;
 }
 
 const char *smtp_client_reason(const smtp_client *c) {
   return c->reason == NULL ? "" : c->reason;
+}
+
+const smtp_reply *smtp_client_said(const smtp_client *c, smtp_status *status) {
+  if (c->error != SMTP_EPROTOCOL || !c->reply.differs) return NULL;
+  *status = status_of(c);
+  return &c->reply;
+}
+
+bool smtp_client_in_step(const smtp_client *c) {
+  return !c->astray;
 }
 
 bool smtp_client_usable(const smtp_client *c) {

@@ -6,9 +6,9 @@
 **   submit(command) -> peek() -> sent(n) ... feed(bytes) -> next() -> reply
 **
 ** It knows in which order commands are legal, which of them may share a
-** flight (PIPELINING), and which reply belongs to which command: a reply to
-** bytes that were not written yet is a breach. What to say next, and when to
-** give up, is its caller's business.
+** flight (PIPELINING), and which reply belongs to which command. More replies
+** than commands are a breach, of which nothing counts that came with them. What
+** to say next, and when to give up, is its caller's business.
 **
 ** The 220 to STARTTLS pauses it: the caller makes the handshake, and tells by
 ** smtp_client_secured that from now on its bytes come through TLS.
@@ -80,6 +80,19 @@ SMTP_FUNC int smtp_client_next(smtp_client *c, smtp_client_event *event);
 
 /* A sentence about a SMTP_EPROTOCOL; static. */
 SMTP_FUNC const char *smtp_client_reason(const smtp_client *c);
+
+/* The reply whose lines differ, if that was the breach, and its status as in an
+** event; else NULL. Borrowed. */
+SMTP_FUNC const smtp_reply *smtp_client_said(const smtp_client *c,
+                                             smtp_status *status);
+
+/* False after a breach by more replies than commands: which of them answered
+** what is not known. */
+SMTP_FUNC bool smtp_client_in_step(const smtp_client *c);
+
+/* Why the bytes that were fed cannot be the replies that are due; NULL if they
+** can. Static. */
+SMTP_FUNC const char *smtp_client_stray(const smtp_client *c);
 
 SMTP_FUNC smtp_slice smtp_client_peek(const smtp_client *c);
 SMTP_FUNC void smtp_client_sent(smtp_client *c, size_t n);
@@ -156,8 +169,15 @@ SMTP_FUNC uint64_t smtp_client_written(const smtp_client *c);
 
 SMTP_FUNC size_t smtp_client_outstanding(const smtp_client *c);
 
-/* What the next reply will answer; UNASKED if nothing is outstanding. */
+/* What the next reply will answer, or the last one broke; UNASKED if nothing is
+** outstanding. */
 SMTP_FUNC smtp_client_step smtp_client_awaits(const smtp_client *c);
+
+/* Whether a reply may come now, 421 aside: all of a command was written. */
+SMTP_FUNC bool smtp_client_expects(const smtp_client *c);
+
+/* Whether content is next on its way out: begun, and not written whole. */
+SMTP_FUNC bool smtp_client_writes_content(const smtp_client *c);
 
 /* A command may be sent: not over, no content due, no failure. */
 SMTP_FUNC bool smtp_client_usable(const smtp_client *c);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** client_state.h: what the files of the client machine share, and nobody else:
-** client.c moves bytes, commands and replies; client_body.c the content;
-** client_auth.c answers the challenges of AUTH and passes from clear text to
-** TLS.
+** client.c moves bytes, commands and replies; client_due.c knows which replies
+** are due; client_body.c moves the content; client_auth.c answers the challenges
+** of AUTH and passes from clear text to TLS.
 */
 #ifndef SMTP_CLIENT_STATE_H
 #define SMTP_CLIENT_STATE_H
@@ -25,9 +25,21 @@
 ** that was ever queued, so that a reply cannot come too early. */
 struct due {
   smtp_client_step step;
-  bool prdr; /* the content may have a reply for each recipient */
+  bool lmtp; /* content has a reply for each recipient */
+  bool prdr; /* it may have */
   uint64_t end;
 };
+
+/* What replies have made of a transaction. */
+struct smtp_client_told {
+  size_t accepted; /* its RCPTs */
+  bool refused;    /* its MAIL was: then no RCPT counts */
+  size_t finals;   /* replies to its content that are due, once one came */
+};
+
+/* Sentences about a server that says more than it was asked. */
+#define SMTP_CLIENT_NOT_ASKED "a reply that no command asked for"
+#define SMTP_CLIENT_UNSENT "a reply to a command that was not sent yet"
 
 /* What the session is in, as far as it was submitted. */
 enum phase {
@@ -55,19 +67,21 @@ struct smtp_client {
   bool group_ended; /* a command that ends a group is outstanding */
   bool esmtp;       /* the last hello was EHLO or LHLO: its reply offers */
   bool secured;     /* bytes come through TLS */
+  bool fed;         /* lines came that were not held against what is due */
+  bool astray;      /* the server said more than it was asked */
   int error;
   const char *reason;
+  smtp_client_step answered;  /* by the reply at hand */
+  smtp_client_step broken_at; /* where the protocol was broken */
   enum phase phase;
   smtp_ehlo ehlo;
   struct due *due; /* a ring of due_size, due_n used from due_first */
   size_t due_size, due_first, due_n;
   uint64_t queued, written;
-  size_t accepted; /* RCPTs of this transaction */
-  bool refused;    /* its MAIL was: then no RCPT counts */
-  bool utf8;       /* its MAIL has SMTPUTF8 */
-  bool lmtp;       /* the last hello was LHLO: content has many replies */
-  size_t finals;   /* so many of them are due, once the first came */
-  bool prdr;       /* PRDR was asked for by its MAIL */
+  struct smtp_client_told told;
+  bool utf8; /* the last MAIL has SMTPUTF8 */
+  bool lmtp; /* the last hello was LHLO */
+  bool prdr; /* the last MAIL asked for PRDR */
   smtp_dot_encoder dot;
   smtp_buf chunk;   /* content of the chunk at hand */
   bool binary;      /* it goes out as it is */
@@ -79,11 +93,15 @@ struct smtp_client {
   const char *auth_reason;
 };
 
-/* client.c: room for one more reply that is due; and then the reply, to what
-** was put into out, which had `before` bytes. */
+/* client_due.c: room for one more reply that is due; and then the reply, to
+** what was put into out, which had `before` bytes. */
 SMTP_FUNC int smtp_client_due_reserve(smtp_client *c);
 SMTP_FUNC void smtp_client_due_add(smtp_client *c, smtp_client_step step,
                                    size_t before);
+
+/* client_due.c: takes note of a reply to d; whether it is the last one. */
+SMTP_FUNC bool smtp_client_tell(struct smtp_client_told *t, const struct due *d,
+                                int code);
 
 /* client.c: whether the server offered it; whether TLS, where it must be, lets
 ** the command pass; whether a command may join the flight. */

@@ -19,7 +19,7 @@ void smtp_reply_init(smtp_reply *r, const smtp_mem *mem) {
   r->code = 0;
   r->lines = 0;
   r->seen = 0;
-  r->done = false;
+  r->done = r->differs = false;
   r->error = NULL;
   smtp_buf_init(&r->text, mem, SMTP_REPLY_MAX);
 }
@@ -34,8 +34,12 @@ static int broken(smtp_reply *r, const char *why) {
   return SMTP_EPROTOCOL;
 }
 
-/* Reply-code = %x32-35 %x30-35 %x30-39; 0 if the line begins otherwise. */
-static int parse_code(smtp_slice line) {
+static int differing(smtp_reply *r) {
+  return broken(r, "reply code differs between lines");
+}
+
+/* Reply-code = %x32-35 %x30-35 %x30-39 */
+int smtp_reply_code(smtp_slice line) {
   const char *p = line.p;
   if (line.n < 3 || p[0] < '2' || p[0] > '5' || p[1] < '0' || p[1] > '5' ||
       p[2] < '0' || p[2] > '9')
@@ -43,13 +47,39 @@ static int parse_code(smtp_slice line) {
   return (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
 }
 
+/* Appends a line's text to those that came before. */
+static int keep_text(smtp_reply *r, smtp_slice line) {
+  size_t before = smtp_buf_length(&r->text);
+  int rc = 0;
+  if (r->code != 0) rc = smtp_buf_append(&r->text, "\n", 1);
+  if (rc == 0 && line.n > 4)
+    rc = smtp_buf_append(&r->text, line.p + 4, line.n - 4);
+  if (rc < 0) smtp_buf_truncate(&r->text, before);
+  return rc;
+}
+
+/* The first line of a class that is worse drops those before it; lines of a
+** better class are not kept. */
+static int take_text(smtp_reply *r, int code, smtp_slice line) {
+  int rc;
+  if (r->code != 0 && code != r->code) r->differs = true;
+  if (code / 100 < r->code / 100) return 0;
+  if (r->code != 0 && code / 100 > r->code / 100) {
+    smtp_buf_truncate(&r->text, 0);
+    r->code = 0;
+  }
+  rc = keep_text(r, line);
+  if (rc == 0 && r->code == 0) r->code = code;
+  return rc;
+}
+
 /*
 ** Takes one whole line with its LF: 1 if it is the last of the reply, else 0.
 ** On SMTP_ENOMEM the reply is as it was, and the line may be given again.
 */
 static int take_line(smtp_reply *r, smtp_slice line) {
-  size_t before = smtp_buf_length(&r->text), wire = line.n;
-  int code, rc = 0;
+  size_t wire = line.n;
+  int code, rc;
 
   if (wire > SMTP_REPLY_LINE_MAX) return broken(r, "reply line too long");
   if (wire > SMTP_REPLY_MAX - r->seen) return broken(r, "reply too long");
@@ -61,21 +91,12 @@ static int take_line(smtp_reply *r, smtp_slice line) {
   if (memchr(line.p, '\r', line.n) != NULL)
     return broken(r, "bare CR in reply");
   if (memchr(line.p, 0, line.n) != NULL) return broken(r, "NUL in reply");
-  code = parse_code(line);
+  code = smtp_reply_code(line);
   if (code == 0) return broken(r, "not an SMTP reply");
   if (line.n > 3 && line.p[3] != ' ' && line.p[3] != '-')
     return broken(r, "no space or hyphen behind the reply code");
-  if (r->lines > 0 && code != r->code)
-    return broken(r, "reply code differs between lines");
-
-  if (r->lines > 0) rc = smtp_buf_append(&r->text, "\n", 1);
-  if (rc == 0 && line.n > 4)
-    rc = smtp_buf_append(&r->text, line.p + 4, line.n - 4);
-  if (rc < 0) {
-    smtp_buf_truncate(&r->text, before);
-    return rc;
-  }
-  r->code = code;
+  rc = take_text(r, code, line);
+  if (rc < 0) return rc;
   r->lines++;
   r->seen += wire;
   return line.n == 3 || line.p[3] == ' ';
@@ -92,10 +113,15 @@ int smtp_reply_feed(smtp_reply *r, smtp_buf *in) {
     r->done = rc == 1;
     smtp_buf_consume(in, line.n);
   }
+  if (r->done && r->differs) return differing(r);
   /* With its LF still to come, a line of this length is over the limit. */
   if (!r->done && smtp_buf_length(in) >= SMTP_REPLY_LINE_MAX)
     return broken(r, "reply line too long");
   return r->done;
+}
+
+int smtp_reply_end(smtp_reply *r) {
+  return r->differs ? differing(r) : 0;
 }
 
 smtp_slice smtp_reply_text(const smtp_reply *r) {

@@ -7,7 +7,8 @@
 **   Reply-code = %x32-35 %x30-35 %x30-39
 ** The code must be equal on all lines; a byte other than SP, "-" or the end
 ** behind it, NUL, a lone CR or LF, or a limit passed is SMTP_EPROTOCOL. Only
-** the first digit is for deciding (section 4.2.1).
+** the first digit is for deciding (section 4.2.1). A reply whose codes differ
+** is read to its end all the same, so that its worst lines can be told.
 */
 #ifndef SMTP_REPLY_H
 #define SMTP_REPLY_H
@@ -25,6 +26,7 @@ typedef struct smtp_reply {
   smtp_buf text;     /* the lines without code and CRLF, joined by LF */
   size_t seen;       /* bytes of the wire so far, for the limit */
   bool done;         /* the last line came */
+  bool differs;      /* the codes do: code and text are of the worst class */
   const char *error; /* what was wrong, static, once EPROTOCOL was given */
 } smtp_reply;
 
@@ -40,6 +42,12 @@ SMTP_FUNC void smtp_reply_clear(smtp_reply *r);
 ** reply stays, and nothing more is taken, until smtp_reply_clear.
 */
 SMTP_FUNC int smtp_reply_feed(smtp_reply *r, smtp_buf *in);
+
+/* The stream ended: 0, or SMTP_EPROTOCOL if the lines so far had differed. */
+SMTP_FUNC int smtp_reply_end(smtp_reply *r);
+
+/* The code at the start of a line; 0 if there is none. */
+SMTP_FUNC int smtp_reply_code(smtp_slice line);
 
 /* The text of all lines joined by LF; borrowed until the reply is cleared. */
 SMTP_FUNC smtp_slice smtp_reply_text(const smtp_reply *r);

@@ -12,24 +12,17 @@
 #include "../core/client.h"
 #include "../net/pump.h"
 #include "../net/socket.h"
+#include "client_session.h"
 #include "open.h"
 #include "params.h"
 #include "push.h"
-#include "sasl.h"
 #include "socket.h"
 #include "support.h"
-#include "tls.h"
-
-#define CLIENT "smtp.client_session"
 
 /* How often a step reads without a reply. */
 #define STEP_READS 64
 
-typedef struct client {
-  smtp_client *machine; /* NULL: closed */
-  smtp_sasl *sasl;      /* of the last AUTH, which the machine borrows */
-  smtp_pump pump;
-} client;
+#define CLOSED "the server closed the connection"
 
 static int verb_space(void *m, char **place, size_t *room) {
   return smtp_client_space(m, place, room);
@@ -54,157 +47,20 @@ static void verb_sent(void *m, size_t n) {
 static const smtp_machine verbs = {verb_space, verb_fed, verb_eof, verb_peek,
                                    verb_sent};
 
-static client *check(lua_State *L) {
-  client *c = smtp_check_self(L, CLIENT);
+smtp_session *smtp_session_check(lua_State *L) {
+  smtp_session *c = smtp_check_self(L, SMTP_SESSION);
   if (c->machine == NULL) luaL_error(L, "connection is closed");
   return c;
 }
 
-static client *check_socket(lua_State *L) {
-  client *c = check(L);
+smtp_session *smtp_session_check_socket(lua_State *L) {
+  smtp_session *c = smtp_session_check(L);
   if (c->pump.fd < 0) luaL_error(L, "client has no socket");
   return c;
 }
 
-/* core.client([socket [, disable [, strict_body [, tls]]]]): takes the socket;
-** tls: without TLS only EHLO, STARTTLS, NOOP and QUIT may be said. */
-static int client_new(lua_State *L) {
-  smtp_client_config config = {0, false, false};
-  bool socket = !lua_isnoneornil(L, 1);
-  client *c;
-  lua_settop(L, 4);
-  config.disable = smtp_keyword_mask(L, 2);
-  config.strict_body = lua_toboolean(L, 3);
-  config.tls = lua_toboolean(L, 4);
-  c = lua_newuserdatauv(L, sizeof *c, 0);
-  c->machine = NULL;
-  c->sasl = NULL;
-  smtp_pump_init(&c->pump, &verbs, NULL, -1);
-  luaL_setmetatable(L, CLIENT);
-  if (socket) c->pump.fd = smtp_check_socket_take(L, 1);
-  c->machine = smtp_client_new(smtp_mem_libc(), &config);
-  if (c->machine == NULL) return luaL_error(L, "not enough memory");
-  c->pump.m = c->machine;
-  c->pump.readable = false; /* the greeting takes a round trip at least */
-  return 1;
-}
-
-static int client_close(lua_State *L) {
-  client *c = luaL_checkudata(L, 1, CLIENT);
-  smtp_pump_close(&c->pump);
-  smtp_client_free(c->machine);
-  smtp_sasl_free(c->sasl);
-  c->sasl = NULL;
-  c->machine = NULL;
-  return 0;
-}
-
-static int client_abort(lua_State *L) {
-  client *c = check(L);
-  if (c->pump.fd >= 0) smtp_socket_abort(c->pump.fd);
-  c->pump.fd = -1;
-  return client_close(L);
-}
-
-/* nil, kind, sentence [, errno name] */
-static int fail(lua_State *L, client *c, int r) {
-  if (r == SMTP_ESYSTEM) {
-    smtp_push_errno(L, errno, NULL); /* nil, message, name */
-    lua_pushliteral(L, "system");
-    lua_insert(L, -3); /* nil, "system", message, name */
-    return 4;
-  }
-  lua_pushnil(L);
-  if (r == SMTP_ETLS) {
-    lua_pushliteral(L, "tls");
-    lua_pushstring(L, smtp_tls_error(c->pump.tls));
-  } else if (r == SMTP_EPROTOCOL) {
-    lua_pushliteral(L, "protocol");
-    lua_pushstring(L, smtp_client_reason(c->machine));
-  } else if (r == SMTP_ECLOSED) {
-    lua_pushliteral(L, "closed");
-    lua_pushliteral(L, "the server closed the connection");
-  } else {
-    return luaL_error(L, "not enough memory");
-  }
-  return 3;
-}
-
-static const char *step_name(smtp_client_step step) {
-  static const char *const names[] = {
-      "unasked",   "greeting", "ehlo", "mail", "rcpt",     "data", "final",
-      "recipient", "chunk",    "rset", "quit", "starttls", "auth", "command"};
-  return names[step];
-}
-
-/* Pushes what next gave: step name, reply table; or nothing; or a failure. */
-static int push_next(lua_State *L, client *c, int r,
-                     const smtp_client_event *e) {
-  if (r < 0) return fail(L, c, r);
-  if (r == 0) return 0;
-  lua_pushstring(L, step_name(e->step));
-  smtp_push_reply(L, e->reply, e->status);
-  return 2;
-}
-
-/* client:next() -> step, reply | nothing | nil, kind, sentence: in memory. */
-static int client_next(lua_State *L) {
-  client *c = check(L);
-  smtp_client_event e;
-  int r = smtp_client_next(c->machine, &e);
-  return push_next(L, c, r, &e);
-}
-
-static int wait_for(lua_State *L, const char *what) {
-  lua_pushboolean(L, 0);
-  lua_pushstring(L, what);
-  return 2;
-}
-
-/*
-** client:step() -> step, reply | false, "r" or "rw" (what to wait for) |
-** nil, kind, sentence, errno name. It reads while it cannot write, so that
-** two full pipes never wait for each other (RFC 2920 section 3.1). A write
-** that fails is told only when there is no reply left that explains it.
-*/
-static int client_step(lua_State *L) {
-  client *c = check_socket(L);
-  int reads = 0;
-  for (;;) {
-    smtp_client_event e;
-    int r = smtp_client_next(c->machine, &e);
-    int w;
-    if (r != 0) return push_next(L, c, r, &e);
-    /* More than a reply can be: the caller looks at the time, and at others. */
-    if (++reads > STEP_READS) return wait_for(L, "rw");
-    if (smtp_client_paused(c->machine)) return luaL_error(L, "TLS is due");
-    w = smtp_pump_flush(&c->pump);
-    if (w == SMTP_ETLS) return fail(L, c, w);
-    if (w == SMTP_ESYSTEM) {
-      int saved = errno;
-      c->pump.readable = true;
-      if (smtp_pump_receive(&c->pump) > 0) continue;
-      errno = saved;
-      return fail(L, c, SMTP_ESYSTEM);
-    }
-    r = smtp_pump_receive(&c->pump);
-    if (r == SMTP_EBUSY) return wait_for(L, w == SMTP_EBUSY ? "rw" : "r");
-    if (r < 0) return fail(L, c, r);
-  }
-}
-
-/* client:flush() -> true | false (wait for "rw", then step or flush) | nil,
-** kind, sentence, errno name. A reply that came early is left for step. */
-static int client_flush(lua_State *L) {
-  client *c = check_socket(L);
-  int r = smtp_pump_flush(&c->pump);
-  if (r == SMTP_ESYSTEM || r == SMTP_ETLS) return fail(L, c, r);
-  lua_pushboolean(L, r == 0);
-  return 1;
-}
-
 /* true | nil, "busy" | "state" | "invalid" */
-static int push_submitted(lua_State *L, int r) {
+int smtp_session_push_submitted(lua_State *L, int r) {
   if (r == 0) {
     lua_pushboolean(L, 1);
     return 1;
@@ -221,13 +77,187 @@ static int push_submitted(lua_State *L, int r) {
   return 2;
 }
 
+/* core.client([socket [, disable [, strict_body [, tls]]]]): takes the socket;
+** tls: without TLS only EHLO, STARTTLS, NOOP and QUIT may be said. */
+static int client_new(lua_State *L) {
+  smtp_client_config config = {0, false, false};
+  bool socket = !lua_isnoneornil(L, 1);
+  smtp_session *c;
+  lua_settop(L, 4);
+  config.disable = smtp_keyword_mask(L, 2);
+  config.strict_body = lua_toboolean(L, 3);
+  config.tls = lua_toboolean(L, 4);
+  c = lua_newuserdatauv(L, sizeof *c, 0);
+  c->machine = NULL;
+  c->sasl = NULL;
+  smtp_pump_init(&c->pump, &verbs, NULL, -1);
+  luaL_setmetatable(L, SMTP_SESSION);
+  if (socket) c->pump.fd = smtp_check_socket_take(L, 1);
+  c->machine = smtp_client_new(smtp_mem_libc(), &config);
+  if (c->machine == NULL) return luaL_error(L, "not enough memory");
+  c->pump.m = c->machine;
+  c->pump.readable = false; /* the greeting takes a round trip at least */
+  return 1;
+}
+
+static int client_close(lua_State *L) {
+  smtp_session *c = luaL_checkudata(L, 1, SMTP_SESSION);
+  smtp_pump_close(&c->pump);
+  smtp_client_free(c->machine);
+  smtp_sasl_free(c->sasl);
+  c->sasl = NULL;
+  c->machine = NULL;
+  return 0;
+}
+
+static int client_abort(lua_State *L) {
+  smtp_session *c = smtp_session_check(L);
+  if (c->pump.fd >= 0) smtp_socket_abort(c->pump.fd);
+  c->pump.fd = -1;
+  return client_close(L);
+}
+
+/* nil, "tls", sentence [, "alert"]; nil, "closed", sentence, cause */
+static int fail_tls(lua_State *L, const smtp_tls *tls) {
+  const char *end = smtp_tls_end(tls);
+  lua_pushnil(L);
+  if (end == NULL) {
+    lua_pushliteral(L, "tls");
+    lua_pushstring(L, smtp_tls_error(tls));
+    if (smtp_tls_is_alert(tls)) lua_pushliteral(L, "alert");
+    return smtp_tls_is_alert(tls) ? 4 : 3;
+  }
+  lua_pushliteral(L, "closed");
+  lua_pushliteral(L, CLOSED);
+  lua_pushstring(L, end);
+  return 4;
+}
+
+/* nil, "protocol", sentence, nil [, the reply whose lines differ] */
+static int fail_protocol(lua_State *L, const smtp_client *machine) {
+  smtp_status status;
+  const smtp_reply *said = smtp_client_said(machine, &status);
+  lua_pushnil(L);
+  lua_pushliteral(L, "protocol");
+  lua_pushstring(L, smtp_client_reason(machine));
+  if (said == NULL) return 3;
+  lua_pushnil(L);
+  smtp_push_reply(L, said, status);
+  return 5;
+}
+
+/* nil, kind, sentence [, cause [, reply]] */
+static int fail(lua_State *L, smtp_session *c, int r) {
+  if (r == SMTP_ESYSTEM) {
+    smtp_push_errno(L, errno, NULL); /* nil, message, name */
+    lua_pushliteral(L, "system");
+    lua_insert(L, -3); /* nil, "system", message, name */
+    return 4;
+  }
+  if (r == SMTP_ETLS) return fail_tls(L, c->pump.tls);
+  if (r == SMTP_EPROTOCOL) return fail_protocol(L, c->machine);
+  if (r != SMTP_ECLOSED) return luaL_error(L, "not enough memory");
+  lua_pushnil(L);
+  lua_pushliteral(L, "closed");
+  lua_pushliteral(L, CLOSED);
+  return 3;
+}
+
+static const char *step_name(smtp_client_step step) {
+  static const char *const names[] = {
+      "unasked",   "greeting", "ehlo", "mail", "rcpt",     "data", "final",
+      "recipient", "chunk",    "rset", "quit", "starttls", "auth", "command"};
+  return names[step];
+}
+
+/* Pushes what next gave: step name, reply table; or nothing; or a failure. */
+static int push_next(lua_State *L, smtp_session *c, int r,
+                     const smtp_client_event *e) {
+  if (r < 0) return fail(L, c, r);
+  if (r == 0) return 0;
+  lua_pushstring(L, step_name(e->step));
+  smtp_push_reply(L, e->reply, e->status);
+  return 2;
+}
+
+/* client:next() -> step, reply | nothing | nil, kind, sentence: in memory. */
+static int client_next(lua_State *L) {
+  smtp_session *c = smtp_session_check(L);
+  smtp_client_event e;
+  int r = smtp_client_next(c->machine, &e);
+  return push_next(L, c, r, &e);
+}
+
+static int wait_for(lua_State *L, const char *what) {
+  lua_pushboolean(L, 0);
+  lua_pushstring(L, what);
+  return 2;
+}
+
+/*
+** Writes what waits; results as smtp_pump_flush. 1: bytes came although no reply
+** is due, and the machine must judge them first. Behind the flight they would
+** seem to answer it.
+*/
+static int write_out(smtp_session *c) {
+  if (smtp_client_peek(c->machine).n > 0 && !smtp_client_expects(c->machine)) {
+    int r = smtp_pump_look(&c->pump);
+    if (r != SMTP_EBUSY) return r;
+  }
+  return smtp_pump_flush(&c->pump);
+}
+
+/*
+** client:step() -> step, reply | false, "r" or "rw" (what to wait for) |
+** nil, kind, sentence [, cause [, reply]]. It reads while it cannot write, so that
+** two full pipes never wait for each other (RFC 2920 section 3.1). A write
+** that fails is told only when there is no reply left that explains it.
+*/
+static int client_step(lua_State *L) {
+  smtp_session *c = smtp_session_check_socket(L);
+  int reads = 0;
+  for (;;) {
+    smtp_client_event e;
+    int r = smtp_client_next(c->machine, &e);
+    int w;
+    if (r != 0) return push_next(L, c, r, &e);
+    /* More than a reply can be: the caller looks at the time, and at others. */
+    if (++reads > STEP_READS) return wait_for(L, "rw");
+    if (smtp_client_paused(c->machine)) return luaL_error(L, "TLS is due");
+    w = write_out(c);
+    if (w > 0) continue;
+    if (w == SMTP_ETLS) return fail(L, c, w);
+    if (w == SMTP_ESYSTEM) {
+      int saved = errno;
+      c->pump.readable = true;
+      if (smtp_pump_receive(&c->pump) > 0) continue;
+      errno = saved;
+      return fail(L, c, SMTP_ESYSTEM);
+    }
+    r = smtp_pump_receive(&c->pump);
+    if (r == SMTP_EBUSY) return wait_for(L, w == SMTP_EBUSY ? "rw" : "r");
+    if (r < 0) return fail(L, c, r);
+  }
+}
+
+/* client:flush() -> true | false (wait for "rw", then step or flush) | nil,
+** kind, sentence [, cause]. A reply that came early is left for step. */
+static int client_flush(lua_State *L) {
+  smtp_session *c = smtp_session_check_socket(L);
+  int r = write_out(c);
+  if (r == SMTP_ESYSTEM || r == SMTP_ETLS) return fail(L, c, r);
+  lua_pushboolean(L, r == 0);
+  return 1;
+}
+
 /* client:submit(name [, args]) */
 static int client_submit(lua_State *L) {
-  client *c = check(L);
+  smtp_session *c = smtp_session_check(L);
   smtp_slice name, args;
   name.p = luaL_checklstring(L, 2, &name.n);
   args.p = luaL_optlstring(L, 3, "", &args.n);
-  return push_submitted(L, smtp_client_submit(c->machine, name, args));
+  return smtp_session_push_submitted(
+      L, smtp_client_submit(c->machine, name, args));
 }
 
 /* client:submit_path("MAIL" | "RCPT", mailbox [, params]) */
@@ -235,7 +265,7 @@ static int client_submit_path(lua_State *L) {
   static const char *const names[] = {"MAIL", "RCPT", NULL};
   static const smtp_verb verb[] = {SMTP_VERB_MAIL, SMTP_VERB_RCPT};
   static const unsigned flag[] = {SMTP_PATH_NULL, SMTP_PATH_POSTMASTER};
-  client *c = check(L);
+  smtp_session *c = smtp_session_check(L);
   int i = luaL_checkoption(L, 2, NULL, names);
   smtp_param params[SMTP_PARAMS_MAX];
   smtp_path path;
@@ -246,15 +276,15 @@ static int client_submit_path(lua_State *L) {
   if (smtp_path_parse(&path, text, SMTP_PATH_BARE | SMTP_PATH_STRICT | flag[i],
                       &used) != 0 ||
       used != text.n)
-    return push_submitted(L, SMTP_EINVALID);
-  return push_submitted(
+    return smtp_session_push_submitted(L, SMTP_EINVALID);
+  return smtp_session_push_submitted(
       L, smtp_client_submit_path(c->machine, verb[i], &path, params, n));
 }
 
 /* client:body(bytes [, first]) -> how many were taken | nil, "invalid" |
 ** nil, "state" */
 static int client_body(lua_State *L) {
-  client *c = check(L);
+  smtp_session *c = smtp_session_check(L);
   smtp_slice all;
   size_t first, taken;
   int r;
@@ -263,114 +293,36 @@ static int client_body(lua_State *L) {
   luaL_argcheck(L, first <= all.n, 3, "beyond the end");
   r = smtp_client_body(c->machine, (smtp_slice){all.p + first, all.n - first},
                        &taken);
-  if (r != 0) return push_submitted(L, r);
+  if (r != 0) return smtp_session_push_submitted(L, r);
   lua_pushinteger(L, (lua_Integer)taken);
   return 1;
 }
 
 /* client:chunks(binary): content goes in chunks, in the place of DATA */
 static int client_chunks(lua_State *L) {
-  client *c = check(L);
-  return push_submitted(L, smtp_client_chunks(c->machine, lua_toboolean(L, 2)));
+  smtp_session *c = smtp_session_check(L);
+  return smtp_session_push_submitted(
+      L, smtp_client_chunks(c->machine, lua_toboolean(L, 2)));
 }
 
 /* client:chunked() -> bytes of the content that were queued in chunks */
 static int client_chunked(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)smtp_client_chunked(check(L)->machine));
+  lua_pushinteger(
+      L, (lua_Integer)smtp_client_chunked(smtp_session_check(L)->machine));
   return 1;
 }
 
 /* client:queued() -> bytes that were ever queued; client:written() -> of them,
 ** those that were written */
 static int client_queued(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)smtp_client_queued(check(L)->machine));
+  lua_pushinteger(
+      L, (lua_Integer)smtp_client_queued(smtp_session_check(L)->machine));
   return 1;
 }
 
 static int client_written(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)smtp_client_written(check(L)->machine));
-  return 1;
-}
-
-/* ---- TLS and AUTH ---------------------------------------------------- */
-
-/* client:secure(engine): TLS begins on the socket; then handshake. */
-static int client_secure(lua_State *L) {
-  client *c = check_socket(L);
-  luaL_argcheck(L, c->pump.tls == NULL, 1, "there is TLS already");
-  smtp_pump_secure(&c->pump, smtp_check_tls_take(L, 2));
-  return 0;
-}
-
-static client *check_tls(lua_State *L) {
-  client *c = check_socket(L);
-  if (c->pump.tls == NULL) luaL_error(L, "client has no TLS");
-  return c;
-}
-
-/* client:handshake(): see smtp_tls_push_handshake. */
-static int client_handshake(lua_State *L) {
-  return smtp_tls_push_handshake(L, &check_tls(L)->pump);
-}
-
-/* client:secured(): the handshake is done. */
-static int client_secured(lua_State *L) {
-  if (smtp_client_secured(check(L)->machine) != 0)
-    return luaL_error(L, "TLS is not due");
-  return 0;
-}
-
-/* client:info() -> what is known of TLS, or nothing without it */
-static int client_info(lua_State *L) {
-  return smtp_tls_push_info(L, check(L)->pump.tls);
-}
-
-/* client:bindings() -> tls-exporter, tls-server-end-point; "" for none */
-static int client_bindings(lua_State *L) {
-  return smtp_tls_push_bindings(L, check(L)->pump.tls);
-}
-
-/* client:tls_session() -> bytes to resume it by, or nothing */
-static int client_tls_session(lua_State *L) {
-  return smtp_tls_push_session(L, check(L)->pump.tls);
-}
-
-/* client:auth(sasl) -> true | nil, "busy" | "state" | "invalid". The exchange is
-** the client's from now on. Replies of the step "auth" come then; all but a 334
-** end it. */
-static int client_auth(lua_State *L) {
-  client *c = check(L);
-  smtp_sasl *sasl = smtp_check_sasl_take(L, 2);
-  int r = smtp_client_auth(c->machine, sasl);
-  if (r != 0) {
-    smtp_sasl_free(sasl);
-    return push_submitted(L, r);
-  }
-  smtp_sasl_free(c->sasl); /* of an exchange that is over */
-  c->sasl = sasl;
-  return push_submitted(L, 0);
-}
-
-/* client:auth_problem() -> the JSON by which a token was refused, or nothing */
-static int client_auth_problem(lua_State *L) {
-  client *c = check(L);
-  smtp_slice problem;
-  if (c->sasl == NULL) return 0;
-  problem = smtp_sasl_problem(c->sasl);
-  if (problem.n == 0) return 0;
-  smtp_push_slice(L, problem);
-  return 1;
-}
-
-/* client:auth_reason() -> why the exchange failed on our side; "" */
-static int client_auth_reason(lua_State *L) {
-  lua_pushstring(L, smtp_client_auth_reason(check(L)->machine));
-  return 1;
-}
-
-/* client:auth_broken() -> whether that was a challenge that is none */
-static int client_auth_broken(lua_State *L) {
-  lua_pushboolean(L, smtp_client_auth_broken(check(L)->machine));
+  lua_pushinteger(
+      L, (lua_Integer)smtp_client_written(smtp_session_check(L)->machine));
   return 1;
 }
 
@@ -378,31 +330,32 @@ static int client_auth_broken(lua_State *L) {
 
 /* client:finish([whole]): false abandons content in chunks */
 static int client_finish(lua_State *L) {
-  client *c = check(L);
+  smtp_session *c = smtp_session_check(L);
   bool whole = lua_isnone(L, 2) || lua_toboolean(L, 2);
-  return push_submitted(L, whole ? smtp_client_finish(c->machine)
-                                 : smtp_client_abandon(c->machine));
+  return smtp_session_push_submitted(L, whole
+                                            ? smtp_client_finish(c->machine)
+                                            : smtp_client_abandon(c->machine));
 }
 
 static int client_feed(lua_State *L) {
-  client *c = check(L);
+  smtp_session *c = smtp_session_check(L);
   size_t n;
   const char *p = luaL_checklstring(L, 2, &n);
-  return push_submitted(L, smtp_client_feed(c->machine, p, n));
+  return smtp_session_push_submitted(L, smtp_client_feed(c->machine, p, n));
 }
 
 static int client_eof(lua_State *L) {
-  smtp_client_eof(check(L)->machine);
+  smtp_client_eof(smtp_session_check(L)->machine);
   return 0;
 }
 
 static int client_peek(lua_State *L) {
-  smtp_push_slice(L, smtp_client_peek(check(L)->machine));
+  smtp_push_slice(L, smtp_client_peek(smtp_session_check(L)->machine));
   return 1;
 }
 
 static int client_sent(lua_State *L) {
-  client *c = check(L);
+  smtp_session *c = smtp_session_check(L);
   lua_Integer n = luaL_checkinteger(L, 2);
   luaL_argcheck(L, n >= 0 && (lua_Unsigned)n <= smtp_client_peek(c->machine).n,
                 2, "more than there is");
@@ -412,24 +365,39 @@ static int client_sent(lua_State *L) {
 
 /* client:awaits() -> the step that the next reply answers | "unasked" */
 static int client_awaits(lua_State *L) {
-  lua_pushstring(L, step_name(smtp_client_awaits(check(L)->machine)));
+  lua_pushstring(L,
+                 step_name(smtp_client_awaits(smtp_session_check(L)->machine)));
+  return 1;
+}
+
+/* client:in_step() -> false after more replies than commands */
+static int client_in_step(lua_State *L) {
+  lua_pushboolean(L, smtp_client_in_step(smtp_session_check(L)->machine));
+  return 1;
+}
+
+/* client:writes_content() -> whether content is begun, and not written whole */
+static int client_writes_content(lua_State *L) {
+  smtp_session *c = smtp_session_check(L);
+  lua_pushboolean(L, smtp_client_writes_content(c->machine));
   return 1;
 }
 
 static int client_outstanding(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)smtp_client_outstanding(check(L)->machine));
+  lua_pushinteger(
+      L, (lua_Integer)smtp_client_outstanding(smtp_session_check(L)->machine));
   return 1;
 }
 
 static int client_usable(lua_State *L) {
-  client *c = luaL_checkudata(L, 1, CLIENT);
+  smtp_session *c = luaL_checkudata(L, 1, SMTP_SESSION);
   lua_pushboolean(L, c->machine != NULL && smtp_client_usable(c->machine));
   return 1;
 }
 
 /* client:pending() -> bytes that wait to be written */
 static int client_pending(lua_State *L) {
-  client *c = check(L);
+  smtp_session *c = smtp_session_check(L);
   size_t n = smtp_client_peek(c->machine).n;
   if (c->pump.tls != NULL) n += smtp_tls_peek(c->pump.tls).n;
   lua_pushinteger(L, (lua_Integer)n);
@@ -437,58 +405,61 @@ static int client_pending(lua_State *L) {
 }
 
 static int client_pollfd(lua_State *L) {
-  lua_pushinteger(L, check_socket(L)->pump.fd);
+  lua_pushinteger(L, smtp_session_check_socket(L)->pump.fd);
   return 1;
 }
 
 static int client_events(lua_State *L) {
-  client *c = check(L);
+  smtp_session *c = smtp_session_check(L);
   lua_pushstring(L, smtp_pump_waits(&c->pump) ? "rw" : "r");
   return 1;
 }
 
 static int client_timeout(lua_State *L) {
-  check(L);
+  smtp_session_check(L);
   return 0; /* its phases are timed in Lua */
 }
 
 void smtp_open_client(lua_State *L) {
-  static const luaL_Reg methods[] = {{"step", client_step},
-                                     {"next", client_next},
-                                     {"flush", client_flush},
-                                     {"submit", client_submit},
-                                     {"submit_path", client_submit_path},
-                                     {"body", client_body},
-                                     {"chunks", client_chunks},
-                                     {"chunked", client_chunked},
-                                     {"queued", client_queued},
-                                     {"written", client_written},
-                                     {"finish", client_finish},
-                                     {"secure", client_secure},
-                                     {"handshake", client_handshake},
-                                     {"secured", client_secured},
-                                     {"info", client_info},
-                                     {"bindings", client_bindings},
-                                     {"tls_session", client_tls_session},
-                                     {"auth", client_auth},
-                                     {"auth_reason", client_auth_reason},
-                                     {"auth_broken", client_auth_broken},
-                                     {"auth_problem", client_auth_problem},
-                                     {"feed", client_feed},
-                                     {"eof", client_eof},
-                                     {"peek", client_peek},
-                                     {"sent", client_sent},
-                                     {"awaits", client_awaits},
-                                     {"outstanding", client_outstanding},
-                                     {"pending", client_pending},
-                                     {"usable", client_usable},
-                                     {"pollfd", client_pollfd},
-                                     {"events", client_events},
-                                     {"timeout", client_timeout},
-                                     {"abort", client_abort},
-                                     {"close", client_close},
-                                     {NULL, NULL}};
-  smtp_new_class(L, CLIENT, methods, client_close);
+  static const luaL_Reg methods[] = {
+      {"step", client_step},
+      {"next", client_next},
+      {"flush", client_flush},
+      {"submit", client_submit},
+      {"submit_path", client_submit_path},
+      {"body", client_body},
+      {"chunks", client_chunks},
+      {"chunked", client_chunked},
+      {"queued", client_queued},
+      {"written", client_written},
+      {"finish", client_finish},
+      {"feed", client_feed},
+      {"eof", client_eof},
+      {"peek", client_peek},
+      {"sent", client_sent},
+      {"awaits", client_awaits},
+      {"in_step", client_in_step},
+      {"writes_content", client_writes_content},
+      {"outstanding", client_outstanding},
+      {"pending", client_pending},
+      {"usable", client_usable},
+      {"pollfd", client_pollfd},
+      {"events", client_events},
+      {"timeout", client_timeout},
+      {"abort", client_abort},
+      {"close", client_close},
+      {"secure", smtp_session_secure},
+      {"handshake", smtp_session_handshake},
+      {"secured", smtp_session_secured},
+      {"info", smtp_session_info},
+      {"bindings", smtp_session_bindings},
+      {"tls_session", smtp_session_tls_session},
+      {"auth", smtp_session_auth},
+      {"auth_problem", smtp_session_auth_problem},
+      {"auth_reason", smtp_session_auth_reason},
+      {"auth_broken", smtp_session_auth_broken},
+      {NULL, NULL}};
+  smtp_new_class(L, SMTP_SESSION, methods, client_close);
   lua_pushcfunction(L, client_new);
   lua_setfield(L, -2, "client");
 }

@@ -113,6 +113,11 @@ smtp_tls *smtp_check_tls_take(lua_State *L, int arg) {
 static int push_failure(lua_State *L, const smtp_tls *tls) {
   lua_pushnil(L);
   lua_pushstring(L, smtp_tls_error(tls));
+  if (smtp_tls_end(tls) != NULL) {
+    lua_pushliteral(L, "closed");
+    lua_pushstring(L, smtp_tls_end(tls));
+    return 4;
+  }
   if (smtp_tls_is_clear(tls))
     lua_pushliteral(L, "clear");
   else
@@ -130,7 +135,12 @@ int smtp_tls_push_handshake(lua_State *L, smtp_pump *pump) {
   int r = smtp_pump_handshake(pump);
   if (r == 0) return push_name(L, pump->tls);
   if (r == SMTP_ETLS) return push_failure(L, pump->tls);
-  if (r == SMTP_ESYSTEM) return smtp_push_errno(L, errno, "TLS handshake");
+  if (r == SMTP_ESYSTEM) {
+    smtp_push_errno(L, errno, "TLS handshake"); /* nil, message, name */
+    lua_pushliteral(L, "closed");
+    lua_insert(L, -2); /* nil, message, "closed", name */
+    return 4;
+  }
   if (r < 0 && r != SMTP_EBUSY) return luaL_error(L, "not enough memory");
   lua_pushboolean(L, r == 1);
   lua_pushstring(L, smtp_tls_peek(pump->tls).n > 0 ? "rw" : "r");
@@ -328,7 +338,7 @@ static int engine_sent(lua_State *L) {
 }
 
 /* engine:handshake() -> true | false (bytes are needed) | "name", name | nil,
-** sentence [, "clear" | smtp_tls_distrust_word] */
+** sentence [, "clear" | "closed", cause | smtp_tls_distrust_word] */
 static int engine_handshake(lua_State *L) {
   smtp_tls *tls = check(L);
   int r = smtp_tls_handshake(tls);
@@ -342,8 +352,8 @@ static int engine_choose(lua_State *L) {
   return smtp_tls_take_choice(L, check(L), 2);
 }
 
-/* engine:read() -> bytes | false (more of the wire is needed) | nil, sentence;
-** nil, "closed" after close_notify */
+/* engine:read() -> bytes | false (more of the wire is needed) | nil, sentence
+** [, "closed", cause]; nil, "closed" after close_notify */
 static int engine_read(lua_State *L) {
   char bytes[16384];
   smtp_tls *tls = check(L);
@@ -352,10 +362,12 @@ static int engine_read(lua_State *L) {
     lua_pushlstring(L, bytes, (size_t)n);
   } else if (n == SMTP_EBUSY) {
     lua_pushboolean(L, 0);
-  } else {
+  } else if (n == SMTP_ECLOSED) {
     lua_pushnil(L);
-    lua_pushstring(L, n == SMTP_ECLOSED ? "closed" : smtp_tls_error(tls));
+    lua_pushliteral(L, "closed");
     return 2;
+  } else {
+    return push_failure(L, tls);
   }
   return 1;
 }

@@ -23,7 +23,8 @@ SMTP_FUNC smtp_tls *smtp_check_tls_take(lua_State *L, int arg);
 ** The handshake of a session: true when it is done; false and "r" or "rw" (wait
 ** for it and call again); "name" and the name that the client wants; or nil, a
 ** sentence, and a word if it is known what is wrong: "clear" (the peer speaks
-** in clear text) or that of smtp_tls_distrust_word.
+** in clear text), "closed" and a cause (the stream ended), or that of
+** smtp_tls_distrust_word.
 */
 SMTP_FUNC int smtp_tls_push_handshake(lua_State *L, smtp_pump *pump);
 

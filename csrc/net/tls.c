@@ -34,10 +34,12 @@ struct smtp_tls {
   size_t space;
   pid_t maker;
   bool eof;
-  bool begun; /* a byte of the peer was seen */
-  bool clear; /* and it was none of TLS */
-  bool said;  /* we said close_notify */
-  bool asks;  /* pauses at the name */
+  const char *end; /* how the peer ended the stream, where it should not */
+  bool alert;      /* or it said what it does not like */
+  bool begun;      /* a byte of the peer was seen */
+  bool clear;      /* and it was none of TLS */
+  bool said;       /* we said close_notify */
+  bool asks;       /* pauses at the name */
   bool answered, refused;
   int failed; /* SMTP_ECLOSED or SMTP_ETLS, sticky */
   char wanted[NAME_MAX_LENGTH + 1];
@@ -253,11 +255,17 @@ void smtp_tls_sent(smtp_tls *t, size_t n) {
 
 /* ---- handshake and data ---------------------------------------------- */
 
-/* The stream is of no use any more: keeps the sentence about it. */
+static int ended(smtp_tls *t, const char *what, const char *how) {
+  t->end = how;
+  snprintf(t->error, sizeof t->error, "%s: the peer ended the stream", what);
+  ERR_clear_error();
+  return t->failed = SMTP_ETLS;
+}
+
+/* The stream is of no use any more: keeps the sentence about it. What was seen
+** of the peer comes before the end that follows it. */
 static int broken(smtp_tls *t, const char *what) {
-  if (t->eof && smtp_buf_length(&t->in) == 0)
-    snprintf(t->error, sizeof t->error, "%s: the peer ended the stream", what);
-  else if (t->clear)
+  if (t->clear)
     snprintf(t->error, sizeof t->error, "%s: the peer does not speak TLS",
              what);
   else if (SSL_get_verify_result(t->ssl) != X509_V_OK &&
@@ -265,8 +273,12 @@ static int broken(smtp_tls *t, const char *what) {
                SSL_R_CERTIFICATE_VERIFY_FAILED)
     snprintf(t->error, sizeof t->error, "%s: the certificate: %s", what,
              X509_verify_cert_error_string(SSL_get_verify_result(t->ssl)));
-  else
+  else if (t->eof && smtp_buf_length(&t->in) == 0)
+    return ended(t, what, "the connection ended without close_notify");
+  else {
+    t->alert = ERR_GET_REASON(ERR_peek_last_error()) >= SSL_AD_REASON_OFFSET;
     smtp_tls_explain(t->error, what);
+  }
   ERR_clear_error();
   return t->failed = SMTP_ETLS;
 }
@@ -291,10 +303,8 @@ int smtp_tls_handshake(smtp_tls *t) {
   if (SSL_get_error(t->ssl, r) == SSL_ERROR_WANT_CLIENT_HELLO_CB)
     return SMTP_TLS_NAME;
   r = outcome(t, r, "TLS handshake");
-  if (r == SMTP_ECLOSED) {
-    snprintf(t->error, sizeof t->error, "TLS handshake: the peer closed it");
-    r = t->failed = SMTP_ETLS;
-  }
+  if (r == SMTP_ECLOSED)
+    r = ended(t, "TLS handshake", "close_notify came within the handshake");
   return r == SMTP_EBUSY ? SMTP_TLS_MORE : r;
 }
 
@@ -349,6 +359,14 @@ void smtp_tls_shutdown(smtp_tls *t) {
 
 const char *smtp_tls_error(const smtp_tls *t) {
   return t->error;
+}
+
+const char *smtp_tls_end(const smtp_tls *t) {
+  return t->end;
+}
+
+bool smtp_tls_is_alert(const smtp_tls *t) {
+  return t->alert;
 }
 
 bool smtp_tls_is_clear(const smtp_tls *t) {

@@ -22,11 +22,6 @@ local ENDED = {
   starttls = "the server may want another version of TLS, or port 465 and smtps://",
 }
 
-local function is_end(why, word)
-  return word == "closed" or word and word:find("^E%u") ~= nil
-    or why:find("the peer ended the stream", 1, true) ~= nil
-end
-
 -- The names in a certificate, as words; the first one that is no pattern.
 local function names_of(certificate)
   local all, first = {}, nil
@@ -48,12 +43,12 @@ local function wrong_name(certificate)
     first and ("sni = %q asks for that name, "):format(first) or "")
 end
 
---- Of a handshake that failed: `why` and `word` are what `tls.handshake` gave, `stage` is
--- "connect" for implicit TLS, `certificate` that of the peer, or nil.
-function M.handshake(why, word, stage, certificate)
+--- Of a handshake that failed: `word` is what `tls.handshake` gave, `stage` is "connect" for
+-- implicit TLS, `certificate` that of the peer, or nil.
+function M.handshake(word, stage, certificate)
   if word == "name" then return wrong_name(certificate) end
   if word == "clear" and stage == "connect" then return CLEAR end
-  return TLS[word or ""] or is_end(why, word) and ENDED[stage] or nil
+  return TLS[word or ""] or word == "closed" and ENDED[stage] or nil
 end
 
 --- Of a reply that refuses because of who we are, or how we came.

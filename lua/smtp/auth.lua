@@ -96,7 +96,7 @@ local function secret_of(client, name, again)
     if value then return value end
     return error_of(client, { message = name .. ": there is no secret" })
   end
-  local ok, secret, why = pcall(value, again)
+  local ok, secret, why = client:_call(pcall, value, again)
   if ok and type(secret) == "string" then return secret end
   if not ok then
     if secret == loop.EXPIRED then error(secret, 0) end -- the time of the handler that is served

@@ -4,12 +4,11 @@
 -- for how long, and what a reply means for the user. EHLO is in hello.lua, TLS in
 -- starttls.lua, AUTH in auth.lua; a message is dispatched (dispatch.lua) in one or more
 -- transactions (transaction.lua).
-local advice = require "smtp.advice"
 local auth = require "smtp.auth"
+local failing = require "smtp.client_failure"
 local core = require "smtp.core"
 local dispatch = require "smtp.dispatch"
 local envelope = require "smtp.envelope"
-local errors = require "smtp.error"
 local flight = require "smtp.flight"
 local hello = require "smtp.hello"
 local limits = require "smtp.limits"
@@ -28,63 +27,19 @@ local xclient = require "smtp.xclient"
 local Client = { __name = "smtp.client" }
 Client.__index = Client
 
--- Which time-out rules the wait for the reply to each step.
-local PHASE = {
-  greeting = "greeting", ehlo = "ehlo", mail = "command", rcpt = "command", rset = "command",
-  command = "command", unasked = "command", data = "data", final = "final",
-  chunk = "final", recipient = "final", quit = "quit",
-  starttls = "command", auth = "command",
-}
-
--- The stages of errors have no chunks (types/smtp/error.d.lua).
-local STAGE = { chunk = "body", recipient = "final" }
+-- Raised where a function of the user's has closed the client whose call it serves.
+local GONE = setmetatable({}, { __tostring = function() return "the client was closed" end })
 
 -- ---- failures -----------------------------------------------------------
 
---- Gives nil and an error with what this connection knows.
-function Client:_error(fields)
-  fields.peer = fields.peer or self.target.name
-  fields.outcome = fields.outcome or "not_sent"
-  fields.transcript = tostring(self._transcript)
-  return nil, errors.new(fields)
-end
+for name, method in pairs(failing) do Client["_" .. name] = method end
 
--- The connection cannot be used any more.
-function Client:_broken(fields)
-  local result, err = self:_error(fields)
-  self:close()
-  return result, err
-end
-
--- Why a server may say nothing, or nonsense, in place of a greeting.
-local function greeting_hint(self)
-  if self.tls then return "is that an SMTP port?" end
-  if self.target.port == 465 then
-    return 'port 465 expects TLS from the first byte: tls = "implicit"'
-  end
-  return "is that an SMTP port? a port 465 expects TLS from the first byte"
-end
-
--- What is known of the message under way if nothing more is heard.
-function Client:_outcome_now()
-  return self._flight:outcome(self._core and self._core:written() or self._written)
-end
-
--- A failure that the machine told: kind, sentence, errno name.
-function Client:_failed(kind, sentence, errname, stage)
-  if kind == "system" then kind = "closed" end
-  return self:_broken {
-    kind = kind, stage = stage, message = sentence, cause = errname,
-    outcome = self:_outcome_now(), hint = stage == "greeting" and greeting_hint(self) or nil,
-  }
-end
-
-function Client:_rejected(reply, stage, fields)
-  fields = fields or {}
-  fields.peer, fields.outcome = self.target.name, fields.outcome or "not_sent"
-  fields.transcript = tostring(self._transcript)
-  fields.hint = fields.hint or advice.reply(self, reply)
-  return nil, errors.rejected(reply, stage, fields)
+--- Calls a function of the user's. If it closes the client, the call under way ends.
+function Client:_call(fn, ...)
+  local machine = self._core
+  local a, b, c = fn(...)
+  if self._core ~= machine then error(GONE, 0) end
+  return a, b, c
 end
 
 function Client:_check()
@@ -106,51 +61,30 @@ function Client:_wait(events, limit, stage)
   local left = at - core.now()
   if left > 0 then
     self._waiting = true
-    local ready = loop.wait(self._core, events, left)
+    local ready = self:_call(loop.wait, self._core, events, left)
     self._waiting = false
     if ready then return true end
   end
-  return self:_broken {
-    kind = "timeout", stage = stage, outcome = self:_outcome_now(),
-    message = at == deadline and "the deadline has passed" or "the server did not answer in time",
-    hint = stage == "greeting" and greeting_hint(self) or nil,
-  }
+  return self:_timed_out(stage, at == deadline)
 end
 
 --- Gives the next reply: its step and the reply; or nil and an error.
 function Client:_await()
   local machine = self._core
-  local step, reply, sentence, errname = machine:step()
-  local stage, limit
+  local step, reply, sentence, cause, said = machine:step()
+  local written, limit
   while step == false do -- reply is what to wait for
-    if not limit then
-      local due = machine:awaits()
-      stage = STAGE[due] or due
-      limit = core.now() + self.target.timeout[PHASE[due]]
+    local stage, phase = self:_stage()
+    if written ~= machine:written() then -- what is on its way has all its time anew
+      written, limit = machine:written(), core.now() + self.target.timeout[phase]
     end
     local ok, err = self:_wait(reply, limit, stage)
     if not ok then return nil, err end
-    step, reply, sentence, errname = machine:step()
+    step, reply, sentence, cause, said = machine:step()
   end
-  if not step then
-    local due = machine:awaits()
-    return self:_failed(reply, sentence, errname, stage or STAGE[due] or due)
-  end
+  if not step then return self:_failed(reply, sentence, cause, said) end
   self._transcript:reply(reply)
   return step, reply
-end
-
--- A 421 that nothing asked for, or whatever else ends the session.
-function Client:_over(reply, stage)
-  local result, err = self:_rejected(reply, STAGE[stage] or stage)
-  self:close()
-  return result, err
-end
-
--- The machine does not have the command here.
-function Client:_misplaced(stage, mailbox)
-  return self:_error { kind = "protocol", stage = stage, address = mailbox,
-    message = "not possible at this point of the session" }
 end
 
 --- Queues a command; replies that must come first are given to `on_reply`, or
@@ -175,8 +109,7 @@ function Client:_submit(stage, name, args, on_reply)
   return self:_misplaced(stage)
 end
 
--- A command and its reply, whatever its code.
-function Client:_exchange(stage, name, args)
+local function exchange(self, stage, name, args)
   local ok, err = self:_submit(stage, name, args)
   if not ok then return nil, err end
   local step, reply = self:_await()
@@ -185,7 +118,12 @@ function Client:_exchange(stage, name, args)
   return reply
 end
 
--- The same, but only a 2xx is a success.
+-- A command and its reply, whatever its code.
+function Client:_exchange(stage, name, args)
+  return self:_within(nil, exchange, stage, name, args)
+end
+
+-- A command and its reply; only a 2xx is a success.
 function Client:_ask(stage, name, args, fields)
   local reply, err = self:_exchange(stage, name, args)
   if not reply then return nil, err end
@@ -197,11 +135,12 @@ end
 local function restore(self, deadline, ok, ...)
   self._deadline = deadline
   if ok then return ... end
+  if ... == GONE then return self:_gone() end
   if not self._flight:is_empty() then self:close() end
   error((...), 0)
 end
 
--- Runs fn within a deadline of so many seconds; the inner one wins if earlier.
+--- Runs fn within a deadline of so many seconds, if any; the inner one wins if earlier.
 function Client:_within(seconds, fn, ...)
   local before = self._deadline
   if seconds then
@@ -256,7 +195,7 @@ end
 -- The trace of the target. Where it raises, a reply is due that nobody waits for.
 local function guarded(self, trace)
   return trace and function(...)
-    local ok, why = pcall(trace, ...)
+    local ok, why = pcall(self._call, self, trace, ...)
     if ok then return end
     self:close()
     error(why, 0)
@@ -372,7 +311,7 @@ function Client:data(content, opts)
     DATA_OPTIONS))
   if err then return nil, err end
   if not from then error("data: a string, a function or a file is needed", 2) end
-  return transaction.data(self, from)
+  return self:_within(nil, transaction.data, from)
 end
 
 local SEND_OPTIONS = { deadline = "seconds", progress = "function", received = "boolean",
@@ -387,6 +326,7 @@ function Client:send(message, opts)
     err.peer = self.target.name
     return nil, err
   end
+  if not self._core then return self:_gone() end -- reading it has closed the client
   return self:_deliver(out, opts.deadline, opts)
 end
 
@@ -458,6 +398,7 @@ function Client:close()
   local machine = self._core
   if not machine then return end
   starttls.keep(self)
+  self._closed_at = self:_stage()
   self._core, self._written = nil, machine:written()
   loop.forget(machine)
   machine:close()

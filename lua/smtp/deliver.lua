@@ -87,13 +87,15 @@ local BEFORE_MAIL = {
   resolve = true, connect = true, greeting = true, ehlo = true, starttls = true,
 }
 
+-- What a connection fails of.
+local BROKEN = { closed = true, timeout = true, protocol = true, tls = true }
+
 -- Whether the next host may do better, and cannot get the message a second time.
 local function is_next(err)
   if err.outcome == "unknown" or err.outcome == "partial" then return false end
   if err.kind == "source" or err.kind == "invalid" then return false end
-  if BEFORE_MAIL[err.stage] or err.kind == "unsupported" then return true end
-  if err.code then return err.code == 421 and err.stage ~= "final" end -- it goes away
-  return err.kind == "closed" or err.kind == "timeout" or err.kind == "protocol"
+  if BEFORE_MAIL[err.stage] or err.kind == "unsupported" or BROKEN[err.kind] then return true end
+  return err.code == 421 and err.stage ~= "final" -- it goes away
 end
 
 local function late()
@@ -104,6 +106,14 @@ end
 local Delivery = {}
 Delivery.__index = Delivery
 
+-- Whether a message may go without TLS that has just failed: a user who takes any
+-- certificate takes clear text where TLS never stood (RFC 7435). If it did, the connection
+-- failed of something else, or of somebody who wants to read the mail.
+local function may_go_clear(self, target, err)
+  if target.tls ~= "opportunistic" or target.verify or target.tlsa then return false end
+  return err.stage == "starttls" and err.outcome == "not_sent" and not self.secured[target.host]
+end
+
 -- Connects to a host that is trusted as its target says, and sends.
 function Delivery:attempt(group, target)
   local now = core.now()
@@ -111,7 +121,9 @@ function Delivery:attempt(group, target)
   if self.limit < math.huge then target.deadline = self.limit - now end
   local out = setmetatable({ to = group.to, given = group.given,
     source = self.content:open() }, { __index = self.out })
+  target.stood = self.secured[target.host]
   local receipt, err, tls = client._run(target, out, { progress = self.options.progress }, now)
+  self.secured[target.host] = self.secured[target.host] or target.stood
   if receipt then receipt.host, receipt.tls = target.host, tls end
   return receipt, err
 end
@@ -126,13 +138,12 @@ function Delivery:host(group, host, sts)
   end
   local receipt
   receipt, err = self:attempt(group, target)
-  if receipt or err.kind ~= "tls" or err.outcome == "partial" then return receipt, err end
-  -- Whoever would have taken clear text takes it where TLS is broken (RFC 7435).
-  if target.tls == "opportunistic" and not target.verify and not target.tlsa then
+  if receipt then return receipt end
+  if may_go_clear(self, target, err) then
     target.tls = "none"
     return self:attempt(group, target)
   end
-  err.temporary = true -- it may be mended, and the mail be wanted still
+  if err.kind == "tls" then err.temporary = true end -- it may be mended, and the mail be wanted
   return nil, err
 end
 
@@ -167,9 +178,10 @@ local function rejection(mailbox, err, host)
   if not enhanced and not err.code then
     enhanced = (err.temporary and "4." or "5.") .. (DETAIL[err.kind] or "0.0")
   end
+  local text, doubt = err.text or err.message or err.kind, errors.doubt(err)
   return { address = mailbox, code = err.code, enhanced = enhanced, lines = err.lines,
-    text = err.text or err.message or err.kind, temporary = err.temporary, remote_mta = host,
-    stage = err.stage }
+    text = doubt and text .. "; " .. doubt or text, temporary = err.temporary,
+    remote_mta = host, stage = err.stage }
 end
 
 local function append(list, more)
@@ -239,6 +251,7 @@ function M.deliver(message, given)
   local _ <close> = content
   local self = setmetatable({
     options = given, out = out, content = content, limit = limit,
+    secured = {}, -- the hosts with which TLS stood in this call
     query = { nameserver = given.nameserver, limit = limit < math.huge and limit or nil },
   }, Delivery)
   self.relaxed = policy.is_relaxed(self)

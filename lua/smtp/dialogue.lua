@@ -283,12 +283,13 @@ function Dialogue:secure(opts)
   if not name then
     return fail(self, { kind = "invalid", stage = "starttls", message = "sni: " .. problem })
   end
-  local function failed(why, word)
+  local function failed(why, word, cause)
     local hint
     why, hint = starttls.explain(why, word, name, "starttls", self._socket.info and
       self._socket:info())
-    return fail(self, { kind = word == "timeout" and word or "tls", stage = "starttls",
-      message = why, hint = hint })
+    local is_end = word == "timeout" or word == "closed"
+    return fail(self, { kind = is_end and word or "tls", stage = "starttls", message = why,
+      cause = cause, hint = hint })
   end
   if self._replies:pending() > 0 then
     return fail(self, { kind = "protocol", stage = "starttls",
@@ -303,9 +304,9 @@ function Dialogue:secure(opts)
   loop.forget(socket)
   local stream = tls_stream.new(socket, entry.context:engine(name))
   self._socket = stream
-  local ok, word
-  ok, why, word = stream:start(tls.waiter(stream, self.timeout))
-  if not ok then return failed(why, word) end
+  local ok, word, cause
+  ok, why, word, cause = stream:start(tls.waiter(stream, self.timeout))
+  if not ok then return failed(why, word, cause) end
   self._replies = core.replies()
   self.tls = stream:info()
   return self.tls

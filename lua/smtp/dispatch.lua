@@ -35,7 +35,7 @@ end
 -- Reads all of a source, which is small, into its `text`: true, or nil and an error.
 local function gather(client, source)
   if source.text then return true end
-  local text, problem = source_of.all(source)
+  local text, problem = client:_call(source_of.all, source)
   if not text then
     problem.stage = "mail"
     return client:_error(problem)
@@ -90,7 +90,7 @@ end
 -- The source from its beginning, if it was read.
 local function rewind(self)
   if not self.begun then return true end
-  local source, err = self.source.again()
+  local source, err = self.client:_call(self.source.again)
   if not source then return nil, err end
   self.source, self.begun = source, false
   return true
@@ -106,7 +106,7 @@ end
 
 -- What was composed goes without 8-bit bytes.
 local function downgrade(self)
-  local source, err = self.out.downgrade()
+  local source, err = self.client:_call(self.out.downgrade)
   if not source then
     err.peer = self.client.target.name
     return nil, err
@@ -175,7 +175,7 @@ local function supply(self, more)
   if not ok then return nil, err end
   if more and not self.source.again then
     local content
-    content, err = held.new(self.source)
+    content, err = self.client:_call(held.new, self.source)
     if not content then return nil, err end
     self.source = content:open()
   end

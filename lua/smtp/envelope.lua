@@ -76,6 +76,10 @@ local function single(client, verb, mailbox, params)
   return reply
 end
 
+local function alone(client, ...)
+  return client:_within(nil, single, ...)
+end
+
 local function mailbox_of(value, verb)
   local mailbox = address.mailbox(value)
   if not mailbox then options.misuse(verb .. ": an address is needed") end
@@ -98,7 +102,7 @@ function M.mail(client, value, given)
     ok, err = client:reset()
     if not ok then return nil, err end
   end
-  return single(client, "MAIL", mailbox, params)
+  return alone(client, "MAIL", mailbox, params)
 end
 
 function M.rcpt(client, value, given)
@@ -106,7 +110,7 @@ function M.rcpt(client, value, given)
   if not mailbox then return nil, utf8 end
   local params, err = M.parameters(client, "rcpt", given or {}, mailbox)
   if not params then return nil, err end
-  return single(client, "RCPT", mailbox, params)
+  return alone(client, "RCPT", mailbox, params)
 end
 
 return M

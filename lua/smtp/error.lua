@@ -20,6 +20,16 @@ local function reply_text(err)
   return ("%d %s%s"):format(err.code, err.enhanced and err.enhanced .. " " or "", text)
 end
 
+local DOUBT = {
+  unknown = "the message may have been accepted",
+  partial = "the message was accepted for some recipients, and may have been for others",
+}
+
+--- What an error leaves open about the message, as a sentence; nil: nothing.
+function M.doubt(err)
+  return DOUBT[err.outcome]
+end
+
 function Error.__tostring(err)
   local words = {}
   if err.stage then words[#words + 1] = err.stage end
@@ -31,6 +41,8 @@ function Error.__tostring(err)
   parts[#parts + 1] = err.message or reply_text(err) or err.kind
   if err.message and err.code then parts[#parts + 1] = reply_text(err) end
   local sentence = table.concat(parts, ": ")
+  local doubt = M.doubt(err)
+  if doubt then sentence = sentence .. "; " .. doubt end
   if err.hint then sentence = sentence .. " (" .. err.hint .. ")" end
   local shown = { visible(sentence) }
   for line in (err.report or ""):gmatch("[^\n]+") do shown[#shown + 1] = visible(line) end

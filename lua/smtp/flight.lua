@@ -39,7 +39,7 @@ function Flight:is_last(entry)
 end
 
 --- What is known of the first message if nothing more is heard. `written`: the bytes that
--- went out.
+-- went out. Where the flight is `astray`, it is not known which reply was for what.
 function Flight:outcome(written)
   local head = self[self.first]
   return head and head:outcome(written) or "not_sent"
@@ -48,14 +48,15 @@ end
 -- What the first one's end is for those behind it. Behind a 421 they were not looked at
 -- any more; another refusal was not of them.
 local function behind(err, outcome)
-  if err.code and err.code ~= 421 then
+  local is_refusal = err.kind == "rejected"
+  if is_refusal and err.code ~= 421 then
     return errors.new { kind = "closed", stage = err.stage, peer = err.peer, outcome = outcome,
       message = "the session ended with another message", transcript = err.transcript }
   end
   return errors.new { kind = err.kind, stage = err.stage, message = err.message,
     code = err.code, text = err.text, lines = err.lines, enhanced = err.enhanced,
     peer = err.peer, cause = err.cause, transcript = err.transcript,
-    outcome = err.code and "not_sent" or outcome }
+    outcome = is_refusal and "not_sent" or outcome }
 end
 
 -- The connection is lost.
@@ -107,15 +108,15 @@ function Flight:write()
   local client = self.client
   local machine, patience = client._core, client.target.timeout.block
   while machine:pending() > 0 do
-    local step, reply, sentence, errname = machine:step()
+    local step, reply, sentence, cause, said = machine:step()
     if step then
       client._transcript:reply(reply)
       local ok, err = self:give(step, reply)
       if not ok then return nil, err end
     elseif step == nil then
-      return fail(self, select(2, client:_failed(reply, sentence, errname, "body")))
+      return fail(self, select(2, client:_failed(reply, sentence, cause, said)))
     elseif machine:pending() > 0 then
-      local ok, err = client:_wait(reply, core.now() + patience, "body")
+      local ok, err = client:_wait(reply, core.now() + patience, (client:_stage()))
       if not ok then return fail(self, err) end
     end
   end

@@ -39,6 +39,19 @@ local function has_room(self)
   return n == 0 or n < self.window and self.bytes < self.window_bytes
 end
 
+-- Sends what its client takes now of a message, unless that ends the client.
+local function send(client, its)
+  local ok, err = client:_within(nil, function()
+    if not its.session then
+      local ready, why = its:prepare()
+      if not ready then return nil, why end
+    end
+    its:start()
+    return true
+  end)
+  if not ok then its.err = its.err or err end
+end
+
 -- Takes one message in and sends it, up to its last byte; false if there is none.
 local function start(self)
   local message = next_message(self)
@@ -57,15 +70,9 @@ local function start(self)
     one.err.peer = client.target.name
     return true
   end
-  local its = dispatch.new(client, out, self.progress)
-  local ok, err = its:prepare()
-  if not ok then
-    one.err = err
-    return true
-  end
-  one.dispatch = its
-  self.bytes = self.bytes + its.size
-  its:start()
+  one.dispatch = dispatch.new(client, out, self.progress)
+  self.bytes = self.bytes + one.dispatch.size
+  send(client, one.dispatch)
   return true
 end
 
@@ -75,7 +82,7 @@ local function first_result(self)
   local its = one.dispatch
   while its and not its:settle() do
     if its.flying > 0 then return nil end
-    its:start() -- recipients that want another transaction
+    send(self.client, its) -- recipients that want another transaction
   end
   self[self.first] = nil
   self.first = self.first + 1
@@ -87,11 +94,14 @@ local function first_result(self)
   return self.first - 1, receipt, err, one.message
 end
 
+local function take(client)
+  return client._flight:take()
+end
+
 -- Waits for the next reply, if the client was not closed meanwhile.
 local function hear(client)
-  if client._core then return client._flight:take() end
-  client._flight:fail(select(2, client:_error { kind = "closed",
-    message = "the client was closed", outcome = client:_outcome_now() }))
+  if not client._core then return client:_gone() end
+  return client:_within(nil, take)
 end
 
 -- One turn: sends what may go, then gives the next result, if there is one.
@@ -116,7 +126,7 @@ function Run:__close(err)
   local client = self.client
   client._run = nil
   if err ~= nil or is_ending() then client:close() end
-  while client._core and not client._flight:is_empty() do client._flight:take() end
+  while client._core and not client._flight:is_empty() do hear(client) end
 end
 
 -- Keeps others from the client while the body of the loop runs, and not itself.

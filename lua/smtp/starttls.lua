@@ -12,13 +12,15 @@ local M = {}
 
 local NOT_OFFERED = 'tls = "none" sends in clear text; port 465 wants smtps://'
 
---- What the target asks for, now that it is known where the server is: the mode,
--- and whether its certificate must be verified.
+--- What the target asks for, now that it is known where the server is: the mode, and
+-- whether its certificate must be verified. If TLS stood with the server before, in this
+-- call or this pool, no session goes without it.
 function M.policy(target, loopback)
   local mode = target.tls or (loopback and "opportunistic" or "required")
   local verify = target.verify
   if verify == nil then verify = mode ~= "opportunistic" end
-  if target.tlsa and mode ~= "implicit" then mode = "required" end -- RFC 7672 section 2.2
+  local never_clear = target.tlsa or target.stood and mode == "opportunistic"
+  if never_clear and mode ~= "implicit" then mode = "required" end -- RFC 7672 section 2.2
   return mode, verify
 end
 
@@ -34,14 +36,15 @@ local IS_DISTRUST = { certificate = true, dane = true, name = true, date = true 
 -- the name that was looked for, the stage, and what is known of the peer.
 function M.explain(why, word, name, stage, info)
   if IS_DISTRUST[word] and name ~= "" then why = why .. ", for " .. name end
-  return why, advice.handshake(why, word, stage, info and info.certificate)
+  return why, advice.handshake(word, stage, info and info.certificate)
 end
 
-local function failed(client, stage, why, word)
+local function failed(client, stage, why, word, cause)
   if errors.is(why) then return nil, why end -- a time-out
   local hint
   why, hint = M.explain(why, word, client._tls_name, stage, client._core:info())
-  return client:_broken { kind = "tls", stage = stage, message = why, hint = hint }
+  return client:_broken { kind = word == "closed" and word or "tls", stage = stage,
+    message = why, cause = cause, hint = hint }
 end
 
 -- The name that the certificate must be for.
@@ -77,13 +80,13 @@ local function handshake(client, stage)
     engine = entry.context:engine(client._tls_name, resumed)
   end
   machine:secure(engine)
-  local word
-  local ok
-  ok, why, word = tls.handshake(machine, function(events)
+  local ok, word, cause
+  ok, why, word, cause = tls.handshake(machine, function(events)
     return client:_wait(events, limit, stage)
   end)
-  if not ok then return failed(client, stage, why, word) end
+  if not ok then return failed(client, stage, why, word, cause) end
   machine:secured()
+  target.stood = true
   client.tls = machine:info()
   if not client.tls.dane then client._tls_entry = entry end -- records may change
   if client._tls_name == "" then client.tls.verified = false end -- of whom?
@@ -100,6 +103,10 @@ local function plain(client, mode, reply)
   if not M.is_must(mode) then return true end
   if reply then
     return client:_rejected(reply, "starttls", { kind = "tls", hint = NOT_OFFERED })
+  end
+  if client.target.stood then
+    return client:_error { kind = "tls", stage = "starttls", temporary = true,
+      message = "the server offered STARTTLS before, and does not offer it now" }
   end
   return client:_error { kind = "tls", stage = "starttls", hint = NOT_OFFERED,
     message = "the server does not offer STARTTLS" }

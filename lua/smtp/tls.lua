@@ -49,12 +49,12 @@ end
 
 --- Makes the handshake of whatever has `handshake` and `choose`. `wait(events)`
 -- waits, and gives nil, why and a word if it should not go on; `choose(name)` is
--- for a server. Gives true; or nil, a sentence and a word, as csrc/lua/tls.h says.
+-- for a server. Gives true; or nil, a sentence, a word and a cause, as csrc/lua/tls.h says.
 function M.handshake(machine, wait, choose)
   while true do
-    local state, a, b = machine:handshake()
+    local state, a, b, cause = machine:handshake()
     if state == true then return true end
-    if state == nil then return nil, a, b end
+    if state == nil then return nil, a, b, cause end
     if state == "name" then
       machine:choose(choose(a))
     else

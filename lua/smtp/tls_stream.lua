@@ -37,12 +37,12 @@ end
 --- For `tls.handshake`.
 function Stream:handshake()
   while true do
-    local state, a, b = self.engine:handshake()
-    local sent, broken = self:flush()
-    if state ~= false then return state, a, b end
-    if not sent then return nil, broken end
-    local more, why = fill(self)
-    if more == nil then return nil, why end
+    local state, a, b, cause = self.engine:handshake()
+    local sent, broken, errname = self:flush()
+    if state ~= false then return state, a, b, cause end
+    if not sent then return nil, broken, "closed", errname end
+    local more, why, name = fill(self)
+    if more == nil then return nil, why, "closed", name end
     if not more then return false, self:events() end
   end
 end
@@ -59,11 +59,11 @@ end
 --- As of a socket: bytes, "" at the end, false: wait, or nil and why.
 function Stream:recv()
   while true do
-    local bytes, why = self.engine:read()
+    local bytes, why, _, cause = self.engine:read()
     if bytes then return bytes end
     if bytes == nil then
       if why == "closed" then return "" end
-      return nil, why, "ETLS"
+      return nil, why, cause or "ETLS"
     end
     self:flush()
     local more, message, errname = fill(self)

@@ -119,7 +119,7 @@ end
 --- What is known of the message, were nothing more heard. With PRDR it is nothing before
 -- the last reply; by LMTP a 421 says that no more will come.
 function Transaction:outcome(written)
-  local replies = not self.prdr and self.replies or {}
+  local replies = not self.prdr and not self.flight.astray and self.replies or {}
   for _, reply in ipairs(replies) do
     if reply.code < 300 then return "partial" end
   end
@@ -259,7 +259,7 @@ end
 
 -- The next bytes of the content; nil at its end; or nil and what is wrong with it.
 local function read(self)
-  local bytes, problem = source_of.next(self.source)
+  local bytes, problem = self.client:_call(source_of.next, self.source)
   if bytes and not self.source.text and not self.eightbit and core.eightbit(bytes) then
     return nil, { kind = "unsupported", message = envelope.NOT_8BIT }
   end
@@ -294,7 +294,7 @@ function Transaction:content()
     if not wanted then return give_up(self) end
     if self.complete then return true end
     sent = sent + #bytes
-    if self.progress then self.progress(sent, self.source.size) end
+    if self.progress then self.client:_call(self.progress, sent, self.source.size) end
   end
 end
 
@@ -389,6 +389,10 @@ end
 --- Nothing more will be heard. What the server has refused already stays refused, however
 -- the session ends: a 421 for many refused chunks is no reason to try again.
 function Transaction:fail(err)
+  if self.flight.astray then -- nor is it known whom a refusal was for
+    self.err, self.done = self.err or err, true
+    return
+  end
   if not self.err and (self.chunk_refused or is_vain(self)) then
     err = select(2, refused(self))
   end

@@ -118,8 +118,8 @@ describe("client machine and chunks", function()
     t.machine:body(("x"):rep(65536))
     t.machine:body("y")
     t.machine:sent(t.machine:pending() - 1)
-    assert.equal("mail 250 | rcpt 250 | protocol: a reply to a command that was not sent yet",
-      t:hear("250\r\n250\r\n250 early\r\n"))
+    t:stray("250\r\n250\r\n250 early\r\n", { "mail 250", "rcpt 250" },
+      "to a command that was not sent yet")
   end)
 
   plays("end with the session at a 421 to what came before", function(t)

@@ -45,7 +45,21 @@ function Play:hear(bytes)
   return table.concat(self.events, " | ")
 end
 
---- The same for the end of the stream.
+--- The server says bytes that are out of step. Of what comes at once nothing counts; `events`
+-- are those that came before, where it is cut.
+function Play:stray(bytes, events, why)
+  local seen, prefix, ok = self:hear(bytes), "", false
+  local breach = "protocol: a reply " .. why
+  local all = self.cut == whole and {} or events
+  for i = 0, #all do
+    if i > 0 then prefix = prefix .. all[i] .. " | " end
+    ok = ok or seen == prefix .. breach
+  end
+  assert(ok, seen)
+  assert(not self.machine:usable() and not self.machine:in_step())
+end
+
+--- The end of the stream; gives the events.
 function Play:eof()
   self.events = {}
   self.machine:eof()

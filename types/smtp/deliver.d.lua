@@ -12,9 +12,10 @@
 --- - Nothing is queued: who is rejected with `temporary` is for the caller to try again.
 ---
 --- **TLS is opportunistic by default here**, as everywhere between mail servers: it is taken
---- where it is offered, with any certificate, and without it, or where it is broken, the
---- message goes in clear text. DANE and MTA-STS make it strict for the domains that ask for
---- it; `tls = "required"` does so for all.
+--- where it is offered, with any certificate, and without it, or where its handshake fails, the
+--- message goes in clear text. Nothing goes in clear text to a host with which TLS stood in the
+--- same call. DANE and MTA-STS make it strict for the domains that ask for it; `tls =
+--- "required"` does so for all.
 ---
 --- - With `dane`, TLSA records rule wherever the name server says that it has validated the MX,
 ---   the addresses and the records (RFC 7672): TLS with a certificate that they name, or no
