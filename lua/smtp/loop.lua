@@ -23,6 +23,7 @@ local depth = 0 -- turns within turns: a coroutine that is no task may wait
 local ready_lists = {}
 local get_poller, dispatch = watchers.poller, watchers.dispatch
 local running, co_resume, yield = coroutine.running, coroutine.resume, coroutine.yield
+local isyieldable = coroutine.isyieldable
 
 --- The time (monotonic seconds) of the last look at the clock: cheap, and right
 -- enough for deadlines within a turn.
@@ -63,17 +64,26 @@ local function enter(task, pollable, events, timeout)
   task.waiting = task.fd
 end
 
+--- Seconds that the variables of a task that is ended may wait as they are closed.
+M._CLOSING = 5
+
 local failures = {} -- errors of tasks, raised by the turn in which they came
 
+-- An error of a task: its `owner` hears of it, or the turn raises it.
+local function tell(task, message)
+  if task.owner then return task.owner:failed(message) end
+  failures[#failures + 1] = message
+end
+
 local function fail(task, message)
-  failures[#failures + 1] = debug.traceback(task.co, tostring(message))
+  tell(task, debug.traceback(task.co, tostring(message)))
 end
 
 -- Runs a coroutine until it waits again. A task of ours has told where it failed.
 local function run(task, ...)
   local ok, message = co_resume(task.co, ...)
   if ok then return end
-  if task.dead then failures[#failures + 1] = message else fail(task, message) end
+  if task.dead then tell(task, message) else fail(task, message) end
 end
 
 -- A guest that is no task of ours counts as long as it waits.
@@ -126,9 +136,8 @@ local function expire()
   end
 end
 
---- Runs one turn: waits at most `timeout` seconds (nil: until something is to be
--- done) and resumes what is ready. An error of a task is raised here.
-function M.step(timeout)
+-- One turn; errors of tasks are left in `failures`.
+local function step(timeout)
   if first <= last then
     run_queue()
     timeout = 0 -- it may have done what the caller runs turns for
@@ -144,6 +153,12 @@ function M.step(timeout)
   depth = depth - 1
   expire()
   run_queue()
+end
+
+--- Runs one turn: waits at most `timeout` seconds (nil: until something is to be
+-- done) and resumes what is ready. An error of a task is raised here.
+function M.step(timeout)
+  step(timeout)
   if #failures > 0 then error(table.remove(failures, 1), 0) end
 end
 
@@ -171,10 +186,15 @@ end
 -- Waiters of those who are no task are used again; a nested one makes its own.
 local idle_waiter = { guest = true, foreign = true }
 
--- Who waits where no task of ours runs: a coroutine of the host, or somebody who
--- runs turns.
-local function guest()
+-- Who waits where no task of ours can: a coroutine of the host, or somebody who
+-- runs turns. Within a C function, such as the one that closes a coroutine and its
+-- variables, nobody can yield: turns run there for as long as `owner`, whose coroutine it
+-- is, may wait.
+local function guest(owner)
   get_poller()
+  if owner and not isyieldable() then
+    return { guest = true, foreign = true, within = true, limit = owner.limit }
+  end
   if host and host.inside() then
     local task = { co = running(), guest = true, foreign = true }
     tasks[task.co] = task
@@ -189,7 +209,10 @@ end
 local STAY = { __close = function(stay)
   local task = stay.task
   task.waiting, task.deadline = nil, nil
-  if not task.co then
+  if task.within then
+    heap:leave(task)
+    watchers.drop(task)
+  elseif not task.co then
     idle_waiter = task
   elseif task.foreign then
     heap:leave(task)
@@ -209,7 +232,8 @@ local function wait_as_guest(task, pollable, events, timeout)
     host.attend()
     host.park(task)
   else
-    while not task.woken do turn() end
+    local wait = task.within and step or turn -- errors of others are not this one's
+    while not task.woken do wait() end
   end
   return stay.task.value
 end
@@ -228,11 +252,17 @@ local function check_limit(task)
   end
 end
 
+-- The task that can wait here.
+local function current()
+  local task = tasks[running()]
+  return task and isyieldable() and task or guest(task)
+end
+
 --- Waits until `pollable` is ready for `events` ("r", "w", "rw"), at most
 -- `timeout` seconds (nil: for ever); `pollable` nil just waits. Gives true when
 -- it is ready, false after the time.
 function M.wait(pollable, events, timeout)
-  local task = tasks[running()] or guest()
+  local task = current()
   if hold(task, pollable, events, timeout) then return true end
   check_limit(task)
   return false
@@ -301,14 +331,16 @@ function M.current()
   return task and not task.foreign and task or nil
 end
 
---- Ends a task where it waits; its to-be-closed variables are closed. Gives
--- false for one that runs now, which cannot be ended from within, and for one of ours
--- that waits for somebody else, who would resume it.
-function M.cancel(task)
+--- Ends a task where it waits; its to-be-closed variables are closed, and may wait until
+-- `limit`, by default for _CLOSING seconds. Gives false for one that runs now, which cannot
+-- be ended from within, and for one of ours that waits for somebody else, who would resume
+-- it.
+function M.cancel(task, limit)
   if task.dead then return true end
   if coroutine.status(task.co) ~= "suspended" then return false end
   if host and not task.guest and task.waiting == nil then return false end
   task.waiting, task.deadline, task.cancelled = nil, nil, true
+  task.limit = limit or core.now() + M._CLOSING
   local ok, message = coroutine.close(task.co)
   finish(task)
   if not ok then fail(task, message) end
@@ -339,7 +371,7 @@ end
 --- Waits until the gate is open, at most `timeout` seconds; gives whether it is.
 function M.pass(gate, timeout)
   if gate.open then return true end
-  local task = tasks[running()] or guest()
+  local task = current()
   gate[#gate + 1] = task
   local ok, value = pcall(hold, task, nil, nil, timeout)
   if ok and value then return gate.open end

@@ -297,7 +297,8 @@ local function admit(self, socket, shared)
   self.connections = self.connections + 1
   local one = session.new(self, shared, socket, peer)
   if not proxied then admission.count(self, one) end
-  self.sessions[one] = loop.spawn(session.run, one)
+  local task = loop.spawn(session.run, one)
+  self.sessions[one], task.owner = task, one
 end
 
 -- A burst is taken at once, then the sessions get their turn; a worker leaves some to
@@ -441,8 +442,9 @@ function Server:close()
   stop_accepting(self)
   local all = {}
   for one, task in pairs(self.sessions) do all[one] = task end
+  local limit = loop.now() + loop._CLOSING
   for one, task in pairs(all) do
-    if loop.cancel(task) then
+    if loop.cancel(task, limit) then
       one:__close() -- had it not begun to run
     elseif one._core then -- a handler closes its own server: it ends after it
       one._core:finish("shutdown", false)

@@ -45,6 +45,11 @@ function Session:fail(stage, cause)
   facts.fail(self.server, stage, cause, self)
 end
 
+--- What its task fails with: its variables when it is ended from without.
+function Session:failed(message)
+  self:fail("session", message)
+end
+
 --- Tells of a text that the client cannot be sent as it is.
 function Session:check_text(stage, text)
   if not text or self._core:hears(text) then return end

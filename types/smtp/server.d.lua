@@ -65,7 +65,8 @@ function server:run(options) end
 ---@field on_worker? fun(n: integer) called in worker n, 1 to `workers`, before it accepts: to open a database connection of its own, say. It may wait. An error ends the worker
 
 --- Ends at once: sessions are cut off, and a handler is unwound where it waits, so
---- that its `<close>` variables are closed. Workers are killed. Does nothing the second
+--- that its `<close>` variables are closed: they may wait, for 5 seconds in all, and what
+--- they raise is an event of type `"error"`. Workers are killed. Does nothing the second
 --- time.
 function server:close() end
 
