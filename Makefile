@@ -66,9 +66,19 @@ $(call object,$(CORE)): $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(core_FLAGS) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
-$(call object,$(REST) $(PROBE) $(FUZZ)): $(B)/obj/%.o: %.c
+$(call object,$(REST) $(PROBE) $(FUZZ) spec/support/steps.c): $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(rest_FLAGS) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+# A core.so that counts its steps, for spec/linear_spec.lua, which calls for it.
+STEPS = $(patsubst %.c,$(B)/steps/obj/%.o,$(CORE) $(MIME))
+$(B)/steps/smtp/core.so: LDLIBS += $(OPENSSL_LIBS)
+$(B)/steps/smtp/core.so: $(STEPS) $(B)/obj/spec/support/steps.o \
+  $(call object,$(filter-out $(MIME),$(REST)))
+$(STEPS): $(B)/steps/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(rest_FLAGS) $(CPPFLAGS) $(CFLAGS) \
+	  -fsanitize-coverage=trace-pc -c $< -o $@
 
 # One program a file of fuzz/, each with the whole core and all of csrc/mime.
 fuzzers: $(patsubst fuzz/%.c,$(B)/%,$(FUZZ))
@@ -76,7 +86,8 @@ $(patsubst fuzz/%.c,$(B)/%,$(FUZZ)): $(B)/%: $(B)/obj/fuzz/%.o \
   $(call object,$(CORE) $(MIME))
 	$(call say,link)$(CC) $(LDFLAGS) $^ -o $@
 
--include $(patsubst %.o,%.d,$(call object,$(CORE) $(REST) $(PROBE) $(FUZZ)))
+-include $(patsubst %.o,%.d,$(STEPS) \
+  $(call object,$(CORE) $(REST) $(PROBE) $(FUZZ)))
 
 # What follows needs programs that may be missing; scripts/setup.sh looks, and
 # installs them where it may. So each builds by a make of its own, afterwards.

@@ -435,4 +435,20 @@ describe("what is sent", function()
     local _, err = smtp.send("127.0.0.1:9", { raw = file, envelope = message_.envelope })
     assert.same({ "source", "the file was read to its end already" }, { err.kind, err.cause })
   end)
+
+  it("stand 50 deep in each other, and no deeper", function()
+    local part = smtp.part { content = "deep\n" }
+    for _ = 1, 50 do part = smtp.part { parts = { smtp.part { content = "side" }, part } } end
+    local parsed = smtp.parse(tostring(assert(smtp.message { from = "a@b.example", part = part })))
+    local inner = parsed
+    for _ = 1, 50 do inner = inner.parts[2] end
+    assert.equal("deep\n", inner.text)
+    for _ = 1, 3 do
+      part = smtp.part { parts = { part } }
+      local made, err = smtp.message { from = "a@b.example", part = part }
+      assert.is_nil(made)
+      assert.equal("invalid", err.kind)
+      assert.matches("parts are more than 50 deep", err.message)
+    end
+  end)
 end)

@@ -18,7 +18,10 @@ function Part.__newindex()
   options.misuse("part: a part cannot be changed, make another one")
 end
 
--- What each part is made of: the options, and `attached`.
+-- As our parser has it, and few readers go as far. Each level looks at all that is in it.
+local DEPTH_MAX = 50
+
+-- What each part is made of: the options, `attached`, and `depth`, of multiparts within.
 local made = setmetatable({}, { __mode = "k" })
 
 local ATTACHMENT = {
@@ -163,6 +166,9 @@ function flatten(given, random, out)
   if part.parts then
     if not is_multipart then raise.fail("type", "of what has parts must be a multipart") end
     if #part.parts == 0 then raise.fail("parts", "is empty") end
+    if part.depth > DEPTH_MAX then
+      raise.fail("parts", ("are more than %d deep in each other"):format(DEPTH_MAX))
+    end
     if named.boundary then raise.fail("params", "may not have a boundary, which is made here") end
     return flatten_multipart(part, kind, params, random, out)
   end
@@ -205,10 +211,12 @@ local function make(given, attached)
   if part.parts then
     part.parts = table.move(options.list("part: parts", part.parts), 1, #part.parts, 1, {})
   end
+  part.depth = part.parts and 1 or 0
   for i, child in ipairs(part.parts or {}) do
     if not made[child] then
       options.misuse(("part: parts[%d] must be made by smtp.part"):format(i))
     end
+    part.depth = math.max(part.depth, made[child].depth + 1)
   end
   if part.params then part.params = pairs_of(part.params) end
   part.attached = attached

@@ -72,7 +72,7 @@ function message.part(options) end
 ---@field content? string text is sent as it is, as quoted-printable or as base64, whichever fits
 ---@field path? string a regular file, read as it is sent; text and messages are read once before
 ---@field source? fun(): string? the next chunk, nil at the end, as `io.lines(path, 4096)` (`io.lines(path)` drops the line ends)
----@field parts? table[] made by `smtp.part`: a multipart
+---@field parts? table[] made by `smtp.part`: a multipart. They stand 50 deep in each other at most
 ---@field type? string may have parameters, `"text/csv; charset=iso-8859-1"`; default: by the end of the name; `"text/plain"` for content. Text without a charset is called UTF-8 if it is; a `source` always
 ---@field name? string in Content-Disposition (RFC 2183, RFC 2231), and for old mail readers in Content-Type
 ---@field cid? string Content-ID, for `<img src="cid:...">`
