@@ -209,6 +209,15 @@ describe("the name of a file", function()
     end
   end)
 
+  it("stands behind a type that is as long as a line", function()
+    for _, name in ipairs { "日本語の資料.xlsx", "資料.docx", "x.pptx" } do
+      local _, _, text = fields(name)
+      for line in text:gmatch("([^\r]*)\r\n") do assert.is_true(#line <= 78, line) end
+      assert.equal(name, smtp.parse(text).attachments[1].name)
+      assert.matches("officedocument", smtp.parse(text).attachments[1].type)
+    end
+  end)
+
   it("is an extended parameter, and encoded words for old readers", function()
     for n = 1, 120 do
       for _, letters in ipairs { "é", "日", "😀", "ü b", "x" } do

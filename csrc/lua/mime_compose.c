@@ -17,13 +17,13 @@
 
 /* ---- header fields --------------------------------------------------- */
 
-enum { TEXT, STRUCTURED, PHRASE, TOKEN, MAILBOX, GLUE, PARAM, WORDS };
+enum { TEXT, STRUCTURED, PHRASE, TOKEN, TYPE, MAILBOX, GLUE, PARAM, WORDS };
 
 /* The kind at index i of the array at 2; -1 at its end. */
 static int kind_at(lua_State *L, lua_Integer i) {
-  static const char *const kinds[] = {"text",  "structured", "phrase",
-                                      "token", "mailbox",    "glue",
-                                      "param", "words",      NULL};
+  static const char *const kinds[] = {"text",  "structured", "phrase", "token",
+                                      "type",  "mailbox",    "glue",   "param",
+                                      "words", NULL};
   int kind;
   if (lua_rawgeti(L, 2, i) == LUA_TNIL) return -1;
   kind = luaL_checkoption(L, -1, NULL, kinds);
@@ -61,6 +61,10 @@ static int put_piece(lua_State *L, smtp_field_writer *f, lua_Integer *i) {
   case TEXT: r = smtp_field_text(f, a); break;
   case STRUCTURED: r = smtp_field_structured(f, a); break;
   case PHRASE: r = smtp_field_phrase(f, a); break;
+  case TYPE: /* no reader takes the blank of the next line for a part of it */
+    f->bare = false;
+    r = smtp_field_token(f, a, true);
+    break;
   case TOKEN: r = smtp_field_token(f, a, true); break;
   case MAILBOX: r = smtp_field_mailbox(f, a); break;
   case GLUE: r = smtp_field_token(f, a, false); break;

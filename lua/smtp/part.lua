@@ -74,7 +74,7 @@ local function params_of(part, params)
 end
 
 local function content_type(kind, first, params)
-  local pieces = { "token", kind }
+  local pieces = { "type", kind }
   local function add(name, value) -- old readers know a name in encoded words only
     local how = name:lower() == "name" and "words" or "param"
     table.move({ how, name, value }, 1, 3, #pieces + 1, pieces)

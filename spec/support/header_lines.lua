@@ -22,7 +22,8 @@ function M.check(text)
     elseif line:find("^%-%-=_") then
       within = true
     elseif within then
-      assert.falsy(line:find("^[!-9;-~]+:[ \t]*$") and not line:find("^Subject:"), line)
+      assert.falsy(line:find("^[!-9;-~]+:[ \t]*$") and not line:find("^Subject:")
+        and not line:find("^Content%-Type:"), line)
       assert.falsy(line:find("^[ \t]+$"), "a line of blanks")
       assert.is_true(#line <= 998, line)
       local max = line:find("=?UTF-8?", 1, true) and 76 or 78
