@@ -235,6 +235,12 @@ describe("a copy", function()
     assert.is_false(runs() or false)
   end)
 
+  it("ends nothing, once its folder is gone", function()
+    copies.must("mkdir %s/copy", folder)
+    local copy = copies.at(folder .. "/copy")
+    assert.error_matches(function() copy:run(10, ("rmdir %s/copy"):format(folder)) end, "failed:")
+  end)
+
   it("tells how a command ended", function()
     copies.must("mkdir %s/copy", folder)
     local copy = copies.at(folder .. "/copy")
