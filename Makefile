@@ -176,7 +176,7 @@ tsan:
 mutants:
 	@scripts/setup.sh build test
 	@LUA=$${LUA:-lua5.4} && $$LUA scripts/mutants.lua N=$(N) SEED=$(SEED) \
-	  DIR=$(DIR) J=$(J)
+	  DIR=$(DIR) J=$(J) WITHIN=$(WITHIN)
 
 clean:
 	rm -rf build

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- make mutants N=60 SEED=1 DIR=csrc/mime J=2: plants small faults in the source, one at a
--- time, and runs the specs to see which of them notice. Nothing is changed in the work
--- tree: each of J workers has a copy of it in build/mutants. A fault that does not build,
--- or that makes the very same code, is drawn again; one that cannot be seen stands in
--- scripts/mutants/aside.lua with its reason. What survives is a gap in the specs.
+-- make mutants N=60 SEED=1 DIR=csrc/mime J=2 WITHIN=300: plants small faults in the source,
+-- one at a time, and runs the specs to see which of them notice. Nothing is changed in the
+-- work tree: each of J workers has a copy of it in build/mutants. A fault that does not
+-- build, or that makes the very same code, is drawn again; one that cannot be seen stands
+-- in scripts/mutants/aside.lua with its reason. A fault that no spec notices within so many
+-- seconds survives: a gap in the specs.
 package.path = "scripts/?.lua;" .. package.path
 local aside = require("mutants.aside")
 local copies = require("mutants.copy")
@@ -34,7 +35,7 @@ local function options()
   local given = {}
   for _, word in ipairs(arg) do
     local key, value = word:match("^(%u+)=(.*)$")
-    if not key then fail("what is %q? N=60 SEED=1 DIR=csrc/mime J=2", word) end
+    if not key then fail("what is %q? N=60 SEED=1 DIR=csrc/mime J=2 WITHIN=300", word) end
     if value ~= "" then given[key] = value end
   end
   local function whole(key, default)
@@ -42,7 +43,8 @@ local function options()
     return n and n >= (key == "SEED" and 0 or 1) and n or fail("%s is a whole number", key)
   end
   return { count = whole("N", 60), seed = whole("SEED", os.time()),
-    workers = whole("J", cores()), folder = given.DIR and given.DIR:gsub("/$", "") }
+    workers = whole("J", cores()),
+    within = whole("WITHIN", 300), folder = given.DIR and given.DIR:gsub("/$", "") }
 end
 
 -- The files of a folder, or of what is asked for in it.
@@ -141,11 +143,11 @@ local function prepare(given)
 end
 
 -- All workers in one pipe; they end with the shell that waits for them.
-local function start(workers)
+local function start(given)
   local lines = {}
-  for i = 1, workers do
-    lines[i] = ("%s scripts/mutants/worker.lua %s %d &"):format(
-      os.getenv("LUA") or "lua5.4", ROOT, i)
+  for i = 1, given.workers do
+    lines[i] = ("%s scripts/mutants/worker.lua %s %d %d &"):format(
+      os.getenv("LUA") or "lua5.4", ROOT, i, given.within)
   end
   return assert(io.popen(table.concat(lines, " ") .. " wait"))
 end
@@ -155,7 +157,7 @@ local folders, all = folders_of(given.folder)
 print(("mutants: N=%d SEED=%d J=%d in %s"):format(given.count, given.seed, given.workers,
   given.folder or table.concat(FOLDERS, " ")))
 local base, scratch = prepare(given)
-local pipe <close> = start(given.workers)
+local pipe <close> = start(given)
 local faults, counts = draw_all(given, folders, all, scratch, base,
   queues.at(ROOT .. "/faults"))
 report.follow(pipe, faults)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- A worker of `make mutants`: lua worker.lua FOLDER NUMBER. Has a copy of the tree; takes
+-- A worker of `make mutants`: lua worker.lua FOLDER NUMBER WITHIN. Has a copy of the tree; takes
 -- its share of the specs first, to see which of them pass without a fault and how long they
 -- take, and then one faulty file after the other. A line of output is a result: words
 -- between tabs.
@@ -12,7 +12,7 @@ local specs = require("mutants.specs")
 local FIRST = 300 -- seconds that a spec may take without a fault
 local NEAR = 40 -- the score from which a spec's slow tests are worth their time
 
-local folder, number = arg[1], arg[2]
+local folder, number, within = arg[1], arg[2], tonumber(arg[3])
 local whole = copies.at(folder .. "/base")
 local mine = copies.at(folder .. "/" .. number)
 
@@ -76,8 +76,9 @@ local function try(item, all)
   local users = {}
   for user in item.users:gmatch("%S+") do users[#users + 1] = user end
   killers[item.name] = killers[item.name] or {}
-  local order = specs.order(item.name, all, users, killers[item.name])
+  local order, over = specs.order(item.name, all, users, killers[item.name]), now() + within
   for _, spec in ipairs(order) do
+    if now() > over then return "passed", "" end
     local limit = math.ceil(30 + 10 * spec.seconds)
     local result = spec.result == "passed" and notices(spec, item, limit, QUICK)
     if result then
@@ -86,6 +87,7 @@ local function try(item, all)
     end
   end
   for _, spec in ipairs(order) do
+    if now() > over then break end
     local near = specs.score(item.name, spec.name, spec.text) >= NEAR
     local result = near and spec.text:find("#slow", 1, true)
       and notices(spec, item, FIRST, SLOW)
