@@ -73,7 +73,9 @@ end
 --- Of a host that is more than a name, as configuration files may leave it: in quotes, in
 -- brackets, with blanks. Nil where nothing is around it.
 function M.host(text)
-  local name = text:match("^[%s'\"`<]*(.-)[%s'\"`>]*$")
+  local first = text:find("[^%s'\"`<]")
+  local behind = text:reverse():find("[^%s'\"`>]") -- a lazy match would be slow for runs
+  local name = first and behind and text:sub(first, #text + 1 - behind) or ""
   if name == text or name == "" then return nil end
   return ("write %s without quotes, brackets and blanks"):format(name)
 end
