@@ -183,6 +183,8 @@ describe("the verdict of a next hop", function()
       { "550 \1", "550 5.0.0 Refused by the next server" },
       { "550 no such user", "550 5.0.0 no such user" },
       { "550 ", "550 5.0.0 Refused by the next server" },
+      { "550-5.1.1 no such\r\n550 5.1.1 user", "550-5.1.1 no such\r\n550 5.1.1 user" },
+      { "550-5.1.1 a\r\n550-\r\n550 b", "550-5.1.1 a\r\n550-5.1.1\r\n550 5.1.1 b" },
       { "550 4.2.2 odd", "550 5.0.0 4.2.2 odd" } } do
       local next <close> = peer_of.start(peer_of.script("S 220 ok", "C EHLO", "S 250 ok", "C MAIL",
         "S 250 ok", "C RCPT", "S " .. case[1], "C QUIT", "S 221 bye"))

@@ -215,6 +215,16 @@ static size_t status_length(smtp_status status) {
   return n;
 }
 
+/* A line without a status that it has already. */
+static smtp_slice without_status(smtp_slice line, smtp_status status) {
+  smtp_status own;
+  size_t used;
+  if (!smtp_status_parse(&own, line, &used) || own.class_ != status.class_ ||
+      own.subject != status.subject || own.detail != status.detail)
+    return line;
+  return (smtp_slice){line.p + used, line.n - used};
+}
+
 int smtp_reply_format(smtp_buf *out, int code, smtp_status status,
                       smtp_slice text) {
   size_t before = smtp_buf_length(out);
@@ -227,7 +237,9 @@ int smtp_reply_format(smtp_buf *out, int code, smtp_status status,
   if (status.class_ != 0 && status.class_ != code / 100) return SMTP_EINVALID;
   if (status.subject > 999 || status.detail > 999) return SMTP_EINVALID;
   while (rc == 0 && !last) {
+    bool first = smtp_buf_length(out) == before;
     smtp_slice line = next_line(&text, room, &last);
+    if (!first) line = without_status(line, status);
     rc = put_line(out, code, last, status, line);
   }
   if (rc < 0) smtp_buf_truncate(out, before);

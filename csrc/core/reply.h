@@ -57,12 +57,12 @@ SMTP_FUNC smtp_status smtp_reply_status(const smtp_reply *r);
 
 /*
 ** Appends a reply. The text may have several lines, parted by LF or CRLF;
-** status (class_ 0: none) stands on every line. SMTP_EINVALID for a code
-** outside 200 to 599, a status of another class than the code's or with a
-** number above 999, or a text with a bare CR, NUL or another control byte
-** (HT aside); then, as on any error, out is as it was. A line longer than 512
-** bytes on the wire is broken at a space, or where it must be, never inside a
-** UTF-8 character.
+** status (class_ 0: none) stands on every line, once: a further line of the
+** text may begin with it. SMTP_EINVALID for a code outside 200 to 599, a status
+** of another class than the code's or with a number above 999, or a text with a
+** bare CR, NUL or another control byte (HT aside); then, as on any error, out is
+** as it was. A line longer than 512 bytes on the wire is broken at a space, or
+** where it must be, never inside a UTF-8 character.
 */
 SMTP_FUNC int smtp_reply_format(smtp_buf *out, int code, smtp_status status,
                                 smtp_slice text);

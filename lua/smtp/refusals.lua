@@ -32,12 +32,7 @@ end
 function M.complete(code, text)
   local mine = text and known[coroutine.running()]
   local enhanced = mine and not M.has_enhanced(code, text) and mine[code .. " " .. text]
-  return enhanced and M.join(enhanced, text) or text
-end
-
---- An enhanced code and a text, each further line of which may begin with the same code.
-function M.join(enhanced, text)
-  return enhanced .. " " .. text:gsub("\n" .. enhanced:gsub("%p", "%%%0") .. "%f[ \n\0] ?", "\n")
+  return enhanced and enhanced .. " " .. text or text
 end
 
 return M

@@ -48,7 +48,7 @@ local function text_of(self, code, reply)
     enhanced = not refusals.has_enhanced(code, text) and class ~= 2 and class .. ".0.0" or nil
   end
   if class ~= 2 and text == "" then text = SAID[class] end
-  local said = enhanced and refusals.join(enhanced, text) or text
+  local said = enhanced and enhanced .. " " .. text or text
   if utf8.len(said) and self._core:sayable(code, said) then return said end
   return (enhanced or text:match("^[245]%.%d+%.%d+") or class .. ".0.0") .. " " .. SAID[class]
 end
@@ -192,7 +192,7 @@ end
 -- `message` is that of on_message.
 function M.of(self, stage, message, value, text, more)
   if type(more) == "string" then
-    text = type(text) == "string" and refusals.join(text, more) or more
+    text = type(text) == "string" and text .. " " .. more or more
   end
   local reason = type(text) == "string" and text or nil
   if value == true then return "accept", nil, reason end

@@ -245,6 +245,10 @@ describe("reply format", function()
     assert.are.equal("550-5.1.1 a\r\n550-5.1.1\r\n550 5.1.1 b\r\n",
       (format(550, "5.1.1", "a\n\nb")))
     assert.are.equal("250 2.0.0\r\n", (format(250, "2.0.0", "")))
+    -- once, if further lines have it, and no other
+    assert.are.equal("550-5.1.1 a\r\n550-5.1.1 b\r\n550-5.1.1\r\n550 5.1.1 5.1.12 c\r\n",
+      (format(550, "5.1.1", "a\n5.1.1 b\r\n5.1.1\n5.1.12 c")))
+    assert.are.equal("250-a\r\n250 2.0.0 b\r\n", (format(250, "", "a\n2.0.0 b")))
     local out = format(550, "5.7.100", ("word "):rep(500) .. "end")
     for line in out:gmatch("(.-)\r\n") do assert.is_truthy(line:find("^550[- ]5%.7%.100 word")) end
   end)
