@@ -322,7 +322,8 @@ describe("parameters of the client", function()
     local server <close> = peer.start(script(hello("8BITMIME"), "* MAIL FROM:<a@b.example>", "EOF"))
     local client <close> = assert(smtp.connect(server.url))
     for _, given in ipairs { { ret = "FULL" }, { envid = "x" }, { requiretls = true },
-      { by = { seconds = 1, mode = "return" } }, { hold_for = 1 }, { hold_until = "x" } } do
+      { by = { seconds = 1, mode = "return" } }, { hold_for = 1 },
+      { hold_until = "2040-01-01T00:00:00Z" } } do
       failed("unsupported", "mail", client:mail("a@b.example", given))
       failed("unsupported", "mail", client:send(message("x", nil, { mail = given })))
     end

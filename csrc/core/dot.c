@@ -227,3 +227,20 @@ int smtp_dot_finish(smtp_dot_encoder *e, smtp_buf *out) {
   e->state = LINE_START;
   return 0;
 }
+
+void smtp_dot_measure_add(smtp_dot_measure *m, smtp_slice content) {
+  const char *p = content.p, *end = content.p + content.n, *at;
+  if (content.n == 0) return;
+  m->size += content.n;
+  if (m->state == AFTER_CR && *p != '\n') m->size++;
+  for (at = find(p, '\n', end); at < end; at = find(at + 1, '\n', end))
+    m->size += at > p ? at[-1] != '\r' : m->state != AFTER_CR;
+  for (at = find(p, '\r', end); at < end; at = find(at + 1, '\r', end))
+    m->size += at + 1 < end && at[1] != '\n';
+  m->state = end[-1] == '\n' ? LINE_START : end[-1] == '\r' ? AFTER_CR : OTHER;
+}
+
+void smtp_dot_measure_end(smtp_dot_measure *m) {
+  m->size += m->state == AFTER_CR ? 1 : m->state == OTHER ? 2 : 0;
+  m->state = LINE_START;
+}

@@ -72,4 +72,16 @@ SMTP_FUNC int smtp_dot_encode(smtp_dot_encoder *e, smtp_slice in,
 /* Appends the CRLF that is missing, and under STUFF the final dot. */
 SMTP_FUNC int smtp_dot_finish(smtp_dot_encoder *e, smtp_buf *out);
 
+/*
+** How many bytes an encoder without STUFF makes of content, and of its end: SIZE
+** counts these (RFC 1870 section 3).
+*/
+typedef struct smtp_dot_measure {
+  unsigned char state; /* as in the encoder; 0 at the beginning */
+  uint64_t size;
+} smtp_dot_measure;
+
+SMTP_FUNC void smtp_dot_measure_add(smtp_dot_measure *m, smtp_slice content);
+SMTP_FUNC void smtp_dot_measure_end(smtp_dot_measure *m);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "../core/ascii.h"
 #include "../core/buf.h"
+#include "../core/dot.h"
 #include "../core/ehlo.h"
 #include "../core/envelope.h"
 #include "../core/ip.h"
@@ -106,6 +107,24 @@ static int ehlo_line(lua_State *L) {
   return 2;
 }
 
+/* core.measure(bytes, size, state) -> size and state with these bytes of content;
+** core.measure(nil, size, state) -> the size with its end. See smtp_dot_measure. */
+static int measure(lua_State *L) {
+  smtp_dot_measure m;
+  smtp_slice text;
+  m.size = (uint64_t)luaL_checkinteger(L, 2);
+  m.state = (unsigned char)luaL_checkinteger(L, 3);
+  if (lua_isnil(L, 1)) {
+    smtp_dot_measure_end(&m);
+  } else {
+    text.p = luaL_checklstring(L, 1, &text.n);
+    smtp_dot_measure_add(&m, text);
+  }
+  lua_pushinteger(L, (lua_Integer)m.size);
+  lua_pushinteger(L, m.state);
+  return 2;
+}
+
 /* core.eightbit(bytes) -> whether a byte is above 0x7f */
 static int eightbit(lua_State *L) {
   smtp_slice text;
@@ -196,17 +215,13 @@ static int date_time(lua_State *L) {
 }
 
 void smtp_open_grammar(lua_State *L) {
-  static const luaL_Reg functions[] = {{"path", path},
-                                       {"is_mailbox", is_mailbox},
-                                       {"is_domain", is_domain},
-                                       {"ip", ip},
-                                       {"ehlo_line", ehlo_line},
-                                       {"eightbit", eightbit},
-                                       {"idna", idna},
-                                       {"replies", replies_new},
-                                       {"xtext", xtext},
-                                       {"date_time", date_time},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"path", path},           {"is_mailbox", is_mailbox},
+      {"is_domain", is_domain}, {"ip", ip},
+      {"ehlo_line", ehlo_line}, {"eightbit", eightbit},
+      {"measure", measure},     {"idna", idna},
+      {"replies", replies_new}, {"xtext", xtext},
+      {"date_time", date_time}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"feed", replies_feed},
                                      {"next", replies_next},
                                      {"pending", replies_pending},

@@ -73,12 +73,12 @@ local function parameterize(self, eightbit, utf8)
   end
   local prdr = client.capabilities.PRDR and #out.to > 1
   if not out.mail and not utf8 and not prdr then
-    self.params = parameters.content(client, self.source.size, eightbit)
+    self.params = parameters.content(client, self.wire, eightbit)
     return true
   end
   local fields = {}
   for key, value in pairs(out.mail or {}) do fields[key] = value end
-  fields.size = self.source.size
+  fields.size = self.wire or not out.relayed and fields.size or nil
   if eightbit then fields.body = fields.body or "8BITMIME" end
   if utf8 then fields.smtputf8 = true end
   if fields.prdr == nil then fields.prdr = prdr and true or nil end
@@ -96,11 +96,19 @@ local function rewind(self)
   return true
 end
 
-local function check_size(client, source)
+-- The bytes that will go out, where the server wants to know; nil: it is not known.
+local function measure(self)
+  local mail = self.out.mail
+  if not self.client.capabilities.SIZE then return nil end
+  if mail and mail.body == "BINARYMIME" then return self.source.size end
+  return source_of.wire_size(self.source)
+end
+
+local function check_size(client, size)
   local limit = client.capabilities.SIZE
-  if not (source.size and limit and limit > 0 and source.size > limit) then return true end
+  if not (size and limit and limit > 0 and size > limit) then return true end
   return client:_error { kind = "too_big", stage = "mail",
-    message = ("the message has %s, the server takes %s"):format(advice.size(source.size),
+    message = ("the message has %s, the server takes %s"):format(advice.size(size),
       advice.size(limit)) }
 end
 
@@ -123,7 +131,8 @@ function Dispatch:prepare()
   local client, out, source = self.client, self.out, self.source
   local offered = client.capabilities
   self.session = client._flight
-  ok, err = check_size(client, source)
+  self.wire = measure(self)
+  ok, err = check_size(client, self.wire)
   local small = source.size and source.size <= CHUNK_MAX
   if ok and small and (offered.CHUNKING or not offered["8BITMIME"]) then
     ok, err = gather(client, source)
@@ -323,15 +332,24 @@ function Dispatch:result()
   return receipt
 end
 
---- Sends one message; see types/smtp/client.d.lua.
-function M.send(client, out, opts)
-  local self = M.new(client, out, opts.progress or client.target.progress)
+local function run(client, self)
   local ok, err = self:prepare()
   if not ok then return nil, err end
   repeat
     ok = self:start()
     while ok and not client._flight:is_empty() do ok = client._flight:take() end
   until self:settle()
+  return true
+end
+
+--- Sends one message; see types/smtp/client.d.lua.
+function M.send(client, out, opts)
+  local self = M.new(client, out, opts.progress or client.target.progress)
+  local ok, err = client:_within(nil, run, self)
+  if not ok then -- parts of it may be through
+    self.err = self.err or err
+    self:settle()
+  end
   return self:result()
 end
 

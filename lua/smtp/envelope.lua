@@ -48,7 +48,14 @@ function M.wire(client, stage, mailbox)
   return sent, utf8
 end
 
---- Checks the fields, and gives the parameters; `relayed`: of mail that passes here.
+--- Checks the fields of a single command: true, or nil and an error.
+local function check(client, stage, fields, mailbox)
+  local ok, why, kind, enhanced = parameters.check(stage, fields)
+  if not ok then return invalid(client, stage, mailbox, why, kind, enhanced) end
+  return true
+end
+
+--- Gives the parameters of fields; `relayed`: of mail that passes here.
 function M.parameters(client, stage, fields, mailbox, relayed)
   local list, why, kind, enhanced = parameters[stage](client, fields, relayed)
   if not list then return invalid(client, stage, mailbox, why, kind, enhanced) end
@@ -89,6 +96,8 @@ end
 function M.mail(client, value, given)
   local mailbox, utf8 = M.wire(client, "mail", mailbox_of(value, "mail"))
   if not mailbox then return nil, utf8 end
+  local ok, why = check(client, "mail", given or {}, mailbox)
+  if not ok then return nil, why end
   local fields = {}
   for key, one in pairs(given or {}) do fields[key] = one end
   if fields.body == "8BITMIME" and not client.capabilities["8BITMIME"] then
@@ -98,7 +107,6 @@ function M.mail(client, value, given)
   local params, err = M.parameters(client, "mail", fields, mailbox)
   if not params then return nil, err end
   if client._dirty then -- a send that failed
-    local ok
     ok, err = client:reset()
     if not ok then return nil, err end
   end
@@ -108,7 +116,9 @@ end
 function M.rcpt(client, value, given)
   local mailbox, utf8 = M.wire(client, "rcpt", mailbox_of(value, "rcpt"))
   if not mailbox then return nil, utf8 end
-  local params, err = M.parameters(client, "rcpt", given or {}, mailbox)
+  local ok, params, err
+  ok, err = check(client, "rcpt", given or {}, mailbox)
+  if ok then params, err = M.parameters(client, "rcpt", given or {}, mailbox) end
   if not params then return nil, err end
   return alone(client, "RCPT", mailbox, params)
 end

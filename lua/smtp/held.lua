@@ -66,14 +66,22 @@ function Held:open()
     return source.behind(self.front, rest)
   end
   local at, left = self.here, self.size
-  return { size = self.size, again = function() return self:open() end, read = function()
+  local function read()
     if left == 0 then return nil end
     self.file:seek("set", at)
     local chunk, why = self.file:read(math.min(left, CHUNK))
     if not chunk then error(why or "the file has become shorter", 0) end
     at, left = at + #chunk, left - #chunk
     return chunk
-  end }
+  end
+  return { size = self.size, read = read, again = function() return self:open() end,
+    measure = function() return self:measure() end }
+end
+
+--- The bytes that go out of what is held; see `source.wire_size`.
+function Held:measure()
+  self.wire = self.wire or source.measure(self:open())
+  return self.wire
 end
 
 function Held:close()

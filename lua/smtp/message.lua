@@ -58,13 +58,25 @@ local function recipients(to)
   return list, given, ascii
 end
 
+-- Whether all parameters may be sent, before a server is asked what it offers.
+local function check_fields(out)
+  local ok, why, kind = true, nil, nil
+  if out.mail then ok, why, kind = parameters.check("mail", out.mail) end
+  if not ok then return invalid(why, out.from, kind) end
+  for i, fields in pairs(out.given) do
+    ok, why, kind = parameters.check("rcpt", fields)
+    if not ok then return invalid(why, out.to[i], kind) end
+  end
+  return true
+end
+
 -- The content, which `from` reads, behind its signatures.
 local function signed(raw, given, from)
   local signer, err = dkim.new(given)
   if not signer then return nil, err end
   local fields, content = signer:sign(raw, from)
   if not fields then return nil, content end
-  return source.behind(fields, source.of(content))
+  return source.behind(fields, source.of(content, from.size))
 end
 
 -- What was said of the size. A message that a server receives only knows what has been
@@ -165,6 +177,8 @@ local function read(message, signer, opts)
     and (relayed and message.mail or rawget(message, "mail"))
   local out = { from = from, to = to, given = given, ascii = ascii, mail = mail or nil,
     relayed = relayed, source = content }
+  if not relayed then ok, err = check_fields(out) end
+  if not ok then return nil, err end
   if compose._is(message) then
     out.eightbit, out.utf8 = message.eightbit or message.utf8, message.utf8
     out.downgrade = function() return downgraded(message, signer) end

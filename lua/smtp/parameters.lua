@@ -112,6 +112,39 @@ function format.rrvs(value)
   return "RRVS", core.date_time((value:gsub(";[CcRr]$", ""))) and value or nil
 end
 
+-- { key, value, key, value ... } must be made of `params`: a value is text, or true for none.
+local function check_params(verb, params)
+  for key, value in pairs(params or {}) do
+    if type(key) ~= "string" or type(value) ~= "string" and value ~= true then
+      options.misuse(("%s: params must be names, each with a string or true"):format(verb))
+    end
+  end
+end
+
+-- The fields, as they are meant; raises on misuse.
+local function checked(verb, given)
+  given = options.check(verb, given, verb == "mail" and MAIL or RCPT)
+  check_params(verb, given.params)
+  if given.hold_for and given.hold_until then
+    options.misuse("mail: hold_for and hold_until exclude each other")
+  end
+  return given
+end
+
+--- Checks the values of fields, whatever a server offers: true; or nil, why, the kind of error,
+-- and an enhanced code. Misuse raises.
+function M.check(verb, given)
+  given = checked(verb, given)
+  for _, one in ipairs(ORDER) do
+    local field = one[1]
+    if given[field] then
+      local _, text, enhanced = format[field](given[field], {})
+      if not text then return nil, field .. " cannot be sent", "invalid", enhanced end
+    end
+  end
+  return true
+end
+
 -- A keyword that is not offered, as an error.
 local function missing(field, keyword, enhanced)
   return nil, ("%s needs %s, which the server does not offer"):format(field, keyword),
@@ -186,10 +219,7 @@ end
 
 --- Of MAIL; `given` is checked.
 function M.mail(client, given, relayed)
-  given = options.check("mail", given, MAIL)
-  if given.hold_for and given.hold_until then
-    options.misuse("mail: hold_for and hold_until exclude each other")
-  end
+  given = checked("mail", given)
   if given.requiretls and not (client.tls and client.tls.verified) then
     return nil, "requiretls needs verified TLS", "unsupported", "5.7.30"
   end
@@ -201,8 +231,7 @@ end
 
 --- Of RCPT.
 function M.rcpt(client, given, relayed)
-  options.check("rcpt", given, RCPT)
-  return list(client.capabilities, given, client.target.own.rcpt, relayed)
+  return list(client.capabilities, checked("rcpt", given), client.target.own.rcpt, relayed)
 end
 
 M.RCPT = RCPT

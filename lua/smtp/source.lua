@@ -2,6 +2,7 @@
 --- Where the content of a message comes from: a string, a function that gives
 -- the next chunk and then nil, a file handle, or anything with `:chunks()`.
 -- Internal.
+local core = require "smtp.core"
 local errors = require "smtp.error"
 
 local M = {}
@@ -121,6 +122,44 @@ function M.of(content, size)
   if not source then return nil, err end
   source.size = source.size or size
   return source.size and counted(source) or source
+end
+
+-- The size of what `read` gives behind `first`, with CRLF at the end of each line.
+local function measured(read, first)
+  local size, state = 0, 0
+  local chunk = first or read()
+  while chunk do
+    size, state = core.measure(chunk, size, state)
+    chunk = read()
+  end
+  return (core.measure(nil, size, state))
+end
+
+-- The size of a file from where its content begins; it stands then where it stood.
+local function measured_file(source)
+  local file, at = source.file, source.file:seek("cur")
+  file:seek("set", source.here)
+  local size = measured(function() return file:read(CHUNK) end)
+  file:seek("set", at)
+  return size
+end
+
+--- The bytes that go out of a source that was not read yet, where a line ends by CRLF: SIZE
+-- counts them (RFC 1870 section 3). A file is read for it. Content that comes only once, or
+-- was composed, has the size that it has; nil: it is not known.
+function M.wire_size(source)
+  if source.measure then return source.measure() end
+  if source.text then return measured(function() end, source.text) end
+  if source.file and source.here then return measured_file(source) end
+  if not source.rest then return source.size end
+  local rest = M.wire_size(source.rest)
+  return rest and #source.front + rest -- whole lines stand in front
+end
+
+--- Measures a source by reading it to its end; what is wrong with it is told when it is sent.
+function M.measure(source)
+  local ok, size = pcall(measured, source.read)
+  return ok and size or source.size
 end
 
 --- The next bytes; nil at the end; or nil and the fields of an error.
