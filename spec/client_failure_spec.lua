@@ -236,6 +236,17 @@ describe("client whose server breaks the protocol", function()
   breaks("a 2xx for DATA", "data",
     script(hello(), "* MAIL", "* RCPT", "C DATA", "S 250 ok", "EOF"), "a 2xx reply to DATA")
 
+  it("tells the stage of the reply that breaks it, where it came with others", function()
+    for stage, case in pairs {
+      data = { { "PIPELINING" }, { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "not_sent" },
+      final = { { "PIPELINING", "CHUNKING" }, { raw = "250 a\r\n250 b\r\n354 c\r\n" }, "unknown" },
+    } do
+      local err = fail(script(hello(table.unpack(case[1])), "C MAIL", "C RCPT",
+        function(c) c:line() c.buffer = "" end, case[2], "EOF"), "x: y\r\n")
+      assert.same({ "protocol", stage, case[3] }, { err.kind, err.stage, err.outcome })
+    end
+  end)
+
   it("takes no 2xx in the middle of the content for success", function()
     local err = fail(script(hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go",
       function(c) c:fill(1000) end, "S 250 queued", "EOF"), ("x\r\n"):rep(3000000))
@@ -366,5 +377,54 @@ describe("client that may not say what it is given", function()
       assert.equal("MAIL FROM:<ada@a.example>" .. params, server.lines[2])
       assert.equal(raw, server.body)
     end
+  end)
+end)
+
+describe("client whose content is cut", function()
+  -- A server on a socket with small buffers, which reads no content: its end is in the machine,
+  -- and is not written.
+  local function cut(offers, how, options)
+    local path = os.tmpname()
+    os.remove(path)
+    local replies = { raw = "250 a\r\n250 b\r\n" .. (offers[2] and "" or "354 c\r\n") }
+    local server <close> = peer.start(script(hello(table.unpack(offers)), "C MAIL", "C RCPT",
+      offers[2] and "C BDAT" or "C DATA", replies, how), { path = path })
+    local target = { url = server.url, timeout = 5 }
+    for key, value in pairs(options or {}) do target[key] = value end
+    local receipt, err = smtp.send(target, message(("x"):rep(998) .. ("\r\n" .. ("x"):rep(998))
+      :rep(300)))
+    os.remove(path)
+    assert.is_nil(receipt)
+    return err
+  end
+
+  it("fails at the stage body", function()
+    for _, offers in ipairs { { "PIPELINING" }, { "PIPELINING", "CHUNKING" } } do
+      for _, how in ipairs { "CLOSE", "ABORT" } do
+        local err = cut(offers, how)
+        assert.same({ "closed", "body", "not_sent", true },
+          { err.kind, err.stage, err.outcome, err.temporary })
+      end
+      local err = cut(offers, "STOP", { timeout = { block = 0.1 } })
+      assert.same({ "timeout", "body", "not_sent" }, { err.kind, err.stage, err.outcome })
+    end
+  end)
+
+  it("says what is not known, in the sentence", function()
+    local server <close> = peer.start(script(hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go",
+      "BODY", "CLOSE"))
+    local _, err = smtp.send(server.url, message("x\r\n"))
+    assert.same({ "final", "unknown" }, { err.stage, err.outcome })
+    assert.matches("; the message may have been accepted", tostring(err))
+    local steps = script(hello(), "* MAIL", "* RCPT", "* RCPT", "C DATA", "S 354 go", "BODY",
+      "S 250 a has it", "CLOSE")
+    steps[2] = "C LHLO"
+    local lmtp <close> = peer.start(steps)
+    _, err = smtp.send(lmtp.url:gsub("^smtp", "lmtp"), message("x\r\n", { "a@b.c", "b@b.c" }))
+    assert.equal("partial", err.outcome)
+    assert.matches("accepted for some recipients, and may have been for others", tostring(err))
+    local none <close> = peer.start(script(hello(), "C MAIL", "CLOSE"))
+    _, err = smtp.send(none.url, message("x\r\n"))
+    assert.is_nil(tostring(err):find("accepted", 1, true))
   end)
 end)
