@@ -143,6 +143,13 @@ describe("client with STARTTLS", function()
     assert.is_nil(client.tls)
     client:quit()
     assert.is_nil(third:done())
+    -- a 421 is the end of the session, not of TLS
+    local fourth <close> = peer.start(peer.script(PLAIN, "C STARTTLS", "S 421 4.3.2 busy", "EOF"))
+    local none, err = smtp.connect { url = fourth.url }
+    assert.is_nil(none)
+    assert.same({ "rejected", "starttls", 421, true }, { err.kind, err.stage, err.code,
+      err.temporary })
+    assert.is_nil(fourth:done())
   end)
 
   it("never reads clear text again, close_notify or not", function()

@@ -100,7 +100,10 @@ end
 
 -- A server without STARTTLS, or one that refused it.
 local function plain(client, mode, reply)
-  if not M.is_must(mode) then return true end
+  if not M.is_must(mode) then
+    if reply and reply.code == 421 then return client:_over(reply, "starttls") end
+    return true
+  end
   if reply then
     return client:_rejected(reply, "starttls", { kind = "tls", hint = NOT_OFFERED })
   end
