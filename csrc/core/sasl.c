@@ -251,6 +251,18 @@ int smtp_sasl_first(smtp_sasl *s) {
   return result;
 }
 
+/*
+** A control in a name is nobody's: RFC 4013 section 2.3, by which RFC 4616 and
+** RFC 5802 prepare names. In a log or a field it would begin a line.
+*/
+static int check_names(smtp_sasl *s, int result) {
+  const smtp_sasl_credentials *c = &s->credentials;
+  if (result != SMTP_SASL_DONE && result != SMTP_SASL_LOOKUP) return result;
+  if (!smtp_sasl_has_control(c->user) && !smtp_sasl_has_control(c->authzid))
+    return result;
+  return smtp_sasl_fail(s, SMTP_ESYNTAX, "a control in a name");
+}
+
 int smtp_sasl_next(smtp_sasl *s, smtp_slice in) {
   if (s->phase == SMTP_SASL_FAILED) return s->failure;
   if (s->phase == SMTP_SASL_LOOKING || s->phase == SMTP_SASL_OVER ||
@@ -262,7 +274,7 @@ int smtp_sasl_next(smtp_sasl *s, smtp_slice in) {
     return settle(s, smtp_sasl_fail(s, SMTP_ESYNTAX, "a message too long"));
   if (s->phase == SMTP_SASL_REFUSED)
     return settle(s, smtp_sasl_fail(s, SMTP_EAUTH, "the token was refused"));
-  return settle(s, s->side->next(s, in));
+  return settle(s, check_names(s, s->side->next(s, in)));
 }
 
 int smtp_sasl_lookup(smtp_sasl *s, const smtp_sasl_keys *keys) {

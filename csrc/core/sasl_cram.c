@@ -107,8 +107,7 @@ static int server_next(smtp_sasl *s, smtp_slice in) {
   user = in.n - HEX_SIZE - 1;
   s->credentials.user = (smtp_slice){in.p, user};
   s->response = (smtp_slice){in.p + user + 1, HEX_SIZE};
-  if (in.p[user] != ' ' || !is_hex(s->response) ||
-      smtp_sasl_has_control(s->credentials.user))
+  if (in.p[user] != ' ' || !is_hex(s->response))
     return smtp_sasl_fail(s, SMTP_ESYNTAX, "not a user and a digest");
   return SMTP_SASL_LOOKUP;
 }

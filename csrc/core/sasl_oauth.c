@@ -153,8 +153,7 @@ static bool parse_fields(smtp_slice rest, smtp_slice *user, smtp_slice *token) {
     if (smtp_sasl_same(key, SMTP_LIT("auth"))) {
       if (token->n > 0 || !parse_token(value, token)) return false;
     } else if (user != NULL && smtp_sasl_same(key, SMTP_LIT("user"))) {
-      if (user->n > 0 || value.n == 0 || smtp_sasl_has_control(value))
-        return false;
+      if (user->n > 0 || value.n == 0) return false;
       *user = value;
     }
   }
@@ -188,8 +187,7 @@ static int bearer_next(smtp_sasl *s, smtp_slice in) {
   result = smtp_sasl_room(&s->kept, gs2.authzid.n + token.n);
   if (result == 0 && gs2.authzid.n > 0)
     result = smtp_sasl_unescape(&s->kept, gs2.authzid, &c->user);
-  if (result == SMTP_ESYNTAX || smtp_sasl_has_control(c->user))
-    return not_ours(s);
+  if (result == SMTP_ESYNTAX) return not_ours(s);
   if (result == 0) result = smtp_buf_append_slice(&s->kept, token);
   if (result < 0) return result;
   token = smtp_buf_data(&s->kept);

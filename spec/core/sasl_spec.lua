@@ -69,6 +69,38 @@ describe("sasl", function()
     assert.has_error(function() server:lookup("x") end)
   end)
 
+  -- RFC 4013 section 2.3, for which RFC 4616 section 2 and RFC 5802 section 5.1 ask
+  it("has no name with a control, whatever the mechanism", function()
+    local digest = " " .. ("0"):rep(32)
+    for _, control in ipairs { "\1", "\t", "\r\nReceived: x", "\n", "\27", "\127" } do
+      local name = "a" .. control .. "b"
+      for mechanism, messages in pairs {
+        PLAIN = { { "\0%s\0p" }, { "%s\0u\0p" } }, LOGIN = { { "%s", "p" } },
+        ["CRAM-MD5"] = { { "%s" .. digest } },
+        ["SCRAM-SHA-1"] = { { "n,,n=%s,r=x" }, { "n,a=%s,n=u,r=x" } },
+        ["SCRAM-SHA-256"] = { { "n,,n=%s,r=x" }, { "n,a=%s,n=u,r=x" } },
+        XOAUTH2 = { { "user=%s\1auth=Bearer t\1\1" } },
+        OAUTHBEARER = { { "n,a=%s,\1auth=Bearer t\1\1" } }, EXTERNAL = { { "%s" } },
+      } do
+        for _, list in ipairs(messages) do
+          for _, each in ipairs { "a.b@\u{e9}", name } do
+            local server, what, kind = server_of(mechanism, { certificate = "c" })
+            if mechanism == "CRAM-MD5" then server:first() end
+            for _, message in ipairs(list) do
+              what, kind = server:next((message:gsub("%%s", each)))
+            end
+            if each == name then
+              assert.same({ nil, "syntax" }, { what, kind }, ("%s %q"):format(mechanism, name))
+              assert.equal("syntax", (select(2, server:next(""))))
+            else
+              assert.is_truthy(what == "done" or what == "lookup", mechanism)
+            end
+          end
+        end
+      end
+    end
+  end)
+
   it("closes once, by whatever way", function()
     local client = client_of("PLAIN", { user = "a", password = "b" })
     do local scoped <close> = client; assert.is_true(scoped:complete()) end

@@ -147,7 +147,8 @@ function server:stats() end
 ---@field required? boolean no mail without it: 530
 ---@field iterations? integer of SCRAM, where `lookup` gives a password, and for unknown users: those of your stored keys; default 4096
 
---- What came with AUTH. `tostring` shows no secret.
+--- What came with AUTH. `tostring` shows no secret. A `user` or `authzid` with a control in
+--- it is answered 501 and asked about nowhere (RFC 4013 section 2.3).
 ---@class smtp.credentials
 ---@field mechanism string
 ---@field user? string of EXTERNAL: the first mail address of the certificate, else its first host name, else its common name
