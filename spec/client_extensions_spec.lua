@@ -250,6 +250,29 @@ describe("SMTPUTF8 of the client", function()
     failed("unsupported", "command", other:vrfy("gr\u{fc}n"))
   end)
 
+  it("C097 asks VRFY for a mailbox by the name that its domain has in ASCII", function()
+    local server <close> = serve.start { on_vrfy = function(_, text)
+      return 250, "2.1.5 " .. text
+    end }
+    local url = "smtp://127.0.0.1:" .. server.port
+    for given, sent in pairs {
+      ["ada@b\u{fc}cher.example"] = "ada@xn--bcher-kva.example",
+      ["\"a b\"@b\u{fc}cher.example"] = "\"a b\"@xn--bcher-kva.example",
+      ["ada@b.example"] = "ada@b.example", ["ada"] = "ada",
+      ["Ada L <ada@b.example>"] = "Ada L <ada@b.example>",
+    } do
+      local plain <close> = assert(smtp.connect { url = url, disable = { SMTPUTF8 = true } })
+      assert.equal(sent, assert(plain:vrfy(given)).text)
+      local client <close> = assert(smtp.connect(url))
+      assert.equal(given, assert(client:vrfy(given)).text)
+    end
+    local plain <close> = assert(smtp.connect { url = url, disable = { SMTPUTF8 = true } })
+    for _, text in ipairs { "gr\u{fc}n@b\u{fc}cher.example", "gr\u{fc}n@b.example",
+      "Ada <ada@b\u{fc}cher.example>", "ada@b\u{fc}\u{fffd}.example" } do
+      failed("unsupported", "command", plain:vrfy(text))
+    end
+  end)
+
   it("fails before MAIL where there is none", function()
     local server <close> = peer.start(script(hello("8BITMIME"), "EOF"))
     local client <close> = assert(smtp.connect(server.url))

@@ -4,6 +4,7 @@
 -- for how long, and what a reply means for the user. EHLO is in hello.lua, TLS in
 -- starttls.lua, AUTH in auth.lua; a message is dispatched (dispatch.lua) in one or more
 -- transactions (transaction.lua).
+local address = require "smtp.address"
 local auth = require "smtp.auth"
 local failing = require "smtp.client_failure"
 local core = require "smtp.core"
@@ -269,6 +270,7 @@ function Client:noop() self:_check() return self:_ask("command", "NOOP") end
 function Client:vrfy(text)
   self:_check()
   need_text("vrfy", text)
+  text = address._wire(text, self.capabilities.SMTPUTF8) or text
   if core.eightbit(text) then -- RFC 6531 section 3.7.4.2
     if not self.capabilities.SMTPUTF8 then
       return self:_error { kind = "unsupported", stage = "command",

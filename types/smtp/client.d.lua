@@ -129,7 +129,7 @@ function client:reset() end
 function client:noop() end
 
 --- VRFY; most servers answer 252 to anything. RFC 5321 section 4.1.1.6.
----@param text string other letters than those of ASCII go with SMTPUTF8, or are `kind = "unsupported"` (RFC 6531)
+---@param text string a user or an address; other letters than those of ASCII go with SMTPUTF8, or are `kind = "unsupported"` (RFC 6531), but in a domain, which goes as in `client:rcpt`
 ---@return smtp.reply? reply
 ---@return smtp.error? err
 function client:vrfy(text) end
