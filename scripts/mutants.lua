@@ -127,18 +127,13 @@ end
 -- ---- running ---------------------------------------------------------------
 
 local function prepare(given)
-  copies.must("rm -rf %s && mkdir -p %s/specs %s/faults", ROOT, ROOT, ROOT)
+  copies.must("rm -rf %s && mkdir -p %s/faults", ROOT, ROOT)
   local base = copies.at(ROOT .. "/base")
   base:fill()
   if not base:make("all") then fail("the copy does not build; see %s", base.log) end
   for i = 1, given.workers do copies.at(ROOT .. "/" .. i):twin(base) end
   local scratch = copies.at(ROOT .. "/scratch")
   scratch:twin(base)
-  local queue = queues.at(ROOT .. "/specs")
-  for _, name in ipairs(source.find("spec", "_spec%.lua$")) do
-    if not name:find("^spec/interop/") then queue:put({ id = queue.last + 1, name = name }) end
-  end
-  queue:finish()
   return base, scratch
 end
 
@@ -152,6 +147,7 @@ local function start(given)
   return assert(io.popen(table.concat(lines, " ") .. " wait"))
 end
 
+io.stdout:setvbuf("line") -- each result as it comes, in a file as well
 local given = options()
 local folders, all = folders_of(given.folder)
 print(("mutants: N=%d SEED=%d J=%d in %s"):format(given.count, given.seed, given.workers,

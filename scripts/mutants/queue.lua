@@ -53,11 +53,4 @@ function Queue:take()
   end
 end
 
---- Waits until so many files of a kind are there.
-function Queue:await(count, ending)
-  for i = 1, count do
-    while not exists(("%s/%d%s"):format(self.folder, i, ending)) do copy.sh("sleep 0.2") end
-  end
-end
-
 return M

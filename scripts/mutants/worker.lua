@@ -1,15 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- A worker of `make mutants`: lua worker.lua FOLDER NUMBER WITHIN. Has a copy of the tree; takes
--- its share of the specs first, to see which of them pass without a fault and how long they
--- take, and then one faulty file after the other. A line of output is a result: words
--- between tabs.
+-- A worker of `make mutants`: lua worker.lua FOLDER NUMBER WITHIN. Has a copy of the tree, and
+-- takes one faulty file after the other. A line of output is a result: words between tabs.
 package.path = "scripts/?.lua;" .. package.path
 local copies = require("mutants.copy")
 local queues = require("mutants.queue")
 local source = require("source")
 local specs = require("mutants.specs")
 
-local FIRST = 300 -- seconds that a spec may take without a fault
+local FIRST = 150 -- seconds for a spec whose time is not known yet
 local NEAR = 40 -- the score from which a spec's slow tests are worth their time
 
 local folder, number, within = arg[1], arg[2], tonumber(arg[3])
@@ -26,45 +24,46 @@ local function now()
   return file and file:read("n") or os.time()
 end
 
--- ---- without a fault -------------------------------------------------------
-
 local QUICK, SLOW = "--exclude-tags=slow", "--tags=slow"
 
-local function check(name)
-  local before = now()
-  local result = mine:spec(name, FIRST, QUICK)
-  if result == "failed" or result == "late" then result = mine:spec(name, FIRST, QUICK) end
-  return result, now() - before
-end
-
-local function check_share()
-  local queue = queues.at(folder .. "/specs")
-  for item in function() return queue:take() end do
-    local result, seconds = check(item.name)
-    copies.write(("%s/specs/%d.done"):format(folder, item.id),
-      ("return { name = %q, result = %q, seconds = %s }\n"):format(item.name, result, seconds))
-    if result == "failed" or result == "late" then tell("left out", item.name, result) end
-  end
-  queue:await(queue.next - 1, ".done")
+-- The specs that may notice; `seconds` is what the quick tests of one took last, 1 as long as
+-- they did not run.
+local function all_specs()
   local list = {}
-  for i = 1, queue.next - 1 do
-    local spec = dofile(("%s/specs/%d.done"):format(folder, i))
-    spec.text = source.read(spec.name)
-    if spec.result == "passed" or spec.result == "none" then list[#list + 1] = spec end
+  for _, name in ipairs(source.find("spec", "_spec%.lua$")) do
+    if not name:find("^spec/interop/") then
+      list[#list + 1] = { name = name, text = source.read(name), seconds = 1 }
+    end
   end
   return list
 end
 
+-- Runs a spec within ten times its time.
+local function run(spec, tags)
+  if tags == SLOW then return mine:spec(spec.name, 2 * FIRST, SLOW) end
+  local before = now()
+  local result = mine:spec(spec.name, spec.known and 30 + math.ceil(10 * spec.seconds) or FIRST,
+    QUICK)
+  if result == "passed" then spec.seconds, spec.known = now() - before, true end
+  return result
+end
+
 -- ---- a fault ---------------------------------------------------------------
 
--- Whether a spec notices: it fails twice, or does not come to its end in ten times its time;
--- and without the fault it passes right behind, so it was not the load of the machine.
-local function notices(spec, item, limit, tags)
-  local result = mine:spec(spec.name, limit, tags)
-  if result == "failed" then result = mine:spec(spec.name, limit, tags) end
+-- Whether a spec notices: it fails twice, or does not come to its end; and without the fault
+-- it passes right behind, so it was not the load of the machine. A spec that fails without
+-- a fault is left out from then on.
+local function notices(spec, item, tags)
+  local result = run(spec, tags)
+  if result == "failed" then result = run(spec, tags) end
   if result ~= "failed" and result ~= "late" then return false end
   mine:heal(item.name, whole)
-  if mine:spec(spec.name, limit, tags) == "passed" then return result end
+  local healed = run(spec, tags)
+  if healed == "passed" then return result end
+  if tags == QUICK then
+    spec.broken = true
+    tell("left out", spec.name, healed)
+  end
   mine:plant(item.name, item.text, item.object)
   return false
 end
@@ -79,8 +78,7 @@ local function try(item, all)
   local order, over = specs.order(item.name, all, users, killers[item.name]), now() + within
   for _, spec in ipairs(order) do
     if now() > over then return "passed", "" end
-    local limit = math.ceil(30 + 10 * spec.seconds)
-    local result = spec.result == "passed" and notices(spec, item, limit, QUICK)
+    local result = not spec.broken and notices(spec, item, QUICK)
     if result then
       killers[item.name][spec.name] = true
       return result, spec.name
@@ -89,15 +87,13 @@ local function try(item, all)
   for _, spec in ipairs(order) do
     if now() > over then break end
     local near = specs.score(item.name, spec.name, spec.text) >= NEAR
-    local result = near and spec.text:find("#slow", 1, true)
-      and notices(spec, item, FIRST, SLOW)
+    local result = near and spec.text:find("#slow", 1, true) and notices(spec, item, SLOW)
     if result then return result, spec.name end
   end
   return "passed", ""
 end
 
-local all = check_share()
-tell("ready", number, #all)
+local all = all_specs()
 local queue = queues.at(folder .. "/faults")
 for item in function() return queue:take() end do
   local before = now()
