@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "../csrc/core/client.h"
+#include "client_input.h"
 
-#define CHECK(condition) ((condition) ? (void)0 : abort())
 #define ROOM ((size_t)1 << 26)
 #define DUE_MAX 4096
 #define LIT(s) \
@@ -50,33 +50,6 @@ typedef struct run {
   bool over;    /* there was a 421, or an early refusal */
   size_t broke; /* the length of the log at a breach */
 } run;
-
-/* The input, as it is used up. */
-typedef struct input {
-  const uint8_t *p;
-  size_t n;
-} input;
-
-static unsigned take(input *in) {
-  if (in->n == 0) return 0;
-  in->n--;
-  return *in->p++;
-}
-
-static smtp_slice take_text(input *in, size_t n) {
-  smtp_slice text = {(const char *)in->p, n < in->n ? n : in->n};
-  in->p += text.n;
-  in->n -= text.n;
-  return text;
-}
-
-/* A copy that is exact, and gone after the call that got it. */
-static char *copy_of(smtp_slice s) {
-  char *copy = malloc(s.n);
-  CHECK(copy != NULL || s.n == 0);
-  if (s.n > 0) memcpy(copy, s.p, s.n);
-  return copy;
-}
 
 static void note(run *r, uint64_t number, smtp_slice text) {
   CHECK(smtp_buf_append_number(&r->log, number) == 0);

@@ -21,7 +21,6 @@
 
 #define ROOM ((size_t)1 << 26)
 #define VERDICTS 8
-#define SHOWN 64 /* so much of a line that is too long is told */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -184,35 +183,6 @@ static void check_message(run *r, const smtp_server_event *e) {
   smtp_buf_truncate(&r->content, 0);
 }
 
-/* What may be told of a line: all of it, or the first bytes of one too long;
-** of AUTH, behind whatever blanks, what may be the name of a mechanism and no
-** more; of a response nothing. */
-static void check_told(const run *r, smtp_slice text) {
-  size_t verb = skip(text, 0, true), from, to, i;
-  size_t limit = r->config->limits.line;
-  smtp_slice word = {text.p + verb, text.n - verb < 4 ? text.n - verb : 4};
-  CHECK(text.n > 0);
-  if (!smtp_ascii_equal(word, SMTP_LIT("AUTH"))) {
-    CHECK(
-        text.p[text.n - 1] == '\n' ||
-        text.n == (limit < SHOWN ? limit : SHOWN) ||
-        (r->config->auth != 0 && text.n == 3 && memcmp(text.p, "***", 3) == 0));
-    return;
-  }
-  if (text.n == verb + 4) return;
-  from = skip(text, verb + 4, true);
-  to = skip(text, from, false);
-  CHECK(from > verb + 4 && to > from && text.n - to <= 2);
-  CHECK(skip(text, to, true) == text.n);
-  word = (smtp_slice){text.p + from, to - from};
-  if (smtp_sasl_mechanism(word) != 0) return;
-  CHECK(word.n <= 20);
-  for (i = 0; i < word.n; i++)
-    CHECK((word.p[i] >= 'A' && word.p[i] <= 'Z') ||
-          (word.p[i] >= '0' && word.p[i] <= '9') || word.p[i] == '-' ||
-          word.p[i] == '_');
-}
-
 /* Each value is one that its command has, of a length and without controls. */
 static void check_attributes(run *r, const smtp_attributes *told, bool anew) {
   size_t n = 0, i;
@@ -299,7 +269,7 @@ static void check_event(run *r, const smtp_server_event *e) {
   case SMTP_SERVER_LINE:
     CHECK(r->config->trace &&
           (open || p == REFUSED || (p == BODY && r->chunked)));
-    check_told(r, e->text);
+    check_line(e->text, r->config->limits.line, r->config->auth != 0);
     note(r, "L", e->text);
     break;
   case SMTP_SERVER_REPLY:

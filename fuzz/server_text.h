@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** server_text.h: what text of a session must be like, whatever its state: for
+** server_text.h: checks of text that hold in every state of a session, for
 ** fuzz/server.c.
 */
 #ifndef SMTP_FUZZ_SERVER_TEXT_H
@@ -11,11 +11,13 @@
 #include <string.h>
 
 #include "../csrc/core/ascii.h"
+#include "../csrc/core/sasl.h"
 #include "../csrc/core/smtp.h"
 
 #define CHECK(condition) ((condition) ? (void)0 : abort())
+#define SHOWN 64 /* bytes of a line that is too long */
 
-/* Lines end with CRLF and there is no NUL, as whoever keeps mail expects. */
+/* Lines end with CRLF and there is no NUL, as mail stores expect. */
 static inline void check_clean(smtp_slice content, bool whole) {
   size_t i;
   for (i = 0; i < content.n; i++) {
@@ -31,6 +33,33 @@ static inline void check_clean(smtp_slice content, bool whole) {
 static inline size_t skip(smtp_slice text, size_t at, bool blanks) {
   while (at < text.n && ((unsigned char)text.p[at] <= ' ') == blanks) at++;
   return at;
+}
+
+/* The text of a LINE event: the whole line, or the first bytes of a line that
+** is too long; of AUTH the verb and a possible name of a mechanism; of an AUTH
+** response "***". */
+static inline void check_line(smtp_slice text, size_t limit, bool auth) {
+  size_t verb = skip(text, 0, true), from, to, i;
+  smtp_slice word = {text.p + verb, text.n - verb < 4 ? text.n - verb : 4};
+  CHECK(text.n > 0);
+  if (!smtp_ascii_equal(word, SMTP_LIT("AUTH"))) {
+    CHECK(text.p[text.n - 1] == '\n' ||
+          text.n == (limit < SHOWN ? limit : SHOWN) ||
+          (auth && text.n == 3 && memcmp(text.p, "***", 3) == 0));
+    return;
+  }
+  if (text.n == verb + 4) return;
+  from = skip(text, verb + 4, true);
+  to = skip(text, from, false);
+  CHECK(from > verb + 4 && to > from && text.n - to <= 2);
+  CHECK(skip(text, to, true) == text.n);
+  word = (smtp_slice){text.p + from, to - from};
+  if (smtp_sasl_mechanism(word) != 0) return;
+  CHECK(word.n <= 20);
+  for (i = 0; i < word.n; i++)
+    CHECK((word.p[i] >= 'A' && word.p[i] <= 'Z') ||
+          (word.p[i] >= '0' && word.p[i] <= '9') || word.p[i] == '-' ||
+          word.p[i] == '_');
 }
 
 /* Reply-line, RFC 5321 section 4.2; *code is 0 where a reply begins. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** net_faults.c: a program for spec/net/faults_spec.lua: how csrc/net stands the
-** failures of a system that hardly ever fails, and takes ways that are not this
-** system's own. The argument names the check; the status is 0 if all was right,
-** and the failed line is printed if not. An alarm ends a check that hangs.
+** net_faults.c: a program for spec/net/faults_spec.lua: csrc/net under failures
+** of the system, and on systems that lack a call. The argument names the check.
+** The status is 0 if the check passed; if it failed, the failed line is
+** printed. An alarm ends a check that hangs.
 **
-** The calls that fail are those of this file: all is built with
+** This file defines the failing calls: the program is built with
 ** -Drealloc=check_realloc, and so on for calloc, poll, pthread_create and
 ** renameat2.
 */
@@ -35,9 +35,17 @@ extern int poll(struct pollfd *p, nfds_t n, int timeout);
 extern int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                           void *(*run)(void *), void *arg);
 
-static int allocations = -1; /* those that succeed; negative: all do */
-static int poll_error;       /* of the next poll */
-static int threads;          /* that were made */
+void *check_realloc(void *p, size_t n);
+void *check_calloc(size_t n, size_t size);
+int check_poll(struct pollfd *p, nfds_t n, int timeout);
+int check_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+                         void *(*run)(void *), void *arg);
+int check_renameat2(int from_at, const char *from, int to_at, const char *to,
+                    unsigned flags);
+
+static int allocations = -1; /* that succeed yet; negative: all succeed */
+static int poll_error;       /* the errno of the next poll */
+static int threads;          /* made up to now */
 
 static int exhausted(void) {
   if (allocations < 0 || allocations-- > 0) return 0;
