@@ -162,6 +162,7 @@ describe("the verdict of a next hop", function()
       peer_of.script(open, "S 250 ok", "C RCPT", "S 421 4.7.0 later"),
       peer_of.script(open, rcpt, "S 421 4.3.2 shutting down"),
       peer_of.script(open, rcpt, "CLOSE"),
+      peer_of.script(open, rcpt, { raw = "550-5.1.1 no\r\n250 yes\r\n" }), -- nobody knows
     }
     for i, script in ipairs(scripts) do
       local next <close> = peer_of.start(script)

@@ -60,6 +60,7 @@ local function passed(self, reply)
   if not code or code == 421 or not may_send(code) then return nil end
   local stage = reply.stage
   if (stage or errors.is(reply)) and not OF_MAIL[stage] then return nil end
+  if reply.kind == "protocol" then return nil end -- a reply of two codes, for one
   return code, text_of(self, code, reply)
 end
 
