@@ -69,6 +69,24 @@ describe("the memory of failed AUTH", function()
     assert.is_true(judged > 5 and judged < 20, judged)
   end)
 
+  it("bounds what has no verdict yet, and does not count it for long", function()
+    local memory, most = guesses.new(), 0
+    for i = 1, 200 do
+      local wait = guesses.attempt(memory, 100, "192.0.2.1", "u" .. i)
+      if i <= 20 then assert.equal(0, wait) end
+      if wait and wait <= 1 then most = i end
+    end
+    assert.is_true(most < 40, most)
+    assert.equal(0, guesses.attempt(memory, 100, "192.0.2.2", "ada"))
+    assert.equal(0, guesses.attempt(memory, 150, "192.0.2.1", "ada"))
+    -- who is right again and again never waits
+    local honest = guesses.new()
+    for _ = 1, 200 do
+      for _ = 1, 5 do assert.equal(0, guesses.attempt(honest, 100, "192.0.2.1", "ada")) end
+      for _ = 1, 5 do guesses.passed(honest, "192.0.2.1", "ada") end
+    end
+  end)
+
   it("forgets with time, and what was right", function()
     local memory, clock = guesses.new(), { now = 0 }
     delays(memory, clock, "192.0.2.1", 3, "ada")
@@ -165,6 +183,27 @@ describe("guesses at a server", function()
       server:close()
     end)
   end
+
+  it("are few, though on_auth waits and all come at once", function()
+    local count = 0
+    local server <close> = serve.start { on_rcpt = true,
+      auth = { cleartext = true, mechanisms = { "PLAIN" } }, on_auth = function()
+        count = count + 1
+        loop.sleep(0.05)
+        return false
+      end }
+    local peers = setmetatable({}, { __close = function(all)
+      for _, peer in ipairs(all) do peer:close() end
+    end })
+    local _ <close> = peers
+    for i = 1, 80 do peers[i] = greet(from(server, "127.0.0.2")) end
+    for i, peer in ipairs(peers) do
+      peer:send("AUTH PLAIN " .. b64("|u" .. i .. "|wrong") .. "\r\n")
+    end
+    local limit = core.now() + 0.5
+    while core.now() < limit do loop.step(limit - core.now()) end
+    assert.is_true(count >= 3 and count < 50, count)
+  end)
 
   it("are counted where the mechanism verifies them itself", function()
     local lookups, logged = 0, 0

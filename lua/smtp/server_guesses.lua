@@ -3,7 +3,8 @@
 -- of a server, by address and user together and by address (an IPv6 host has a /64). Each
 -- failure of a user delays the next attempt at that user from there, twice as long each
 -- time; beyond ALONE failures the address is delayed whoever the user is. Attempts that
--- come at once go one after the other, so that many sessions guess no faster than one.
+-- come at once go one after the other, so that many sessions guess no faster than one; what
+-- is not judged yet, since `on_auth` waits, is bounded as well.
 -- Who comes from elsewhere is not delayed.
 -- Internal.
 local networks = require "smtp.networks"
@@ -16,6 +17,10 @@ M.LONGEST = 10
 local FIRST = 0.1 -- seconds, after one failure
 local ALONE = 20
 local FORGET = 30 -- seconds in which one failure is forgotten
+
+-- Attempts of an address that may wait for their verdict at once, and the seconds after which
+-- each one more may follow. One that never gets a verdict is so forgotten.
+local AT_ONCE, EACH = 20, 0.125
 
 -- More failures than these change nothing: the delay is the longest.
 local MOST = 8
@@ -70,8 +75,13 @@ local function reserve(self, entry, at, now, share)
   if apart > 0 then entry.next = math.max(entry.next, at + share * apart) end
 end
 
+-- `next`: when the next attempt may be judged; `free`: when none waits for its verdict.
+local function entry_of(self, key, now)
+  return self:find(key) or self:keep(key, { failures = 0, since = now, next = now, free = now })
+end
+
 local function fail(self, key, now, share)
-  local entry = self:find(key) or self:keep(key, { failures = 0, since = now, next = now })
+  local entry = entry_of(self, key, now)
   entry.failures = math.min(failures(entry, now) + share, self.free + MOST)
   entry.since = now
   reserve(self, entry, now, now, share)
@@ -98,12 +108,20 @@ end
 -- are too many.
 function M.attempt(guesses, now, address, user)
   local host, pair = keys(address, user)
-  local of_pair, of_host = guesses.pairs:find(pair), guesses.hosts:find(host)
-  local at = math.max(now, of_pair and of_pair.next or now, of_host and of_host.next or now)
+  local of_pair, of_host = guesses.pairs:find(pair), entry_of(guesses.hosts, host, now)
+  local at = math.max(now, of_pair and of_pair.next or now, of_host.next,
+    of_host.free - math.max(AT_ONCE - guesses.share, 0) * EACH)
   if at - now > M.LONGEST then return nil end
+  of_host.free = math.max(of_host.free, now) + EACH * guesses.share
   reserve(guesses.pairs, of_pair, at, now, guesses.share)
   reserve(guesses.hosts, of_host, at, now, guesses.share)
   return at - now
+end
+
+-- An attempt has its verdict.
+local function judged(guesses, host)
+  local entry = guesses.hosts:find(host)
+  if entry then entry.free = entry.free - EACH * guesses.share end
 end
 
 --- The credentials were wrong.
@@ -111,12 +129,14 @@ function M.failed(guesses, now, address, user)
   local host, pair = keys(address, user)
   fail(guesses.pairs, pair, now, guesses.share)
   fail(guesses.hosts, host, now, guesses.share)
+  judged(guesses, host)
 end
 
 --- They were right: who knows them guesses no more. The address may guess others.
 function M.passed(guesses, address, user)
-  local _, pair = keys(address, user)
+  local host, pair = keys(address, user)
   guesses.pairs:forget(pair)
+  judged(guesses, host)
 end
 
 return M
