@@ -388,6 +388,9 @@ describe("handlers", function()
         output)
     end
     assert.truthy(output:find("smtp.server: error at auth: oops lookup", 1, true), output)
+    _, output = net.run(script:format "on_mail = function() return 250, 'a\\rb' end,")
+    assert.truthy(output:find([[smtp.server: error at mail: a handler's text cannot be sent: ]]
+      .. [["a\13b"]], 1, true), output)
     _, output = net.run(script:format "on_event = serve.record(list),")
     assert.equal("event\tauth\toops lookup\nevent\trcpt\toops rcpt\nevent\treset\toops reset\n" ..
       "event\tclose\toops close\n", output)

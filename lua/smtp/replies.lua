@@ -19,7 +19,8 @@ local function sendable(message, answer)
   if not answer.text or message.session._core:sayable(answer.code, answer.text) then
     return answer
   end
-  message.session:fact("error", { stage = "message", error = "a handler's reply cannot be sent" })
+  message.session:fail("message", ("a handler's reply cannot be sent: %d %q"):format(answer.code,
+    answer.text:sub(1, 80)))
   return FAILED
 end
 

@@ -115,7 +115,7 @@ local function decide(self, stage, name, code, text)
   self:check_text(stage, text)
   local sent = machine_decide(self._core, name, code, text)
   if text and sent ~= code and (sent == 451 or sent == 454) then
-    self:fact("error", { stage = stage, error = "a handler's text cannot be sent" })
+    self:fail(stage, ("a handler's text cannot be sent: %q"):format(text:sub(1, 80)))
   end
   return sent
 end
