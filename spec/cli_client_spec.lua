@@ -103,7 +103,9 @@ describe("lua-smtp", function()
       status, _, err = send { "--text", "x", "--tls", "required" }
       assert.equal(1, status)
       assert.matches("%-%-ca FILE names whom to trust, %-%-insecure trusts anybody", err)
-      assert.equal(0, (send { "--text", "x", "--tls", "required", "--insecure" }))
+      for _, mode in ipairs { "required", "starttls" } do
+        assert.equal(0, (send { "--text", "x", "--tls", mode, "--insecure" }))
+      end
       status, _, err = send { "--text", "x", "--auth", "ada:no" }
       assert.equal(1, status)
       assert.matches("535", err)

@@ -49,8 +49,9 @@ function M.describe(command)
     :description("Sends a message and prints what came of it."):epilog(EPILOG)
   command:argument("target", "Where to."):argname("TARGET")
   describe_message(command)
-  command:option("--tls", "How: implicit, required, opportunistic or none."):argname("MODE")
-    :choices { "implicit", "required", "opportunistic", "none" }
+  command:option("--tls", "How: implicit, required (or starttls), opportunistic or none.")
+    :argname("MODE")
+    :choices { "implicit", "required", "starttls", "opportunistic", "none" }
   target.describe_trust(command)
   command:flag("--insecure", "Trust any certificate.")
   target.describe_auth(command)
