@@ -347,7 +347,7 @@ describe("what is sent", function()
   it("is wrong before anything is connected", function()
     local envelope = { from = "a@b.example", to = "c@d.example" }
     misused("envelope must be a table", function() send { raw = "x", envelope = 5 } end)
-    misused("envelope must be a table", function() send { raw = "x" } end)
+    misused("raw needs an envelope", function() send { raw = "x" } end)
     misused("unknown option \"bcc\"", function() send { raw = "x", envelope = {}, bcc = "x" } end)
     misused("unknown option \"cc\"", function() send { raw = "x", envelope = { cc = "x" } } end)
     misused("send: the target must be", function() smtp.send(nil, {}) end)

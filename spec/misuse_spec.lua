@@ -199,13 +199,13 @@ describe("a hint", function()
   end)
 end)
 
-describe("another library's word", function()
-  local function asks(name, call)
-    local ok, why = pcall(call)
-    assert.is_false(ok, "nothing was raised for " .. name)
-    assert.truthy(tostring(why):find('did you mean "' .. name .. '"', 1, true), tostring(why))
-  end
+local function asks(name, call)
+  local ok, why = pcall(call)
+  assert.is_false(ok, "nothing was raised for " .. name)
+  assert.truthy(tostring(why):find('did you mean "' .. name .. '"', 1, true), tostring(why))
+end
 
+describe("another library's word", function()
   it("is known in a target, a pool, a dialogue and a delivery", function()
     for key, name in pairs { secure = "tls", ssl = "tls", requireTLS = "tls", prot = "port",
       username = "auth.user", user = "auth.user", pass = "auth.password", mailserv = "host",
@@ -258,8 +258,9 @@ describe("another library's word", function()
     local function server(key, value)
       smtp.server { listen = "127.0.0.1:0", on_message = take, [key] = value }
     end
-    for key, name in pairs { onRcptTo = "on_rcpt", onMailFrom = "on_mail", banner = "hostname",
-      secure = "tls", maxClients = "limits.connections", size = "limits.message_size",
+    for key, name in pairs { onRcptTo = "on_rcpt", onMailFrom = "on_mail", banner = "greeting",
+      key = "tls.key", users = "auth.lookup", timeout = "limits.idle_timeout", secure = "tls",
+      maxClients = "limits.connections", size = "limits.message_size",
       port = "listen", authenticator = "on_auth", useProxy = "proxy", handler = "on_message" } do
       asks(name, function() server(key, "x") end)
     end
@@ -290,6 +291,50 @@ describe("what stands in a wrong place", function()
     misused("dkim_verify: lookup must be", function() smtp.dkim_verify("Subject: x\r\n\r\nx") end)
     misused("dkim_verify: lookup must be", function() smtp.dkim_verify("x", {}) end)
     misused("unknown option", function() smtp.dkim_verify("x", { lookp = take }) end)
+  end)
+
+  it("is told: a port behind the host, two places, what raw has besides", function()
+    misused("one target is needed", function() smtp.connect("127.0.0.1", 1) end)
+    misused("one table is needed", function() smtp.pool("127.0.0.1", 4) end)
+    for _, key in ipairs { "host", "path" } do
+      misused("a url and a " .. key .. ": give one", function()
+        smtp.connect { url = "smtp://127.0.0.1:1", [key] = "/x" }
+      end)
+    end
+    asks("deadline", function() smtp.send("127.0.0.1:1", MESSAGE, { timeout = 1 }) end)
+    misused("raw needs an envelope, {", function() smtp.send("127.0.0.1:1", { raw = "x" }) end)
+    misused('a message with raw: unknown option "subject"', function()
+      smtp.send("127.0.0.1:1", { envelope = { from = "", to = "a@b" }, raw = "x", subject = "y" })
+    end)
+    local _, err = smtp.send("127.0.0.1:1", { envelope = { from = "a@b", to = "c@d" } })
+    assert.matches("from is missing, as is raw", tostring(err))
+  end)
+
+  it("is told: why io.open gave no file", function()
+    misused("not nil: none.eml: No such file", function() smtp.parse(io.open("none.eml", "rb")) end)
+    misused("is needed, not nil$", function() smtp.parse(nil) end)
+    misused("is needed, not number$", function() smtp.parse(42) end)
+  end)
+
+  it("is told: failures of a bounce", function()
+    local message = smtp.parse("From: a@b.example\r\n\r\nx")
+    misused("not a string", function() smtp.bounce(message, "c@d.example") end)
+    misused('unknown option "adress".*did you mean "address"', function()
+      smtp.bounce(message, { adress = "c@d.example" })
+    end)
+    misused("there is no failure", function() smtp.bounce(message, {}) end)
+  end)
+
+  it("is told: addresses in a text that are parted otherwise than by commas", function()
+    for to, hint in pairs { ["a@b.example c@d.example"] = "two addresses a comma",
+      ["Ann Lee a@b.example"] = "a name needs <>",
+      ["a@b.example; c@d.example"] = "a comma stands between addresses",
+      ["Lee, Ann <a@b.example>"] = "it has no @; a comma ends an address, and a name with one",
+      ["ann"] = 'to "ann" is not a mailbox that may be sent: it has no @$' } do
+      local none, err = smtp.message { from = "a@b.example", to = to, text = "x" }
+      assert.is_nil(none)
+      assert.matches(hint, tostring(err))
+    end
   end)
 
   it("is told: a path for the content", function()

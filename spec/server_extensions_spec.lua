@@ -101,7 +101,10 @@ describe("extensions of a server", function()
         extensions = extensions } end
     end
     misused("is no keyword", start { ["X ADA"] = true })
-    misused("has options of its own", start { STARTTLS = true })
+    for word, how in pairs { STARTTLS = "the option tls", AUTH = "the option auth",
+      SIZE = "limits.message_size", pipelining = "is always offered" } do
+      misused(how, start { [word] = true })
+    end
     misused("needs CHUNKING", start { BINARYMIME = true, CHUNKING = false })
     misused("needs its limits", start { FUTURERELEASE = true })
     misused("must not be a number", start { XADA = 5 })

@@ -48,7 +48,7 @@ static int check(smtp_field_writer *f, smtp_slice text) {
   size_t i;
   for (i = 0; i < text.n; i++)
     if (is_control((unsigned char)text.p[i]) && text.p[i] != '\t')
-      return fail(f, "has a control");
+      return fail(f, "has a control character");
   return smtp_utf8_valid(text) ? 0 : fail(f, "is not UTF-8");
 }
 

@@ -145,7 +145,7 @@ local function put_chunks(self)
       found[#found + 1], is_address[chunk] = address, true
     end
   end
-  blame(self, "is no address; a name stands before <address>, and a comma behind it")
+  blame(self, "has several words: a name needs <> around its address, and two addresses a comma")
   local name = name_of(self.chunks, is_address)
   if #found == 0 then return put(self, { name = name, address = "" }) end
   for _, address in ipairs(found) do
@@ -287,7 +287,9 @@ end
 
 marks[";"] = function(self, _, at)
   flush(self)
-  if not self.group then blame(self, "has a ; without a group") end
+  if not self.group then
+    blame(self, "has a ; without a group, where a comma stands between addresses")
+  end
   end_group(self)
   return at + 1
 end

@@ -22,7 +22,10 @@ local function checked(one)
     return nil, ('"%s" is no address'):format(one.name or "")
   end
   local ok, why = address._wire(one.address, true)
-  if not ok then return nil, ('"%s" is %s'):format(one.address, why) end
+  if not ok then
+    local hint = one.address:find("@", 1, true) and "" or ": it has no @"
+    return nil, ('"%s" is %s%s'):format(one.address, why, hint)
+  end
   return one
 end
 
@@ -66,7 +69,10 @@ end
 local function add_mailboxes(out, list, first, last)
   for i = first, last do
     local mailbox, why = checked { name = list[i].name, address = list[i].address }
-    if not mailbox then return nil, why end
+    if not mailbox then
+      local hint = #list > 1 and "; a comma ends an address, and a name with one needs quotes"
+      return nil, why .. (hint or "")
+    end
     out[#out + 1] = mailbox
   end
   return true
@@ -77,7 +83,7 @@ end
 -- go into one.
 local function add_text(out, text, inside)
   if not utf8.len(text) then return nil, "is not UTF-8" end
-  if text:find("%c") then return nil, ('"%s" has a control'):format(text) end
+  if text:find("%c") then return nil, ('"%s" has a control character'):format(text) end
   local read = address_list.read(text, math.huge)
   local list, at = read.list, 1
   if read.fault or #list == 0 and #read.groups == 0 then

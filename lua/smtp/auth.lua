@@ -60,12 +60,13 @@ local function candidates(client)
 end
 
 local function offers(client)
-  local names = {}
+  local auth, names = client.target.auth, {}
   for name in pairs(client.capabilities.AUTH or {}) do names[#names + 1] = name end
   table.sort(names)
   return #names == 0 and "the server does not offer AUTH"
-    or ("the server offers AUTH %s, and none of what was asked for"):format(
-      table.concat(names, " "))
+    or ("the server offers AUTH %s, and none of what was asked for: %s"):format(
+      table.concat(names, " "),
+      table.concat(auth.mechanisms or auth.token and TOKEN or PASSWORD, " "))
 end
 
 local function none_fits(client, bare)

@@ -285,7 +285,7 @@ local function failures_of(message, given)
     local all = unnamed(message, given)
     return table.move(given.rejected or {}, 1, #(given.rejected or {}), #all + 1, all)
   end
-  return given.rejected or given.address and { given } or given
+  return given.rejected or (given.address or next(given) and not given[1]) and { given } or given
 end
 
 --- See `smtp.bounce`: a message to send; or nil and an error, which for the null
@@ -295,7 +295,10 @@ function M.bounce(message, failures, opts)
   if type(message) ~= "table" or type(message.envelope) ~= "table" then
     options.misuse("bounce: a message with an envelope is needed")
   end
-  if type(failures) ~= "table" then options.misuse("bounce: failures is a list") end
+  if type(failures) ~= "table" then
+    options.misuse("bounce: failures must be a list, a failure, a receipt or an error, not a "
+      .. type(failures))
+  end
   failures = failures_of(message, failures)
   if #failures == 0 then options.misuse("bounce: there is no failure") end
   local checked = {}

@@ -233,7 +233,10 @@ function Client:_alive()
 end
 
 --- See `smtp.connect`.
-local function connect(given)
+local function connect(given, more)
+  if more ~= nil then -- as other libraries have it: a port
+    options.misuse('connect: one target is needed: "host:port", or { host = ..., port = ... }')
+  end
   local target, err = target_of.parse("connect", given)
   if not target then return nil, err end
   return open(target)

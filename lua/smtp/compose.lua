@@ -94,7 +94,7 @@ local function id_field(out, name, value, what)
   for _, one in ipairs(options.list("message: " .. what, value)) do
     if type(one) ~= "string" then raise.fail(what, "must be message ids") end
     if not utf8.len(one) then raise.fail(what, "is not UTF-8") end
-    if one:gsub("\t", " "):find("%c") then raise.fail(what, "has a control") end
+    if one:gsub("\t", " "):find("%c") then raise.fail(what, "has a control character") end
     for text in one:gmatch("%S+") do
       local id = text:match("^<(.*)>$") or text
       if id == "" or id:find("[<>]") then
@@ -372,7 +372,10 @@ local function compose(record)
     if not list then raise.fail(key, why) end
     lists[key] = list
   end
-  if #lists.from == 0 then raise.fail("from", "is missing") end
+  if #lists.from == 0 then
+    raise.fail("from", record.envelope and "is missing, as is raw, which is content that is made"
+      or "is missing")
+  end
   for _, one in ipairs(lists.from) do
     if one.group then raise.fail("from", "has a group, and must be mailboxes") end
   end

@@ -154,8 +154,10 @@ local function read(message, signer, opts)
     message = composed
   end
   if type(message) == "table" and raw_of(message) ~= message and not getmetatable(message) then
-    options.check("send: raw", message, RAW)
-    options.check("send: envelope", message.envelope, ENVELOPE)
+    options.check("send: a message with raw", message, RAW)
+    if type(message.envelope) == "table" then
+      options.check("send: envelope", message.envelope, ENVELOPE)
+    end
   end
   local envelope = message.envelope
   if type(envelope) ~= "table" then

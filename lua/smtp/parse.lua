@@ -270,10 +270,13 @@ local function read_all(read)
 end
 
 --- Reads a message; see types/smtp/init.d.lua.
-function M.parse(content)
+function M.parse(content, why)
   local from, err = source.of(content)
   if err then return nil, err end
-  if not from then error("parse: a string, a function, a file or a message is needed", 2) end
+  if not from then -- of a file that is not there, io.open says why
+    options.misuse(("parse: a string, a function, a file or a message is needed, not %s%s"):format(
+      type(content), content == nil and type(why) == "string" and ": " .. why or ""))
+  end
   if from.text then return of_string(from.text) end
   local ok, bytes = pcall(read_all, from.read)
   if not ok then

@@ -267,7 +267,8 @@ local function check_positive(given, ...)
 end
 
 --- Makes a pool; it connects when something is sent. See `smtp.pool`.
-local function new(given)
+local function new(given, more)
+  if more ~= nil then options.misuse("pool: one table is needed: { url = ..., size = ... }") end
   local own, place = {}, given
   if type(given) == "table" then
     place = {}

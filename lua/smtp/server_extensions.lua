@@ -18,10 +18,12 @@ local KNOWN = {
 M.known = {}
 for keyword in pairs(KNOWN) do M.known[keyword] = true end
 
--- What is there anyway, or has an option of its own.
+-- Keywords that are offered by other means.
+local ALWAYS = "is always offered"
 local TAKEN = {
-  PIPELINING = true, SIZE = true, ["8BITMIME"] = true, ENHANCEDSTATUSCODES = true,
-  STARTTLS = true, AUTH = true, LIMITS = true,
+  PIPELINING = ALWAYS, ["8BITMIME"] = ALWAYS, ENHANCEDSTATUSCODES = ALWAYS,
+  SIZE = "is offered as limits.message_size says", LIMITS = "is offered as limits says",
+  STARTTLS = "is offered with the option tls", AUTH = "is offered with the option auth",
 }
 
 local OWN = { params = "string", mail = "table", rcpt = "table" }
@@ -30,8 +32,9 @@ local function check_word(word)
   if type(word) ~= "string" or not word:find("^%w[%w-]*$") then
     options.misuse(("server: extensions: %s is no keyword"):format(tostring(word)))
   end
-  if TAKEN[word:upper()] then
-    options.misuse(("server: extensions: %s has options of its own"):format(word))
+  local how = TAKEN[word:upper()]
+  if how then
+    options.misuse(("server: extensions: %s %s"):format(word, how))
   end
   return word:upper()
 end

@@ -183,6 +183,11 @@ local function check(what, given)
   if not (given.url or given.host or given.path) then
     options.misuse(what .. ": the target needs a url, a host or a path")
   end
+  for _, key in ipairs { "host", "path" } do
+    if given.url and given[key] then
+      options.misuse(("%s: the target has a url and a %s: give one of them"):format(what, key))
+    end
+  end
   if given.port and (given.port < 1 or given.port > 65535) then
     options.misuse(what .. ": port must be 1 to 65535")
   end

@@ -88,7 +88,7 @@ end
 -- Why a line may not stand in a header; `first`: there is none above it to continue.
 local function objection(line, first)
   if #line > line_ends.MAX then return "has a line of more than 998 bytes" end
-  if line:find("[%z\1-\8\10-\31\127]") then return "has a control" end
+  if line:find("[%z\1-\8\10-\31\127]") then return "has a control character" end
   if line:find("^[!-9;-~]+:") then return nil end
   if not first and line:find("^[ \t]+[^ \t]") then return nil end
   return "has a line that is no header field"

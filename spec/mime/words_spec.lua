@@ -57,7 +57,7 @@ describe("a field", function()
         assert.same({ nil, "EINVALID", "is not UTF-8" }, { field("X", kind, text) })
       end
       for _, text in ipairs { "\0", "a\r", "\n", "\127", "é\27" } do
-        assert.same({ nil, "EINVALID", "has a control" }, { field("X", kind, text) })
+        assert.same({ nil, "EINVALID", "has a control character" }, { field("X", kind, text) })
       end
     end
     for _, name in ipairs { "", "a:", "a b", "é", "\127", ("n"):rep(77) } do

@@ -29,7 +29,7 @@
 ---
 --- Certificates and keys are PEM: the path of a file, or the text itself.
 ---@class smtp.target
----@field url? string as above; or give `host` or `path`
+---@field url? string as above; or give `host` or `path`: a url beside one of them raises. A port in it is used before `port`
 ---@field host? string a name or an address
 ---@field port? integer|string a number, or its digits; default 25; 587 with `auth`; 465 with `tls = "implicit"`
 ---@field path? string of a Unix socket

@@ -11,7 +11,7 @@ return function(mock, seconds, look)
   seconds = seconds or mock._timeout
   if type(seconds) ~= "number" or seconds ~= seconds then
     options.misuse(("mock: the time to wait must be a number of seconds, not %s"):format(
-      tostring(seconds)))
+      type(seconds) == "number" and tostring(seconds) or "a " .. type(seconds)))
   end
   local limit = core.now() + seconds
   local watch <close>, why, cause = mock._core:watch()
