@@ -244,6 +244,7 @@ describe("client's verification", function()
       { { addresses = { "192.0.2.1", "2001:db8::1" } }, "is for 192.0.2.1, 2001:db8::1; verify" },
       { { names = { "a.x", "b.x", "c.x", "d.x", "e.x", "f.x" } }, "a.x, b.x, c.x, d.x and 2 more" },
       { { emails = { "ada@b.example" } }, "is for no name; verify" },
+      { { names = { "mx\27[2J\xc2\x9b.example" } }, "is for mx\\x1b[2J\\xc2\\x9b.example; sni" },
     } do
       for _, host in ipairs { "localhost", "127.0.0.1" } do
         local err = fails(script(ca:issue(case[1])), "tls", "connect", "mismatch", {

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --- Advice: the hints of errors, what to do about a failure that is often met.
 -- Internal: users read `err.hint`.
+local visible = require "smtp.visible"
+
 local M = {}
 
 local NAMES_MAX, NAME_MAX = 4, 100 -- of a certificate's names that are shown, and of each
@@ -22,12 +24,13 @@ local ENDED = {
   starttls = "the server may want another version of TLS, or port 465 and smtps://",
 }
 
--- The names in a certificate, as words; the first one that is no pattern.
+-- The names in a certificate, as words that may be shown: whoever made it chose them. And the
+-- first one that is no pattern.
 local function names_of(certificate)
   local all, first = {}, nil
   for _, key in ipairs { "names", "addresses" } do
     for _, name in ipairs(certificate[key]) do
-      if #all < NAMES_MAX then all[#all + 1] = name:sub(1, NAME_MAX) end
+      if #all < NAMES_MAX then all[#all + 1] = visible(name:sub(1, NAME_MAX)) end
       if not first and key == "names" and not name:find("*", 1, true) then first = all[#all] end
     end
   end
