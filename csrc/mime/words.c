@@ -454,19 +454,20 @@ static int put_quoted_words(smtp_field_writer *f, smtp_slice name,
   return r != 0 ? r : append(f, "\"", 1);
 }
 
-/* RFC 2231 section 7. */
-static bool is_name(smtp_slice name) {
-  return is_token(name) && name.n <= NAME_MAX_LENGTH &&
-         memchr(name.p, '*', name.n) == NULL &&
-         memchr(name.p, '\'', name.n) == NULL &&
-         memchr(name.p, '%', name.n) == NULL;
+/* A token of attribute-char (RFC 2231 section 7): some readers take the other marks
+** for those of an extended value. */
+static bool is_plain(smtp_slice text) {
+  return is_token(text) && memchr(text.p, '*', text.n) == NULL &&
+         memchr(text.p, '\'', text.n) == NULL &&
+         memchr(text.p, '%', text.n) == NULL;
 }
 
 int smtp_field_param(smtp_field_writer *f, smtp_slice name, smtp_slice value,
                      bool words) {
   size_t size = 1 + name.n + 1 + quoted_size(value) + f->behind;
   int r = check(f, value);
-  if (r == 0 && !is_name(name)) r = fail(f, "has a parameter without a name");
+  if (r == 0 && (!is_plain(name) || name.n > NAME_MAX_LENGTH))
+    r = fail(f, "has a parameter without a name");
   if (r == 0) r = append(f, ";", 1);
   if (r != 0) return r;
   if (!is_ascii(value) || looks_encoded(value) || size > FOLD ||
@@ -478,5 +479,5 @@ int smtp_field_param(smtp_field_writer *f, smtp_slice name, smtp_slice value,
   if (r == 0) r = append(f, name.p, name.n);
   if (r == 0) r = append(f, "=", 1);
   if (r != 0) return r;
-  return is_token(value) ? append(f, value.p, value.n) : put_quoted(f, value);
+  return is_plain(value) ? append(f, value.p, value.n) : put_quoted(f, value);
 }

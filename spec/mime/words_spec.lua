@@ -93,6 +93,13 @@ describe("a field", function()
     end
   end)
 
+  it("quotes what readers may take for marks of an extended value", function()
+    for _, value in ipairs { "a'b", "a*b", "a%41b", "a b", "a=b" } do
+      assert.truthy(probe.field("X", "param", value, "", "p"):find(' p="' .. value .. '"', 1, true))
+    end
+    assert.truthy(probe.field("X", "param", "a-b_c.d~", "", "p"):find(" p=a-b_c.d~", 1, true))
+  end)
+
   it("ends its line at 78, or 76 behind an encoded word, with what is glued to it", function()
     for n = 1, 90 do
       for _, behind in ipairs { "", ";", ";,", ("g"):rep(20) } do
