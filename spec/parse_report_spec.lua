@@ -95,6 +95,31 @@ describe("reports in a message", function()
       read(MESSAGE, BOB, "X-Between: z\nY: 1\n", CAROL))
     assert.same({ "-", OF_BOB }, read("X-First: z\n", BOB))
     assert.same({ "-" }, read("X-First: z\n", "Diagnostic-Code: smtp; 550\n"))
+    assert.same({ "mx.example.com", OF_BOB }, read(MESSAGE, "Action: failed\n", BOB))
+    assert.same({ "mx.example.com", OF_CAROL },
+      read(MESSAGE, CAROL, "Action: failed\nStatus: 5.0.0\n"))
+  end)
+
+  it("have blank lines for empty ones", function()
+    assert.same({ "mx.example.com", OF_BOB, OF_CAROL },
+      read(" \n\n" .. MESSAGE .. "\t\n" .. BOB .. " \t \n\n \n" .. CAROL .. "\n \n"))
+    local parse = function(kind, text)
+      return smtp.parse(("Content-Type: message/%s\r\n\r\n%s"):format(kind, text)).report
+    end
+    assert.equal("abuse", parse("feedback-report", "\r\n \r\nFeedback-Type: abuse\r\n")
+      .feedback_type)
+    assert.equal("deleted", parse("disposition-notification",
+      "\r\nDisposition: manual-action/MDN-sent-manually; deleted\r\n").disposition)
+  end)
+
+  it("have a status behind the code of a reply", function()
+    for text, status in pairs { ["5.1.1"] = "5.1.1", ["550 5.1.1"] = "5.1.1",
+      ["#5.1.10"] = "5.1.10",
+      ["5.1.1 (no such user)"] = "5.1.1", ["192.0.2.1"] = "192.0.2.1", ["5.1"] = "5.1" } do
+      local report = smtp.parse("Content-Type: message/delivery-status\r\n\r\n"
+        .. "Final-Recipient: rfc822; a@b\r\nStatus: " .. text .. "\r\n").report
+      assert.equal(status, report.recipients[1].status)
+    end
   end)
 
   it("go on behind a line that is no field", function()
@@ -195,6 +220,6 @@ Subject: the first
     report = smtp.parse("Content-Type: message/delivery-status\n\n\n\nFinal-Recipient: a\n\n" ..
       "junk\n\n\nAction: failed").report
     assert.equal("a", report.recipients[1].final_recipient)
-    assert.equal("failed", report.recipients[2].action)
+    assert.equal(1, #report.recipients)
   end)
 end)

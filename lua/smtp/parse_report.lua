@@ -10,17 +10,28 @@ local M = {}
 local RETURNED = { ["message/rfc822"] = true, ["message/global"] = true,
   ["text/rfc822-headers"] = true, ["message/global-headers"] = true }
 
--- Reads the blocks of fields that empty lines separate. Each block is a headers object.
+-- Reads the blocks of fields that lines separate which are empty or blank. Each block
+-- is a headers object.
 local function blocks(text)
-  local list, at = {}, 1
-  while at <= #text do
-    local behind = text:find("\n\r?\n", at) or #text
-    if text:find("^\r?\n", at) then behind = at - 1 end
-    local headers = parts.headers(text, at, behind)
+  local list, at, from = {}, 2, 1
+  text = "\n" .. text
+  local function add(last)
+    local headers = parts.headers(text, at, last)
     if #headers > 0 then list[#list + 1] = headers end
-    at = text:find("[^\r\n]", behind + 1) or #text + 1
   end
+  while true do
+    local first, last = text:find("\n[ \t]*\r?\n", from)
+    if not first then break end
+    add(first)
+    at, from = last + 1, last
+  end
+  add(#text)
   return list
+end
+
+-- The first block: of these reports it is all there is.
+local function block(text)
+  return blocks(text)[1] or parts.headers("", 1, 0)
 end
 
 -- "rfc822; ada@code.energy" -> the value and its type.
@@ -54,7 +65,7 @@ local function recipient(fields)
   local action = fields:get("Action")
   one.action = action and (action:match("^[%w-]+") or action):lower()
   local status = fields:get("Status")
-  one.status = status and (status:match("^%d+%.%d+%.%d+") or status)
+  one.status = status and (status:match("%f[%w.]%d%.%d+%.%d+") or status)
   one.diagnostic, one.diagnostic_type = typed(fields:get("Diagnostic-Code"))
   one.remote_mta = typed(fields:get("Remote-MTA"))
   one.last_attempt_date = fields:get("Last-Attempt-Date")
@@ -72,14 +83,26 @@ local function has_any(fields, names)
 end
 
 -- Fields of a recipient, and of the message (RFC 3464 sections 2.3 and 2.2).
-local OF_RECIPIENT = { "Final-Recipient", "Original-Recipient", "Action", "Status" }
+local NAMES = { "Final-Recipient", "Original-Recipient" }
+local OF_RECIPIENT = { "Action", "Status", table.unpack(NAMES) }
 local OF_MESSAGE = { "Reporting-MTA", "Received-From-MTA", "DSN-Gateway", "Arrival-Date",
   "Original-Envelope-Id" }
 
+-- The fields by which blocks are of recipients: a block that names nobody is of one only
+-- if no other names any.
+local function fields_of_recipients(list)
+  for _, fields in ipairs(list) do
+    if has_any(fields, NAMES) then return NAMES end
+  end
+  return OF_RECIPIENT
+end
+
 local function delivery(part)
   local report = { type = "delivery", recipients = {} }
-  for i, fields in ipairs(blocks(part.content)) do
-    local is_recipient = has_any(fields, OF_RECIPIENT)
+  local list = blocks(part.content)
+  local of_recipient = fields_of_recipients(list)
+  for i, fields in ipairs(list) do
+    local is_recipient = has_any(fields, of_recipient)
     if is_recipient then table.insert(report.recipients, recipient(fields)) end
     -- Some senders leave the block of the message out, or put all into one.
     if not report.headers and (i == 1 and not is_recipient or has_any(fields, OF_MESSAGE)) then
@@ -104,7 +127,7 @@ local function number(text)
 end
 
 local function feedback(part)
-  local fields = parts.headers(part.content, 1, #part.content)
+  local fields = block(part.content)
   local kind = fields:get("Feedback-Type")
   local from = fields:get("Original-Mail-From")
   return {
@@ -130,7 +153,7 @@ end
 
 -- RFC 8098 section 3.2.6: "mode/mode; type/modifier,modifier"
 local function disposition(part)
-  local fields = parts.headers(part.content, 1, #part.content)
+  local fields = block(part.content)
   local report = { type = "disposition", modifiers = {}, headers = fields }
   report.final_recipient, report.final_recipient_type =
     plain_address(fields:get("Final-Recipient"))
