@@ -37,6 +37,13 @@ describe("lists of addresses", function()
     assert.same({ "\u{e9}t\u{e9}, x|a@b|" },
       read("=?utf-8?q?=C3=A9t?= =?utf-8?q?=C3=A9=2C?= x <a@b>"))
     assert.same({ "\u{e9}|a@b|" }, read('"=?utf-8?q?=C3=A9?=" <a@b>'))
+    for _, mark in ipairs { ",", ";", ":", "@", "<", ">", "(", ")", "[", '"', "x@y.z" } do
+      local given = ("=?utf-8?Q?A%s_B?= <a@b>, c@d"):format(mark)
+      assert.same({ ("A%s B|a@b|"):format(mark), "|c@d|" }, read(given), given)
+      assert.truthy(list.read(given).fault, given) -- others find something else in it
+    end
+    assert.is_nil(list.read("=?utf-8?Q?A_B=2C?= <a@b>").fault)
+    assert.same({ "=?utf-8?Q?A||", "B|a@b|" }, read("=?utf-8?Q?A, B <a@b>"))
     assert.same({ "Gr\u{fc}n|a@b|" }, read("Gr\xfcn <a@b>"))
     assert.same({ "|a@[192.0.2.1]|", "|a@[IPv6:::1]|" }, read("a@[192.0.2.1], <a@[IPv6:::1]>"))
     assert.same({ "|a@b\u{e9}.example|" }, read("a@b\u{e9}.example"))
@@ -89,6 +96,13 @@ describe("lists of addresses", function()
     assert.same({ "|postmaster|" }, read("postmaster"))
     assert.same({ "A|a@b|", "B|c@d|" }, read("A <a@b> B <c@d>"))
     assert.same({ "a@b|c@d|" }, read("a@b <c@d>"))
+    assert.same({ "|a@b|" }, read("<<a@b>>"))
+    assert.same({ "A|a@b|" }, read("A <x <<a@b>"))
+    assert.same({ "A|a@b|", "|c@d|" }, read("A <a@b <c@d>"))
+    assert.same({ "A|a@b|", "B|c@d|" }, read("A [a@b], B {c@d}"))
+    for _, text in ipairs { "<<a@b>>", "A <a@b <c@d>", "A [a@b]", "A {a@b}" } do
+      assert.truthy(list.read(text).fault, text)
+    end
     local text = [[G: "a \" (b)" (c \) d) <@r,@s:"x@y"@[::1]>, e . f @ g; h]]
     for n = 0, #text do assert.is_table(read(text:sub(1, n))) end
   end)

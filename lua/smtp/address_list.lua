@@ -140,7 +140,9 @@ local function put_chunks(self)
   local found, is_address = {}, {}
   self.chunks = without_initials(self.chunks)
   for _, chunk in ipairs(self.chunks) do
-    local address = chunk.at_sign and not self.broken and well_formed(table.concat(chunk.parts))
+    local text = table.concat(chunk.parts)
+    local address = not self.broken and text:find("@", 1, true) and
+      (well_formed(text) or well_formed(text:match("^[%[{](.*)[%]}]$") or "@"))
     if address then
       found[#found + 1], is_address[chunk] = address, true
     end
@@ -228,6 +230,10 @@ local function angle(self, text, at)
       place = place + 1
     elseif char == "," and not is_route(parts) then
       break -- the ">" is missing
+    elseif char == "<" then
+      blame(self, "has a < behind another")
+      if #parts > 0 and well_formed(table.concat(parts)) then break end
+      parts, place = {}, place + 1
     elseif char:find("%s") then
       blame(self, "has a space or a comment within an address")
       place = text:find("%S", place) or #text + 1
@@ -318,6 +324,12 @@ marks["@"] = function(self, _, at)
   return at + 1
 end
 
+-- The place behind the encoded word at `at`, which may hold any mark but "?"; or nil.
+local function encoded_word(text, at)
+  local _, last = text:find("^=%?[^%s?]+%?[BbQq]%?[^%s?]*%?=", at)
+  return last and last + 1
+end
+
 -- A stray ">" or ")", which says nothing.
 local function ignore(self, _, at)
   blame(self, "has a > or ) without its other half")
@@ -347,6 +359,11 @@ function M.read(text, most)
       at = text:find("[^ \t]", at) or #text + 1
     else
       local behind = text:find('[ \t()<>%[",;:@]', at + 1) or #text + 1
+      local word_end = char == "=" and encoded_word(text, at) or 0
+      if word_end > behind then
+        blame(self, "has a mark of addresses in an encoded word")
+        behind = word_end
+      end
       need_comma(self)
       add(self, text:sub(at, behind - 1))
       at = behind
