@@ -95,6 +95,11 @@ describe("a header", function()
       { subject = "s", text = "b\n" } },
     ["the line of a mailbox file"] = { ">From ada Mon Jan  1\r\nSubject: s\r\n\r\nb\r\n",
       { subject = "s", text = "b\n" } },
+    ["a row of dashes behind the type"] = { "Content-Type: text/html\r\n-----\r\n--x\r\n"
+      .. "Subject: s\r\n\r\nb\r\n", { subject = "s", html = "b\n" } },
+    ["dashes that are not the boundary"] = { "Content-Type: multipart/mixed; boundary=in\r\n"
+      .. "--inn\r\n--in--x\r\nSubject: s\r\n\r\n--in\r\n\r\nb\r\n--in--\r\n",
+      { subject = "s", text = "b" } },
     ["the last line"] = { "Subject: s\r\noops\r\n\r\nb\r\n", { subject = "s", text = "b\n" } },
   } do
     it("goes on behind a line that is no field: " .. what, function()
@@ -134,6 +139,9 @@ describe("a header", function()
     check("multipart in a part", multipart("mixed",
       "--cut\r\nContent-Type: multipart/mixed; boundary=in\r\n--in\r\n\r\none\r\n--in--\r\n"),
       { text = "one" })
+    check("boundary that is folded", "Content-Type: multipart/mixed;\r\n boundary=cut\r\n"
+      .. "--\r\n--cut\r\nSubject: no\r\n\r\none\r\n--cut--\r\n",
+      { text = "one", subject = false })
   end)
 
   it("that is sent loses Bcc with all its lines", function()
@@ -162,6 +170,13 @@ describe("an id", function()
       check(text, "Message-ID: " .. text .. "\r\n\r\n", { message_id = id })
     end)
   end
+
+  it("of a message may be several words", function()
+    check("phrase", "Message-ID: the id \r\n of this\r\n\r\n", { message_id = "the id of this" })
+    check("long", "Message-ID: " .. ("a "):rep(500) .. "\r\n\r\n", { message_id = false })
+    local message = smtp.parse(HEAD .. "Message-ID: the id\r\n\r\n")
+    assert.truthy(smtp.message(message).id:find("^<%w+@code%.energy>$"))
+  end)
 
   it("that is answered is no phrase", function()
     check("one", "In-Reply-To: 20261130.77\r\nReferences: 20261130.77\r\n\r\n",
@@ -193,6 +208,8 @@ describe("a date", function()
     { "2026-03-18T06:09:10Z", AT }, { "2026-03-18 06:09:10", AT },
     { "2026-03-18T06:09:10.25Z", AT }, { "2026-03-18t08:09:10+0200", AT },
     { "Wed, 18 Mar 2026 08:09 +0200", AT - 10 }, { "2026-03-18T08:09+02:00", AT - 10 },
+    { "18 Mar 2026 8:9:10 +0200", AT }, { "2026-03-18T8:9:10+02:00", AT },
+    { "Wed, 18 Mar 2026 06:09:1 +0000", AT - 9 },
     { "Wed, 18 Mar 2026 23:59:59 +0000", 1773878399 }, { "1 Jan 1970 00:00:00 GMT", 0 },
     { "Thu, 13 Feb 1969 23:32:54 -0330", -27723426 }, { "21 Nov 97 09:55:06 GMT", 880106106 },
     { "18 Mar 2026", false }, { "2026-03-18", false }, { "yesterday", false }, { "12:30", false },

@@ -19,6 +19,7 @@ typedef struct frame {
   size_t entity; /* index in the list */
   enum state state;
   smtp_fields_scan scan; /* of its header */
+  bool looked;           /* for the boundary, in a header that is not whole */
   bool digest;
   size_t n; /* length of the boundary; 0 if there is none */
   char boundary[SMTP_BOUNDARY_MAX];
@@ -52,7 +53,7 @@ static void begin(walker *w, size_t at) {
   f->entity = w->count++;
   f->state = HEADER;
   memset(&f->scan, 0, sizeof f->scan);
-  f->digest = false;
+  f->looked = f->digest = false;
   f->n = 0;
   w->open++;
   if (w->count == w->max) {
@@ -101,22 +102,40 @@ static bool startswith(smtp_slice s, smtp_slice prefix) {
   return s.n >= prefix.n && memcmp(s.p, prefix.p, prefix.n) == 0;
 }
 
+static bool ismultipart(const smtp_value *type) {
+  return startswith(type->main, SMTP_LIT("multipart/"));
+}
+
+/* Keeps the boundary of a multipart; false if there is none, or a long one. */
+static bool keepboundary(frame *f, const smtp_value *type, bool *is_long) {
+  const smtp_value_param *boundary =
+      smtp_value_find(type, SMTP_LIT("boundary"));
+  size_t n = boundary == NULL ? 0 : boundary->value.n;
+  *is_long = n > SMTP_BOUNDARY_MAX;
+  if (n == 0 || *is_long) return false;
+  memcpy(f->boundary, boundary->value.p, n);
+  while (n > 1 && f->boundary[n - 1] == ' ') n--;
+  f->n = n;
+  return true;
+}
+
 /* Tells by its Content-Type what the entity on the top is, whose header is
 ** whole, and so how its body is read. */
 static void classify(walker *w, const smtp_value *type, smtp_slice header) {
   frame *f = top(w);
   smtp_entity *e = &w->list[f->entity];
-  bool is_deep = w->open > SMTP_ENTITY_DEPTH;
-  const smtp_value_param *boundary;
-  if (startswith(type->main, SMTP_LIT("multipart/"))) {
-    boundary = smtp_value_find(type, SMTP_LIT("boundary"));
-    if (boundary == NULL || boundary->value.n == 0) return;
-    if (is_deep) e->limit = SMTP_LIMIT_DEPTH;
-    if (boundary->value.n > SMTP_BOUNDARY_MAX) e->limit = SMTP_LIMIT_BOUNDARY;
-    if (e->limit != SMTP_LIMIT_NONE) return;
-    f->n = boundary->value.n;
-    memcpy(f->boundary, boundary->value.p, f->n);
-    while (f->n > 1 && f->boundary[f->n - 1] == ' ') f->n--;
+  bool is_deep = w->open > SMTP_ENTITY_DEPTH, is_long;
+  f->n = 0;
+  if (ismultipart(type)) {
+    bool is_kept = keepboundary(f, type, &is_long);
+    if (is_long)
+      e->limit = SMTP_LIMIT_BOUNDARY;
+    else if (is_kept && is_deep)
+      e->limit = SMTP_LIMIT_DEPTH;
+    if (!is_kept || is_deep) {
+      f->n = 0;
+      return;
+    }
     f->digest = smtp_ascii_equal(type->main, SMTP_LIT("multipart/digest"));
     e->kind = SMTP_ENTITY_MULTIPART;
   } else if (smtp_ascii_equal(type->main, SMTP_LIT("message/rfc822")) ||
@@ -132,29 +151,36 @@ static void classify(walker *w, const smtp_value *type, smtp_slice header) {
   }
 }
 
+/* The header of the entity on the top as far as an offset, and its type, which is
+** cleared by the caller. */
+static int readtype(walker *w, size_t at, smtp_slice *header,
+                    smtp_value *type) {
+  smtp_entity *e = &w->list[top(w)->entity];
+  smtp_slice text;
+  header->p = w->text.p + e->begin;
+  header->n = at - e->begin;
+  smtp_value_init(type, w->mem);
+  if (!smtp_fields_find(*header, SMTP_LIT("content-type"), &text)) return 0;
+  return smtp_value_parse(type, text);
+}
+
 /* The header of the entity on the top ended, and its body is at an offset. */
 static int endheader(walker *w, size_t at) {
-  smtp_entity *e = &w->list[top(w)->entity];
-  smtp_slice header, text;
+  smtp_slice header;
   smtp_value type;
-  int result = 0;
-  e->body = at;
+  int result = readtype(w, at, &header, &type);
+  w->list[top(w)->entity].body = at;
   top(w)->state = BODY;
-  header.p = w->text.p + e->begin;
-  header.n = at - e->begin;
-  smtp_value_init(&type, w->mem);
-  if (smtp_fields_find(header, SMTP_LIT("content-type"), &text))
-    result = smtp_value_parse(&type, text);
   if (result == 0) classify(w, &type, header);
   smtp_value_clear(&type);
   return result;
 }
 
 /* Whether line is the boundary of f; 2 if it is the final one. */
-static int isboundary(const frame *f, smtp_slice line) {
+static int matches(const frame *f, smtp_slice line) {
   size_t at = f->n + 2;
   int result = 1;
-  if (f->n == 0 || f->state != BODY || line.n < at) return 0;
+  if (f->n == 0 || line.n < at) return 0;
   if (memcmp(line.p + 2, f->boundary, f->n) != 0) return 0;
   if (line.n >= at + 2 && line.p[at] == '-' && line.p[at + 1] == '-') {
     at += 2;
@@ -163,6 +189,29 @@ static int isboundary(const frame *f, smtp_slice line) {
   while (at < line.n && (line.p[at] == ' ' || line.p[at] == '\t')) at++;
   if (at < line.n && line.p[at] == '\r') at++;
   return at == line.n || line.p[at] == '\n' ? result : 0;
+}
+
+static int isboundary(const frame *f, smtp_slice line) {
+  return f->state == BODY ? matches(f, line) : 0;
+}
+
+/* Whether the line at an offset is the boundary of the entity on the top, in whose
+** header the empty line is missing: 1, 0, or an error. */
+static int isown(walker *w, smtp_slice line, size_t at) {
+  frame *f = top(w);
+  if (line.n <= 2 || line.p[0] != '-' || line.p[1] != '-' || !f->scan.typed)
+    return 0;
+  if (!f->looked) {
+    smtp_slice header;
+    smtp_value type;
+    bool is_long;
+    int result = readtype(w, at, &header, &type);
+    if (result == 0 && ismultipart(&type)) keepboundary(f, &type, &is_long);
+    smtp_value_clear(&type);
+    if (result != 0) return result;
+    f->looked = true;
+  }
+  return matches(f, line) != 0;
 }
 
 /* If the header on the top has no empty line, and its last lines are no fields,
@@ -205,7 +254,10 @@ static int takeline(walker *w, size_t *at) {
   }
   if (f->state == HEADER) {
     size_t body;
-    if (smtp_fields_scanned(&f->scan, line, *at, &body))
+    int own = isown(w, line, *at);
+    if (own < 0) return own;
+    if (own == 1) body = smtp_fields_cut(&f->scan, *at);
+    if (own == 1 || smtp_fields_scanned(&f->scan, line, *at, &body))
       return endheader(w, *at = body);
   }
   *at += line.n;

@@ -85,9 +85,7 @@ bool smtp_fields_scanned(smtp_fields_scan *scan, smtp_slice line, size_t at,
   if (first && is_mailbox(rest)) return false;
   if (!scan->stray) scan->tail = at;
   scan->stray = true;
-  *body = scan->tail;
-  /* a boundary where the empty line is missing, rather than a broken field */
-  return scan->typed && line.n > 2 && line.p[0] == '-' && line.p[1] == '-';
+  return false;
 }
 
 size_t smtp_fields_cut(const smtp_fields_scan *scan, size_t end) {

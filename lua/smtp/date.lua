@@ -36,11 +36,11 @@ end
 -- any order, for programs write the month before the day and the year behind the time.
 local readers = {}
 
--- 8:09, 08:09:10, 08.09.10, 08:09:10.5, and a zone or AM and PM directly behind.
+-- 8:09, 8:9:1, 08:09:10, 08.09.10, 08:09:10.5, and a zone or AM and PM directly behind.
 function readers.time(found, word)
-  local hour, mark, minute, rest = word:match("^(%d%d?)([:.])(%d%d)(.*)$")
+  local hour, mark, minute, rest = word:match("^(%d%d?)([:.])(%d%d?)(.*)$")
   if not hour or found.hour or mark == "." and not found.month then return nil end
-  local second, behind = rest:match("^[:.](%d%d)(.*)$")
+  local second, behind = rest:match("^[:.](%d%d?)(.*)$")
   rest = (behind or rest):gsub("^[.,]%d+", "")
   if rest:find("^%d") then return nil end
   found.hour, found.minute, found.second = hour, minute, second or 0

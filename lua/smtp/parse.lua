@@ -77,7 +77,17 @@ local function ids(message, name)
   return list
 end
 
-function lazy.message_id(message) return ids(message, "Message-ID")[1] end
+-- Several words without brackets are the id as a whole: nothing else may be there.
+function lazy.message_id(message)
+  local id = ids(message, "Message-ID")[1]
+  if id then return id end
+  local words = {}
+  for word in (message.headers:get("Message-ID") or ""):gmatch("[^%s<>]+") do
+    words[#words + 1] = word
+  end
+  id = table.concat(words, " ")
+  return id ~= "" and #id <= ID_MAX and id or nil
+end
 function lazy.in_reply_to(message) return ids(message, "In-Reply-To")[1] end
 function lazy.references(message) return ids(message, "References") end
 

@@ -33,7 +33,7 @@ describe("fields of a header", function()
     assert.same({ 0 }, fields("Dear Bob,\n\nA: 1\n"))
     assert.same({ 0 }, fields(" Dear Bob,\nit works\n\nA: 1\n"))
     assert.same({ "A", "1", 4 }, fields("A:1\nDear Bob,\nit works\n"))
-    assert.same({ "Content-Type", "a/b", 17 }, fields("Content-Type:a/b\nDear Bob\n--x\n\nA:1\n"))
+    assert.same({ "Content-Type", "a/b", 31 }, fields("Content-Type:a/b\nDear Bob\n--x\n\nA:1\n"))
     assert.same({ "A", "1", 12 }, fields("A:1\n------\n\n"))
   end)
 

@@ -22,7 +22,7 @@
 ---@field subject? string
 ---@field date? string as it is written
 ---@field time? integer seconds since 1970 that `date` says, if it is a date (RFC 5322 sections 3.3, 4.3; other orders of its words and RFC 3339 are read too)
----@field message_id? string without its brackets
+---@field message_id? string without its brackets; if it has none, all words of the field
 ---@field in_reply_to? string the first id of that field
 ---@field references string[] ids, the oldest first
 ---@field text? string the first text/plain part whose disposition is not `"attachment"`, in UTF-8 with `"\n"` as line end
