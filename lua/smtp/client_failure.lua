@@ -105,9 +105,13 @@ function M:over(reply, stage)
   return result, err
 end
 
+-- Commands that come before one; MAIL comes once.
+local FIRST = { mail = "a transaction is open, which client:reset drops",
+  rcpt = "client:mail comes first", data = "client:mail and client:rcpt come first" }
+
 -- The machine does not have the command here.
 function M:misplaced(stage, mailbox)
-  return self:_error { kind = "protocol", stage = stage, address = mailbox,
+  return self:_error { kind = "protocol", stage = stage, address = mailbox, hint = FIRST[stage],
     message = "not possible at this point of the session" }
 end
 

@@ -437,6 +437,10 @@ function M.data(client, source)
   self.flight:add(self)
   local ok, err = self:data()
   while ok and not self.done do ok, err = self.flight:take() end
+  if not ok and client._core then -- DATA is not possible now: nothing of it is under way
+    self.done = true
+    self.flight:tidy()
+  end
   if self.err or not ok then return nil, self.err or err end
   local reply, first = self.final or self.data_reply, nil
   for _, one in ipairs(self.replies or {}) do
