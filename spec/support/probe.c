@@ -202,5 +202,6 @@ int luaopen_probe(lua_State *L) {
   luaL_setfuncs(L, probe_mock, 0);
   luaL_setfuncs(L, probe_compose, 0);
   luaL_setfuncs(L, probe_narrow, 0);
+  luaL_setfuncs(L, probe_memory, 0);
   return 1;
 }

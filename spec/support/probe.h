@@ -53,6 +53,7 @@ extern const luaL_Reg probe_dkim[];    /* dkim_canon, of csrc/mime */
 extern const luaL_Reg probe_dns[];     /* dns */
 extern const luaL_Reg probe_proxy[];   /* ip proxy */
 extern const luaL_Reg probe_narrow[];  /* sockets with a small window */
+extern const luaL_Reg probe_memory[];  /* in_use */
 extern const luaL_Reg probe_mock[];    /* plan and rule, of csrc/mock */
 
 #endif

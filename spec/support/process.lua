@@ -153,7 +153,9 @@ end
 function M.lua(words, options)
   options = options or {}
   local path, cpath = "./?.lua;" .. package.path, package.cpath
-  options.env = { LUA_PATH = path, LUA_CPATH = cpath, LUA_PATH_5_4 = path, LUA_CPATH_5_4 = cpath }
+  local env = { LUA_PATH = path, LUA_CPATH = cpath, LUA_PATH_5_4 = path, LUA_CPATH_5_4 = cpath }
+  for key, value in pairs(options.env or {}) do env[key] = value end
+  options.env = env
   return M.start({ net.interpreter(), table.unpack(words) }, options)
 end
 
