@@ -180,9 +180,29 @@ static int answer_all(run *r, const smtp_server_event *e) {
 /* Answers what asks until there is nothing to do; 0, or a failure. */
 static int serve(run *r) {
   static const char *const names[] = {
-      "none", "connect", "helo",    "mail",  "rcpt",  "data",    "message",
-      "vrfy", "auth",    "command", "chunk", "verb",  "lookup",  "starttls",
-      "body", "reset",   "close",   "line",  "reply", "xclient", "xforward"};
+      [SMTP_SERVER_NONE] = "none",
+      [SMTP_SERVER_CONNECT] = "connect",
+      [SMTP_SERVER_HELO] = "helo",
+      [SMTP_SERVER_MAIL] = "mail",
+      [SMTP_SERVER_RCPT] = "rcpt",
+      [SMTP_SERVER_DATA] = "data",
+      [SMTP_SERVER_MESSAGE] = "message",
+      [SMTP_SERVER_VRFY] = "vrfy",
+      [SMTP_SERVER_AUTH] = "auth",
+      [SMTP_SERVER_COMMAND] = "command",
+      [SMTP_SERVER_CHUNK] = "chunk",
+      [SMTP_SERVER_VERB] = "verb",
+      [SMTP_SERVER_LOOKUP] = "lookup",
+      [SMTP_SERVER_STARTTLS] = "starttls",
+      [SMTP_SERVER_BODY] = "body",
+      [SMTP_SERVER_RESET] = "reset",
+      [SMTP_SERVER_AUTH_FAILED] = "auth_failed",
+      [SMTP_SERVER_CLOSE] = "close",
+      [SMTP_SERVER_LINE] = "line",
+      [SMTP_SERVER_REPLY] = "reply",
+      [SMTP_SERVER_XCLIENT] = "xclient",
+      [SMTP_SERVER_XFORWARD] = "xforward",
+  };
   for (;;) {
     smtp_server_event e;
     double at;
