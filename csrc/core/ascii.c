@@ -147,3 +147,14 @@ bool smtp_utf8_valid(smtp_slice text) {
   }
   return true;
 }
+
+uint32_t smtp_utf8_next(smtp_slice *text) {
+  unsigned char c = (unsigned char)text->p[0];
+  size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+  uint32_t point = n == 1 ? c : c & (0x7fu >> n);
+  for (size_t i = 1; i < n; i++)
+    point = point << 6 | ((unsigned char)text->p[i] & 0x3fu);
+  text->p += n;
+  text->n -= n;
+  return point;
+}

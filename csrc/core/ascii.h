@@ -55,4 +55,7 @@ SMTP_FUNC bool smtp_ascii_eightbit(smtp_slice text);
 /* True if text is well-formed UTF-8: no overlong form, no surrogate. */
 SMTP_FUNC bool smtp_utf8_valid(smtp_slice text);
 
+/* Takes a code point off the front of text, which is valid and not empty. */
+SMTP_FUNC uint32_t smtp_utf8_next(smtp_slice *text);
+
 #endif

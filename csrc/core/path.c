@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "ascii.h"
+#include "ulabel.h"
 
 static void advance(smtp_slice *in, size_t n) {
   in->p += n;
@@ -120,6 +121,30 @@ static bool is_literal(smtp_slice in) {
   return is_general(tag, in);
 }
 
+/* ---- UTF-8 ---- */
+
+/* Whether a text is UTF-8 without the controls and the ends of lines that
+** Unicode has besides those of ASCII (RFC 5198 section 2). */
+static bool is_utf8(smtp_slice in) {
+  if (!smtp_ascii_eightbit(in)) return true;
+  if (!smtp_utf8_valid(in)) return false;
+  while (in.n > 0) {
+    uint32_t c = smtp_utf8_next(&in);
+    if ((c >= 0x80 && c < 0xa0) || c == 0x2028 || c == 0x2029) return false;
+  }
+  return true;
+}
+
+/* RFC 6531 section 3.3: sub-domain =/ U-label. */
+static bool is_of_ulabels(smtp_slice in) {
+  if (!smtp_ascii_eightbit(in)) return true;
+  while (in.n > 0) {
+    uint32_t c = smtp_utf8_next(&in);
+    if (c >= 0x80 && !smtp_ulabel_may_have(c)) return false;
+  }
+  return true;
+}
+
 /* ---- domains ---- */
 
 /* Labels that neither begin nor end with a hyphen, and are not empty. */
@@ -131,7 +156,7 @@ static bool is_name(smtp_slice in) {
     if (c == '-' && last == '.') return false;
     last = c;
   }
-  return last != '.' && last != '-' && smtp_utf8_valid(in);
+  return last != '.' && last != '-' && is_utf8(in);
 }
 
 /* Takes a domain name off the front of in. */
@@ -146,6 +171,8 @@ static int take_name(smtp_slice *in, unsigned flags, smtp_slice *domain) {
   advance(in, n);
   if (lenient && n > 1 && domain->p[n - 1] == '.') domain->n--;
   if (!is_name(*domain)) return SMTP_ESYNTAX;
+  if ((flags & SMTP_PATH_ULABEL) != 0 && !is_of_ulabels(*domain))
+    return SMTP_ESYNTAX;
   return domain->n > SMTP_DOMAIN_MAX ? SMTP_ETOOBIG : 0;
 }
 
@@ -280,7 +307,7 @@ static int take_mailbox(smtp_path *path, smtp_slice *in, unsigned flags) {
              !smtp_ascii_equal(local, SMTP_LIT("Postmaster"))) {
     return SMTP_ESYNTAX;
   }
-  if (!smtp_utf8_valid(local)) return SMTP_ESYNTAX;
+  if (!is_utf8(local)) return SMTP_ESYNTAX;
   path->eightbit =
       smtp_ascii_eightbit(local) ||
       smtp_ascii_eightbit((smtp_slice){path->domain, path->domain_n});
@@ -342,7 +369,7 @@ int smtp_path_check_domain(smtp_slice in, unsigned flags) {
     if (in.p[i] == ' ' || smtp_ascii_is((unsigned char)in.p[i], SMTP_CONTROL))
       return SMTP_ESYNTAX;
   }
-  return smtp_utf8_valid(in) ? 0 : SMTP_ESYNTAX;
+  return is_utf8(in) ? 0 : SMTP_ESYNTAX;
 }
 
 /* ---- writing ---- */

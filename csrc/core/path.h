@@ -31,8 +31,10 @@ enum smtp_path_flags {
   SMTP_PATH_STRICT = 1,     /* refuse what the grammar does not allow */
   SMTP_PATH_NULL = 2,       /* <> is allowed (reverse-path) */
   SMTP_PATH_POSTMASTER = 4, /* <Postmaster> without a domain is allowed */
-  SMTP_PATH_BARE = 8 /* no <> at all: a mailbox, and all of the input; with
-                        SMTP_PATH_NULL the empty input is the null path */
+  SMTP_PATH_BARE = 8,   /* no <> at all: a mailbox, and all of the input; with
+                         SMTP_PATH_NULL the empty input is the null path */
+  SMTP_PATH_ULABEL = 16 /* a domain has nothing that no U-label has (RFC 5890);
+                           else it may be one that is still to be mapped */
 };
 
 /*
@@ -46,7 +48,7 @@ enum smtp_path_flags {
 ** 0; SMTP_ESYNTAX; SMTP_ETOOBIG for a local part, domain or path over its
 ** limit, measured on what would be written; of a longer local part only
 ** SMTP_LOCAL_MAX bytes count against the path. Control characters are never
-** allowed, quoted or not.
+** allowed, quoted or not, nor what else ends a line in Unicode.
 */
 SMTP_FUNC int smtp_path_parse(smtp_path *path, smtp_slice in, unsigned flags,
                               size_t *used);

@@ -152,18 +152,6 @@ static size_t take_points(uint32_t points[SMTP_LABEL_MAX], smtp_slice code) {
   return count;
 }
 
-/* Takes a code point off the front of text, which is valid UTF-8. */
-static uint32_t next_character(smtp_slice *text) {
-  unsigned char c = (unsigned char)text->p[0];
-  size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-  uint32_t point = n == 1 ? c : c & (0x7fu >> n);
-  for (size_t i = 1; i < n; i++)
-    point = point << 6 | ((unsigned char)text->p[i] & 0x3fu);
-  text->p += n;
-  text->n -= n;
-  return point;
-}
-
 /*
 ** Whether the points may be a label: RFC 5891 sections 4.2.3.1 and 4.2.3.2 for
 ** hyphens and marks. Joiners are for scripts that join their letters (RFC 5892
@@ -203,7 +191,7 @@ static int put_ulabel(name *to, smtp_slice label) {
   size_t count = 0;
   while (label.n > 0) {
     if (count == SMTP_LABEL_MAX) return SMTP_ESYNTAX;
-    uint32_t c = next_character(&label);
+    uint32_t c = smtp_utf8_next(&label);
     points[count++] = c < 0x80 ? smtp_ascii_lower((unsigned char)c) : c;
   }
   if (!is_ulabel(points, count)) return SMTP_EINVALID;
@@ -211,18 +199,14 @@ static int put_ulabel(name *to, smtp_slice label) {
 }
 
 /* Whether the points may stand behind "xn--": more than in a U-label, as people
-** registered symbols, and marks and joiners are right where a table cannot
-** tell. */
+** registered symbols. */
 static bool is_registered(const uint32_t *points, size_t count) {
   if (!is_label(points, count)) return false;
   for (size_t i = 0; i < count; i++) {
     uint32_t c = points[i];
     bool is_symbol =
         (c >= 0x2190 && c < 0x2c00) || (c >= 0x1f000 && c < 0x1fb00);
-    bool is_joiner = c == 0x200c || c == 0x200d;
-    if (c >= 0x80 && smtp_ulabel_refuses(c) && !is_symbol && !is_joiner &&
-        !smtp_ulabel_is_mark(c))
-      return false;
+    if (c >= 0x80 && !is_symbol && !smtp_ulabel_may_have(c)) return false;
   }
   return true;
 }

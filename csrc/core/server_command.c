@@ -13,7 +13,8 @@ typedef int check(smtp_server *s, const smtp_command *c,
                   smtp_server_event *event);
 
 static unsigned path_flags(const smtp_server *s, unsigned flags) {
-  return s->config->strict ? flags | SMTP_PATH_STRICT : flags;
+  return s->config->strict ? flags | SMTP_PATH_STRICT | SMTP_PATH_ULABEL
+                           : flags;
 }
 
 /* The event asks: its verdict is due before the next one. */

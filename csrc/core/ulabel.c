@@ -227,3 +227,8 @@ bool smtp_ulabel_is_mark(uint32_t c) {
   }
   return c >= 0xe0100 && c <= 0xe01ef; /* variation selectors */
 }
+
+bool smtp_ulabel_may_have(uint32_t c) {
+  return !smtp_ulabel_refuses(c) || smtp_ulabel_is_mark(c) || c == 0x200c ||
+         c == 0x200d;
+}

@@ -15,6 +15,10 @@
 ** capitals, compatibility forms, spaces, marks of direction, symbols. */
 SMTP_FUNC bool smtp_ulabel_refuses(uint32_t c);
 
+/* Whether a U-label may have it: those that are not refused, and marks and
+** joiners, of which the letters around them decide. */
+SMTP_FUNC bool smtp_ulabel_may_have(uint32_t c);
+
 /* Whether there is one code point that the two are written as. */
 SMTP_FUNC bool smtp_ulabel_composes(uint32_t first, uint32_t second);
 
