@@ -62,7 +62,8 @@ function M:failed(kind, sentence, cause, reply)
   self._flight.astray = not self._core:in_step()
   if kind == "system" then kind = "closed" end
   local fields = { kind = kind, stage = stage, message = sentence, cause = cause,
-    outcome = self:_outcome_now(), hint = stage == "greeting" and greeting_hint(self) or nil }
+    outcome = self:_outcome_now(),
+    hint = stage == "greeting" and not reply and greeting_hint(self) or nil }
   -- A stream that was secure and is damaged may be sound the next time; an alert refuses us.
   if kind == "tls" then fields.temporary = cause ~= "alert" end
   if reply then
