@@ -4,6 +4,7 @@
 local core = require "smtp.core"
 local dkim_keys = require "spec.support.dkim"
 local dns = require "spec.support.dns"
+local misused = require "spec.support.misuse"
 local servers = require "spec.support.fleet"
 local peer = require "spec.support.peer"
 local smtp = require "smtp"
@@ -214,6 +215,12 @@ describe("parameters that cannot be sent", function()
         local message = { envelope = { from = "a@b.example", to = to }, raw = "x" }
         assert.has_error(function() smtp.send("smtp://127.0.0.1:1", message) end)
       end
+      for _, key in ipairs { "Notify", "NOTIFY", "ORcpt", "Params" } do
+        misused('did you mean "' .. key:lower() .. '"', function()
+          smtp.send("smtp://127.0.0.1:1", { raw = "x", envelope = { from = "a@b.example",
+            to = { { address = "bob@b.example", [key] = "x" } } } })
+        end)
+      end
       for _, fields in ipairs { { notify = "SOON" }, { notify = { "NEVER", "DELAY" } },
         { orcpt = ("x"):rep(600) }, { rrvs = "x" } } do
         local to = { address = "bob@b.example" }
@@ -221,6 +228,7 @@ describe("parameters that cannot be sent", function()
         local _, err = smtp.send("smtp://127.0.0.1:1",
           { envelope = { from = "a@b.example", to = to }, raw = "x" })
         assert.same({ "invalid", "mail" }, { err.kind, err.stage })
+        assert.matches("cannot be sent; it must be ", tostring(err), 1, true)
         _, err = client:rcpt("bob@b.example", fields)
         assert.same({ "invalid", "rcpt" }, { err.kind, err.stage })
       end

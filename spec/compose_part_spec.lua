@@ -420,6 +420,7 @@ describe("what is sent", function()
           function() return smtp.parse(m) end, function() return smtp.lint(m) end } do
           local _, err = use()
           seen[#seen + 1] = err.kind .. " " .. tostring(err.cause):match("read already")
+          assert.matches("parse it first", tostring(err), 1, true)
         end
         assert(smtp.bounce(m, { address = "c@d.example" })) -- of the header, which it keeps
         return true

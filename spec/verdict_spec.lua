@@ -293,7 +293,7 @@ describe("a message that some have", function()
       assert.equal(OURS, hand_over(server, BOTH))
       local told = serve.of_type(events, "error")
       assert.equal(1, #told)
-      assert.matches("<eve@example.com> 550 no eve", tostring(told[1].error), 1, true)
+      assert.matches("<eve@example.com> 550 5.1.1 no eve", tostring(told[1].error), 1, true)
       if i == 4 or i == 5 then assert.matches("no disk", tostring(told[1].error)) end
     end
   end)

@@ -156,7 +156,7 @@ local function human(failures, hostname)
   for _, one in ipairs(failures) do
     lines[#lines + 1] = ("    <%s>"):format(address.mailbox(one.address))
     if one.code or one.text then
-      lines[#lines + 1] = ("        %s %s"):format(one.code or "", said_of(one, true))
+      lines[#lines + 1] = "        " .. (one.code and one.code .. " " or "") .. said_of(one, true)
     end
   end
   lines[#lines + 1] = ""

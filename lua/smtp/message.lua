@@ -28,6 +28,12 @@ end
 -- same once more, as they were written.
 local function fields_of(one)
   local fields
+  for key in pairs(one) do -- others may stand there; a parameter that is not sent is a loss
+    local meant = type(key) == "string" and key:lower()
+    if meant ~= key and parameters.RCPT[meant] then
+      options.misuse(("envelope.to: unknown option %q; did you mean %q?"):format(key, meant))
+    end
+  end
   for key in pairs(parameters.RCPT) do
     if key ~= "params" and one[key] ~= nil then
       fields = fields or {}

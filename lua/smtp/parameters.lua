@@ -131,6 +131,21 @@ local function checked(verb, given)
   return given
 end
 
+-- Values that may be sent, where the name of the field does not say so.
+local VALUES = {
+  notify = '"NEVER", or some of SUCCESS, FAILURE and DELAY',
+  envid = ("1 to %d characters without controls"):format(ENVID_MAX),
+  orcpt = "an address, or its type and the address: rfc822;ada@code.energy",
+  rrvs = "a date-time of RFC 3339, such as 2027-01-01T00:00:00Z",
+  hold_until = "a date-time of RFC 3339, such as 2027-01-01T00:00:00Z, as far as the server allows",
+  hold_for = "above 0, and as long as the server allows",
+}
+
+local function unsendable(field)
+  local value = VALUES[field]
+  return field .. " cannot be sent" .. (value and "; it must be " .. value or "")
+end
+
 --- Checks the values of fields, whatever a server offers: true; or nil, why, the kind of error,
 -- and an enhanced code. Misuse raises.
 function M.check(verb, given)
@@ -139,7 +154,7 @@ function M.check(verb, given)
     local field = one[1]
     if given[field] then
       local _, text, enhanced = format[field](given[field], {})
-      if not text then return nil, field .. " cannot be sent", "invalid", enhanced end
+      if not text then return nil, unsendable(field), "invalid", enhanced end
     end
   end
   return true
@@ -172,7 +187,7 @@ local function list(offered, given, own, relayed)
       end
     elseif wanted then
       local key, text, enhanced = format[field](value, offered)
-      if not text then return nil, field .. " cannot be sent", "invalid", enhanced end
+      if not text then return nil, unsendable(field), "invalid", enhanced end
       all[#all + 1], all[#all + 2] = key, text
     end
   end

@@ -34,13 +34,13 @@ local function of_string(text)
 end
 
 -- The fields of an error.
-local function unread(why)
-  return { kind = "source", outcome = "not_sent", cause = why,
+local function unread(why, hint)
+  return { kind = "source", outcome = "not_sent", cause = why, hint = hint,
     message = "reading the message failed: " .. tostring(why) }
 end
 
-local function broken(why)
-  return nil, errors.new(unread(why))
+local function broken(why, hint)
+  return nil, errors.new(unread(why, hint))
 end
 
 local function of_file(file)
@@ -64,7 +64,10 @@ end
 
 local function of_chunks(object)
   -- A message that a server receives comes once: a rest of it is not the message.
-  if object.streamed and object.touched then return broken("the content was read already") end
+  if object.streamed and object.touched then
+    return broken("the content was read already",
+      "parse it first: the result of smtp.parse(message) can be read and sent many times")
+  end
   local ok, read = pcall(object.chunks, object)
   if not ok then return broken(read) end
   if type(read) ~= "function" then return broken("chunks() gave no function") end

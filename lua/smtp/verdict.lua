@@ -129,9 +129,10 @@ local function undelivered(self, message, failures)
     why = "on_undelivered did not take them"
       .. (cause ~= nil and ": " .. tostring(cause) or "")
   end
-  local first = failures[1]
-  return false, ("the next server did not take all of %d recipients, and %s: <%s> %s %s"):format(
-    #message.recipients, why, first.address, first.code or "", first.text or "")
+  local first, said = failures[1], {}
+  for _, key in ipairs { "code", "enhanced", "text" } do said[#said + 1] = first[key] end
+  return false, ("the next server did not take all of %d recipients, and %s: <%s> %s"):format(
+    #message.recipients, why, first.address, table.concat(said, " "))
 end
 
 -- The verdict where some have it: one for all in SMTP, one for each in LMTP and with PRDR.
