@@ -66,6 +66,7 @@ build = {
         "csrc/core/server_xclient.c",
         "csrc/core/status.c",
         "csrc/core/ulabel.c",
+        "csrc/core/uxtext.c",
         "csrc/core/xtext.c",
         "csrc/lua/certificate.c",
         "csrc/lua/client.c",

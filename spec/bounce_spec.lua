@@ -143,6 +143,18 @@ describe("a bounce", function()
       { m.parts[2].type, m.report.recipients[1].diagnostic })
   end)
 
+  it("C165 an ORCPT alone in UTF-8 is ASCII in the report", function()
+    for _, orcpt in ipairs { "utf-8;dö@example.com", "dö@example.com",
+      "utf-8;d\\x{F6}@example.com" } do
+      local made, m = bounce({ address = "bob@example.com", orcpt = orcpt, code = 550 })
+      assert.equal("message/delivery-status", m.parts[2].type)
+      assert.truthy(tostring(made):find(
+        "\nOriginal-Recipient: utf-8; d\\x{F6}@example.com\r\n", 1, true))
+      assert.same({ "dö@example.com", "utf-8" }, { m.report.recipients[1].original_recipient,
+        m.report.recipients[1].original_recipient_type })
+    end
+  end)
+
   it("takes an error or a receipt, of some or of all", function()
     local errors = require "smtp.error"
     local _, m = bounce(errors.new { kind = "connect", message = "nobody is there", peer = "mx" })

@@ -294,7 +294,9 @@ describe("parameters of the client", function()
         .. " XADA=1",
       "* RCPT TO:<c@d.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@x"
         .. " RRVS=2026-01-01T00:00:00Z;C",
-      "* RCPT TO:<e@f.example> NOTIFY=NEVER ORCPT=utf-8;x@y"))
+      "* RCPT TO:<e@f.example> NOTIFY=NEVER ORCPT=utf-8;x@y",
+      "* RCPT TO:<g@h.example> ORCPT=utf-8;d\\x{F6}\\x{3D}\\x{2B}@\\x{65E5}",
+      "* RCPT TO:<i@j.example> ORCPT=utf-8;\\x{1F600}@x"))
     local lines = {}
     local client <close> = assert(smtp.connect { url = server.url,
       trace = function(_, line) lines[#lines + 1] = line end })
@@ -303,8 +305,10 @@ describe("parameters of the client", function()
     assert(client:rcpt("c@d.example", { notify = { "SUCCESS", "DELAY" }, orcpt = "a+b@x",
       rrvs = "2026-01-01T00:00:00Z;C" }))
     assert(client:rcpt("e@f.example", { notify = "NEVER", orcpt = "utf-8;x@y" }))
-    assert.is_nil(server:done())
     assert.equal("RCPT TO:<e@f.example> NOTIFY=NEVER ORCPT=utf-8;x@y", lines[#lines - 1])
+    assert(client:rcpt("g@h.example", { orcpt = "utf-8;dö=+@日" }))
+    assert(client:rcpt("i@j.example", { orcpt = "😀@x" })) -- UTF-8 has that type
+    assert.is_nil(server:done())
   end)
 
   it("are those of a record and of its recipients", function()

@@ -124,7 +124,8 @@ describe("extensions of a server", function()
     assert.same({ "id+7" }, called)
     for _, code in ipairs { "00", "01", "09", "0A", "0D", "1B", "1F", "7F" } do
       for _, line in ipairs { "RCPT TO:<bob@example.com> ORCPT=rfc822;b+%sb@example.com",
-        "RCPT TO:<bob@example.com> ORCPT=utf-8;+%s NOTIFY=NEVER" } do
+        "RCPT TO:<bob@example.com> ORCPT=utf-8;+%s NOTIFY=NEVER",
+        "RCPT TO:<bob@example.com> ORCPT=utf-8;b\\x{%s}b@example.com" } do
         local other <close> = open(server, "")
         local reply = other:cmd(line:format(code), 501)
         assert(reply and reply.enhanced == "5.5.4", line)
@@ -140,6 +141,21 @@ describe("extensions of a server", function()
       end
     end
     assert.same({ "id+7" }, called)
+  end)
+
+  it("C076 ORCPT of type utf-8 is decoded as RFC 6533 section 3 has it", function()
+    local seen
+    local server <close> = serve.start { extensions = { DSN = true },
+      on_rcpt = function(_, recipient) seen = recipient.orcpt return true end }
+    local d <close> = open(server, "")
+    for text, want in pairs {
+      ["utf-8;d\\x{F6}@\\x{65e5}\\x{1F600}.example"] = "utf-8;dö@日😀.example",
+      ["UTF-8;a\\x{3D}b\\x{2B}\\x{5C}\\x{20}@x"] = "UTF-8;a=b+\\ @x",
+      ["utf-8;a+2Bb@x"] = "utf-8;a+b@x",
+      ["rfc822;a\\x{3D}b@x"] = "rfc822;a\\x{3D}b@x", ["utf-8;d\u{f6}\\x{E9}@x"] = "utf-8;döé@x" } do
+      assert(d:cmd("RCPT TO:<b@x.example> ORCPT=" .. text, 250), text)
+      assert.equal(want, seen)
+    end
   end)
 
   it("are typed fields of sender and recipient", function()

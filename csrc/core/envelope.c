@@ -7,6 +7,7 @@
 #include "ascii.h"
 #include "ehlo.h"
 #include "param.h"
+#include "uxtext.h"
 #include "xtext.h"
 
 #define XTEXT_MAX 500 /* of ORCPT and AUTH */
@@ -95,15 +96,21 @@ static bool is_date_time(smtp_slice text) {
   return smtp_date_time_parse(text, &seconds) == 0;
 }
 
-/* xtext of at most `most` octets that stands for at least one. */
-static bool is_xtext(smtp_slice text, size_t most) {
+typedef int decoder(smtp_buf *out, smtp_slice in);
+
+/* Text of at most `most` octets that stands for at least one. */
+static bool is_read_by(decoder *decode, smtp_slice text, size_t most) {
   char room[XTEXT_MAX];
   smtp_buf decoded;
   if (text.n == 0 || text.n > most) return false;
   smtp_buf_init(&decoded, NULL, sizeof room);
   decoded.p = room;
   decoded.size = sizeof room;
-  return smtp_xtext_parse(&decoded, text) == 0;
+  return decode(&decoded, text) == 0;
+}
+
+static bool is_xtext(smtp_slice text, size_t most) {
+  return is_read_by(smtp_xtext_parse, text, most);
 }
 
 /* The place of a word in a list of words, or -1. */
@@ -239,21 +246,33 @@ static bool read_notify(reading *r, const smtp_param *param) {
   return (all & SMTP_NOTIFY_NEVER) == 0 || all == SMTP_NOTIFY_NEVER;
 }
 
-/* original-recipient-address = addr-type ";" xtext; RFC 6533 section 3 has
-** UTF-8 for the type utf-8. */
+/* original-recipient-address = addr-type ";" xtext, or for the type utf-8 what
+** RFC 6533 section 3 has. */
+int smtp_orcpt_parse(smtp_buf *out, smtp_slice in) {
+  const char *mark = in.n > 0 ? memchr(in.p, ';', in.n) : NULL;
+  smtp_slice type = {in.p, mark == NULL ? 0 : (size_t)(mark - in.p)};
+  smtp_slice text = {NULL, 0};
+  size_t before = smtp_buf_length(out);
+  decoder *decode = smtp_ascii_equal(type, SMTP_LIT("utf-8"))
+                        ? smtp_uxtext_parse
+                        : smtp_xtext_parse;
+  int result;
+  if (type.n == 0 || type.n + 1 == in.n) return SMTP_ESYNTAX;
+  text = (smtp_slice){mark + 1, in.n - type.n - 1};
+  for (size_t i = 0; i < type.n; i++)
+    if (!smtp_ascii_is((unsigned char)type.p[i], SMTP_ATEXT))
+      return SMTP_ESYNTAX;
+  result = smtp_buf_append(out, in.p, type.n + 1);
+  if (result == 0) result = decode(out, text);
+  if (result != 0) smtp_buf_truncate(out, before);
+  return result;
+}
+
 static bool read_orcpt(reading *r, const smtp_param *param) {
   smtp_slice v = r->rcpt->orcpt = param->value;
-  const char *mark = v.n > 0 ? memchr(v.p, ';', v.n) : NULL;
-  smtp_slice type = {v.p, mark == NULL ? 0 : (size_t)(mark - v.p)};
-  size_t i;
-  if (v.n > XTEXT_MAX || type.n == 0) return false;
-  for (i = 0; i < type.n; i++)
-    if (!smtp_ascii_is((unsigned char)type.p[i], SMTP_ATEXT)) return false;
-  v = (smtp_slice){mark + 1, v.n - type.n - 1};
-  if (smtp_ascii_eightbit(v))
-    return (r->offered & SMTP_EXT_SMTPUTF8) != 0 &&
-           smtp_ascii_equal(type, SMTP_LIT("utf-8"));
-  return is_xtext(v, XTEXT_MAX);
+  if (smtp_ascii_eightbit(v) && (r->offered & SMTP_EXT_SMTPUTF8) == 0)
+    return false;
+  return is_read_by(smtp_orcpt_parse, v, XTEXT_MAX);
 }
 
 /* rrvs-param = "RRVS=" date-time [ ";" ( "C" / "R" ) ] */

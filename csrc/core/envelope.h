@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "buf.h"
 #include "smtp.h"
 
 /* BODY of RFC 6152, and of RFC 3030 with BDAT only. */
@@ -73,6 +74,10 @@ SMTP_FUNC int smtp_mail_params_parse(smtp_mail_params *out, smtp_slice in,
                                      const smtp_param_rules *rules);
 SMTP_FUNC int smtp_rcpt_params_parse(smtp_rcpt_params *out, smtp_slice in,
                                      const smtp_param_rules *rules);
+
+/* Appends type ";" and the address that a value of ORCPT stands for; on an error
+** out is as it was. */
+SMTP_FUNC int smtp_orcpt_parse(smtp_buf *out, smtp_slice in);
 
 /* date-time of RFC 3339 section 5.6, with every field in its range: seconds
 ** since 1970 in UTC, the fraction dropped. 0, or SMTP_ESYNTAX. */

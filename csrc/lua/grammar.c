@@ -16,6 +16,7 @@
 #include "../core/path.h"
 #include "../core/punycode.h"
 #include "../core/reply.h"
+#include "../core/uxtext.h"
 #include "../core/xtext.h"
 #include "../net/idn.h"
 #include "open.h"
@@ -205,6 +206,15 @@ static int xtext(lua_State *L) {
   return smtp_push_bytes(L, out);
 }
 
+/* core.uxtext(text) -> as RFC 6533 section 3 writes it | nothing: it is no UTF-8,
+** or has a control */
+static int uxtext(lua_State *L) {
+  smtp_slice text = smtp_check_slice(L, 1);
+  smtp_buf *out = smtp_push_buffer(L, 6 * text.n + 1);
+  if (smtp_uxtext_format(out, text) != 0) return 0;
+  return smtp_push_bytes(L, out);
+}
+
 /* core.date_time(text) -> seconds since 1970 of what RFC 3339 calls so | nothing
 */
 static int date_time(lua_State *L) {
@@ -215,13 +225,19 @@ static int date_time(lua_State *L) {
 }
 
 void smtp_open_grammar(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"path", path},           {"is_mailbox", is_mailbox},
-      {"is_domain", is_domain}, {"ip", ip},
-      {"ehlo_line", ehlo_line}, {"eightbit", eightbit},
-      {"measure", measure},     {"idna", idna},
-      {"replies", replies_new}, {"xtext", xtext},
-      {"date_time", date_time}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"path", path},
+                                       {"is_mailbox", is_mailbox},
+                                       {"is_domain", is_domain},
+                                       {"ip", ip},
+                                       {"ehlo_line", ehlo_line},
+                                       {"eightbit", eightbit},
+                                       {"measure", measure},
+                                       {"idna", idna},
+                                       {"replies", replies_new},
+                                       {"xtext", xtext},
+                                       {"uxtext", uxtext},
+                                       {"date_time", date_time},
+                                       {NULL, NULL}};
   static const luaL_Reg methods[] = {{"feed", replies_feed},
                                      {"next", replies_next},
                                      {"pending", replies_pending},

@@ -24,13 +24,11 @@ static const char *reason(smtp_situation why) {
   }
 }
 
-/* Sets a field to what xtext stands for, with what is before it as it is. */
-static void set_xtext(lua_State *L, const char *key, smtp_slice before,
-                      smtp_slice value) {
+/* Sets a field to what a value stands for, which the core has read before. */
+static void set_decoded(lua_State *L, const char *key, smtp_slice value,
+                        int (*parse)(smtp_buf *, smtp_slice)) {
   smtp_buf *text = smtp_push_buffer(L, SMTP_LINE_MAX);
-  if (smtp_buf_append_slice(text, before) != 0 ||
-      smtp_xtext_parse(text, value) != 0) /* UTF-8, of RFC 6533 */
-    smtp_buf_append_slice(text, value);
+  parse(text, value);
   smtp_push_bytes(L, text);
   lua_setfield(L, -3, key);
   lua_pop(L, 1); /* the buffer */
@@ -81,10 +79,11 @@ static int push_mail(lua_State *L, const smtp_server_event *e) {
   smtp_push_path(L, e->path);
   set_integer(L, "size", p->has_size, (lua_Integer)p->size);
   set_word(L, "body", bodies[p->body]);
-  if (p->has_auth) set_xtext(L, "auth", nothing, null ? nothing : p->auth);
+  if (p->has_auth)
+    set_decoded(L, "auth", null ? nothing : p->auth, smtp_xtext_parse);
   set_flag(L, "smtputf8", p->smtputf8);
   set_word(L, "ret", rets[p->ret]);
-  if (p->envid.n > 0) set_xtext(L, "envid", nothing, p->envid);
+  if (p->envid.n > 0) set_decoded(L, "envid", p->envid, smtp_xtext_parse);
   set_flag(L, "requiretls", p->requiretls);
   set_flag(L, "prdr", p->prdr);
   set_by(L, p);
@@ -111,17 +110,12 @@ static void set_notify(lua_State *L, unsigned notify) {
 }
 
 static int push_rcpt(lua_State *L, const smtp_server_event *e) {
-  smtp_slice type = e->rcpt.orcpt, value = type;
   lua_pushliteral(L, "rcpt");
   smtp_push_path(L, e->path);
   set_notify(L, e->rcpt.notify);
   set_slice(L, "rrvs", e->rcpt.rrvs);
-  if (type.n > 0) { /* type ";" xtext */
-    type.n = (size_t)((const char *)memchr(type.p, ';', type.n) + 1 - type.p);
-    value.p += type.n;
-    value.n -= type.n;
-    set_xtext(L, "orcpt", type, value);
-  }
+  if (e->rcpt.orcpt.n > 0)
+    set_decoded(L, "orcpt", e->rcpt.orcpt, smtp_orcpt_parse);
   smtp_push_params(L, e->params);
   return 2;
 }

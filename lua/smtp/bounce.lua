@@ -5,6 +5,7 @@
 -- Internal: users call it as `smtp.bounce`.
 local address = require "smtp.address"
 local compose = require "smtp.compose"
+local core = require "smtp.core"
 local date = require "smtp.date"
 local errors = require "smtp.error"
 local line_ends = require "smtp.line_ends"
@@ -93,10 +94,13 @@ local function typed(mailbox)
   return (mailbox:find("[\x80-\xff]") and "utf-8; " or "rfc822; ") .. mailbox
 end
 
--- The same of an ORCPT, which may have a type of its own.
-local function with_type(orcpt)
+-- "type; address" of an ORCPT, which may have a type of its own. UTF-8 has a form in ASCII
+-- for a report that is ASCII (RFC 6533 section 3).
+local function with_type(orcpt, in_utf8)
   local kind, value = orcpt:match("^%s*([%w-]+)%s*;%s*(.*)$")
-  return kind and kind .. "; " .. value or typed(orcpt)
+  if not kind then kind, value = typed(orcpt):match("^([%w-]+); (.*)$") end
+  if not in_utf8 and value:find("[\x80-\xff]") then value = core.uxtext(value) or value end
+  return kind .. "; " .. value
 end
 
 -- What was said, in one line: enhanced code and text.
@@ -111,7 +115,7 @@ local function recipient_block(failure, in_utf8)
   local function add(name, value)
     out[#out + 1] = field(name, value, in_utf8)
   end
-  if failure.orcpt then add("Original-Recipient", with_type(failure.orcpt)) end
+  if failure.orcpt then add("Original-Recipient", with_type(failure.orcpt, in_utf8)) end
   add("Final-Recipient", typed(address.mailbox(failure.address)))
   add("Action", action)
   add("Status", status_of(failure, action))
@@ -217,7 +221,7 @@ end
 local function needs_utf8(message, failures)
   if type(message.sender) == "table" and message.sender.smtputf8 then return true end
   for _, one in ipairs(failures) do
-    if (one.address .. (one.orcpt or "")):find("[\x80-\xff]") then return true end
+    if one.address:find("[\x80-\xff]") then return true end
   end
   return false
 end

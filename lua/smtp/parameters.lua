@@ -99,12 +99,14 @@ function format.notify(value)
   return "NOTIFY", text
 end
 
--- "ada@code.energy" is "rfc822;ada@code.energy".
+-- "ada@code.energy" is "rfc822;ada@code.energy"; UTF-8 has a type and a form of its own
+-- (RFC 6533 section 3), which is ASCII for any server.
 function format.orcpt(value)
   local kind, text = value:match("^([%w-]+);(.*)$")
-  text = core.xtext(text or value)
+  kind, text = kind or value:find("[\x80-\xff]") and "utf-8" or "rfc822", text or value
+  text = (kind:lower() == "utf-8" and core.uxtext or core.xtext)(text)
   if not text or text == "" then return "ORCPT", nil end
-  text = (kind or "rfc822") .. ";" .. text
+  text = kind .. ";" .. text
   return "ORCPT", #text <= ORCPT_MAX and text or nil
 end
 

@@ -126,6 +126,8 @@ describe("a parameter of RCPT", function()
       ["ORCPT=ada@code.energy"] = BAD, ["ORCPT=;x"] = BAD, ["ORCPT=rfc822;"] = BAD,
       ["ORCPT=rfc822;a+3d"] = BAD, ["ORCPT=rfc822;+00"] = BAD, ["ORCPT=rfc822;b+0Ab@x"] = BAD,
       ["ORCPT=x400;+1F"] = BAD, ["ORCPT=utf-8;+7F"] = BAD, ["ORCPT=rf c822;x"] = BAD,
+      ["ORCPT=utf-8;\\x{E9}@x"] = { orcpt = "utf-8;\\x{E9}@x" },
+      ["ORCPT=utf-8;a\\b@x"] = BAD, ["ORCPT=utf-8;\\x{0A}"] = BAD, ["ORCPT=utf-8;+FF"] = BAD,
       ["ORCPT=utf-8;\u{e9}@x"] = { orcpt = "utf-8;\u{e9}@x" }, ["ORCPT=rfc822;\u{e9}@x"] = BAD,
       ["ORCPT=rfc822;" .. ("x"):rep(493)] = { orcpt = "rfc822;" .. ("x"):rep(493) },
       ["ORCPT=rfc822;" .. ("x"):rep(494)] = BAD, ORCPT = BAD })

@@ -11,6 +11,7 @@
 #include "../../csrc/core/param.h"
 #include "../../csrc/core/path.h"
 #include "../../csrc/core/punycode.h"
+#include "../../csrc/core/uxtext.h"
 #include "../../csrc/core/xtext.h"
 #include "probe.h"
 
@@ -188,6 +189,14 @@ static int xtext_format(lua_State *L) {
 
 static int xtext_parse(lua_State *L) {
   return codec(L, smtp_xtext_parse);
+}
+
+static int uxtext_format(lua_State *L) {
+  return codec(L, smtp_uxtext_format);
+}
+
+static int uxtext_parse(lua_State *L) {
+  return codec(L, smtp_uxtext_parse);
 }
 
 static int own_domain(smtp_buf *out, smtp_slice domain) {
@@ -401,6 +410,8 @@ const luaL_Reg probe_text[] = {{"ascii_is", ascii_is},
                                {"base64_parse", base64_parse},
                                {"xtext_format", xtext_format},
                                {"xtext_parse", xtext_parse},
+                               {"uxtext_format", uxtext_format},
+                               {"uxtext_parse", uxtext_parse},
                                {"punycode_domain", punycode_domain},
                                {"path_parse", path_parse},
                                {"path_format", path_format},

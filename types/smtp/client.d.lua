@@ -91,7 +91,7 @@ function client:command(line) end
 --- Parameters of RCPT.
 ---@class smtp.rcpt_params
 ---@field notify? string|string[] `"NEVER"`, or some of SUCCESS, FAILURE and DELAY (RFC 3461)
----@field orcpt? string the recipient that was meant at first: `"ada@code.energy"`, or with its type, `"rfc822;ada@code.energy"` (RFC 3461)
+---@field orcpt? string the recipient that was meant at first: `"ada@code.energy"`, or with its type, `"rfc822;ada@code.energy"` (RFC 3461). UTF-8 is of the type utf-8, and is sent in ASCII (RFC 6533 section 3)
 ---@field rrvs? string a date-time since when the mailbox must have had its owner. With `;C` behind it, it is left out where RRVS is not offered; else that is `kind = "unsupported"`, 5.7.19 (RFC 7293)
 ---@field params? table<string, string|true> others, as they are
 

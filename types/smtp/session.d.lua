@@ -69,7 +69,7 @@
 --- What RCPT named (RFC 5321 section 4.1.1.3).
 ---@class smtp.recipient : smtp.path
 ---@field notify? string[] `{ "NEVER" }`, or some of SUCCESS, FAILURE and DELAY (RFC 3461)
----@field orcpt? string the recipient that was meant at first, decoded: `"rfc822;ada@code.energy"` (RFC 3461)
+---@field orcpt? string the recipient that was meant at first, decoded: `"rfc822;ada@code.energy"` (RFC 3461), in UTF-8 for the type utf-8 (RFC 6533 section 3)
 ---@field rrvs? string a date-time, since when the mailbox has to have had its owner, and `;C` or `;R` (RFC 7293)
 ---@field params table<string, string|true> every parameter as it was written, by key in upper case
 
