@@ -27,10 +27,10 @@ SMTP_FUNC bool smtp_ascii_is(unsigned char c, unsigned classes);
 /* a-z for A-Z, all other bytes as they are. */
 SMTP_FUNC unsigned char smtp_ascii_lower(unsigned char c);
 
-/* A space; with tab, a tab as well. */
+/* A space; with tab, also a tab. */
 SMTP_FUNC bool smtp_ascii_blank(char c, bool tab);
 
-/* The text from its first byte that is none. */
+/* The text without its leading blanks. */
 SMTP_FUNC smtp_slice smtp_ascii_skip_blanks(smtp_slice text, bool tab);
 
 /* Equal without regard to the case of A-Z. */

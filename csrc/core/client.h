@@ -7,8 +7,8 @@
 **
 ** It knows in which order commands are legal, which of them may share a
 ** flight (PIPELINING), and which reply belongs to which command. More replies
-** than commands are a breach, of which nothing counts that came with them. What
-** to say next, and when to give up, is its caller's business.
+** than commands are a breach: no reply that came in the same bytes counts. The
+** caller decides which command comes next, and when to give up.
 **
 ** The 220 to STARTTLS pauses it: the caller makes the handshake, and tells by
 ** smtp_client_secured that from now on its bytes come through TLS.
@@ -81,13 +81,13 @@ SMTP_FUNC int smtp_client_next(smtp_client *c, smtp_client_event *event);
 /* A sentence about a SMTP_EPROTOCOL; static. */
 SMTP_FUNC const char *smtp_client_reason(const smtp_client *c);
 
-/* The reply whose lines differ, if that was the breach, and its status as in an
-** event; else NULL. Borrowed. */
+/* If the breach was a reply whose lines have different codes, that reply, and
+** its status as in an event; else NULL. Borrowed. */
 SMTP_FUNC const smtp_reply *smtp_client_said(const smtp_client *c,
                                              smtp_status *status);
 
-/* False after a breach by more replies than commands: which of them answered
-** what is not known. */
+/* False after a breach by more replies than commands: no reply can be assigned
+** to its command then. */
 SMTP_FUNC bool smtp_client_in_step(const smtp_client *c);
 
 /* Why the bytes that were fed cannot be the replies that are due; NULL if they
@@ -122,8 +122,8 @@ SMTP_FUNC int smtp_client_auth(smtp_client *c, smtp_sasl *sasl);
 ** was wrong, or the server did not prove itself. "" if it did not. Static. */
 SMTP_FUNC const char *smtp_client_auth_reason(const smtp_client *c);
 
-/* The reason is a challenge that is none of the mechanism: the server does not
-** know it well, and another one may work. */
+/* Whether the reason is a challenge that the mechanism does not have: the
+** server has errors in this mechanism, and another mechanism may work. */
 SMTP_FUNC bool smtp_client_auth_broken(const smtp_client *c);
 
 /* STARTTLS was answered by 220: the handshake is due. */
@@ -169,14 +169,14 @@ SMTP_FUNC uint64_t smtp_client_written(const smtp_client *c);
 
 SMTP_FUNC size_t smtp_client_outstanding(const smtp_client *c);
 
-/* What the next reply will answer, or the last one broke; UNASKED if nothing is
-** outstanding. */
+/* The step of the next reply, or after a breach the step where the protocol was
+** broken; UNASKED if no reply is outstanding. */
 SMTP_FUNC smtp_client_step smtp_client_awaits(const smtp_client *c);
 
 /* Whether a reply may come now, 421 aside: all of a command was written. */
 SMTP_FUNC bool smtp_client_expects(const smtp_client *c);
 
-/* Whether content is next on its way out: begun, and not written whole. */
+/* Whether content is begun, and not written to its end. */
 SMTP_FUNC bool smtp_client_writes_content(const smtp_client *c);
 
 /* A command may be sent: not over, no content due, no failure. */

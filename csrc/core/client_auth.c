@@ -92,8 +92,8 @@ static int answer(smtp_client *c, smtp_slice bytes) {
   return r != 0 ? r : finish_line(c, bytes, smtp_buf_length(&c->out));
 }
 
-/* The bytes of a challenge. Where it is words for people, as of LOGIN, servers
-** leave base64 out: then they are as they stand. */
+/* The decoded challenge. A challenge for people, such as LOGIN's, comes from
+** some servers without base64, and is taken unchanged. */
 static int read_challenge(smtp_client *c, smtp_buf *out) {
   smtp_slice text = smtp_reply_text(&c->reply);
   int r = smtp_base64_parse(out, text);
@@ -104,7 +104,7 @@ static int read_challenge(smtp_client *c, smtp_buf *out) {
 
 static int go_on(smtp_client *c, smtp_slice challenge) {
   int r;
-  if (c->initial) { /* it asks for what could not go with AUTH */
+  if (c->initial) { /* asks for the response that was too long for AUTH */
     c->initial = false;
     if (challenge.n > 0 && !smtp_sasl_takes_words(c->sasl))
       return cancel(c, "the server's first challenge must be empty", true);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** client_due.c: the replies that are due, in the order of their commands, and
-** whether the bytes that came can be these replies. A server that says more
-** than it was asked is out of step with us, and each of its later replies may
-** be for another command. So all replies at hand are held against all that is
-** due before the first of them counts.
+** whether the received bytes can be these replies. A server with more replies
+** than commands is out of step: each of its later replies may be for another
+** command. So all replies in the input are compared with all that are due
+** before the first reply counts.
 */
 #include <string.h>
 
@@ -14,7 +14,7 @@ static struct due *due_at(const smtp_client *c, size_t i) {
   return &c->due[(c->due_first + i) % c->due_size];
 }
 
-/* The command that the next reply but i is for, if it was written. */
+/* The command of the reply number i from now, if the command was written. */
 static const struct due *open_at(const smtp_client *c, size_t i) {
   const struct due *d = i < c->due_n ? due_at(c, i) : NULL;
   return d != NULL && d->end <= c->written ? d : NULL;
@@ -48,7 +48,7 @@ bool smtp_client_writes_content(const smtp_client *c) {
          (i == 0 || due_at(c, i - 1)->end < c->written);
 }
 
-/* Room for one more, so that adding it cannot fail. */
+/* Makes room for one more reply, so that adding it cannot fail. */
 int smtp_client_due_reserve(smtp_client *c) {
   size_t i, size = c->due_size == 0 ? 8 : c->due_size * 2;
   struct due *ring;
@@ -72,8 +72,8 @@ void smtp_client_due_add(smtp_client *c, smtp_client_step step, size_t before) {
   d->end = c->queued;
 }
 
-/* By LMTP each accepted recipient has a reply to the content (RFC 2033 section
-** 4.2); by PRDR too, between a 3xx and a last one. Whether more follow. */
+/* Whether more replies to the content follow. By LMTP each accepted recipient
+** has one (RFC 2033 section 4.2); by PRDR too, between a 3xx and a last one. */
 static bool more_follow(struct smtp_client_told *t, const struct due *d,
                         bool begins) {
   if (t->finals == 0) {
@@ -104,8 +104,8 @@ bool smtp_client_tell(struct smtp_client_told *t, const struct due *d,
 
 /* ---- the bytes at hand ----------------------------------------------- */
 
-/* The length of the reply at the front of in, and its code; 0: its end has not
-** come yet. */
+/* The length of the reply at the front of in, and its code; 0 if the reply is
+** incomplete. */
 static size_t first_reply(smtp_slice in, int *code) {
   size_t at = 0;
   for (;;) {
@@ -119,15 +119,15 @@ static size_t first_reply(smtp_slice in, int *code) {
   }
 }
 
-/* Whether bytes that nothing asked for may be the 421 that ends a session (RFC
-** 5321 section 3.8), or a refusal of content that is on its way. */
+/* Whether bytes without a command may be the 421 that ends a session (RFC 5321
+** section 3.8), or a refusal of content during its transfer. */
 static bool may_end(smtp_slice in, bool content) {
   if (content && (in.p[0] == '4' || in.p[0] == '5')) return true;
   return memcmp(in.p, "421", in.n < 3 ? in.n : 3) == 0;
 }
 
-/* Whether nothing behind a reply is looked at: the session ends with it, or
-** goes on under TLS. */
+/* Whether the bytes after a reply are ignored: the session ends with this
+** reply, or goes on under TLS. */
 static bool ends(smtp_client_step step, int code) {
   if (code == 421 || step == SMTP_CLIENT_QUIT) return true;
   if (step == SMTP_CLIENT_GREETING) return code >= 400;

@@ -30,14 +30,14 @@ struct due {
   uint64_t end;
 };
 
-/* What replies have made of a transaction. */
+/* The state of a transaction by the replies up to now. */
 struct smtp_client_told {
-  size_t accepted; /* its RCPTs */
-  bool refused;    /* its MAIL was: then no RCPT counts */
-  size_t finals;   /* replies to its content that are due, once one came */
+  size_t accepted; /* RCPTs */
+  bool refused;    /* MAIL was refused, so no RCPT counts */
+  size_t finals;   /* replies to the content still due, after the first */
 };
 
-/* Sentences about a server that says more than it was asked. */
+/* Sentences about a server with more replies than commands. */
 #define SMTP_CLIENT_NOT_ASKED "a reply that no command asked for"
 #define SMTP_CLIENT_UNSENT "a reply to a command that was not sent yet"
 
@@ -67,8 +67,8 @@ struct smtp_client {
   bool group_ended; /* a command that ends a group is outstanding */
   bool esmtp;       /* the last hello was EHLO or LHLO: its reply offers */
   bool secured;     /* bytes come through TLS */
-  bool fed;         /* lines came that were not held against what is due */
-  bool astray;      /* the server said more than it was asked */
+  bool fed;         /* lines came that were not compared with the replies due */
+  bool astray;      /* more replies than commands came */
   int error;
   const char *reason;
   smtp_client_step answered;  /* by the reply at hand */
@@ -89,17 +89,17 @@ struct smtp_client {
   smtp_sasl *sasl;  /* borrowed while AUTH is under way */
   bool initial;     /* its first message waits for the first 334 */
   bool cancelled;   /* "*" was said */
-  bool broken;      /* since a challenge was none */
+  bool broken;      /* by a challenge that the mechanism does not have */
   const char *auth_reason;
 };
 
-/* client_due.c: room for one more reply that is due; and then the reply, to
-** what was put into out, which had `before` bytes. */
+/* client_due.c: makes room for one more reply; adds the reply to the command
+** that was appended to out, which had `before` bytes. */
 SMTP_FUNC int smtp_client_due_reserve(smtp_client *c);
 SMTP_FUNC void smtp_client_due_add(smtp_client *c, smtp_client_step step,
                                    size_t before);
 
-/* client_due.c: takes note of a reply to d; whether it is the last one. */
+/* client_due.c: notes a reply to d; whether it is the last reply to d. */
 SMTP_FUNC bool smtp_client_tell(struct smtp_client_told *t, const struct due *d,
                                 int code);
 

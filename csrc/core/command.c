@@ -110,8 +110,8 @@ static bool is_tchar(unsigned char c) {
   return c == '.' || smtp_ascii_is(c, SMTP_ATEXT);
 }
 
-/* A verb, or what is left of a command whose blank was forgotten or is another
-** letter: "MAILFROM", "Rcpt-To", "EHLO". */
+/* A verb, or the first word of a command whose blank is missing or is another
+** character: "MAILFROM", "Rcpt-To", "EHLO". */
 static bool is_command(smtp_slice word) {
   int verb;
   for (verb = SMTP_VERB_OTHER + 1; verb < SMTP_VERB_COUNT; verb++) {

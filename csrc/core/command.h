@@ -43,7 +43,7 @@ typedef struct smtp_command {
 /*
 ** Splits a line (without its CRLF) into verb and arguments; the verb is a
 ** run of letters, digits and hyphens in any case. Trailing spaces are
-** dropped (RFC 5321 section 4.1.1). Unless strict, a tab parts them as well.
+** dropped (RFC 5321 section 4.1.1). Unless strict, a tab separates them too.
 ** SMTP_ESYNTAX if there is no verb.
 */
 SMTP_FUNC int smtp_command_parse(smtp_command *command, smtp_slice line,

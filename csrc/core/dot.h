@@ -73,8 +73,8 @@ SMTP_FUNC int smtp_dot_encode(smtp_dot_encoder *e, smtp_slice in,
 SMTP_FUNC int smtp_dot_finish(smtp_dot_encoder *e, smtp_buf *out);
 
 /*
-** How many bytes an encoder without STUFF makes of content, and of its end: SIZE
-** counts these (RFC 1870 section 3).
+** The number of bytes that an encoder without STUFF writes for content and for
+** its end: SIZE counts these (RFC 1870 section 3).
 */
 typedef struct smtp_dot_measure {
   unsigned char state; /* as in the encoder; 0 at the beginning */

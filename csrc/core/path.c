@@ -314,7 +314,7 @@ static int take_mailbox(smtp_path *path, smtp_slice *in, unsigned flags) {
   return check_limits(path, flags);
 }
 
-/* Behind the "<": a path to its ">". Lenient: blanks around it. */
+/* A path after its "<", up to its ">". Lenient: blanks around the path. */
 static int take_angle(smtp_path *path, smtp_slice *in, unsigned flags) {
   bool lenient = (flags & SMTP_PATH_STRICT) == 0;
   if (lenient) *in = smtp_ascii_skip_blanks(*in, true);
@@ -333,7 +333,7 @@ static int take_angle(smtp_path *path, smtp_slice *in, unsigned flags) {
   return take(in, '>') ? 0 : SMTP_ESYNTAX;
 }
 
-/* A mailbox without <>: all of the input, or what stands before a blank. */
+/* A mailbox without <>: the input up to a blank, or to its end. */
 static int take_bare(smtp_path *path, smtp_slice *in, unsigned flags) {
   unsigned bare = flags & SMTP_PATH_BARE;
   if (bare != 0 && (flags & SMTP_PATH_NULL) != 0 && in->n == 0) {

@@ -44,7 +44,7 @@ enum smtp_path_flags {
 ** bytes above 0x7f must be UTF-8. A domain name is labels of letters, digits,
 ** hyphens (lenient: underscores) and U-labels, joined by single dots
 ** (lenient: one trailing dot is dropped).
-** Lenient: blanks may stand behind "<" and before ">".
+** Lenient: blanks may stand after "<" and before ">".
 ** 0; SMTP_ESYNTAX; SMTP_ETOOBIG for a local part, domain or path over its
 ** limit, measured on what would be written; of a longer local part only
 ** SMTP_LOCAL_MAX bytes count against the path. Control characters are never

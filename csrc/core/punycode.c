@@ -128,7 +128,7 @@ static bool take_delta(smtp_slice *code, uint32_t *i, uint32_t bias) {
   }
 }
 
-/* The points of what stands behind "xn--" (RFC 3492 section 6.2); 0: none. */
+/* Decodes the Punycode after "xn--" (RFC 3492 section 6.2); 0: invalid. */
 static size_t take_points(uint32_t points[SMTP_LABEL_MAX], smtp_slice code) {
   uint32_t n = INITIAL_N, i = 0, bias = INITIAL_BIAS;
   size_t count = 0, basic = code.n;
@@ -172,7 +172,7 @@ static bool is_label(const uint32_t *points, size_t count) {
   return true;
 }
 
-/* Whether they are a U-label too, as far as short tables tell; RFC 5892
+/* Whether the points are also a U-label by the tables of ulabel.h; RFC 5892
 ** appendix A.3 for the dot of Catalan. */
 static bool is_ulabel(const uint32_t *points, size_t count) {
   if (!is_label(points, count)) return false;
@@ -198,8 +198,8 @@ static int put_ulabel(name *to, smtp_slice label) {
   return put_points(to, points, count);
 }
 
-/* Whether the points may stand behind "xn--": more than in a U-label, as people
-** registered symbols. */
+/* Whether the points may be in an A-label. More points may than in a U-label,
+** since symbols are registered. */
 static bool is_registered(const uint32_t *points, size_t count) {
   if (!is_label(points, count)) return false;
   for (size_t i = 0; i < count; i++) {
@@ -221,7 +221,7 @@ static bool take_alabel(uint32_t points[SMTP_LABEL_MAX], size_t *count,
          again.n == text.n && memcmp(again.text, text.p, text.n) == 0;
 }
 
-/* A label that map made; it has what a label of ASCII has. */
+/* A label from map; the rules for ASCII labels hold. */
 static int put_mapped(name *to, smtp_slice label, smtp_label_map map) {
   char text[SMTP_LABEL_MAX];
   size_t n;
@@ -259,8 +259,8 @@ static int put_label(name *to, smtp_slice label, smtp_label_map map) {
   return map == NULL ? put_ulabel(to, label) : put_mapped(to, label, map);
 }
 
-/* The length of the dot at p, of n bytes and more: U+3002, U+FF0E and U+FF61
-** are dots as well (UTS 46 section 2.3). 0: there is none. */
+/* The length of the dot at p, where n bytes are left; 0 if there is no dot.
+** U+3002, U+FF0E and U+FF61 are dots too (UTS 46 section 2.3). */
 static size_t dot_at(const char *p, size_t n) {
   if (p[0] == '.') return 1;
   if (n < 3) return 0;

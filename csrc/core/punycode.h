@@ -5,10 +5,10 @@
 ** (RFC 5890 section 2.3.2.1), "xn--" and Punycode (RFC 3492).
 **
 ** A name as people write it is mapped first (UTS 46): capitals, composed and
-** decomposed letters, wide forms. That needs all of Unicode, which the caller's
-** map has. Without a map only labels in their final form are taken, as far as
-** ulabel.h tells; the rules for right-to-left labels (RFC 5893) are not checked
-** then.
+** decomposed letters, wide forms. The mapping needs all of Unicode, so the
+** caller gives it as map. Without a map a label must be in its final form by
+** the tables of ulabel.h, and the rules for right-to-left labels (RFC 5893) are
+** not checked.
 */
 #ifndef SMTP_PUNYCODE_H
 #define SMTP_PUNYCODE_H
@@ -23,16 +23,16 @@
 /*
 ** Writes the ASCII form of a label, which is valid UTF-8 without a dot, or an
 ** A-label in small letters, to `to`, which has SMTP_LABEL_MAX bytes, and its
-** length to *n. 0; SMTP_ESYNTAX: it is too long; SMTP_EINVALID: no such label
-** may be; SMTP_ENOMEM.
+** length to *n. 0; SMTP_ESYNTAX: too long; SMTP_EINVALID: an invalid label;
+** SMTP_ENOMEM.
 */
 typedef int (*smtp_label_map)(char *to, size_t *n, smtp_slice label);
 
 /*
-** Appends the name that domain, in UTF-8, stands for. U+3002 and its narrow and
-** wide forms are dots; one dot at the end is dropped. ASCII labels are made
-** small; of those an A-label must be what RFC 3492 makes of its own points.
-** map may be NULL.
+** Appends the ASCII name of a domain in UTF-8. U+3002 and its narrow and wide
+** forms are dots; one dot at the end is dropped. ASCII labels are put in lower
+** case. An A-label must be the canonical form of its points (RFC 3492). map may
+** be NULL.
 ** SMTP_ESYNTAX: broken UTF-8, an empty label, or a label or the name is too
 ** long once encoded. SMTP_EINVALID: a character that is no letter, digit or
 ** hyphen (an underscore may stand in an ASCII label) or, without a map, not in

@@ -215,7 +215,7 @@ static size_t status_length(smtp_status status) {
   return n;
 }
 
-/* A line without a status that it has already. */
+/* The line without its leading status, if that is the given one. */
 static smtp_slice without_status(smtp_slice line, smtp_status status) {
   smtp_status own;
   size_t used;

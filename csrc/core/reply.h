@@ -8,7 +8,7 @@
 ** The code must be equal on all lines; a byte other than SP, "-" or the end
 ** behind it, NUL, a lone CR or LF, or a limit passed is SMTP_EPROTOCOL. Only
 ** the first digit is for deciding (section 4.2.1). A reply whose codes differ
-** is read to its end all the same, so that its worst lines can be told.
+** is read to its end too, so that the error can quote its worst lines.
 */
 #ifndef SMTP_REPLY_H
 #define SMTP_REPLY_H
@@ -26,7 +26,7 @@ typedef struct smtp_reply {
   smtp_buf text;     /* the lines without code and CRLF, joined by LF */
   size_t seen;       /* bytes of the wire so far, for the limit */
   bool done;         /* the last line came */
-  bool differs;      /* the codes do: code and text are of the worst class */
+  bool differs;      /* several codes on its lines; code: the worst */
   const char *error; /* what was wrong, static, once EPROTOCOL was given */
 } smtp_reply;
 

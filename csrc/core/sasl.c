@@ -252,8 +252,8 @@ int smtp_sasl_first(smtp_sasl *s) {
 }
 
 /*
-** A control in a name is nobody's: RFC 4013 section 2.3, by which RFC 4616 and
-** RFC 5802 prepare names. In a log or a field it would begin a line.
+** No name has a control: RFC 4013 section 2.3, by which RFC 4616 and RFC 5802
+** prepare names. In a log or a header field a control could begin a line.
 */
 static int check_names(smtp_sasl *s, int result) {
   const smtp_sasl_credentials *c = &s->credentials;

@@ -126,9 +126,9 @@ SMTP_FUNC smtp_slice smtp_sasl_output(const smtp_sasl *s);
 ** and success after the refusal of a token is not believed. */
 SMTP_FUNC bool smtp_sasl_complete(const smtp_sasl *s);
 
-/* Client: what a server says in its challenges is for people, or a problem, and
-** nothing is computed of it: all mechanisms but SCRAM and CRAM-MD5. Such a
-** challenge may be handed to smtp_sasl_next although it is not base64. */
+/* Client: the responses do not depend on the challenges, whose text is for
+** people or an error: all mechanisms but SCRAM and CRAM-MD5. smtp_sasl_next
+** then takes a challenge that is not base64. */
 SMTP_FUNC bool smtp_sasl_takes_words(const smtp_sasl *s);
 
 /* A sentence about a failure; static. "" if there was none. */

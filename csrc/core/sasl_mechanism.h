@@ -85,8 +85,8 @@ SMTP_FUNC extern const smtp_sasl_side smtp_sasl_external_server;
 /* Sets the reason, a literal, and gives result back. */
 SMTP_FUNC int smtp_sasl_fail(smtp_sasl *s, int result, const char *reason);
 
-/* A challenge to a mechanism that has one message, `first`: the server has not
-** taken it as an initial response, so it goes once more. A result as of next. */
+/* A challenge to a mechanism with one message, `first`: the server ignored the
+** initial response, so the message goes once more. A result as of next. */
 SMTP_FUNC int smtp_sasl_again(smtp_sasl *s, int (*first)(smtp_sasl *s));
 
 /* Wipes b and frees its storage. */

@@ -83,8 +83,8 @@ static bool is_problem(smtp_slice in) {
   return in.n > 0 && in.p[0] == '{';
 }
 
-/* The answer to a refusal is ^A (RFC 7628 section 3.2.3), and nothing in
-** XOAUTH2. A server that asks once more has not taken the initial response. */
+/* The answer to a refusal is ^A (RFC 7628 section 3.2.3), in XOAUTH2 an empty
+** line. A server that asks once more has ignored the initial response. */
 static int client_next(smtp_sasl *s, smtp_slice in) {
   bool bearer = s->mechanism == SMTP_SASL_OAUTHBEARER;
   smtp_slice answer = {"\1", bearer ? 1 : 0};

@@ -152,7 +152,7 @@ typedef struct smtp_server_limits {
 
 typedef struct smtp_server_config {
   smtp_slice hostname; /* in the greeting and in HELO's reply */
-  smtp_slice greeting; /* behind it in the greeting; may be empty */
+  smtp_slice greeting; /* text after the host name; may be empty */
   smtp_slice verbs;    /* own verbs in upper case, parted by spaces */
   unsigned extensions; /* OR of enum smtp_extension: offered as well */
   smtp_slice offers;   /* lines of EHLO besides, parted by LF */
@@ -236,9 +236,9 @@ SMTP_FUNC bool smtp_server_hears(const smtp_server *s, smtp_slice text);
 ** while its content is read: 1, 0, SMTP_ENOMEM. */
 SMTP_FUNC int smtp_server_sayable(smtp_server *s, int code, smtp_slice text);
 
-/* With keep_header: the header of the message at hand as far as it has come,
-** and *whole: all of it has. It is cut at limits.header, which refuses the
-** message. Borrowed until the next call. */
+/* With keep_header: the received bytes of the current message's header; *whole
+** tells whether the header is complete. It is cut at limits.header, which
+** refuses the message. Borrowed until the next call. */
 SMTP_FUNC smtp_slice smtp_server_header(const smtp_server *s, bool *whole);
 
 /* Answers LOOKUP; NULL: nobody could tell, 454 is sent. 0, SMTP_ESTATE,

@@ -315,8 +315,8 @@ smtp_situation smtp_server_may_chunk(const smtp_server *s) {
                                                              : SMTP_S_SEQUENCE;
 }
 
-/* BDAT with no space but, say, a tab behind it: bytes may follow all the same,
-** and how many others would read of them nobody knows. */
+/* BDAT with another character than a space after it, such as a tab: a chunk may
+** follow, and readers would disagree about its length. */
 static bool is_broken_chunk(smtp_slice line) {
   smtp_slice bdat = SMTP_LIT("BDAT");
   return line.n > bdat.n && smtp_ascii_begins(line, bdat) &&

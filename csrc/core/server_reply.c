@@ -243,7 +243,7 @@ bool smtp_server_hears(const smtp_server *s, smtp_slice text) {
   return s->utf8 || s->utf8_once || !smtp_ascii_eightbit(text);
 }
 
-/* The same, as the client hears it. */
+/* Puts a reply of a handler; text that the client cannot read is made ASCII. */
 static int put_heard(smtp_server *s, smtp_server_event_type stage, int code,
                      smtp_slice text, smtp_status usual) {
   smtp_buf ascii;
@@ -256,7 +256,7 @@ static int put_heard(smtp_server *s, smtp_server_event_type stage, int code,
   return r;
 }
 
-/* The same; one of several replies to a message is bounded, since there may be
+/* Puts a bounded reply, one of several to a message, since there may be
 ** a thousand. */
 static int put_bounded(smtp_server *s, smtp_server_event_type stage, int code,
                        smtp_slice text, smtp_status usual) {

@@ -70,7 +70,7 @@ struct smtp_server {
   smtp_dot_decoder dot;
   smtp_dot_encoder mend;
   smtp_header header;
-  smtp_buf head; /* with keep_header: the bytes that header looked at */
+  smtp_buf head; /* with keep_header: the header up to now */
   smtp_situation refusal;
   uint64_t size;
   bool ended;
@@ -92,9 +92,9 @@ struct smtp_server {
   bool told_tls;      /* STARTTLS was given */
   bool judging;       /* AUTH is to be given */
   size_t auth_failures;
-  bool failure_due; /* AUTH_FAILED is to be given */
+  bool failure_due; /* the event AUTH_FAILED is next */
   smtp_sasl *sasl;  /* while an exchange is under way */
-  bool refusing;    /* its verdict waits for one more response */
+  bool refusing;    /* the refusal waits for one more response */
   struct {
     smtp_verdict verdict;
     int code;
@@ -179,7 +179,8 @@ SMTP_FUNC int smtp_server_injected(smtp_server *s);
 SMTP_FUNC int smtp_server_auth_refused(smtp_server *s, smtp_verdict verdict,
                                        int code, smtp_slice text);
 
-/* server_auth.c: wrong credentials are counted; true: for the last time. */
+/* server_auth.c: counts wrong credentials; true if these are the last allowed.
+** */
 SMTP_FUNC bool smtp_server_auth_failed(smtp_server *s);
 
 /* server_auth.c: the exchange is over; what it held is wiped. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** ulabel.c: tables of code points, searched by halves. Both are short for what
-** they tell: blocks in which letters alternate are one row, and unassigned
-** code points between two rows belong to them.
+** ulabel.c: tables of code points, for binary search. To keep them short, a
+** block with alternating letters is one row, and unassigned code points between
+** two rows count with them.
 */
 #include "ulabel.h"
 
@@ -11,9 +11,9 @@
 /*
 ** Code points that no U-label has (RFC 5892), each step-th from low to high:
 ** blocks of pairs of letters alternate. Combining marks that have composed
-** forms (U+0300 to U+036F, U+3099, U+309A) are here as well, as a name with
-** them may not be normalised. Of scripts without case there is only what shows
-** as nothing or as a space.
+** forms (U+0300 to U+036F, U+3099, U+309A) are here too, as a name with them
+** may not be normalised. Scripts without case have rows only for characters
+** that look like nothing or like a space.
 */
 static const struct {
   uint32_t low, high, step;
@@ -108,8 +108,8 @@ bool smtp_ulabel_refuses(uint32_t c) {
   return false;
 }
 
-/* Two code points that a composed form stands for (NFC), where the second one
-** is in no row above, as it goes with others as well. */
+/* Pairs of code points with a composed form (NFC), if the second code point is
+** in no row above, since it is valid after other letters. */
 static const struct {
   uint32_t first, second;
 } pairs[] = {

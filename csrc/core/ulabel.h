@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** ulabel.h: the code points of internationalised labels (RFC 5892), as far as
-** short tables tell. libidn2 has the whole of Unicode; where it is missing
-** these decide.
+** ulabel.h: the code points of internationalised labels (RFC 5892), in short
+** tables. They decide if libidn2, which has the whole of Unicode, is missing.
 */
 #ifndef SMTP_ULABEL_H
 #define SMTP_ULABEL_H
@@ -15,11 +14,11 @@
 ** capitals, compatibility forms, spaces, marks of direction, symbols. */
 SMTP_FUNC bool smtp_ulabel_refuses(uint32_t c);
 
-/* Whether a U-label may have it: those that are not refused, and marks and
-** joiners, of which the letters around them decide. */
+/* Whether a U-label may contain a code point: an allowed one, or a mark or a
+** joiner, where the letters around it decide. */
 SMTP_FUNC bool smtp_ulabel_may_have(uint32_t c);
 
-/* Whether there is one code point that the two are written as. */
+/* Whether one composed code point stands for the two. */
 SMTP_FUNC bool smtp_ulabel_composes(uint32_t first, uint32_t second);
 
 /* Whether a code point is a combining mark, with which no label begins

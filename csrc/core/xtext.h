@@ -14,8 +14,8 @@
 #include "buf.h"
 #include "smtp.h"
 
-/* Appends in with all that is not xchar as hexchar; SMTP_EINVALID for a
-** control. */
+/* Appends in; bytes outside xchar become hexchar. SMTP_EINVALID for a control.
+** */
 SMTP_FUNC int smtp_xtext_format(smtp_buf *out, smtp_slice in);
 
 /*

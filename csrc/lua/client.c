@@ -195,9 +195,9 @@ static int wait_for(lua_State *L, const char *what) {
 }
 
 /*
-** Writes what waits; results as smtp_pump_flush. 1: bytes came although no reply
-** is due, and the machine must judge them first. Behind the flight they would
-** seem to answer it.
+** Writes the waiting bytes; results as smtp_pump_flush. 1: bytes came although
+** no reply is due. The machine must judge them before the flight goes out,
+** since later they would seem to answer it.
 */
 static int write_out(smtp_session *c) {
   if (smtp_client_peek(c->machine).n > 0 && !smtp_client_expects(c->machine)) {
@@ -376,7 +376,8 @@ static int client_in_step(lua_State *L) {
   return 1;
 }
 
-/* client:writes_content() -> whether content is begun, and not written whole */
+/* client:writes_content() -> whether content is begun and not written to its
+** end */
 static int client_writes_content(lua_State *L) {
   smtp_session *c = smtp_session_check(L);
   lua_pushboolean(L, smtp_client_writes_content(c->machine));

@@ -33,7 +33,7 @@ int smtp_session_secured(lua_State *L) {
   return 0;
 }
 
-/* client:info() -> what is known of TLS, or nothing without it */
+/* client:info() -> the facts of TLS, or nothing without TLS */
 int smtp_session_info(lua_State *L) {
   return smtp_tls_push_info(L, smtp_session_check(L)->pump.tls);
 }
@@ -81,7 +81,8 @@ int smtp_session_auth_reason(lua_State *L) {
   return 1;
 }
 
-/* client:auth_broken() -> whether that was a challenge that is none */
+/* client:auth_broken() -> whether the reason is a challenge that the mechanism
+** does not have */
 int smtp_session_auth_broken(lua_State *L) {
   lua_pushboolean(L, smtp_client_auth_broken(smtp_session_check(L)->machine));
   return 1;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** client_session.h: what the files of "smtp.client_session" share, and nobody
-** else: client.c moves commands, replies and content; client_secure.c is TLS and
-** AUTH.
+** client_session.h: private to the two files of "smtp.client_session": client.c
+** moves commands, replies and content; client_secure.c is TLS and AUTH.
 */
 #ifndef SMTP_LUA_CLIENT_SESSION_H
 #define SMTP_LUA_CLIENT_SESSION_H

@@ -31,7 +31,7 @@ static int kind_at(lua_State *L, lua_Integer i) {
   return kind;
 }
 
-/* Bytes that stand directly behind the piece before index i. */
+/* The bytes that follow the piece before index i without a space. */
 static size_t behind(lua_State *L, lua_Integer i) {
   size_t n = 0;
   int kind;
@@ -61,7 +61,7 @@ static int put_piece(lua_State *L, smtp_field_writer *f, lua_Integer *i) {
   case TEXT: r = smtp_field_text(f, a); break;
   case STRUCTURED: r = smtp_field_structured(f, a); break;
   case PHRASE: r = smtp_field_phrase(f, a); break;
-  case TYPE: /* no reader takes the blank of the next line for a part of it */
+  case TYPE: /* readers ignore the blank of the next line here */
     f->bare = false;
     r = smtp_field_token(f, a, true);
     break;

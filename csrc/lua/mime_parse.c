@@ -57,8 +57,8 @@ static int decode(lua_State *L, int (*decoder)(smtp_buf *, smtp_slice)) {
   return smtp_push_bytes(L, out);
 }
 
-/* core.decode_body(text, encoding [, first [, last]]) -> bytes; first and last are
-** those of the text that is decoded */
+/* core.decode_body(text, encoding [, first [, last]]) -> bytes; decodes the
+** text from first to last */
 static int decode_body(lua_State *L) {
   lua_Integer first;
   smtp_slice in, encoding = smtp_check_slice(L, 2);

@@ -128,8 +128,8 @@ static bool skip(smtp_slice *in, smtp_slice mark) {
   return true;
 }
 
-/* Passes over a byte order mark, which is no text, and which tells more of UTF-16
-** and UTF-32 than the name does: that charset, or the one of the name. */
+/* Passes over a byte order mark, and gives its charset, which for UTF-16 and
+** UTF-32 is more precise than the name; without a mark the name decides. */
 static const smtp_charset *bymark(const smtp_charset *c, smtp_slice *in) {
   switch (c->kind) {
   case SMTP_CHARSET_GUESS:
@@ -181,7 +181,7 @@ static bool iscontrol(char c) {
   return (unsigned char)c < 0x20 ? c != '\t' : c == 0x7f;
 }
 
-/* Appends text of one line, of which text may hold controls. */
+/* Appends text as one line: controls are replaced. */
 static int appendline(smtp_buf *out, smtp_slice text) {
   int result = 0;
   while (text.n > 0 && result == 0) {

@@ -102,7 +102,7 @@ static const smtp_charset list[] = {
     {SMTP_CHARSET_UTF32BE, "UTF-32BE", NULL, " ucs4be utf32be "},
 };
 
-/* Whether label is one of the words, which have a space before and behind. */
+/* Whether label is one of the words, each between two spaces. */
 static bool has(const char *words, smtp_slice label) {
   while (*++words != 0) {
     const char *begin = words;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** charset_labels.h: the charsets that mail is read in, by all their names: those
-** of the WHATWG Encoding Standard (section 4.2, but "replacement" and
-** x-user-defined), which browsers know, and some more of mail's own.
+** charset_labels.h: the charsets of received mail by all their names: the
+** labels of the WHATWG Encoding Standard (section 4.2, but "replacement" and
+** x-user-defined), as in browsers, and some more that only mail has.
 */
 #ifndef SMTP_CHARSET_LABELS_H
 #define SMTP_CHARSET_LABELS_H
@@ -14,7 +14,7 @@ enum smtp_charset_kind {
   SMTP_CHARSET_UTF8,
   SMTP_CHARSET_WINDOWS_1252,
   SMTP_CHARSET_SINGLE, /* a byte is a character */
-  SMTP_CHARSET_DOUBLE, /* or a byte from 0x81 and one behind it */
+  SMTP_CHARSET_DOUBLE, /* one byte, or a byte from 0x81 and a second byte */
   SMTP_CHARSET_SHIFT_JIS,
   SMTP_CHARSET_GB18030,
   SMTP_CHARSET_EUC_JP,

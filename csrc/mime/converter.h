@@ -20,8 +20,8 @@ enum smtp_converter_unit {
   SMTP_UNIT_3,
   SMTP_UNIT_4,
   SMTP_UNIT_DOUBLE,    /* one byte, or 0x81 to 0xfe and another */
-  SMTP_UNIT_SHIFT_JIS, /* likewise, without 0xa0 to 0xdf and from 0xfd */
-  SMTP_UNIT_GB18030    /* likewise, or four bytes, the second a digit */
+  SMTP_UNIT_SHIFT_JIS, /* two, without 0xa0 to 0xdf and from 0xfd */
+  SMTP_UNIT_GB18030    /* two, or four bytes, the second a digit */
 };
 
 typedef struct smtp_converter {

@@ -25,7 +25,7 @@ SMTP_FUNC int smtp_decode_base64(smtp_buf *out, smtp_slice in);
 SMTP_FUNC int smtp_decode_qp(smtp_buf *out, smtp_slice in);
 
 /* uuencode, as POSIX has it: the lines between "begin" and "end". What is before
-** and behind is skipped; without a "begin", all stays as it is. */
+** and after is skipped; without a "begin" the text is unchanged. */
 SMTP_FUNC int smtp_decode_uu(smtp_buf *out, smtp_slice in);
 
 /* A body by the name of its encoding (any case); one that is unknown, or none,

@@ -223,8 +223,8 @@ static int cutheader(walker *w, size_t *at) {
   return endheader(w, *at = body) == 0 ? 1 : SMTP_ENOMEM;
 }
 
-/* If a line at *at is a boundary, does what it says, and *at is behind it: 1,
-** else 0, or an error. */
+/* 1 if the line at *at is a boundary: begins or ends its part, and moves *at
+** after the line. Else 0, or an error. */
 static int atboundary(walker *w, smtp_slice line, size_t *at) {
   size_t i;
   for (i = w->open; i > 0; i--) {

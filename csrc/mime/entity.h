@@ -29,7 +29,7 @@ enum smtp_entity_kind {
   SMTP_ENTITY_REST     /* what did not fit in the list */
 };
 
-/* Why a part that has parts is a leaf. */
+/* The limit that makes a multipart or a message a leaf. */
 enum smtp_entity_limit {
   SMTP_LIMIT_NONE,
   SMTP_LIMIT_DEPTH,

@@ -27,13 +27,13 @@ enum smtp_fields_kind {
   SMTP_LINE_OTHER   /* no field */
 };
 
-/* What is known of a header while its lines go by; all zero at first. */
+/* The state of a header's scan, line by line; all zero at first. */
 typedef struct smtp_fields_scan {
   bool begun;  /* there was a line */
-  bool field;  /* there was one */
+  bool field;  /* there was a field */
   bool typed;  /* there was a Content-Type */
-  bool stray;  /* a line that is no field, and no field behind it */
-  size_t tail; /* offset of the first such line */
+  bool stray;  /* the last lines are no fields */
+  size_t tail; /* with stray, the offset of the first of them */
 } smtp_fields_scan;
 
 /* What a line, with or without its line end, is in a header. */
@@ -56,8 +56,8 @@ SMTP_FUNC size_t smtp_fields_body(smtp_slice text);
 SMTP_FUNC smtp_slice smtp_fields_first(smtp_slice text);
 
 /*
-** 1 and the next field of a header without its body, *at behind it; 0 at the
-** end. *at is 0 at first. The slices point into header.
+** 1 and the next field of a header without its body, with *at after the field;
+** 0 at the end. *at is 0 at first. The slices point into header.
 */
 SMTP_FUNC int smtp_fields_next(smtp_slice header, size_t *at,
                                smtp_field *field);

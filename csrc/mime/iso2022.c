@@ -47,7 +47,7 @@ static int flush(decoder *d) {
   return result;
 }
 
-/* Appends what is UTF-8 already. */
+/* Appends text in UTF-8. */
 static int put_text(decoder *d, smtp_slice text) {
   int result = flush(d);
   return result != 0 ? result : smtp_buf_append_slice(d->out, text);
@@ -129,7 +129,7 @@ static int eucjp(decoder *d) {
 /* ---- ISO-2022 -------------------------------------------------------- */
 
 typedef struct escape {
-  const char *text; /* behind the ESC */
+  const char *text; /* after the ESC */
   size_t n;
   enum set set;
 } escape;
@@ -139,7 +139,7 @@ static const escape japanese[] = {
     {"$@", 2, KANJI},  {"$B", 2, KANJI}, {"$(@", 3, KANJI},
     {"$(B", 3, KANJI}, {"$(D", 3, HOJO}, {NULL, 0, ASCII}};
 
-/* The set is that of the bytes behind SO. */
+/* The set is that of the bytes after SO. */
 static const escape korean[] = {{"$)C", 3, ASCII}, {NULL, 0, ASCII}};
 
 /* Puts a byte below 0x80 that is a character of ASCII or of ROMAN. */

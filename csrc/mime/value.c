@@ -106,7 +106,7 @@ static bool closes(const char *p, const char *end) {
   return p == end || *p == ';';
 }
 
-/* The length of the name at p if "=" is behind it, else 0. */
+/* The length of the name at p if "=" follows it, else 0. */
 static size_t named(const char *p, const char *end) {
   const char *q = p;
   while (q < end && *q != '=' && *q != ';' && *q != '"' && *q != '(' &&
@@ -183,7 +183,7 @@ static int readname(reader *r, smtp_slice *name) {
   return result;
 }
 
-/* The value behind the "=" of a parameter, and what follows it up to the next. */
+/* Reads the value of a parameter after its "=", up to the next parameter. */
 static int readvalue(reader *r, smtp_slice *value) {
   const char *q;
   int result;
@@ -233,7 +233,7 @@ static int readparams(reader *r) {
       if (seen++ == SMTP_VALUE_PARAMS) r->v->truncated = true;
       result = readvalue(r, &p.value);
       keep(r, &p);
-    } else if (r->p < r->end) { /* what is no parameter */
+    } else if (r->p < r->end) { /* text outside a parameter */
       const char *q = memchr(r->p, ';', (size_t)(r->end - r->p));
       r->p = q ? q : r->end;
     }
@@ -269,7 +269,7 @@ static int join(reader *r, size_t first) {
       if (r->pieces[i].section == section &&
           smtp_ascii_equal(r->pieces[i].name, name))
         p = &r->pieces[i];
-    if (p == NULL) { /* the end of a file's name tells more than its middle */
+    if (p == NULL) { /* the end of a file name is of more use than its middle */
       if (section == 0 || r->last.section <= section ||
           !smtp_ascii_equal(r->last.name, name))
         break;
@@ -311,13 +311,13 @@ static int whole(reader *r, const piece *p) {
   return result;
 }
 
-/* What is before the parameters. White space may be around a "/"; elsewhere it
-** is where a ";" is missing. */
+/* Reads the main value, before the parameters. White space around a "/" belongs
+** to the value; other white space stands for a missing ";". */
 static int readmain(reader *r) {
   int result = 0;
   char last = '/';
   skipblank(r);
-  if (iscommon(r->p, r->end)) return 0; /* it is missing */
+  if (iscommon(r->p, r->end)) return 0; /* the main value is missing */
   while (r->p < r->end && *r->p != ';' && *r->p != ',' && result == 0) {
     const char *p = r->p;
     skipblank(r);

@@ -15,8 +15,9 @@
 #include "../core/buf.h"
 #include "../core/smtp.h"
 
-/* Those beyond, parts counted, are left out; but if the last one kept is a part
-** of a value, the last of its parts is kept too, for names of files. */
+/* The maximum of parameters, where each section of a continued value counts;
+** the others are left out. If the last kept parameter is a section, the last
+** section of its value is kept too, for the end of a file name. */
 #define SMTP_VALUE_PARAMS 128
 
 typedef struct smtp_value_param {
@@ -30,7 +31,7 @@ typedef struct smtp_value {
   smtp_slice main; /* before the first ";", as "text/plain", lower case */
   smtp_value_param params[SMTP_VALUE_PARAMS];
   size_t count;
-  bool truncated; /* some were left out */
+  bool truncated; /* some parameters were left out */
 } smtp_value;
 
 SMTP_FUNC void smtp_value_init(smtp_value *v, const smtp_mem *mem);

@@ -20,10 +20,11 @@
 #define PREFIX "=?UTF-8?"
 #define OVERHEAD (sizeof PREFIX - 1 + 4) /* of a word: it, "Q?" and "?=" */
 
-/* The rest of a line is used for less than a whole word if it has this much. */
+/* The rest of a line gets the beginning of a long word if it has this length.
+** */
 #define WORTH 12
 
-/* A longer word of a text is encoded: it might not fit behind a name. */
+/* A longer word of a text is encoded: it might not fit after a name. */
 #define TOKEN_MAX 900
 
 /* More white space than this at once is encoded. */
@@ -43,7 +44,7 @@ static int fail(smtp_field_writer *f, const char *why) {
   return SMTP_EINVALID;
 }
 
-/* Text that may not be in any field. */
+/* SMTP_EINVALID if a text has a control but TAB, or is not UTF-8. */
 static int check(smtp_field_writer *f, smtp_slice text) {
   size_t i;
   for (i = 0; i < text.n; i++)
@@ -70,8 +71,9 @@ static int fold(smtp_field_writer *f) {
   return smtp_buf_append(f->out, "\r\n", 2);
 }
 
-/* A new line if n more bytes do not fit into this one. It is never empty behind
-** the name: some readers take the blank of the next line for text. */
+/* Begins a new line if n more bytes do not fit into this line. The line of the
+** name is never empty: some readers take the blank of the next line for text.
+** */
 static int make_room(smtp_field_writer *f, size_t n) {
   size_t line = f->bare ? LINE_MAX : f->encoded ? WORD_LINE : FOLD;
   return f->column > 0 && f->column + n > line ? fold(f) : 0;
@@ -169,8 +171,8 @@ static size_t make_word(const char *p, size_t n, bool q, char *word) {
   return at;
 }
 
-/* Bytes of text, in whole characters and at least one, that fit into a word of
-** room; the last of them only with behind. */
+/* The bytes of text, in whole characters and at least one, that fit into a word
+** of this room; the end of the text fits only together with `behind`. */
 static size_t fitting(smtp_slice text, bool q, size_t room, size_t behind) {
   size_t n = 0, size = 0;
   while (n < text.n) {
@@ -183,7 +185,8 @@ static size_t fitting(smtp_slice text, bool q, size_t room, size_t behind) {
   return n;
 }
 
-/* What an encoded word behind spaces may hold if it is put on this line. */
+/* The room for text in an encoded word that stands after spaces on this line.
+** */
 static size_t room_of(const smtp_field_writer *f, smtp_slice spaces) {
   size_t lead = f->column + spaces.n + OVERHEAD;
   size_t room = lead < WORD_LINE ? WORD_LINE - lead : 0;

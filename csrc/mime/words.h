@@ -12,13 +12,13 @@
 
 #include <stdbool.h>
 
-/* A field is written from its name to its CRLF. Its line is folded where the next
-** piece does not fit, but never directly behind the name. */
+/* Writes a field from its name to its CRLF. A line is folded if the next piece
+** does not fit, but never directly after the name. */
 typedef struct smtp_field_writer {
   smtp_buf *out;
-  const char *why; /* of SMTP_EINVALID: what the value is or has */
+  const char *why; /* of SMTP_EINVALID: the end of a sentence about the value */
   size_t column;   /* of the line */
-  size_t behind;   /* bytes that will be put directly behind the next piece */
+  size_t behind;   /* bytes that will follow the next piece without a space */
   bool bare;       /* the line may not be folded: nothing is on it yet */
   bool encoded;    /* an encoded word is on the line */
 } smtp_field_writer;
@@ -35,8 +35,8 @@ SMTP_FUNC int smtp_field_text(smtp_field_writer *f, smtp_slice text);
 ** encoded words. */
 SMTP_FUNC int smtp_field_phrase(smtp_field_writer *f, smtp_slice phrase);
 
-/* The value of a field that has a grammar, in which no encoded word may stand
-** (RFC 2047 section 5): ASCII, folded at its white space alone. */
+/* The value of a field with a grammar, where encoded words are forbidden (RFC
+** 2047 section 5): ASCII, folded only at its white space. */
 SMTP_FUNC int smtp_field_structured(smtp_field_writer *f, smtp_slice text);
 
 /* A piece that is not broken, after a space or where spaced is false directly
@@ -49,9 +49,9 @@ SMTP_FUNC int smtp_field_token(smtp_field_writer *f, smtp_slice token,
 /* The same of a mailbox, which may be UTF-8 (RFC 6532 section 3.2). */
 SMTP_FUNC int smtp_field_mailbox(smtp_field_writer *f, smtp_slice mailbox);
 
-/* "; name=value", quoted or as RFC 2231 says where that is needed; or instead,
-** where words is true, as a quoted string of encoded words, which RFC 2047 does
-** not know and old mail readers do. */
+/* "; name=value", if needed quoted or in the form of RFC 2231. If words is
+** true, a quoted string of encoded words instead: RFC 2047 forbids it, but old
+** mail readers understand it. */
 SMTP_FUNC int smtp_field_param(smtp_field_writer *f, smtp_slice name,
                                smtp_slice value, bool words);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** idn.c: libidn2 by dlopen, one label at a time: it refuses whole names for an
-** ASCII label beside (a hyphen in third place, a digit first), which is none of
-** its business. Its header is not needed to build; these are its names since
-** 2.0 (2016), and no other.
+** idn.c: libidn2 by dlopen. It gets one label at a time, since it refuses a
+** whole name for an ASCII label (a hyphen in third place, a digit first) that
+** this library accepts. The build does not need its header: the names here are
+** those of all versions since 2.0 (2016).
 */
 #include "feature.h"
 
@@ -57,15 +57,15 @@ static int result_of(int code, smtp_slice label) {
   case TOO_BIG_DOMAIN:
   case TOO_BIG_LABEL: return SMTP_ESYNTAX;
   case DISALLOWED:
-    /* A symbol, which no U-label has, but registries sold such names. Who
-    ** writes the A-label means it. */
+    /* A symbol: no U-label has one, but registries sold such names, and the
+    ** A-label of such a name is taken. */
     if (!smtp_ascii_eightbit(label)) return 0;
     return SMTP_EINVALID;
   default: return SMTP_EINVALID;
   }
 }
 
-/* The library's own string; more than a label is all one. */
+/* The length of the library's string, up to one byte more than a label. */
 static size_t length_of(const char *text) {
   size_t n = 0;
   while (n <= SMTP_LABEL_MAX && text[n]) n++;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** idn.h: the one mapping of domain names (UTS 46, non-transitional, IDNA2008),
-** by libidn2 where the system has it. It is loaded when a name first needs it
-** and stays; where it is missing core/punycode.h does without a map.
+** idn.h: the mapping of domain names (UTS 46, non-transitional, IDNA2008) by
+** libidn2. The library is loaded at the first name that needs it, and stays
+** loaded. If the system has no libidn2, core/punycode.h works without a map.
 */
 #ifndef SMTP_NET_IDN_H
 #define SMTP_NET_IDN_H
@@ -12,8 +12,8 @@
 #include "../core/buf.h"
 #include "../core/smtp.h"
 
-/* As smtp_punycode_domain with the map of libidn2, if that can be loaded; *own
-** tells whether it was done without. Any thread may call it. */
+/* smtp_punycode_domain with the map of libidn2, if that can be loaded; else
+** without a map, and *own is true. Any thread may call it. */
 SMTP_FUNC int smtp_idn_domain(smtp_buf *out, smtp_slice domain, bool *own);
 
 #endif

@@ -130,7 +130,7 @@ int smtp_spool_write(smtp_spool *s, const char *p, size_t n) {
   return result;
 }
 
-/* What of a path names the folder that it lies in; of "a" it is ".". */
+/* The folder of a path: its name without the last component; "." for "a". */
 static smtp_slice folderof(smtp_slice path) {
   while (path.n > 1 && path.p[path.n - 1] == '/') path.n--;
   while (path.n > 0 && path.p[path.n - 1] != '/') path.n--;
@@ -186,8 +186,8 @@ static int namefile(smtp_spool *s) {
 }
 
 /*
-** Syncs folders above the target's: a folder that was made is there after a
-** crash only if the one above it was synced.
+** Syncs folders above the target's folder: a new folder survives a crash only
+** if its parent was synced.
 */
 static int syncabove(const smtp_spool *s) {
   smtp_slice folder = folderof((smtp_slice){s->target, s->target_n});

@@ -34,10 +34,10 @@ struct smtp_tls {
   size_t space;
   pid_t maker;
   bool eof;
-  const char *end; /* how the peer ended the stream, where it should not */
-  bool alert;      /* or it said what it does not like */
-  bool begun;      /* a byte of the peer was seen */
-  bool clear;      /* and it was none of TLS */
+  const char *end; /* the cause, if the peer ended the stream too early */
+  bool alert;      /* the peer sent an alert */
+  bool begun;      /* a byte of the peer came */
+  bool clear;      /* the first byte of the peer is no TLS */
   bool said;       /* we said close_notify */
   bool asks;       /* pauses at the name */
   bool answered, refused;
@@ -262,8 +262,8 @@ static int ended(smtp_tls *t, const char *what, const char *how) {
   return t->failed = SMTP_ETLS;
 }
 
-/* The stream is of no use any more: keeps the sentence about it. What was seen
-** of the peer comes before the end that follows it. */
+/* The stream is unusable from now on: keeps the sentence about its failure. An
+** alert or clear text of the peer counts before the end of the stream. */
 static int broken(smtp_tls *t, const char *what) {
   if (t->clear)
     snprintf(t->error, sizeof t->error, "%s: the peer does not speak TLS",

@@ -76,11 +76,11 @@ SMTP_FUNC void smtp_tls_shutdown(smtp_tls *t);
 /* A sentence about SMTP_ETLS. */
 SMTP_FUNC const char *smtp_tls_error(const smtp_tls *t);
 
-/* How the peer ended the stream where SMTP_ETLS is no more than that; NULL: it
-** is a failure of TLS. Static. */
+/* After SMTP_ETLS: the cause if the peer only ended the stream; NULL for a
+** failure of TLS. Static. */
 SMTP_FUNC const char *smtp_tls_end(const smtp_tls *t);
 
-/* SMTP_ETLS is an alert of the peer: it refuses us. */
+/* After SMTP_ETLS: whether the peer sent an alert, which is a refusal. */
 SMTP_FUNC bool smtp_tls_is_alert(const smtp_tls *t);
 
 /* The first bytes of the peer were no TLS: it speaks in clear text. */

@@ -9,8 +9,8 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-/* OpenSSL does not keep as the peer's a certificate that it refuses, but the
-** chain that was made of it. */
+/* OpenSSL does not store a refused certificate as the peer's, but keeps its
+** chain. */
 X509 *smtp_tls_peer_certificate(const smtp_tls *t) {
   SSL *ssl = smtp_tls_ssl(t);
   X509 *x509;

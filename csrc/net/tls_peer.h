@@ -23,8 +23,8 @@ typedef struct smtp_tls_peer {
   GENERAL_NAMES *names;
 } smtp_tls_peer;
 
-/* The certificate that the other end showed, also one that was refused; NULL:
-** none. Borrowed of the engine. */
+/* The certificate of the peer, also a refused one; NULL if there is none.
+** Borrowed from the engine. */
 SMTP_FUNC X509 *smtp_tls_peer_certificate(const smtp_tls *t);
 
 /* Looks at the certificate; clear frees what that took. */

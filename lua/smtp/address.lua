@@ -8,8 +8,8 @@ local names = require "smtp.names"
 
 local M = {}
 
--- The one address with a name that a text is, or nil: what another reader might find
--- another address in is none.
+-- The address, with its name, of a text with one address; nil if another reader might find
+-- another address in the text.
 local function named(text)
   if not text:find("[<(]") or text:find("[^\t\32-\126\x80-\xff]") then return nil end
   local read = address_list.read(text, 1)

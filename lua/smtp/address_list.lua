@@ -6,7 +6,7 @@
 -- Internal.
 local core = require "smtp.core"
 
--- The place behind the comment whose "(" is at `at`, what is in it, and whether it ends.
+-- The place after the comment whose "(" is at `at`, its text, and whether it ends.
 local function comment(text, at)
   local depth, place = 0, at
   while true do
@@ -19,7 +19,7 @@ local function comment(text, at)
   end
 end
 
--- The place behind the quoted string at `at`, and whether it ends.
+-- The place after the quoted string at `at`, and whether it ends.
 local function quoted(text, at)
   local place = at + 1
   while true do
@@ -31,7 +31,7 @@ local function quoted(text, at)
 end
 
 -- The place behind the domain literal at `at`, and whether it ends; another of `stops`
--- ends it for who is patient.
+-- ends it in received mail.
 local function literal(text, at, stops)
   local behind = text:find(stops, at) or #text + 1
   if text:sub(behind, behind) == "]" then return behind + 1, true end
@@ -49,11 +49,11 @@ local function trim(text)
   return text:sub(first, #text + 1 - text:reverse():find("%S"))
 end
 
--- What stands between two commas is `chunks`: texts with nothing but white space or
--- comments between them, which no address has inside. Each has its words, a name's, and
--- its parts, an address's, which are the same without quoting and without spaces. A dot
--- joins what a space parts: "john . doe@x" is an address of RFC 822. Behind a name it
--- may be that of an initial, "John Q. doe@x": `initial` is where that ends.
+-- The text between two commas is `chunks`: texts with white space or comments between them,
+-- which no address has inside. A chunk has the words of a name, and the parts of an
+-- address: the words without quoting and spaces. A dot joins two chunks, since "john .
+-- doe@x" is an address of RFC 822. After a name the dot may be that of an initial, "John Q.
+-- doe@x": `initial` is the end of the initial.
 local Reader = {}
 Reader.__index = Reader
 
@@ -93,7 +93,7 @@ local function decoded(text)
   if name ~= "" then return name end
 end
 
--- The name that the chunks are, those that `skip` has left out.
+-- The chunks as a name, without the chunks in `skip`.
 local function name_of(chunks, skip)
   local texts = {}
   for _, chunk in ipairs(chunks) do
@@ -102,7 +102,7 @@ local function name_of(chunks, skip)
   return decoded(table.concat(texts, " "))
 end
 
--- The plainest form of a mailbox that is well-formed, or nil.
+-- A mailbox in its plainest form; nil if it is malformed.
 local function well_formed(mailbox)
   local path = core.path(mailbox)
   return path and path.address
@@ -119,7 +119,7 @@ local function put(self, one)
   self.list[#self.list + 1] = one
 end
 
--- The chunks, with initials for themselves.
+-- The chunks, where each initial is a chunk of its own.
 local function without_initials(chunks)
   local out = {}
   for _, chunk in ipairs(chunks) do
@@ -134,8 +134,8 @@ local function without_initials(chunks)
   return out
 end
 
--- Several chunks without "<": those that are addresses are meant, and the others are the
--- name, as in `Ada Lovelace ada@code.energy`.
+-- Several chunks without "<": the addresses among them count, and the others are the name,
+-- as in `Ada Lovelace ada@code.energy`.
 local function put_chunks(self)
   local found, is_address = {}, {}
   self.chunks = without_initials(self.chunks)
@@ -179,7 +179,7 @@ local function flush(self)
   fresh(self)
 end
 
--- What ends in ">" is followed by a comma.
+-- After ">" there must be a comma.
 local function need_comma(self)
   if not self.angle then return end
   blame(self, "has no comma between two addresses")
@@ -375,7 +375,7 @@ function M.read(text, most)
   return self
 end
 
---- The list alone, of a field that may be folded.
+--- Only the list, of a field that may be folded.
 function M.addresses(text)
   return M.read((text:gsub("[\r\n]", ""))).list
 end

@@ -65,7 +65,7 @@ local function add_table(out, value, inside)
   return true
 end
 
--- The mailboxes of a text, `first` to `last` of those that were read.
+-- The mailboxes of a text, from number `first` to number `last`.
 local function add_mailboxes(out, list, first, last)
   for i = first, last do
     local mailbox, why = checked { name = list[i].name, address = list[i].address }
@@ -78,9 +78,8 @@ local function add_mailboxes(out, list, first, last)
   return true
 end
 
--- The reader of addresses is patient with what was received; what is to be sent must
--- be plain, so that nobody else gets the mail. Those of a group that stands in the text
--- go into one.
+-- The reader is patient with received addresses. A recipient must be plain, so that no
+-- other address gets the mail. The addresses of a group in the text become one group.
 local function add_text(out, text, inside)
   if not utf8.len(text) then return nil, "is not UTF-8" end
   if text:find("%c") then return nil, ('"%s" has a control character'):format(text) end

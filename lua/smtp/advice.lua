@@ -1,15 +1,15 @@
 -- SPDX-License-Identifier: MIT
---- Advice: the hints of errors, what to do about a failure that is often met.
+--- Advice: the hints of errors about frequent failures.
 -- Internal: users read `err.hint`.
 local visible = require "smtp.visible"
 
 local M = {}
 
-local NAMES_MAX, NAME_MAX = 4, 100 -- of a certificate's names that are shown, and of each
+local NAMES_MAX, NAME_MAX = 4, 100 -- names of a certificate that a hint shows; bytes of a name
 
 local CLEAR = "the server speaks in clear text first: use smtp:// and STARTTLS, as on port 587"
 
--- By the word that the TLS engine gives.
+-- Hints by the word of the TLS engine.
 local TLS = {
   clear = "the server speaks in clear text",
   certificate = 'ca = "file.pem" names whom to trust, verify = false trusts anybody',
@@ -18,7 +18,7 @@ local TLS = {
   date = "is the clock right? verify = false trusts anybody",
 }
 
--- A handshake that ends without a reason, by the stage.
+-- Hints for a handshake that ends without a reason, by the stage.
 local ENDED = {
   connect = "a port that speaks in clear text first, as 25 and 587 do, wants smtp:// and STARTTLS",
   starttls = "the server may want another version of TLS, or port 465 and smtps://",
@@ -46,15 +46,15 @@ local function wrong_name(certificate)
     first and ("sni = %q asks for that name, "):format(first) or "")
 end
 
---- Of a handshake that failed: `word` is what `tls.handshake` gave, `stage` is "connect" for
--- implicit TLS, `certificate` that of the peer, or nil.
+--- The hint for a failed handshake: `word` is from `tls.handshake`, `stage` is "connect"
+-- for implicit TLS, `certificate` is the peer's, or nil.
 function M.handshake(word, stage, certificate)
   if word == "name" then return wrong_name(certificate) end
   if word == "clear" and stage == "connect" then return CLEAR end
   return TLS[word or ""] or word == "closed" and ENDED[stage] or nil
 end
 
---- Of a reply that refuses because of who we are, or how we came.
+--- The hint for a reply that refuses this user or this connection, not the mail.
 function M.reply(client, reply)
   local text = reply.text:lower()
   if reply.code ~= 530 and not (reply.code // 100 == 5 and text:find("authenticat")) then
@@ -73,8 +73,8 @@ function M.size(n)
   return ("%d bytes (%s MB)"):format(n, (("%.1f"):format(n / 1048576):gsub("%.0$", "")))
 end
 
---- Of a host that is more than a name, as configuration files may leave it: in quotes, in
--- brackets, with blanks. Nil where nothing is around it.
+--- The hint for a host in quotes, in brackets or with blanks, as configuration files may
+-- leave it; nil for a bare name.
 function M.host(text)
   local first = text:find("[^%s'\"`<]")
   local behind = text:reverse():find("[^%s'\"`>]") -- a lazy match would be slow for runs

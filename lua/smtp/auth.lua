@@ -23,8 +23,8 @@ end
 local BARE = { PLAIN = true, LOGIN = true, OAUTHBEARER = true, XOAUTH2 = true }
 local TAKES_TOKEN = { OAUTHBEARER = true, XOAUTH2 = true }
 
--- The server cannot or will not do this mechanism: another one may work. 535 is about the
--- user, and a second wrong try would count.
+-- Codes after which another mechanism may work, since the server refused the mechanism. 535
+-- is about the user, and a second wrong try would count.
 local NEXT = { [500] = true, [501] = true, [502] = true, [504] = true, [534] = true,
   [538] = true }
 
@@ -88,8 +88,8 @@ local function given(auth, name)
   return TAKES_TOKEN[name] and auth.token or auth.password
 end
 
--- The secret for a mechanism, or nil and an error. It may be a function, which is asked again
--- after a refusal; where it fails now, it may work later.
+-- The secret for a mechanism, or nil and an error. A secret may be a function, which is
+-- called again after a refusal. Its failure is temporary.
 local function secret_of(client, name, again)
   if name == "EXTERNAL" then return nil end -- the certificate is enough
   local value = given(client.target.auth, name)
@@ -100,7 +100,7 @@ local function secret_of(client, name, again)
   local ok, secret, why = client:_call(pcall, value, again)
   if ok and type(secret) == "string" then return secret end
   if not ok then
-    if secret == loop.EXPIRED then error(secret, 0) end -- the time of the handler that is served
+    if secret == loop.EXPIRED then error(secret, 0) end -- the time-out of the calling handler
     why = secret
   end
   local what = TAKES_TOKEN[name] and "token" or "password"
@@ -143,13 +143,13 @@ end
 local PASSWORD_HINT = "by %s; where sign-in has a second factor, an \"app password\" is wanted"
 local TOKEN_HINT = "by %s; has the token run out, is it for sending mail, and for this user?"
 
--- What may be wrong with a user that is refused.
+-- The hint for a refused user.
 local function hint_of(code, name)
   if code ~= 535 and code ~= 534 then return nil end
   return (TAKES_TOKEN[name] and TOKEN_HINT or PASSWORD_HINT):format(name)
 end
 
--- What the JSON of a refused token says (RFC 7628 section 3.2.2).
+-- A sentence about a refused token, with the status in its JSON (RFC 7628 section 3.2.2).
 local function status_of(problem)
   local status = problem:match('"status"%s*:%s*"([^"]*)"') or problem:match('"status"%s*:%s*(%w+)')
   return "the token was refused" .. (status and (", status %q"):format(status) or "")
@@ -159,7 +159,7 @@ end
 local function refused(client, name, reply)
   local why, problem = client._core:auth_reason(), client._core:auth_problem()
   local next_may = NEXT[reply.code]
-  if why ~= "" then -- the code is about our end of it
+  if why ~= "" then -- the reason is on our side, and the code answers our "*"
     next_may = client._core:auth_broken()
   else
     why = problem and status_of(problem)

@@ -40,7 +40,7 @@ local FULL_MAX = 1024 * 1024 -- of the message that goes back
 local CLASSES = { failed = "54", delayed = "4", delivered = "2", relayed = "2", expanded = "2" }
 
 -- A failure with code, enhanced code and text each in its field, as a reply has them. The
--- enhanced code may be at the head of the text, as in a verdict (RFC 3463), behind the code.
+-- enhanced code may be at the head of the text, as in a verdict (RFC 3463), after the code.
 local function in_fields(given)
   local one = {}
   for key, value in pairs(given) do one[key] = value end
@@ -103,7 +103,7 @@ local function with_type(orcpt, in_utf8)
   return kind .. "; " .. value
 end
 
--- What was said, in one line: enhanced code and text.
+-- The next hop's answer in one line: enhanced code and text.
 local function said_of(failure, in_utf8)
   local text = one_line(failure.text or "", in_utf8)
   return failure.enhanced and failure.enhanced .. " " .. text or text
@@ -168,8 +168,8 @@ local function human(failures, hostname)
   return table.concat(lines, "\n") .. "\n"
 end
 
--- The original, as far as it goes back, and whether that is all of it. Of a server's message
--- that was read there is the header.
+-- The returned bytes of the original, and whether they are the whole of it. Of a server's
+-- message whose content was read only the header is returned.
 local function content_of(message, full, max)
   if message.streamed and not (full and not message.touched) then return message:header(), false end
   local parts, n, limit = {}, 0, full and max or HEADER_MAX
@@ -193,7 +193,7 @@ local function is_plain(text)
   return not text:find("\0", 1, true) and not line_ends.watcher()(text)
 end
 
--- The fields at the front. A line that is no field ends them, for it may be of the body.
+-- The fields at the front. A line that is no field ends them, since it may be in the body.
 local function header_of(text)
   local first = #(text:match("^>?From [^\n]*\n") or "") + 1 -- of a file of mailboxes
   local at = first
@@ -267,7 +267,7 @@ local function compose_bounce(message, failures, opts)
   }
 end
 
--- What an error says of the recipients that it does not name: nothing has reached them.
+-- The failures of the recipients that an error does not name: no mail has reached them.
 local function unnamed(message, err)
   local known, list, to = {}, {}, message.envelope.to
   for _, one in ipairs(err.rejected or {}) do known[one.address] = true end
@@ -283,7 +283,8 @@ local function unnamed(message, err)
   return list
 end
 
--- The list of failures: as it is, of one, or of those that a receipt or an error tells of.
+-- The list of failures: a list unchanged, a list of one failure, or the failures in a
+-- receipt or an error.
 local function failures_of(message, given)
   if errors.is(given) then
     local all = unnamed(message, given)

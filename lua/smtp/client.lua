@@ -28,7 +28,7 @@ local xclient = require "smtp.xclient"
 local Client = { __name = "smtp.client" }
 Client.__index = Client
 
--- Raised where a function of the user's has closed the client whose call it serves.
+-- Raised after a function of the user has closed the client during a call.
 local GONE = setmetatable({}, { __tostring = function() return "the client was closed" end })
 
 -- ---- failures -----------------------------------------------------------
@@ -76,7 +76,7 @@ function Client:_await()
   local written, limit
   while step == false do -- reply is what to wait for
     local stage, phase = self:_stage()
-    if written ~= machine:written() then -- what is on its way has all its time anew
+    if written ~= machine:written() then -- progress: the time-out begins again
       written, limit = machine:written(), core.now() + self.target.timeout[phase]
     end
     local ok, err = self:_wait(reply, limit, stage)

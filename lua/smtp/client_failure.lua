@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
---- Failures of a client: the errors it gives, with what it knows of its connection, and what
--- each leaves of that. They are its methods; see client.lua.
+--- The failures of a client, as methods of its class (client.lua): each makes an error with
+-- the facts of the connection, and leaves the connection open or closed.
 -- Internal.
 local advice = require "smtp.advice"
 local errors = require "smtp.error"
 
 local M = {}
 
--- Which time-out rules the wait for the reply to each step.
+-- The time-out for the reply to each step.
 local PHASE = {
   greeting = "greeting", ehlo = "ehlo", mail = "command", rcpt = "command", rset = "command",
   command = "command", unasked = "command", data = "data", final = "final",
@@ -15,8 +15,8 @@ local PHASE = {
   starttls = "command", auth = "command",
 }
 
--- The stages of errors have no chunks (types/smtp/error.d.lua); between two commands an
--- error is of any command.
+-- The stages of errors by step. No stage is called a chunk (types/smtp/error.d.lua);
+-- between two commands the stage is "command".
 local STAGE = { chunk = "body", recipient = "final", unasked = "command" }
 
 --- Gives nil and an error with what this connection knows.
@@ -34,7 +34,7 @@ function M:broken(fields)
   return result, err
 end
 
--- Why a server may say nothing, or nonsense, in place of a greeting.
+-- The hint if no greeting came, or another text in its place.
 local function greeting_hint(self)
   if self.tls then return "is that an SMTP port?" end
   if self.target.port == 465 then
@@ -43,20 +43,20 @@ local function greeting_hint(self)
   return "is that an SMTP port? a port 465 expects TLS from the first byte"
 end
 
--- What is known of the message under way if nothing more is heard.
+-- The outcome of the current message if no further reply comes.
 function M:outcome_now()
   return self._flight:outcome(self._core and self._core:written() or self._written)
 end
 
---- The stage of what is under way, and the time-out that rules the wait for it. Content
--- that is not written whole is the body, whatever its reply is called.
+--- The current stage, and its time-out. While content is incomplete the stage is "body",
+-- whatever reply is due.
 function M:stage()
   if self._core:writes_content() then return "body", "block" end
   local due = self._core:awaits()
   return STAGE[due] or due, PHASE[due]
 end
 
---- A failure that the machine told: kind, sentence, cause, and a reply whose lines differ.
+--- A failure of the machine: kind, sentence, cause, and a reply with several codes.
 function M:failed(kind, sentence, cause, reply)
   local stage = self:_stage()
   self._flight.astray = not self._core:in_step()
@@ -74,7 +74,7 @@ function M:failed(kind, sentence, cause, reply)
   return self:_broken(fields)
 end
 
---- A wait was in vain.
+--- A time-out.
 function M:timed_out(stage, is_deadline)
   return self:_broken {
     kind = "timeout", stage = stage, outcome = self:_outcome_now(),
@@ -83,8 +83,8 @@ function M:timed_out(stage, is_deadline)
   }
 end
 
---- The client was closed by a function of the user's, or by another task: nil, and the
--- error of all that was under way.
+--- The client was closed by a function of the user or by another task: nil, and the error
+-- of the call under way.
 function M:gone()
   local _, err = self:_error { kind = "closed", stage = self._closed_at,
     message = "the client was closed", outcome = self:_outcome_now() }
@@ -99,7 +99,7 @@ function M:rejected(reply, stage, fields)
   return nil, errors.rejected(reply, stage, fields)
 end
 
--- A 421 that nothing asked for, or whatever else ends the session.
+-- A 421 without a command, or another end of the session.
 function M:over(reply, stage)
   local result, err = self:_rejected(reply, STAGE[stage] or stage)
   self:close()
@@ -110,7 +110,7 @@ end
 local FIRST = { mail = "a transaction is open, which client:reset drops",
   rcpt = "client:mail comes first", data = "client:mail and client:rcpt come first" }
 
--- The machine does not have the command here.
+-- The machine refuses the command in its state.
 function M:misplaced(stage, mailbox)
   return self:_error { kind = "protocol", stage = stage, address = mailbox, hint = FIRST[stage],
     message = "not possible at this point of the session" }

@@ -83,9 +83,9 @@ local function message_id(text)
   return "<" .. id .. ">"
 end
 
--- The ids of other messages, which may lack the "@" of RFC 5322 section 3.6.4. An id that
--- is not ASCII (RFC 6532 section 3.3) is kept in a header that is UTF-8 already, and else
--- left out: a message outside its thread is better than none.
+-- The ids of other messages, which may lack the "@" of RFC 5322 section 3.6.4. A non-ASCII
+-- id (RFC 6532 section 3.3) stays in a UTF-8 header, and is left out of an ASCII header: a
+-- message outside its thread is better than no message.
 local function id_field(out, name, value, what)
   if value == nil then return end
   if type(value) == "string" then value = { value } end
@@ -348,8 +348,8 @@ local function chunks_of(segments)
   end
 end
 
--- Segments with a signature before them; nil and an error. They are read for it, and kept
--- in a file if that can be done once only.
+-- Segments with a signature before them; or nil and an error. The signature reads the
+-- segments; a segment that can be read only once is kept in a file.
 local function signed(segments, once, signer)
   local unsigned = { repeatable = not once, chunks = function() return chunks_of(segments) end }
   local kept, err = held.new(source.of(unsigned))

@@ -147,10 +147,10 @@ local PLAIN = { ["message/rfc822"] = true, ["message/partial"] = true,
   ["message/external-body"] = true, ["message/delivery-status"] = true,
   ["message/disposition-notification"] = true, ["message/feedback-report"] = true }
 
---- Whether content of that media type goes as it is.
+--- Whether content of that media type goes without an encoding.
 function M.goes_plain(kind) return PLAIN[kind] == true end
 
---- Whether a text may go as it is: it has no NUL, and no line that is too long.
+--- Whether a text may go without an encoding: it has no NUL and no line that is too long.
 function M.may_go_plain(text)
   return not text:find("\0", 1, true) and not line_ends.watcher()(text:gsub("\r\n?", "\n"))
 end

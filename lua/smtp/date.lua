@@ -12,7 +12,7 @@ local MONTH_NAMES = {
 local MONTHS = { jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, aug = 8, sep = 9,
   oct = 10, nov = 11, dec = 12 }
 
--- Hours of the zones that have names (RFC 5322 section 4.3); any other name says nothing.
+-- Hours of the named zones (RFC 5322 section 4.3); any other name is ignored.
 local ZONES = { AST = -4, ADT = -3, EST = -5, EDT = -4, CST = -6, CDT = -5, MST = -7, MDT = -6,
   PST = -8, PDT = -7 }
 
@@ -33,7 +33,7 @@ local function full_year(digits)
 end
 
 -- Each reader takes a word of a date into `found`, or gives nothing. Words may stand in
--- any order, for programs write the month before the day and the year behind the time.
+-- any order, for programs write the month before the day and the year after the time.
 local readers = {}
 
 -- 8:09, 8:9:1, 08:09:10, 08.09.10, 08:09:10.5, and a zone or AM and PM directly behind.
@@ -47,7 +47,7 @@ function readers.time(found, word)
   return rest
 end
 
--- 2026-03-18, with a time behind "T" or on its own (RFC 3339).
+-- 2026-03-18, without a time or with "T" and a time (RFC 3339).
 function readers.iso(found, word)
   local year, month, day, rest = word:match("^(%d%d%d%d)[-/](%d%d?)[-/](%d%d?)(.*)$")
   if not year or found.year or found.month then return nil end
@@ -56,7 +56,7 @@ function readers.iso(found, word)
   return rest:sub(2)
 end
 
--- Mar, March, and 18-Mar-2026, 18Mar2026 or Mar-18-2026, which are taken apart.
+-- Mar, March, and 18-Mar-2026, 18Mar2026 or Mar-18-2026, which are split.
 function readers.month(found, word)
   local before, name, behind = word:match("^(%d?%d?)%-?(%a%a%a)%a*[.-]?([%d-]*)$")
   local month = name and MONTHS[name:lower()]
@@ -86,7 +86,7 @@ function readers.half(found, word)
   return ""
 end
 
--- +0200, -500, +02:00, +02, GMT+2, Z, EST. Behind the time alone, where no sign means "+".
+-- +0200, -500, +02:00, +02, GMT+2, Z, EST. Directly after the time no sign means "+".
 function readers.zone(found, word)
   if found.zone or not found.hour then return nil end
   local name, sign, digits = word:match("^(%a*)([+-]?)([%d:]*)$")
@@ -105,7 +105,7 @@ end
 
 local ORDER = { "iso", "time", "month", "half", "number", "zone" }
 
--- Takes a word; what is left of it is taken in the same way.
+-- Takes a word; the rest of a word is taken in the same way.
 local function take(found, word)
   for _, name in ipairs(ORDER) do
     local rest = readers[name](found, word)
@@ -116,8 +116,8 @@ local function take(found, word)
   end
 end
 
---- Gives seconds, or nil if `text` is no date. Dates that RFC 5322 does not allow are read
--- where they can mean one thing alone.
+--- Gives seconds, or nil if `text` is no date. A date outside RFC 5322 is read if it has
+-- only one meaning.
 function M.parse(text)
   if #text > 200 then return nil end
   text = text:gsub("%b()", " "):gsub("%s*:%s*", ":"):gsub("(%d%s*)%-(%s*%a)", "%1 %2")

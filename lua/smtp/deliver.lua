@@ -87,7 +87,7 @@ local BEFORE_MAIL = {
   resolve = true, connect = true, greeting = true, ehlo = true, starttls = true,
 }
 
--- What a connection fails of.
+-- Kinds of errors about the connection.
 local BROKEN = { closed = true, timeout = true, protocol = true, tls = true }
 
 -- Whether the next host may do better, and cannot get the message a second time.
@@ -95,7 +95,7 @@ local function is_next(err)
   if err.outcome == "unknown" or err.outcome == "partial" then return false end
   if err.kind == "source" or err.kind == "invalid" then return false end
   if BEFORE_MAIL[err.stage] or err.kind == "unsupported" or BROKEN[err.kind] then return true end
-  return err.code == 421 and err.stage ~= "final" -- it goes away
+  return err.code == 421 and err.stage ~= "final" -- this host goes away
 end
 
 local function late()
@@ -106,9 +106,9 @@ end
 local Delivery = {}
 Delivery.__index = Delivery
 
--- Whether a message may go without TLS that has just failed: a user who takes any
--- certificate takes clear text where TLS never stood (RFC 7435). If it did, the connection
--- failed of something else, or of somebody who wants to read the mail.
+-- Whether a message may go in clear text after TLS has failed: without verification TLS
+-- protects no more than clear text does (RFC 7435). If TLS stood with this host before, the
+-- failure has another reason, perhaps an attacker, and the message waits.
 local function may_go_clear(self, target, err)
   if target.tls ~= "opportunistic" or target.verify or target.tlsa then return false end
   return err.stage == "starttls" and err.outcome == "not_sent" and not self.secured[target.host]
@@ -143,7 +143,7 @@ function Delivery:host(group, host, sts)
     target.tls = "none"
     return self:attempt(group, target)
   end
-  if err.kind == "tls" then err.temporary = true end -- it may be mended, and the mail be wanted
+  if err.kind == "tls" then err.temporary = true end -- the server may be repaired in time
   return nil, err
 end
 

@@ -96,7 +96,7 @@ local function rewind(self)
   return true
 end
 
--- The bytes that will go out, where the server wants to know; nil: it is not known.
+-- The number of bytes on the wire, if the server offers SIZE; nil if it is unknown.
 local function measure(self)
   local mail = self.out.mail
   if not self.client.capabilities.SIZE then return nil end
@@ -346,7 +346,7 @@ end
 function M.send(client, out, opts)
   local self = M.new(client, out, opts.progress or client.target.progress)
   local ok, err = client:_within(nil, run, self)
-  if not ok then -- parts of it may be through
+  if not ok then -- some recipients may have the message
     self.err = self.err or err
     self:settle()
   end

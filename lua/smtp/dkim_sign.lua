@@ -249,8 +249,8 @@ local function broken(what)
   return nil, errors.new { kind = "source", message = what, temporary = false }
 end
 
--- Content that can be read twice: a string, a file that seeks, a source with `again`. All
--- else is copied to a temporary file on its way.
+-- Content that can be read twice: a string, a file that seeks, a source with `again`. Other
+-- content is copied to a temporary file during the first reading.
 local function open(given, from)
   local err
   if not from then from, err = source.of(given) end

@@ -65,17 +65,17 @@ end
 
 local FAMILIES = { "AAAA", "A" }
 
--- Seconds that the addresses of one family wait for the other. IPv4 is ready and waits a
--- moment for IPv6 (RFC 8305 section 3, Resolution Delay). IPv6 waits longer for IPv4, since
--- the whole list is needed here before the first connection is tried.
+-- Seconds that the addresses of one family wait for the other family. IPv4 waits a moment
+-- for IPv6 (RFC 8305 section 3, Resolution Delay). IPv6 waits longer for IPv4, since the
+-- first connection needs the whole list.
 local DELAY = { AAAA = 0.05, A = 1 }
 
 local function cancel_all(tasks)
   for _, task in ipairs(tasks) do loop.cancel(task) end
 end
 
--- Asks for both families at once: what `query` gives for each as { found, err }. A family
--- that is too late is missing.
+-- Asks for both families at once: the results of `query`, { found, err } for each. A late
+-- family is missing.
 local function ask_both(host, how)
   local answers, gates, failure, first = {}, {}, nil, loop.gate()
   local tasks <close> = setmetatable({}, { __close = cancel_all })

@@ -55,7 +55,7 @@ local function check(client, stage, fields, mailbox)
   return true
 end
 
---- Gives the parameters of fields; `relayed`: of mail that passes here.
+--- Gives the parameters of fields; `relayed`: of received mail that is passed on.
 function M.parameters(client, stage, fields, mailbox, relayed)
   local list, why, kind, enhanced = parameters[stage](client, fields, relayed)
   if not list then return invalid(client, stage, mailbox, why, kind, enhanced) end

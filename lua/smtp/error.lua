@@ -25,7 +25,7 @@ local DOUBT = {
   partial = "the message was accepted for some recipients, and may have been for others",
 }
 
---- What an error leaves open about the message, as a sentence; nil: nothing.
+--- A sentence about an outcome that an error leaves open; nil if the outcome is certain.
 function M.doubt(err)
   return DOUBT[err.outcome]
 end

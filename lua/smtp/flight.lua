@@ -39,7 +39,7 @@ function Flight:is_last(entry)
 end
 
 --- What is known of the first message if nothing more is heard. `written`: the bytes that
--- went out. Where the flight is `astray`, it is not known which reply was for what.
+-- went out. If the flight is `astray`, no reply can be assigned to its command.
 function Flight:outcome(written)
   local head = self[self.first]
   return head and head:outcome(written) or "not_sent"

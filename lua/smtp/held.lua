@@ -31,7 +31,7 @@ local function spool(from, file)
   end
 end
 
--- A text and what stands behind it, which is held in its own way.
+-- A text, followed by content that is held in its own way.
 local function behind(from)
   local rest, err = M.new(from.rest)
   if not rest then return nil, err end
@@ -78,7 +78,7 @@ function Held:open()
     measure = function() return self:measure() end }
 end
 
---- The bytes that go out of what is held; see `source.wire_size`.
+--- The number of bytes on the wire of held content; see `source.wire_size`.
 function Held:measure()
   self.wire = self.wire or source.measure(self:open())
   return self.wire

@@ -17,8 +17,8 @@ local function show_list(title, list)
   for _, one in ipairs(list) do say.note("  %s", tostring(one)) end
 end
 
--- Violations proper, and rules that never fired, as if the mock were a strict one; and how
--- many of all are of a MUST, which a strict mock fails for.
+-- Violations, rules that never fired included as in a strict mock, and the number of
+-- violations of a MUST, for which a strict mock fails.
 local function judge(mx)
   local wrong, unused, musts = {}, {}, 0
   for _, one in ipairs(violations.of(mx, true)) do
