@@ -257,8 +257,8 @@ int smtp_sasl_first(smtp_sasl *s) {
 */
 static int check_names(smtp_sasl *s, int result) {
   const smtp_sasl_credentials *c = &s->credentials;
-  if (result != SMTP_SASL_DONE && result != SMTP_SASL_LOOKUP) return result;
-  if (!smtp_sasl_has_control(c->user) && !smtp_sasl_has_control(c->authzid))
+  if (result < 0 ||
+      (!smtp_sasl_has_control(c->user) && !smtp_sasl_has_control(c->authzid)))
     return result;
   return smtp_sasl_fail(s, SMTP_ESYNTAX, "a control in a name");
 }

@@ -101,6 +101,10 @@ describe("sasl", function()
     end
   end)
 
+  it("asks for no password behind such a name", function()
+    assert.same({ nil, "syntax", "a control in a name" }, { server_of("LOGIN"):next("a\tb") })
+  end)
+
   it("closes once, by whatever way", function()
     local client = client_of("PLAIN", { user = "a", password = "b" })
     do local scoped <close> = client; assert.is_true(scoped:complete()) end
