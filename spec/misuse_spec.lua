@@ -337,6 +337,15 @@ describe("what stands in a wrong place", function()
     end
   end)
 
+  it("is told: several recipients of an envelope in one text", function()
+    for to, several in pairs { ["a@b.example, c@d.example"] = true, ["a@b.example;c@d"] = true,
+      ["a b@c.example"] = false } do
+      local _, err = smtp.send("127.0.0.1:1", { raw = "x", envelope = { from = "", to = to } })
+      assert.equal("invalid", err.kind)
+      assert.equal(several, tostring(err):find("several are a list", 1, true) ~= nil)
+    end
+  end)
+
   it("is told: a path for the content", function()
     for _, path in ipairs { "mail.eml", "/var/mail/ada", "./ada", "../in/1", "~/a.mbox",
       "in/My Mail.EML", "report.txt", "ada.msg" } do

@@ -19,9 +19,9 @@ local M = {}
 local RAW = { envelope = "table", raw = "any", size = "size", dkim = "table", mail = "table" }
 local ENVELOPE = { from = "any", to = "any" }
 
-local function invalid(text, field, kind)
+local function invalid(text, field, kind, hint)
   return nil, errors.new { kind = kind or "invalid", stage = "mail", message = text,
-    address = field, outcome = "not_sent" }
+    address = field, outcome = "not_sent", hint = hint }
 end
 
 -- What a recipient has for RCPT, or nil. `params` of one that a server was told are the
@@ -55,7 +55,8 @@ local function recipients(to)
     if not mailbox then return invalid(("recipient %d is no address"):format(i)) end
     local ok, why, kind = address._wire(mailbox, true)
     if not ok or mailbox == "" then
-      return invalid("recipient: " .. (ok and "empty" or why), mailbox, kind)
+      return invalid("recipient: " .. (ok and "empty" or why), mailbox, kind,
+        mailbox:find("[,;]") and 'several are a list: to = { "a@b.example", "c@d.example" }' or nil)
     end
     list[i] = mailbox
     if why then ascii = false end -- it needs UTF-8

@@ -254,7 +254,7 @@ function smtp.sleep(seconds) end
 --- `"ada@code.energy"`, `"Ada <ada@code.energy>"` or `{ address = "ada@code.energy" }`.
 ---@class smtp.envelope
 ---@field from string|table the reverse-path; `""` is the null path, of a bounce
----@field to string|table one recipient or a list of them; a table may have parameters of RCPT besides (`smtp.rcpt_params`, but for `params`): `{ address = "ada@code.energy", notify = "NEVER" }`
+---@field to string|table one recipient or a list of them, `{ "a@b.example", "c@d.example" }`, not a text with commas as in a record; a table may have parameters of RCPT besides (`smtp.rcpt_params`, but for `params`): `{ address = "ada@code.energy", notify = "NEVER" }`
 
 ---@class smtp.send_options
 ---@field deadline? number seconds from the call after which it is given up (`kind = "timeout"`)
