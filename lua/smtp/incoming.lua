@@ -111,7 +111,7 @@ function M.first(message, ...)
   message.held = note(message, ...)
 end
 
--- The session has another message after this one, or none.
+-- Whether this message is over: the session has another message, or none.
 local function is_over(message)
   local session = message.session
   return not session._core or session.recipients ~= message.recipients
@@ -143,7 +143,7 @@ local function advance(message)
   return false
 end
 
--- The next bytes, at most `max` of them: first what was left over.
+-- The next bytes, at most `max`: the rest of the last chunk comes first.
 local function pull(message, max)
   local tail = message.tail
   if not tail or tail.at > #tail.text then
@@ -230,8 +230,8 @@ function Message:lines()
   end
 end
 
---- The header as text, before, while and after the content is read: what is read ahead for
--- it is read again.
+--- The header as text, before, during and after the reading of the content. Bytes read for
+-- the header are read again with the content.
 function Message:header()
   if self.head then return self.head end
   check_over(self)
@@ -248,7 +248,7 @@ function Message:header()
   return text
 end
 
---- The handler has returned. Of a message that was read the header stays, for a bounce.
+--- The handler has returned. The header of a read message stays, for a bounce.
 function M.finish(message)
   if message.touched then message.head = message.session._core:header() end
 end

@@ -186,10 +186,10 @@ end
 -- Waiters of those who are no task are used again; a nested one makes its own.
 local idle_waiter = { guest = true, foreign = true }
 
--- Who waits where no task of ours can: a coroutine of the host, or somebody who
--- runs turns. Within a C function, such as the one that closes a coroutine and its
--- variables, nobody can yield: turns run there for as long as `owner`, whose coroutine it
--- is, may wait.
+-- The guest: the waiting party outside a task of ours, which is a coroutine of the host or
+-- the caller of turns. Within a C function, such as the one that closes a coroutine and its
+-- variables, a yield is impossible: there turns run for as long as `owner`, the task of the
+-- coroutine, may wait.
 local function guest(owner)
   get_poller()
   if owner and not isyieldable() then
@@ -232,7 +232,7 @@ local function wait_as_guest(task, pollable, events, timeout)
     host.attend()
     host.park(task)
   else
-    local wait = task.within and step or turn -- errors of others are not this one's
+    local wait = task.within and step or turn -- a task does not raise errors of other tasks
     while not task.woken do wait() end
   end
   return stay.task.value

@@ -104,12 +104,12 @@ local function downgraded(message, signer)
   return signed(text, signer, source.of(text))
 end
 
--- What `raw` of a message is, or the message itself: of a server's there is no `raw`.
+-- The field `raw` of a message; for a server's message, which has no `raw`, the message.
 local function raw_of(message)
   return not message.streamed and message.raw or message
 end
 
--- A Return-Path at the top is of an earlier delivery, and does not go on.
+-- A Return-Path at the top is from an earlier delivery, and is not sent.
 local function content_of(message, signer)
   local raw, why = raw_of(message), nil
   if parse.is(message) then raw, why = parse.sendable(message) end
@@ -123,7 +123,7 @@ local function content_of(message, signer)
   return signed(content.text or raw, signer, content)
 end
 
--- The content behind what stands in front of it: its trace, `opts.prepend`.
+-- The content, with its trace and `opts.prepend` in front.
 local function add_front(out, message, opts)
   local front, err = trace_fields.to_send(message, opts)
   if not front then return nil, err end

@@ -24,8 +24,7 @@ local function literal(domain)
   return bytes and #bytes == (six and 16 or 4) and address or nil
 end
 
---- The name of a domain as the DNS knows it: A-labels in lower case; or nil and why it
--- has none.
+--- The name of a domain in the DNS: A-labels in lower case; or nil and the reason.
 function M.ascii(domain)
   local name, why = names.key(domain)
   if not name then return nil, why end

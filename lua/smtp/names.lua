@@ -1,19 +1,19 @@
 -- SPDX-License-Identifier: MIT
---- Domain names as users and messages have them, in the one form that the DNS, the wire
--- and certificates know: A-labels (RFC 5890). Capitals, decomposed letters, wide forms and
--- other dots are mapped by libidn2 where it is there (UTS 46).
+--- Domain names of users and messages in the form for the DNS, the wire and certificates:
+-- A-labels (RFC 5890). libidn2, if it is installed, maps capitals, decomposed letters, wide
+-- forms and other dots (UTS 46).
 -- Internal.
 local core = require "smtp.core"
 
 local M = {}
 
--- Whether a text has nothing that is to be mapped.
+-- Whether a text needs no mapping.
 local function is_plain(text)
   return not text:find("[\x80-\xff]") and not text:find("[xX][nN]%-%-")
 end
 
---- The name of a host; an address, a literal and a plain name are as they were. Or nil
--- and why it has none. Of ASCII that is no name the resolver says what is wrong.
+--- The name of a host; an address, a literal and a plain name are unchanged. Or nil and the
+-- reason. ASCII that is no name is unchanged too, and the resolver refuses it.
 function M.host(text)
   if core.is_address(text) or text:find("^%[") then return text end
   if is_plain(text) and (text == "" or text:find("[^%w._-]")) then return text end
@@ -22,7 +22,7 @@ function M.host(text)
   return name, why
 end
 
---- A mailbox with the name of its domain; or nil and why it has none.
+--- A mailbox with its domain in A-labels; or nil and the reason.
 function M.mailbox(mailbox)
   local user, domain = mailbox:match("^(.*)@([^@]*)$")
   if not user or is_plain(domain) or domain:find("^%[") then return mailbox end
@@ -31,7 +31,7 @@ function M.mailbox(mailbox)
   return user .. "@" .. name
 end
 
---- The name that a table is looked up by: in lower case, "*." stays in front of it.
+--- The name as a key of a table: in lower case, with any "*." in front.
 function M.key(text)
   local star, name = text:match("^(%*?%.?)(.*)$")
   local host, why = M.host(name)

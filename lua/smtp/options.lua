@@ -21,8 +21,8 @@ function M.misuse(text)
   end
 end
 
---- Makes each function of a module raise where it is called with a colon: the module would
--- stand where the first argument is to be.
+--- Makes each function of a module raise if it is called with a colon: the module would be
+-- its first argument.
 function M.dotted(what, module)
   for name, fn in pairs(module) do
     if type(fn) == "function" then
@@ -69,7 +69,7 @@ local function port(value)
   return n and n >= 0 and n <= 65535 and n or nil
 end
 
--- A port may be digits, as they are left by who splits "host:port".
+-- A port may be digits, which a split of "host:port" gives.
 local function digits(value)
   return type(value) == "string" and value:find("^%d%d?%d?%d?%d?$") and port(tonumber(value))
 end
@@ -83,7 +83,7 @@ local function is_seconds(value)
   return type(value) == "number" and value >= 0 and value == value
 end
 
--- What is expected, whether a value is, and for numbers the integer in its place.
+-- For each type its words and its test; a third function gives the integer for a number.
 local CHECKS = {
   any = { "anything", function() return true end },
   boolean = { "a boolean", function(v) return type(v) == "boolean" end },
@@ -103,7 +103,7 @@ local CHECKS = {
 
 local parsed = {} -- rules of words -> their checks
 
--- Gives the value as it is used.
+-- Gives the value, or the integer in its place.
 local function check_value(what, key, rule, value)
   if type(rule) == "table" then -- a list of words
     for _, word in ipairs(rule) do

@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
---- A header field of the user's own on its way out. Most are text, with encoded words
--- where these are needed. A field that has a grammar goes out as it is given, since no
--- encoded word may stand in it, but for the names before addresses (RFC 2047 section 5).
+--- Header fields of the user, to be sent. Most are text, with encoded words if needed. A
+-- field with a grammar goes out unchanged, since encoded words are allowed only in names
+-- before addresses (RFC 2047 section 5).
 -- Internal.
 local addresses = require "smtp.addresses"
 
 local M = {}
 
--- Fields that have a grammar, by small names; and the beginnings of more of them.
+-- Fields with a grammar by lower-case name, and prefixes of such names.
 local STRUCTURED = {}
 for name in ([[accept-language archived-at authentication-results auto-submitted autocrypt
   bimi-indicator bimi-location bimi-selector delivered-to disposition-notification-options
@@ -41,8 +41,8 @@ local function phrases(text)
   return pieces
 end
 
--- A value of a field with a grammar that is not ASCII: a list of phrases, a name before
--- what stands in brackets, or addresses. nil: it is none of these.
+-- The pieces of a non-ASCII value of a field with a grammar: a list of phrases, a name
+-- before brackets, or addresses; nil if the value is none of these.
 local function with_words(name, text)
   if name:lower() == "keywords" then return phrases(text) end
   local phrase, bracket = text:match("^%s*(.-)%s*(<[^<>\x80-\xff]+>)%s*$")

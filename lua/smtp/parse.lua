@@ -243,8 +243,8 @@ end
 --- Whether a value is a parsed message.
 function M.is(value) return getmetatable(value) == Message end
 
--- The bytes of a message without its Bcc fields, each with the lines that continue it or
--- that were to do so.
+-- The bytes of a message without its Bcc fields and their continuation lines, also those
+-- that lack the blank.
 local function without_bcc(bytes)
   local out, at, dropping = {}, #(bytes:match("^\xef\xbb\xbf") or "") + 1, false
   out[1] = bytes:sub(1, at - 1)

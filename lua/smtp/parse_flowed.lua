@@ -1,13 +1,12 @@
 -- SPDX-License-Identifier: MIT
---- Text of format=flowed (RFC 3676 section 4): a line that ends in a space goes on in
--- the next one of as many ">". A line is not longer than what was read, so the time is
--- linear.
+--- Text of format=flowed (RFC 3676 section 4): a line that ends in a space goes on in the
+-- next line with the same number of ">". Each line is joined once, so the time is linear.
 -- Internal.
 local M = {}
 
 local SIGNATURE = "-- "
 
--- How deep a line is quoted, and what is behind the marks and the space that stuffs it.
+-- The depth of a line's quotation, and the text after the marks and the stuffed space.
 local function split(line)
   local marks = line:match("^>*")
   local at = #marks + 1

@@ -166,7 +166,7 @@ local function is_set(part, name, value)
   return given ~= nil and given:lower() == value
 end
 
--- Text in UTF-8 with LF as line end and without NUL; nil for what is no text.
+-- Text in UTF-8 with LF as line end and without NUL; nil for other content.
 function lazy.text(part)
   if part.type:sub(1, 5) ~= "text/" then return nil end
   local text = core.to_utf8(part.content, part.params.charset or "")

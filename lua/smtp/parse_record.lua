@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- The record of a parsed message, for `smtp.message(smtp.parse(bytes))`: what it says
--- in fields of a record. Bytes that may not be sent are left out or replaced; what is
--- left out was no address, id or date.
+--- The record of a parsed message, for `smtp.message(smtp.parse(bytes))`. Forbidden bytes
+-- are removed or replaced. Malformed addresses, ids and dates are left out.
 -- Internal.
 local address = require "smtp.address"
 local date = require "smtp.date"
@@ -28,7 +27,7 @@ local function ids(list)
   return out[1] and out
 end
 
---- Gives a record for `smtp.message`. Fields that it has no key for are not in it.
+--- Gives a record for `smtp.message`, without the header fields for which it has no key.
 function M.of(message)
   local from = mailboxes(message.from)
   local sender = mailboxes(message.sender)

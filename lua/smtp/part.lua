@@ -18,10 +18,10 @@ function Part.__newindex()
   options.misuse("part: a part cannot be changed, make another one")
 end
 
--- As our parser has it, and few readers go as far. Each level looks at all that is in it.
+-- The limit of our parser too; few readers go deeper. Each level reads all levels within.
 local DEPTH_MAX = 50
 
--- What each part is made of: the options, `attached`, and `depth`, of multiparts within.
+-- By part: its options, `attached`, and `depth`, the nesting of the multiparts within.
 local made = setmetatable({}, { __mode = "k" })
 
 local ATTACHMENT = {
@@ -233,8 +233,8 @@ end
 
 local CID_MAX = 900 -- so that it fits in a line
 
--- What a part of a parsed message is made of. Content that its type may not hold as it
--- is goes as a file (RFC 2046 section 4.5.1).
+-- The options of a part from a part of a parsed message. Content that its type forbids is
+-- sent as a file (RFC 2046 section 4.5.1).
 local function of_parsed(part)
   local kind, cid, params = part.type, part.cid, {}
   local plain = content.goes_plain(kind) and not content.may_go_plain(part.content)

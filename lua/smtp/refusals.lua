@@ -1,16 +1,16 @@
 -- SPDX-License-Identifier: MIT
---- The enhanced codes of refusals that a task was given. `text` of a reply has no enhanced
--- code, so `return err.code, err.text` would lose it; a verdict finds it here.
+--- The enhanced codes of the refusals that a task received. The `text` of a reply has no
+-- enhanced code, so `return err.code, err.text` would lose it; a verdict finds it here.
 -- Internal.
 local M = {}
 
--- Of a task: as many as a message has recipients, and no longer than a line.
+-- The maxima of a task: refusals, one for each recipient of a message; bytes, a line.
 local MOST, LONGEST = 1000, 512
 
 -- By coroutine: { n = number, [code .. " " .. text] = enhanced }
 local known = setmetatable({}, { __mode = "k" })
 
---- A refusal was given to the task that runs.
+--- Notes a refusal for the running task.
 function M.note(code, text, enhanced)
   if not (code and text and enhanced) or #text > LONGEST then return end
   local task = coroutine.running()
@@ -28,7 +28,7 @@ function M.has_enhanced(code, text)
   return text:find("^" .. code // 100 .. "%.%d%d?%d?%.%d%d?%d?%f[ \0]") ~= nil
 end
 
---- The text of a verdict, behind the enhanced code with which the task was told it.
+--- The text of a verdict, after the enhanced code that came with it.
 function M.complete(code, text)
   local mine = text and known[coroutine.running()]
   local enhanced = mine and not M.has_enhanced(code, text) and mine[code .. " " .. text]

@@ -64,7 +64,7 @@ local TAKEN = {
 -- Pause after a failed accept (no descriptors left), twice as long each time.
 local ACCEPT_PAUSE, ACCEPT_PAUSE_MAX = 0.1, 1
 
--- So many connections are taken in one turn.
+-- Connections accepted in one turn.
 local BURST = 64
 
 -- ---- options ------------------------------------------------------------
@@ -301,8 +301,9 @@ local function admit(self, socket, shared)
   self.sessions[one], task.owner = task, one
 end
 
--- A burst is taken at once, then the sessions get their turn; a worker leaves some to
--- the others. A system without descriptors is told of once, and asked again ever later.
+-- A burst is accepted at once, then the sessions get their turn; a worker leaves
+-- connections to the other workers. If the system has no descriptors, one event reports it,
+-- and the pauses before the next attempt grow.
 local function accept_loop(self, listener, shared)
   local taken, pause = 0, 0
   while not self.closing do

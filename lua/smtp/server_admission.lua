@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- Who is let in: `limits.connections`, which the descriptors of the process bound, and
--- `limits.per_ip`. A refused connection is told so and closed at accept, so that a flood
--- of them holds neither tasks nor descriptors.
+--- The admission of connections: `limits.connections`, bounded by the descriptors of the
+-- process, and `limits.per_ip`. A refused connection gets a 421 and is closed at accept, so
+-- that a flood of connections holds neither tasks nor descriptors.
 -- Internal.
 local core = require "smtp.core"
 local facts = require "smtp.server_facts"
@@ -21,7 +21,7 @@ local function room()
   return descriptors and math.max((descriptors - SPARE) // EACH, 1), descriptors
 end
 
---- Bounds `connections` by the descriptors of the process, and says so.
+--- Bounds `connections` by the descriptors of the process, and reports the bound.
 function M.bound(server)
   local limits = server.limits
   local most, descriptors = room()
@@ -35,19 +35,19 @@ function M.bound(server)
     value = most, descriptors = descriptors })
 end
 
---- A worker of so many has its share of the limits.
+--- Gives a worker its share of the limits, for a number of workers.
 function M.share(server, workers)
   local limits, most = server.limits, room()
   for key, value in pairs(server.wanted) do limits[key] = -(-value // workers) end
   if most then limits.connections = math.min(limits.connections, most) end
 end
 
---- True for an address of this machine alone.
+--- True for a loopback address.
 function M.is_loopback(address)
   return LOOPBACK:has(address)
 end
 
--- What the connections of a host are counted by, or nil for one without a limit.
+-- The key by which the connections of a host are counted; nil for a host without a limit.
 local function host_of(address)
   return not LOOPBACK:has(address) and networks.host(address) or nil
 end
@@ -60,7 +60,7 @@ function M.is_full(server, address)
     or key ~= nil and (server.hosts[key] or 0) >= limits.per_ip
 end
 
---- The session is no more one of its host.
+--- Removes a session from the count of its host.
 function M.uncount(server, session)
   local key = session._host
   if not key then return end
@@ -69,8 +69,7 @@ function M.uncount(server, session)
   server.hosts[key] = n > 0 and n or nil
 end
 
---- Counts the session for the host that is its peer now; gives whether these are too
--- many.
+--- Counts a session for its present peer; gives whether that host has too many sessions.
 function M.count(server, session)
   M.uncount(server, session)
   local key = host_of(session.peer.address)

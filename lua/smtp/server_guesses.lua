@@ -5,7 +5,7 @@
 -- time; beyond ALONE failures the address is delayed whoever the user is. Attempts that
 -- come at once go one after the other, so that many sessions guess no faster than one; what
 -- is not judged yet, since `on_auth` waits, is bounded as well.
--- Who comes from elsewhere is not delayed.
+-- Other addresses are not delayed.
 -- Internal.
 local networks = require "smtp.networks"
 
@@ -99,7 +99,7 @@ function M.new()
   return { pairs = ledger(0), hosts = ledger(ALONE), share = 1 }
 end
 
---- Begins anew in a worker of so many: each sees its share of the attempts.
+--- Clears the memory in a worker, for a number of workers: each sees its share of attempts.
 function M.share(guesses, workers)
   guesses.pairs, guesses.hosts, guesses.share = ledger(0), ledger(ALONE), workers
 end
@@ -132,7 +132,7 @@ function M.failed(guesses, now, address, user)
   judged(guesses, host)
 end
 
---- They were right: who knows them guesses no more. The address may guess others.
+--- The credentials were right: the delay of the user ends, the address keeps its failures.
 function M.passed(guesses, address, user)
   local host, pair = keys(address, user)
   guesses.pairs:forget(pair)

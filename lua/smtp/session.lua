@@ -32,7 +32,7 @@ local LINGERS = 10
 
 -- ---- facts ---------------------------------------------------------------
 
--- Tells `on_event`.
+-- Reports a fact to `on_event`.
 function Session:fact(kind, fields)
   if not self.server.on_event then return end
   fields = fields or {}
@@ -40,17 +40,17 @@ function Session:fact(kind, fields)
   facts.tell(self.server, fields)
 end
 
---- Tells of a failure of ours or of a handler's.
+--- Reports a failure of ours or of a handler.
 function Session:fail(stage, cause)
   facts.fail(self.server, stage, cause, self)
 end
 
---- What its task fails with: its variables when it is ended from without.
+--- Reports an error of the session's task, such as that of a variable closed at its end.
 function Session:failed(message)
   self:fail("session", message)
 end
 
---- Tells of a text that the client cannot be sent as it is.
+--- Reports a text that was changed for the client.
 function Session:check_text(stage, text)
   if not text or self._core:hears(text) then return end
   self:fail(stage, ("the client takes ASCII only (it did not ask for SMTPUTF8): %q is sent as %q")
@@ -374,8 +374,8 @@ local function serve(self)
   linger(self)
 end
 
---- Runs a session to its end. What fails in it (memory, say) ends it alone, not the
--- server.
+--- Runs a session to its end. A failure in it, of memory for example, ends only this
+-- session.
 function M.run(self)
   local session <close> = self
   local refusal

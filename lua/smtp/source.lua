@@ -127,7 +127,7 @@ function M.of(content, size)
   return source.size and counted(source) or source
 end
 
--- The size of what `read` gives behind `first`, with CRLF at the end of each line.
+-- The size of `first` and the bytes from `read`, with CRLF at the end of each line.
 local function measured(read, first)
   local size, state = 0, 0
   local chunk = first or read()

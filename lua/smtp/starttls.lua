@@ -12,9 +12,9 @@ local M = {}
 
 local NOT_OFFERED = 'tls = "none" sends in clear text; port 465 wants smtps://'
 
---- What the target asks for, now that it is known where the server is: the mode, and
--- whether its certificate must be verified. If TLS stood with the server before, in this
--- call or this pool, no session goes without it.
+--- The mode of TLS for a target whose address is known, and whether to verify the
+-- certificate. If TLS stood with the server before, in this call or this pool, each session
+-- must have TLS.
 function M.policy(target, loopback)
   local mode = target.tls or (loopback and "opportunistic" or "required")
   local verify = target.verify
@@ -29,11 +29,11 @@ function M.is_must(mode)
   return mode == "required" or mode == "implicit"
 end
 
--- The words of the engine for a certificate that does not hold.
+-- The engine's words for a certificate that is not trusted.
 local IS_DISTRUST = { certificate = true, dane = true, name = true, date = true }
 
---- What a handshake failed of: the sentence and the hint, of what `tls.handshake` gave,
--- the name that was looked for, the stage, and what is known of the peer.
+--- The sentence and the hint for a failed handshake, from the results of `tls.handshake`,
+-- the expected name, the stage and the facts about the peer.
 function M.explain(why, word, name, stage, info)
   if IS_DISTRUST[word] and name ~= "" then why = why .. ", for " .. name end
   return why, advice.handshake(word, stage, info and info.certificate)

@@ -81,7 +81,7 @@ local function default_port(target)
   return target.auth and 587 or SMTP_PORT
 end
 
--- How TLS begins. Where nobody says so, port 465 does: by TLS from the first byte (RFC 8314
+-- The mode of TLS. If the target has none, port 465 means TLS from the first byte (RFC 8314
 -- sections 3.3 and 7.3).
 local function tls_mode(target)
   if target.tls == "starttls" then return "required" end
@@ -120,7 +120,7 @@ local function invalid(message, hint)
   return nil, errors.new { kind = "invalid", message = message, hint = hint, outcome = "not_sent" }
 end
 
--- What this end is: its name and its address.
+-- Checks the options about this end: `helo` and `local_address`.
 local function check_self(target)
   local name, place = target.helo, target.local_address
   if place and not core.is_address(place) then
@@ -155,7 +155,7 @@ local function check_disable(what, given)
   end
 end
 
--- A file that is missing or of another kind is told here, not by the first handshake.
+-- Checks the files here, before the first handshake could fail by them.
 local function check_files(target)
   if target.key and not target.cert then return invalid("key needs cert") end
   if not (target.ca or target.cert) then return true end
@@ -165,7 +165,7 @@ local function check_files(target)
   return nil, errors.new { kind = "tls", message = why, outcome = "not_sent" }
 end
 
--- What may be wrong of the options alone; raises. Gives a copy.
+-- Checks the types of the options, and raises on misuse. Gives a copy.
 local function check(what, given)
   if type(given) ~= "table" then
     options.misuse(("%s: the target must be a table or a URL, not %s"):format(what,

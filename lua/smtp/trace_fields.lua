@@ -55,7 +55,7 @@ local function make(message)
     only and ("\r\n\tfor <%s>"):format(only) or "", date.format(os.time()))
 end
 
---- `reader` gives the content of a server's message, and is it for whoever sends it.
+--- Makes `reader`, which reads the content of a server's message, count as this message.
 function M.reads(reader, message)
   origins[reader] = message
   return reader
@@ -74,7 +74,7 @@ function M.received(message)
   return line
 end
 
---- `copy` was parsed from `message`: it is the same mail.
+--- Makes `copy`, parsed from `message`, count as this message.
 function M.follow(copy, message)
   lines[copy] = M.received(message)
 end
@@ -144,7 +144,7 @@ end
 
 --- The text in front of a message that is passed on: Received, if it came to a server of
 -- ours and `options.received` is not false, and `options.prepend`, without a Return-Path,
--- which is of the final delivery alone. Nil and an error.
+-- which only the final delivery adds. Or nil and an error.
 function M.to_send(message, options)
   local prepend, err = checked(options.prepend, "mail")
   if not prepend then return nil, err end

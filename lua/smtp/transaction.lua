@@ -389,7 +389,7 @@ end
 --- Nothing more will be heard. What the server has refused already stays refused, however
 -- the session ends: a 421 for many refused chunks is no reason to try again.
 function Transaction:fail(err)
-  if self.flight.astray then -- nor is it known whom a refusal was for
+  if self.flight.astray then -- no refusal can be assigned to its recipient
     self.err, self.done = self.err or err, true
     return
   end

@@ -10,8 +10,8 @@ local replies = require "smtp.replies"
 
 local M = {}
 
---- A handler's own failure, which the client is not told. The client's failure to send
--- the whole content is a mere fact.
+--- Reports a handler's own failure, which the client does not see. If the client failed to
+-- send the whole content, there is only a fact.
 function M.fail(self, stage, cause)
   if errors.is(cause) and cause.stage == "body" then
     self:fact("error", { stage = stage, error = cause })
@@ -30,17 +30,17 @@ local function may_send(code, stage)
   return (class == 2 or class == 4 or class == 5) and code // 10 % 10 <= 5
 end
 
--- ---- what a next hop said --------------------------------------------------
+-- ---- replies of a next hop -------------------------------------------------
 
--- Where a refusal is about the mail. All others (greeting, EHLO, AUTH) are about us, and a
--- 421 is about the session: the client gets 451 for them.
+-- The stages of refusals about the mail. Refusals at other stages (greeting, EHLO, AUTH)
+-- are about us, and a 421 is about the session: the client gets 451 for them.
 local OF_MAIL = { mail = true, rcpt = true, data = true, body = true, final = true, save = true }
 
 -- In place of a text that cannot be sent.
 local SAID = { [2] = "Accepted by the next server", [4] = "Deferred by the next server",
   [5] = "Refused by the next server" }
 
--- The text of a reply behind its enhanced code, as it can be sent.
+-- The text of a reply after its enhanced code; a text that cannot be sent is replaced.
 local function text_of(self, code, reply)
   local class, enhanced = code // 100, reply.enhanced
   local text = type(reply.text) == "string" and reply.text or ""
@@ -97,7 +97,8 @@ local function failures_of(message, result)
   return all
 end
 
--- Tells each recipient its own, and gives the failures of who is no recipient here.
+-- Answers for each recipient, and gives the failures of addresses that are no recipients
+-- here.
 local function tell_each(self, message, failures, result)
   local others = {}
   for _, one in ipairs(result.replies or {}) do
@@ -117,7 +118,7 @@ local function tell_each(self, message, failures, result)
   return others
 end
 
--- Some have it and some do not: whether somebody takes care of these.
+-- Some recipients have the message: whether `on_undelivered` takes care of the others.
 local function undelivered(self, message, failures)
   local handler, why = self.server.handlers.on_undelivered, "there is no on_undelivered"
   if handler then
@@ -159,7 +160,7 @@ local function worst_for_retry(self, rejected, err)
   return first
 end
 
--- What a receipt or an error says of a message.
+-- The verdict on a message by a receipt or an error.
 local function of_message(self, message, result)
   local failures, is_error = rejected_of(message, result), errors.is(result)
   local code = options.integer(result.code)
@@ -175,7 +176,7 @@ end
 
 -- ---- all verdicts ----------------------------------------------------------
 
--- What an error, a receipt, a reply or another object of the library says.
+-- The verdict of an error, a receipt, a reply or another object of the library.
 local function of_object(self, stage, value, message)
   if stage == "message" and (value.rejected or value.accepted or value.replies) then
     return of_message(self, message, value)

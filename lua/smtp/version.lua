@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- Refuses a Lua that is too old by a sentence. Each module that users require asks for
 -- this first, and is itself written so that an old Lua can read it: no `<close>`, no `//`,
--- no operator on bits. What it requires behind this may be.
+-- no operator on bits. Modules required after this one may be newer.
 -- Internal.
 local major, minor = _VERSION:match("(%d+)%.(%d+)")
 local number = tonumber(major) * 100 + tonumber(minor)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A copy of the tree with a build of its own, in which one file at a time is faulty.
--- Whatever runs in it has a time-out, and ends with all that it has started.
+-- Each command in the copy has a time-out, and ends with all processes that it started.
 local M = {}
 
 local Copy = {}

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What waits for a worker: a file each in a folder, taken by a rename, so that each goes
--- to one worker. A file is a table of Lua; the queue ends by a file of its own.
+-- The queue of items for the workers: a file each in a folder, taken by a rename, so that
+-- each item goes to one worker. A file is a table of Lua; a special file ends the queue.
 local copy = require("mutants.copy")
 
 local M = {}

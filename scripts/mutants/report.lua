@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What `make mutants` prints: a line a fault as it is decided, a table by folder, and each
+-- The output of `make mutants`: a line a fault as it is decided, a table by folder, and
+-- each
 -- survivor with its place, its change and the entry that would set it aside.
 local M = {}
 

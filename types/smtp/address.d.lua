@@ -10,8 +10,8 @@ local address = {}
 --- Parses one address: `"ada@code.energy"`, `"Ada <ada@code.energy>"` or
 --- `"ada@code.energy (Ada)"`.
 ---
---- What you send to must be plain, here, in records and in envelopes: brackets, quotes and
---- comments end, and a name stands before `<address>`. `"Ada ada@code.energy"` is refused;
+--- An address for sending must be plain, here, in records and in envelopes: brackets, quotes
+--- and comments end, and a name stands before `<address>`. `"Ada ada@code.energy"` is refused;
 --- write `"Ada <ada@code.energy>"`. `smtp.parse` makes the best of mail that others wrote.
 ---@param text string
 ---@return smtp.path? path with `name` if there was one

@@ -141,7 +141,7 @@ function smtp.dialogue(target, options) end
 ---   text = "It works.", attachments = { "drawing.pdf" },
 --- })
 --- ```
----@param record smtp.record|smtp.parsed of what `smtp.parse` gave, what its fields say is composed; what is no address, id or date is left out
+---@param record smtp.record|smtp.parsed a result of `smtp.parse` is composed again from its fields, without malformed addresses, ids and dates
 ---@return smtp.message? message
 ---@return smtp.error? err
 function smtp.message(record) end

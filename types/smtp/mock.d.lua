@@ -218,7 +218,7 @@ function rule:close() end
 ---@return smtp.mock_rule_builder
 function rule:reset() end
 
---- EHLO does not offer an extension, whether it would or not.
+--- Removes an extension from EHLO; an extension that is not offered is no error.
 ---@param keyword string
 ---@return smtp.mock_server
 function mx:without(keyword) end

@@ -29,8 +29,8 @@ function smtp.received(query, timeout) end
 ---@return smtp.mock_session session
 function smtp.session(query, timeout) end
 
---- The clients did what they must not; most often with `no`. What they only should have
---- done otherwise (a message without a Message-ID) counts with the level `"should"`.
+--- The clients violated a MUST; usually with `no`. Violations of a SHOULD (a message without
+--- a Message-ID) count with the level `"should"`.
 ---@param timeout? number seconds; default: the mock's
 ---@param level? "must"|"should" default `"must"`
 ---@return smtp.mock_violation[] violations

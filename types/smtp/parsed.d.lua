@@ -26,7 +26,7 @@
 ---@field in_reply_to? string the first id of that field
 ---@field references string[] ids, the oldest first
 ---@field text? string the first text/plain part whose disposition is not `"attachment"`, in UTF-8 with `"\n"` as line end
----@field html? string the first such text/html part, likewise
+---@field html? string the first text/html part whose disposition is not `"attachment"`, in UTF-8 with `"\n"` as line end
 ---@field attachments smtp.part[] every part without parts of its own that is neither `text` nor `html`, in order; messages in the message are among them
 ---@field type string as `"multipart/mixed"`; see `smtp.part`
 ---@field params table<string, string>
@@ -47,7 +47,7 @@ function parsed:chunks(size) end
 
 --- An array of the fields in their order. A line that is no field is passed over.
 ---@class smtp.headers
----@field [integer] { name: string, value: string, raw: string } `value` is unfolded and decoded (RFC 2047), without controls but TAB; `raw` is what stands behind the colon
+---@field [integer] { name: string, value: string, raw: string } `value` is unfolded and decoded (RFC 2047), without controls but TAB; `raw` is the text after the colon
 local headers = {}
 
 --- The first field of that name.
@@ -70,7 +70,7 @@ function headers:all(name) end
 --- A part of a message (RFC 2045, RFC 2046). At most 1000 are told apart and 50 are in
 --- each other; what is beyond stays in the `content` of the last.
 ---@class smtp.part
----@field type string in lower case; `"text/plain"` if none or a malformed one is told
+---@field type string in lower case; `"text/plain"` if it is missing or malformed
 ---@field params table<string, string> parameters of the type, names in lower case, values decoded (RFC 2231)
 ---@field headers smtp.headers
 ---@field parts smtp.part[] those of a multipart, else empty

@@ -91,7 +91,7 @@ function server:stats() end
 ---@class smtp.server_options
 ---@field listen string|smtp.place|(string|smtp.place)[] `"127.0.0.1:2525"`, `"[::1]:2525"`, `"*:25"` (every IPv4 address), `"unix:/path"`; port 0 is any that is free
 ---@field hostname? string our name in the greeting, in HELO's reply and in Received; default `"localhost"`
----@field greeting? string what stands behind our name in the greeting, one line of ASCII; default `"Service ready"`; `""` gives the bare `220 mail-server.example.com`. What `on_connect` returns stands in place of it
+---@field greeting? string the text after the host name in the greeting, one line of ASCII; default `"Service ready"`; `""` gives the bare `220 mail-server.example.com`. A text from `on_connect` replaces it
 ---@field on_message fun(session: smtp.session, message: smtp.incoming): smtp.verdict, any takes the message. Returning nothing accepts it if the content was read to its end, else it is 451: mail that nobody took is never accepted
 ---@field on_rcpt? true|false|fun(session: smtp.session, recipient: smtp.recipient): smtp.verdict, any returning nothing **refuses**. A listener off this machine, or with `proxy` or `xclient`, needs it, and `true` says in words that every recipient is accepted
 ---@field on_connect? fun(session: smtp.session): smtp.verdict, any before the greeting. A 4xx is sent as 421 and closes; a 5xx as 554, and then 503 until QUIT
@@ -106,7 +106,7 @@ function server:stats() end
 ---@field on_vrfy? fun(session: smtp.session, text: string): smtp.verdict, any default: 252
 ---@field on_command? table<string, fun(session: smtp.session, args: string): smtp.verdict, any> verbs of your own by name; each must answer, and none may be one of SMTP's
 ---@field on_reset? fun(session: smtp.session) a fact: RSET, or HELO within a transaction; what it raises is an event of type `"error"`
----@field on_close? fun(session: smtp.session, summary: smtp.summary) a fact; the same. A connection beyond `connections` or `per_ip` has no session, and is not told here
+---@field on_close? fun(session: smtp.session, summary: smtp.summary) a fact: the session has ended; what it raises is an event of type `"error"`. A refused connection (`connections`, `per_ip`) has no session and does not call it
 ---@field on_event? fun(event: smtp.event) facts for logs and metrics, never decisions. Without it failures are written to standard error, as is what it raises itself, once
 ---@field limits? smtp.limits
 ---@field proxy? string[] networks of proxies (`"192.0.2.0/24"`, `"2001:db8::/32"`, an address, `"unix"` for Unix sockets): a peer there must send a PROXY header of version 1 or 2 before anything else, TLS too; else the connection is closed silently. See `session.proxy`; `session.peer` and `per_ip` are then of the client that it tells of. An entry that is none raises
@@ -147,8 +147,8 @@ function server:stats() end
 ---@field required? boolean no mail without it: 530
 ---@field iterations? integer of SCRAM, where `lookup` gives a password, and for unknown users: those of your stored keys; default 4096
 
---- What came with AUTH. `tostring` shows no secret. A `user` or `authzid` with a control in
---- it is answered 501 and asked about nowhere (RFC 4013 section 2.3).
+--- The credentials of AUTH. `tostring` shows no secret. A `user` or `authzid` that contains a
+--- control is answered 501, and no function is called (RFC 4013 section 2.3).
 ---@class smtp.credentials
 ---@field mechanism string
 ---@field user? string of EXTERNAL: the first mail address of the certificate, else its first host name, else its common name
@@ -181,12 +181,12 @@ function credentials:check(password) end
 --- | it raises, or exceeds `handler_timeout` | `451 4.3.0`; the text never reaches the wire |
 ---
 --- So `return smtp.send(next_hop, message)` and `return client:rcpt(recipient)` pass a verdict
---- on. What a next hop says of us (421, the greeting, EHLO, AUTH) is 451. A text of it that
---- cannot be sent is replaced, and code and enhanced code stay.
+--- on. A reply about the gateway (421, the greeting, EHLO, AUTH) becomes 451. A text that
+--- cannot be sent is replaced; code and enhanced code stay.
 ---
---- If the next hop took a message for some recipients only, each hears its own by LMTP and
---- PRDR. SMTP has one reply: 250 if `on_undelivered` takes care of the rest, else 451. If
---- nobody has it and it is temporary for one of them, that reply is the verdict.
+--- If the next hop took a message for some recipients only, LMTP and PRDR give each recipient
+--- a reply. SMTP has one reply: 250 if `on_undelivered` takes care of the others, else 451. If
+--- all recipients were refused, a temporary refusal comes before a permanent one.
 ---
 --- `"\n"` in a text parts the lines of the reply. A code outside 2xx, 4xx and 5xx, a text
 --- with other controls, a reply that is all text (`"550 no"`) and any other table are sent
@@ -225,9 +225,9 @@ function credentials:check(password) end
 ---@field type "connect"|"tls"|"command"|"reply"|"message"|"error"|"close"|"refused"|"limit"|"worker"
 ---@field session? smtp.session nil for a failed accept, for a refused connection, a limit, and for what is about a worker
 ---@field peer? smtp.peer connect; refused: a connection beyond `connections` or `per_ip`
----@field limit? "connections" limit: it is less than what was `wanted`, told when the server is made
+---@field limit? "connections" limit: the limit that is below the `wanted` value; the event comes when the server is made
 ---@field wanted? integer limit
----@field value? integer limit: what it is
+---@field value? integer limit: its value
 ---@field descriptors? integer limit: how many this process may have
 ---@field tls? smtp.tls_info tls
 ---@field text? string command: the line with its CRLF, of AUTH no more than the mechanism, and `***` for what answers its challenges; reply: the bytes of all that was said since; message: the text of the verdict

@@ -11,11 +11,11 @@
 --- An IPv6 address stands in brackets. In user, password and path `%xx` is decoded.
 ---
 --- You may write a domain name as people do, here and wherever the library takes one:
---- `BÜCHER.example` is `xn--bcher-kva.example` for the DNS, the certificate and the wire (UTS 46
+--- `BÜCHER.example` becomes `xn--bcher-kva.example` for the DNS, the certificate and the wire (UTS 46
 --- non-transitional, IDNA2008). libidn2 does it, if the system has it; nothing else needs it.
 --- Without libidn2 a name must be lower case and composed (NFC) already, and the error says so. A
 --- name is refused if a label is over 63 bytes, the name over 253, or `xn--` has no Punycode
---- behind it (`kind = "invalid"`).
+--- after it (`kind = "invalid"`).
 ---
 --- A host may have many addresses: IPv6 and IPv4 take turns, each 250 ms after the last, until one
 --- answers (RFC 8305).
@@ -23,8 +23,8 @@
 --- **Traffic that leaves the machine must be encrypted unless you say `tls = "none"`.**
 --- Whether a server is on this machine is judged by the address that was reached.
 
---- An unknown key raises, and the error names the key that is meant. A URL that is none, and
---- a file, a mechanism or a name that is of no use, is an error before any connection is made:
+--- An unknown key raises, and the error names the nearest key. A malformed URL, and a file, a
+--- mechanism or a name that cannot be used, is an error before any connection is made:
 --- `kind = "invalid"`, or `"tls"` for `ca`, `cert` and `key`.
 ---
 --- Certificates and keys are PEM: the path of a file, or the text itself.
@@ -77,7 +77,7 @@
 --- asked for, that is an error (`kind = "auth"`).
 ---@class smtp.target_auth
 ---@field user? string
----@field password? string|fun(again: boolean): string?, any? a function is called for each connection, and once more (`again`) after a 5xx. Where it gives nil and why, or raises, that is a temporary error with this `cause`
+---@field password? string|fun(again: boolean): string?, any? a function is called for each connection, and once more (`again`) after a 5xx. If it raises, or returns nil and a reason, the call fails by a temporary error with this `cause`
 ---@field token? string|fun(again: boolean): string?, any? as `password`: an OAuth token, for OAUTHBEARER (RFC 7628) and XOAUTH2
 ---@field authzid? string on whose behalf
 ---@field mechanisms? string[] in the order in which they are tried. Default: SCRAM-SHA-256-PLUS, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-1 (RFC 5802, RFC 7677), PLAIN, LOGIN; with a token OAUTHBEARER, XOAUTH2. CRAM-MD5 and EXTERNAL only when they are named. The next one is tried after a 500, 501, 502, 504, 534 or 538, and after a challenge that is none of the mechanism; not after a 535

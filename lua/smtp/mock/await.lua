@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
---- Waits for what a mock's thread tells.
+--- Waits for a change that a mock's thread reports.
 -- Internal.
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
 
---- Until `look` gives something, at most so long; the mock's own time by default.
+--- Waits until `look` gives a value, at most for a time; default: the mock's own time.
 return function(mock, seconds, look)
   seconds = seconds or mock._timeout
   if type(seconds) ~= "number" or seconds ~= seconds then

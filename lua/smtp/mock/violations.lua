@@ -10,10 +10,10 @@ local M = {}
 -- The fields that a message needs, and where RFC 5322 says so.
 local NEEDED = { { "Date", "3.6" }, { "From", "3.6" }, { "Message-ID", "3.6.4" } }
 
--- What an RFC says one SHOULD do; all else is a MUST.
+-- Violations of a SHOULD; all others are of a MUST.
 local SHOULD = { missing_message_id = true, long_command = true, early = true }
 
--- What the words of csrc/mock/session_judge.c say.
+-- Sentences for the words of csrc/mock/session_judge.c.
 local SENTENCES = {
   bare_lf = "a bare LF", bare_cr = "a bare CR", nul = "a NUL in the content",
   long_line = "a line of the content over 998 bytes", long_command = "a command over 510 bytes",
