@@ -215,7 +215,7 @@ describe("parameters that cannot be sent", function()
         local message = { envelope = { from = "a@b.example", to = to }, raw = "x" }
         assert.has_error(function() smtp.send("smtp://127.0.0.1:1", message) end)
       end
-      for _, key in ipairs { "Notify", "NOTIFY", "ORcpt", "Params" } do
+      for _, key in ipairs { "Notify", "NOTIFY", "ORcpt", "RRVS" } do
         misused('did you mean "' .. key:lower() .. '"', function()
           smtp.send("smtp://127.0.0.1:1", { raw = "x", envelope = { from = "a@b.example",
             to = { { address = "bob@b.example", [key] = "x" } } } })

@@ -30,7 +30,7 @@ local function fields_of(one)
   local fields
   for key in pairs(one) do -- others may stand there; a parameter that is not sent is a loss
     local meant = type(key) == "string" and key:lower()
-    if meant ~= key and parameters.RCPT[meant] then
+    if meant ~= key and meant ~= "params" and parameters.RCPT[meant] then
       options.misuse(("envelope.to: unknown option %q; did you mean %q?"):format(key, meant))
     end
   end

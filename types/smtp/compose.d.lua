@@ -33,7 +33,7 @@ function message.part(options) end
 ---@class smtp.record
 ---@field from string|table `"Ada <ada@code.energy>"`, `{ name =, address = }`, or a list of either (then `sender` is needed)
 ---@field sender? string|table
----@field to? string|table a list may have groups: `{ group = "Friends", members = {...} }`
+---@field to? string|table a text may hold several, with commas; a list may have groups: `{ group = "Friends", members = {...} }`
 ---@field cc? string|table
 ---@field bcc? string|table in the envelope only, never in the header
 ---@field reply_to? string|table
