@@ -131,6 +131,27 @@ static int guarded_gc(lua_State *L) {
   return 0;
 }
 
+/* Pages up to one that may not be read. Lua does not know how many there are:
+** where no more can be had, it collects those that are done with. */
+static char *map_guarded(lua_State *L, guarded *g) {
+  int again;
+  for (again = 0; again < 2; again++) {
+    size_t room = g->size - (size_t)sysconf(_SC_PAGESIZE);
+    void *base = mmap(NULL, g->size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base != MAP_FAILED) {
+      g->base = base;
+      if (mprotect((char *)base + room, g->size - room, PROT_NONE) == 0)
+        return (char *)base + room;
+      munmap(base, g->size);
+      g->base = NULL;
+    }
+    lua_gc(L, LUA_GCCOLLECT);
+  }
+  luaL_error(L, "no memory for a guarded input");
+  return NULL;
+}
+
 smtp_slice probe_input(lua_State *L, int arg) {
   size_t n, page = (size_t)sysconf(_SC_PAGESIZE);
   const char *text = luaL_checklstring(L, arg, &n);
@@ -143,12 +164,7 @@ smtp_slice probe_input(lua_State *L, int arg) {
     lua_setfield(L, -2, "__gc");
   }
   lua_setmetatable(L, -2);
-  void *base = mmap(NULL, g->size, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (base == MAP_FAILED) luaL_error(L, "no memory for a guarded input");
-  g->base = base;
-  char *end = (char *)base + room;
-  if (mprotect(end, page, PROT_NONE) != 0) luaL_error(L, "no guard page");
+  char *end = map_guarded(L, g);
   memcpy(end - n, text, n);
   return (smtp_slice){end - n, n};
 }

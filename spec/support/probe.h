@@ -10,6 +10,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <string.h>
 
 #include "../../csrc/core/buf.h"
 #include "../../csrc/core/crypto.h"
@@ -41,6 +42,10 @@ int probe_error(lua_State *L, int result);
 
 /* A new buffer in a userdata on the stack, freed with it. */
 smtp_buf *probe_buf(lua_State *L, size_t cap);
+
+/* Of a structure that the core is to fill: a field that it leaves is no zero
+** by luck. */
+#define PROBE_POISON(x) memset(&(x), 0xA5, sizeof(x))
 
 /* The groups, each in its own file. */
 extern const luaL_Reg probe_text[];    /* what probe_text.c names */

@@ -27,6 +27,7 @@ static int dkim_body(lua_State *L) {
   smtp_buf *out = probe_buf(L, (size_t)luaL_optinteger(L, 4, 1 << 24));
   smtp_slice text = probe_input(L, 2);
   smtp_dkim_body b;
+  PROBE_POISON(b);
   int result = 0;
   smtp_dkim_body_init(&b, (smtp_dkim_canon)canon, write_out, out);
   while (result == 0 && text.n > 0) {

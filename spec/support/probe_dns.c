@@ -17,6 +17,7 @@ static int dns_name(lua_State *L) {
 static void push_record(lua_State *L, const smtp_dns_answer *a,
                         const smtp_dns_record *r) {
   smtp_dns_name name;
+  PROBE_POISON(name);
   unsigned preference = 0;
   int result = r->type == SMTP_DNS_MX ? smtp_dns_mx(a, r, &preference, &name)
                                       : smtp_dns_cname(a, r, &name);
@@ -36,7 +37,9 @@ static int dns_answer(lua_State *L) {
   smtp_slice packet = probe_input(L, 1);
   unsigned type = (unsigned)luaL_checkinteger(L, 2);
   smtp_dns_answer a;
+  PROBE_POISON(a);
   smtp_dns_record r;
+  PROBE_POISON(r);
   lua_Integer n = 0;
   int result = smtp_dns_open(&a, packet);
   if (result == 0) result = smtp_dns_follow(&a);

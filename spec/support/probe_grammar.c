@@ -49,6 +49,7 @@ static int push_status(lua_State *L, smtp_status status) {
 /* The status at arguments arg to arg + 2. */
 static smtp_status check_status(lua_State *L, int arg) {
   smtp_status status;
+  PROBE_POISON(status);
   status.class_ = (unsigned short)luaL_checkinteger(L, arg);
   status.subject = (unsigned short)luaL_checkinteger(L, arg + 1);
   status.detail = (unsigned short)luaL_checkinteger(L, arg + 2);
@@ -59,6 +60,8 @@ static smtp_status check_status(lua_State *L, int arg) {
 
 static int ehlo_line(lua_State *L) {
   smtp_slice keyword, params;
+  PROBE_POISON(keyword);
+  PROBE_POISON(params);
   int result = smtp_ehlo_line(probe_input(L, 1), &keyword, &params);
   if (result != 0) return probe_error(L, result);
   return push_slice(L, keyword) + push_slice(L, params);
@@ -83,6 +86,7 @@ static int ehlo_learn(lua_State *L) {
 /* ehlo_format(hostname, extensions, size, own [, cap]) */
 static int ehlo_format(lua_State *L) {
   smtp_ehlo ehlo;
+  PROBE_POISON(ehlo);
   smtp_buf *out = output(L, 5);
   smtp_slice hostname = probe_input(L, 1), own = probe_input(L, 4);
   ehlo.extensions = (unsigned)luaL_checkinteger(L, 2);
@@ -95,6 +99,7 @@ static int ehlo_format(lua_State *L) {
 /* status_parse(text) -> class, subject, detail, used; or nil */
 static int status_parse(lua_State *L) {
   smtp_status status;
+  PROBE_POISON(status);
   size_t used;
   if (smtp_status_parse(&status, probe_input(L, 1), &used) == 0) return 0;
   push_status(L, status);
@@ -221,6 +226,7 @@ static int reply_format(lua_State *L) {
 /* command_parse(line [, strict]) -> verb, name, args */
 static int command_parse(lua_State *L) {
   smtp_command command;
+  PROBE_POISON(command);
   int result =
       smtp_command_parse(&command, probe_input(L, 1), lua_toboolean(L, 2));
   if (result != 0) return probe_error(L, result);
@@ -234,6 +240,7 @@ static int command_path(lua_State *L) {
   smtp_slice args = probe_input(L, 1), word = probe_input(L, 2), params;
   unsigned flags = (unsigned)luaL_checkinteger(L, 3);
   smtp_path path;
+  PROBE_POISON(path);
   int result = smtp_command_path(args, word, flags, &path, &params);
   if (result == 0) result = smtp_path_format(out, &path);
   if (result != 0) return probe_error(L, result);
@@ -320,6 +327,7 @@ static int dot_decode(lua_State *L) {
   size_t n = 0, used = 0, made, taken = 0;
   int ended = 0;
   smtp_dot_decoder d;
+  PROBE_POISON(d);
   luaL_Buffer content;
   smtp_dot_decoder_init(&d);
   luaL_buffinit(L, &content);
@@ -346,6 +354,7 @@ static int dot_encode(lua_State *L) {
   unsigned mode = (unsigned)luaL_checkinteger(L, 2);
   chunks c = check_chunks(L);
   smtp_dot_encoder e;
+  PROBE_POISON(e);
   int result = 0;
   smtp_dot_encoder_init(&e, mode);
   for (i = 1; i <= count && result == 0; i++) {
@@ -372,6 +381,7 @@ static int dot_encode_again(lua_State *L) {
   unsigned mode = (unsigned)luaL_checkinteger(L, 2);
   size_t cap = out->cap;
   smtp_dot_encoder e;
+  PROBE_POISON(e);
   smtp_dot_encoder_init(&e, mode);
   if (smtp_dot_encode(&e, text, out) != 0) {
     if (smtp_buf_length(out) != 0) return luaL_error(L, "out is not as it was");
@@ -392,6 +402,7 @@ static int header_feed(lua_State *L) {
   chunks c = check_chunks(L);
   lua_Integer i, count = luaL_len(L, 1);
   smtp_header h;
+  PROBE_POISON(h);
   smtp_header_init(&h);
   for (i = 1; i <= count; i++) {
     size_t n;

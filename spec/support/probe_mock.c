@@ -17,6 +17,7 @@ static int add(lua_State *L, smtp_plan *plan, uint64_t from,
                lua_Integer index) {
   smtp_slice text = {NULL, 0};
   smtp_mock_pace pace;
+  PROBE_POISON(pace);
   int r;
   lua_rawgeti(L, 1, index);
   lua_rawgeti(L, -1, 1);

@@ -62,6 +62,7 @@ static int charset_utf8(lua_State *L) {
 /* value_parse(text) -> main, { name, value, charset or false, ... } */
 static int value_parse(lua_State *L) {
   smtp_value v;
+  PROBE_POISON(v);
   smtp_slice in = probe_input(L, 1);
   int result;
   smtp_value_init(&v, probe_mem());
@@ -92,6 +93,7 @@ static int value_parse(lua_State *L) {
 static int fields_next(lua_State *L) {
   smtp_slice in = probe_input(L, 1);
   smtp_field field;
+  PROBE_POISON(field);
   size_t at = 0;
   lua_Integer n = 0;
   in.n = smtp_fields_body(in);

@@ -15,6 +15,7 @@
 static int ip(lua_State *L) {
   char text[SMTP_IP_TEXT];
   smtp_ip address;
+  PROBE_POISON(address);
   int r = smtp_ip_parse(&address, probe_input(L, 1));
   if (r != 0) return probe_error(L, r);
   lua_pushlstring(L, (const char *)address.bytes, address.n);
@@ -36,6 +37,7 @@ static void push_end(lua_State *L, const smtp_proxy *p,
 ** destination, its port, tlvs | 0 */
 static int proxy_parse(lua_State *L) {
   smtp_proxy p;
+  PROBE_POISON(p);
   size_t used;
   int r = smtp_proxy_parse(&p, probe_input(L, 1), &used);
   if (r < 0) return probe_error(L, r);
@@ -64,6 +66,7 @@ static void check_end(lua_State *L, int arg, const smtp_proxy *p,
 ** port, tlvs [, cap [, before]]) -> bytes */
 static int proxy_format(lua_State *L) {
   smtp_proxy p;
+  PROBE_POISON(p);
   smtp_buf *out;
   smtp_slice bytes;
   int r;
@@ -88,6 +91,7 @@ static int proxy_format(lua_State *L) {
 /* proxy_tlv(type, value [, cap]) -> bytes */
 static int proxy_tlv(lua_State *L) {
   smtp_proxy_tlv tlv;
+  PROBE_POISON(tlv);
   smtp_buf *out;
   smtp_slice bytes;
   int r;

@@ -205,6 +205,7 @@ static int serve(run *r) {
   };
   for (;;) {
     smtp_server_event e;
+    PROBE_POISON(e);
     double at;
     int got = smtp_server_next(r->server, &e);
     if (got < 0) return got;
@@ -227,6 +228,7 @@ static int serve(run *r) {
 /* There was no memory: from now on nothing else may be said. */
 static int server_failed(lua_State *L, run *r) {
   smtp_server_event e;
+  PROBE_POISON(e);
   char *place;
   size_t room;
   r->failures++;
@@ -274,6 +276,7 @@ static int server_session(lua_State *L) {
 static int submit_path(run *r, smtp_verb verb, smtp_slice mailbox) {
   static const smtp_param size = {{"SIZE", 4}, {"12", 2}, true};
   smtp_path path;
+  PROBE_POISON(path);
   size_t used;
   int result =
       smtp_path_parse(&path, mailbox, SMTP_PATH_BARE | SMTP_PATH_NULL, &used);
@@ -341,6 +344,7 @@ static int read_replies(run *r) {
       "recipient", "chunk",    "rset", "quit", "starttls", "auth", "command"};
   for (;;) {
     smtp_client_event e;
+    PROBE_POISON(e);
     int got = smtp_client_next(r->client, &e);
     if (got <= 0) return got;
     note(r, names[e.step], smtp_reply_text(e.reply));
@@ -370,6 +374,7 @@ static int client_step(run *r, smtp_slice step) {
 
 static int client_failed(lua_State *L, run *r) {
   smtp_client_event e;
+  PROBE_POISON(e);
   smtp_slice noop = {"NOOP", 4}, none = {"", 0};
   size_t taken;
   r->failures++;

@@ -143,6 +143,7 @@ static int buf_truncate(lua_State *L) {
 /* The line, or false. */
 static int buf_line(lua_State *L) {
   smtp_slice line;
+  PROBE_POISON(line);
   if (smtp_buf_line(checkbuf(L), &line) > 0) return push_slice(L, line);
   lua_pushboolean(L, 0);
   return 1;
@@ -245,6 +246,7 @@ static size_t field(lua_State *L, const char *name, char *to, size_t room) {
 static int format_path(lua_State *L,
                        int (*function)(smtp_buf *, const smtp_path *)) {
   smtp_path path;
+  PROBE_POISON(path);
   luaL_checktype(L, 1, LUA_TTABLE);
   smtp_buf *out = probe_buf(L, opt_cap(L, 2));
   path.local_n = field(L, "local_", path.local, SMTP_LOCAL_LENIENT_MAX);
@@ -278,6 +280,7 @@ static int path_check_domain(lua_State *L) {
 */
 static int param_next(lua_State *L) {
   smtp_param param;
+  PROBE_POISON(param);
   smtp_slice rest = probe_input(L, 1);
   int result = smtp_param_next(&rest, &param);
   if (result < 0) {
