@@ -155,6 +155,17 @@ describe("a bounce", function()
     end
   end)
 
+  it("C165 goes to a sender in UTF-8 (RFC 6533), and is in UTF-8 then", function()
+    for _, from in ipairs { "dörte@example.com", "Dörte <dörte@example.com>" } do
+      local made, m = bounce(GONE, {}, { envelope = { from = from, to = { "bob@example.com" } } })
+      assert.same({ from = "", to = { "dörte@example.com" } }, made.envelope)
+      assert.equal("dörte@example.com", m.to[1].address)
+      assert.same({ "message/global-delivery-status", "message/global-headers" },
+        { m.parts[2].type, m.parts[3].type })
+      assert.equal("bob@example.com", m.report.recipients[1].final_recipient)
+    end
+  end)
+
   it("takes an error or a receipt, of some or of all", function()
     local errors = require "smtp.error"
     local _, m = bounce(errors.new { kind = "connect", message = "nobody is there", peer = "mx" })

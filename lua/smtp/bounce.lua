@@ -217,9 +217,10 @@ local function returned(message, opts, in_utf8)
     content = header_of(text:sub(1, HEADER_MAX)) }
 end
 
--- RFC 6533 section 4: whether the message, or who should have it, needs UTF-8.
+-- RFC 6533 section 4: whether the message, its sender or who should have it needs UTF-8.
 local function needs_utf8(message, failures)
   if type(message.sender) == "table" and message.sender.smtputf8 then return true end
+  if address.mailbox(message.envelope.from):find("[\x80-\xff]") then return true end
   for _, one in ipairs(failures) do
     if one.address:find("[\x80-\xff]") then return true end
   end
@@ -228,7 +229,7 @@ end
 
 local function check(message, failures)
   local from = address.mailbox(message.envelope.from)
-  local ok, why = address.check(from or "\0")
+  local ok, why = address._wire(from or "\0", true)
   if not ok then raise.fail("envelope", "has a sender that is " .. why) end
   for _, one in ipairs(failures) do
     if not address.mailbox(one.address) then raise.fail("failures", "need an address each") end
