@@ -48,6 +48,12 @@ unsigned char smtp_ascii_lower(unsigned char c) {
   return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
 }
 
+unsigned smtp_ascii_hex(unsigned char c) {
+  if (c >= '0' && c <= '9') return c - (unsigned)'0';
+  c = smtp_ascii_lower(c);
+  return c >= 'a' && c <= 'f' ? c - (unsigned)'a' + 10 : 16;
+}
+
 bool smtp_ascii_blank(char c, bool tab) {
   return c == ' ' || (tab && c == '\t');
 }
@@ -157,4 +163,13 @@ uint32_t smtp_utf8_next(smtp_slice *text) {
   text->p += n;
   text->n -= n;
   return point;
+}
+
+size_t smtp_utf8_put(char *to, uint32_t point) {
+  static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+  size_t n = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+  for (size_t i = n; i-- > 1; point >>= 6)
+    to[i] = (char)(0x80 | (point & 0x3f));
+  to[0] = (char)(lead[n] | point);
+  return n;
 }

@@ -27,6 +27,9 @@ SMTP_FUNC bool smtp_ascii_is(unsigned char c, unsigned classes);
 /* a-z for A-Z, all other bytes as they are. */
 SMTP_FUNC unsigned char smtp_ascii_lower(unsigned char c);
 
+/* The value of a hexadecimal digit of either case; 16 for another byte. */
+SMTP_FUNC unsigned smtp_ascii_hex(unsigned char c);
+
 /* A space; with tab, also a tab. */
 SMTP_FUNC bool smtp_ascii_blank(char c, bool tab);
 
@@ -57,5 +60,8 @@ SMTP_FUNC bool smtp_utf8_valid(smtp_slice text);
 
 /* Takes a code point off the front of text, which is valid and not empty. */
 SMTP_FUNC uint32_t smtp_utf8_next(smtp_slice *text);
+
+/* Writes the UTF-8 of a code point, at most 4 bytes, and gives its length. */
+SMTP_FUNC size_t smtp_utf8_put(char *to, uint32_t point);
 
 #endif

@@ -16,16 +16,6 @@ static bool is_qchar(unsigned char c) {
   return smtp_ascii_is(c, SMTP_XCHAR) && c != '\\';
 }
 
-/* The length of the character at the front of valid UTF-8, and its code. */
-static size_t code_of(smtp_slice in, uint32_t *code) {
-  unsigned char c = (unsigned char)in.p[0];
-  size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-  *code = n == 1 ? c : c & (0x7fu >> n);
-  for (size_t i = 1; i < n; i++)
-    *code = *code << 6 | ((unsigned char)in.p[i] & 0x3fu);
-  return n;
-}
-
 /* "\x{E9}": as few digits as there can be, but two at least. */
 static int put_escape(smtp_buf *out, uint32_t code) {
   static const char hex[] = "0123456789ABCDEF";
@@ -43,34 +33,17 @@ int smtp_uxtext_format(smtp_buf *out, smtp_slice in) {
   int result = 0;
   if (!smtp_utf8_valid(in)) return SMTP_EINVALID;
   while (in.n > 0 && result == 0) {
-    uint32_t code;
-    size_t n = code_of(in, &code);
+    const char *p = in.p;
+    uint32_t code = smtp_utf8_next(&in);
     if (code < 0x80 && smtp_ascii_is((unsigned char)code, SMTP_CONTROL))
       result = SMTP_EINVALID;
     else if (code < 0x80 && is_qchar((unsigned char)code))
-      result = smtp_buf_append(out, in.p, 1);
+      result = smtp_buf_append(out, p, 1);
     else
       result = put_escape(out, code);
-    in.p += n;
-    in.n -= n;
   }
   if (result != 0) smtp_buf_truncate(out, before);
   return result;
-}
-
-/* The UTF-8 of a code point: its length. */
-static size_t put_code(char *to, uint32_t code) {
-  size_t n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-  for (size_t i = n; i-- > 1; code >>= 6) to[i] = (char)(0x80 | (code & 0x3f));
-  to[0] = (char)(lead[n] | code);
-  return n;
-}
-
-static unsigned hex_value(unsigned char c) {
-  if (c >= '0' && c <= '9') return c - (unsigned)'0';
-  c = smtp_ascii_lower(c);
-  return c >= 'a' && c <= 'f' ? c - (unsigned)'a' + 10 : 16;
 }
 
 /* The length of the escape at the front of in, 0 if there is none, and its
@@ -80,7 +53,7 @@ static size_t escape_of(smtp_slice in, uint32_t *code) {
   *code = 0;
   if (in.n < 6 || memcmp(in.p, "\\x{", 3) != 0) return 0;
   for (; n < in.n && in.p[n] != '}'; n++) {
-    unsigned value = hex_value((unsigned char)in.p[n]);
+    unsigned value = smtp_ascii_hex((unsigned char)in.p[n]);
     if (value == 16 || n == 3 + DIGITS_MAX) return 0;
     *code = *code << 4 | value;
   }
@@ -100,7 +73,7 @@ static int take(smtp_buf *out, smtp_slice *in) {
     uint32_t code;
     n = escape_of(*in, &code);
     if (n == 0) return SMTP_ESYNTAX;
-    result = smtp_buf_append(out, text, put_code(text, code));
+    result = smtp_buf_append(out, text, smtp_utf8_put(text, code));
   } else if (c == '+') {
     n = 3;
     if (in->n < n) return SMTP_ESYNTAX;

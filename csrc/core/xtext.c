@@ -9,9 +9,7 @@
 
 /* The value of an upper case hexadecimal digit, or 16 for any other byte. */
 static unsigned hex_value(unsigned char c) {
-  if (c >= '0' && c <= '9') return c - (unsigned)'0';
-  if (c >= 'A' && c <= 'F') return c - (unsigned)'A' + 10;
-  return 16;
+  return c >= 'a' ? 16 : smtp_ascii_hex(c);
 }
 
 int smtp_xtext_format(smtp_buf *out, smtp_slice in) {

@@ -31,19 +31,10 @@ static int fromwindows(smtp_buf *out, smtp_slice in) {
       result = smtp_buf_append(out, in.p, n);
     } else {
       unsigned c = (unsigned char)in.p[0];
-      char bytes[3];
-      size_t size = 2;
+      char bytes[4];
       if (c < 0xa0) c = high[c - 0x80] != 0 ? high[c - 0x80] : 0xfffd;
-      if (c < 0x800) {
-        bytes[0] = (char)(0xc0 | c >> 6);
-      } else {
-        bytes[0] = (char)(0xe0 | c >> 12);
-        bytes[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        size = 3;
-      }
-      bytes[size - 1] = (char)(0x80 | (c & 0x3f));
       n = 1;
-      result = smtp_buf_append(out, bytes, size);
+      result = smtp_buf_append(out, bytes, smtp_utf8_put(bytes, c));
     }
     in.p += n;
     in.n -= n;

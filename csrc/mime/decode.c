@@ -12,19 +12,13 @@
 
 #define CHARSET_MAX 64 /* of an encoded word, with its language */
 
-static int hexdigit(unsigned char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = smtp_ascii_lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte of two digits at p, or -1. */
 static int hexbyte(const char *p, const char *end) {
-  int high, low;
+  unsigned high, low;
   if (end - p < 2) return -1;
-  high = hexdigit((unsigned char)p[0]);
-  low = hexdigit((unsigned char)p[1]);
-  return high < 0 || low < 0 ? -1 : high << 4 | low;
+  high = smtp_ascii_hex((unsigned char)p[0]);
+  low = smtp_ascii_hex((unsigned char)p[1]);
+  return high == 16 || low == 16 ? -1 : (int)(high << 4 | low);
 }
 
 /* Every decoder writes at most as much as it reads. */

@@ -35,13 +35,21 @@ static size_t colon(smtp_slice line, size_t *name) {
   return *name > 0 && n < line.n && line.p[n] == ':' ? n + 1 : 0;
 }
 
-enum smtp_fields_kind smtp_fields_line(smtp_slice line) {
+enum line_kind {
+  LINE_EMPTY,  /* the end of the header */
+  LINE_FIELD,  /* name and colon */
+  LINE_FOLDED, /* begins with white space */
+  LINE_OTHER   /* no field */
+};
+
+/* A line of a header, with or without its line end. */
+static enum line_kind kind_of(smtp_slice line) {
   size_t name;
   char c = line.n > 0 ? line.p[0] : '\n';
   if (c == '\n' || (c == '\r' && (line.n == 1 || line.p[1] == '\n')))
-    return SMTP_LINE_EMPTY;
-  if (c == ' ' || c == '\t') return SMTP_LINE_FOLDED;
-  return colon(line, &name) > 0 ? SMTP_LINE_FIELD : SMTP_LINE_OTHER;
+    return LINE_EMPTY;
+  if (c == ' ' || c == '\t') return LINE_FOLDED;
+  return colon(line, &name) > 0 ? LINE_FIELD : LINE_OTHER;
 }
 
 /* Whether it is the line that mailbox files have before a message. */
@@ -69,19 +77,19 @@ bool smtp_fields_scanned(smtp_fields_scan *scan, smtp_slice line, size_t at,
   bool first = !scan->begun;
   size_t skip = first ? mark(line) : 0;
   smtp_slice rest = {line.p + skip, line.n - skip};
-  enum smtp_fields_kind kind = smtp_fields_line(rest);
+  enum line_kind kind = kind_of(rest);
   scan->begun = true;
-  if (kind == SMTP_LINE_EMPTY) {
+  if (kind == LINE_EMPTY) {
     *body = scan->field || !scan->stray ? at + line.n : scan->tail;
     return true;
   }
-  if (kind == SMTP_LINE_FIELD) {
+  if (kind == LINE_FIELD) {
     scan->field = true;
     scan->typed = scan->typed || is_type(rest);
     scan->stray = false;
     return false;
   }
-  if (scan->field && kind == SMTP_LINE_FOLDED) return false;
+  if (scan->field && kind == LINE_FOLDED) return false;
   if (first && is_mailbox(rest)) return false;
   if (!scan->stray) scan->tail = at;
   scan->stray = true;
@@ -114,9 +122,9 @@ int smtp_fields_next(smtp_slice header, size_t *at, smtp_field *field) {
   }
   while (rest.n > 0) {
     smtp_slice line = smtp_fields_first(rest);
-    enum smtp_fields_kind kind = smtp_fields_line(line);
-    if (found && kind != SMTP_LINE_FOLDED) break;
-    if (kind == SMTP_LINE_FIELD) {
+    enum line_kind kind = kind_of(line);
+    if (found && kind != LINE_FOLDED) break;
+    if (kind == LINE_FIELD) {
       found = true;
       field->value.p = line.p + colon(line, &field->name.n);
       field->name.p = line.p;

@@ -20,13 +20,6 @@ typedef struct smtp_field {
   smtp_slice value; /* behind the colon, folded as it is, no last line end */
 } smtp_field;
 
-enum smtp_fields_kind {
-  SMTP_LINE_EMPTY,  /* the end of the header */
-  SMTP_LINE_FIELD,  /* name and colon */
-  SMTP_LINE_FOLDED, /* begins with white space */
-  SMTP_LINE_OTHER   /* no field */
-};
-
 /* The state of a header's scan, line by line; all zero at first. */
 typedef struct smtp_fields_scan {
   bool begun;  /* there was a line */
@@ -35,9 +28,6 @@ typedef struct smtp_fields_scan {
   bool stray;  /* the last lines are no fields */
   size_t tail; /* with stray, the offset of the first of them */
 } smtp_fields_scan;
-
-/* What a line, with or without its line end, is in a header. */
-SMTP_FUNC enum smtp_fields_kind smtp_fields_line(smtp_slice line);
 
 /*
 ** Takes the next line of a header, which is at an offset: true if the header
