@@ -26,15 +26,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void nothing(void *data) {
-  (void)data;
-}
-
-static void block(void *data) {
-  smtp_wake_signal(data);
-  for (;;) pause();
-}
-
 static void exitwhileblocked(void) {
   smtp_wake started;
   struct pollfd p;

@@ -22,6 +22,16 @@
     }                                        \
   } while (0)
 
+/* Jobs: one that does nothing; one that signals the wake and never ends. */
+static void nothing(void *data) {
+  (void)data;
+}
+
+static void block(void *data) {
+  smtp_wake_signal(data);
+  for (;;) pause();
+}
+
 static void await(smtp_job *job) {
   struct pollfd p;
   p.fd = smtp_job_fd(job);

@@ -89,15 +89,6 @@ int check_renameat2(int from_at, const char *from, int to_at, const char *to,
 
 /* ---- checks ---- */
 
-static void nothing(void *data) {
-  (void)data;
-}
-
-static void block(void *data) {
-  smtp_wake_signal(data);
-  for (;;) pause();
-}
-
 /* Each lane has its threads and no more, however long its queue is. */
 static void threads_of_lanes(void) {
   smtp_wake started;
