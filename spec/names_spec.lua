@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- One mapping of domain names, wherever one is taken (UTS 46, IDNA2008).
-local address = require "smtp.address"
 local core = require "smtp.core"
 local dns = require "spec.support.dns"
 local keys = require "spec.support.dkim"
@@ -101,7 +100,7 @@ end
 -- Each place that takes a name gives the one that it makes, or nil and why.
 local PLACES = {
   ["MAIL and RCPT without SMTPUTF8"] = function(name)
-    local mailbox, why, kind = address._wire("ada@" .. name)
+    local mailbox, why, kind = names.wire("ada@" .. name)
     if not mailbox then
       -- What is no domain at all is no mailbox either.
       if why == "not a mailbox that may be sent" then return nil, why end
@@ -278,7 +277,7 @@ describe("names", function()
     for _, mailbox in ipairs { "Ada@EXAMPLE.com", "a@[192.0.2.1]", "a@[IPv6:::1]", "postmaster", "",
       '"a@b"@c.example', "xn--a@b.example" } do
       assert.equal(mailbox, names.mailbox(mailbox))
-      assert.equal(mailbox, address._wire(mailbox))
+      assert.equal(mailbox, names.wire(mailbox))
     end
   end)
 
@@ -325,4 +324,28 @@ describe("names without libidn2", function()
       assert.equal("a.xn--tda.example.com", make("a。\u{fc}．example.com"))
     end)
   end
+end)
+
+describe("a mailbox", function()
+  it("C099 goes out with A-labels where the server has no SMTPUTF8", function()
+    assert.same({ "a@b", false }, { names.wire("a@b", true) })
+    assert.same({ "bob@xn--bcher-kva.example", false }, { names.wire("bob@bücher.example") })
+    assert.same({ "bob@bücher.example", true }, { names.wire("bob@bücher.example", true) })
+    assert.same({ nil, "unsupported" }, { names.wire("grüße@b.example"), (select(3,
+      names.wire("grüße@b.example"))) })
+    assert.equal("invalid", select(3, names.wire("a b@c", true)))
+  end)
+
+  it("at an address has it as a literal, without its zone", function()
+    assert.equal("[192.0.2.1]", names.literal("192.0.2.1"))
+    assert.equal("[IPv6:2001:db8::1]", names.literal("2001:db8::1"))
+    assert.equal("[IPv6:fe80::1]", names.literal("fe80::1%eth0"))
+  end)
+
+  it("in plain ASCII goes out as it is written", function()
+    for _, domain in ipairs { ("a"):rep(64) .. ".example", ("b"):rep(200) } do
+      assert.same({ "ada@" .. domain, false }, { names.wire("ada@" .. domain, false) })
+      assert.is_nil((names.host(domain)))
+    end
+  end)
 end)

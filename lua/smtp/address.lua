@@ -4,7 +4,6 @@
 local address_list = require "smtp.address_list"
 local core = require "smtp.core"
 local errors = require "smtp.error"
-local names = require "smtp.names"
 
 local M = {}
 
@@ -46,25 +45,6 @@ function M.check(mailbox)
   if not ok then return nil, "not a mailbox that may be sent", "invalid" end
   if eightbit then return nil, "needs SMTPUTF8", "unsupported" end
   return true
-end
-
---- A mailbox as MAIL or RCPT have it, and whether that is UTF-8, which `utf8` allows; else
--- a domain becomes A-labels (RFC 5890). Or nil, why not, and the kind of error.
-function M._wire(mailbox, utf8)
-  local ok, eightbit = core.is_mailbox(mailbox)
-  if not ok then return nil, "not a mailbox that may be sent", "invalid" end
-  if eightbit and utf8 then return mailbox, true end
-  local ascii, why = names.mailbox(mailbox)
-  if not ascii then return nil, why, "invalid" end
-  if not core.eightbit(ascii) then return ascii, false end
-  return nil, "needs SMTPUTF8, which the server does not offer", "unsupported"
-end
-
---- An IP address as the literal that stands for a domain (RFC 5321 section 4.1.3), which
--- has no zone.
-function M._literal(ip)
-  ip = ip:gsub("%%.*$", "")
-  return (ip:find(":", 1, true) and "[IPv6:" or "[") .. ip .. "]"
 end
 
 return M

@@ -3,7 +3,6 @@
 -- `{ name =, address = }`, `{ group =, members = }`, or arrays of these; parsed once
 -- and used for header and envelope.
 -- Internal.
-local address = require "smtp.address"
 local address_list = require "smtp.address_list"
 local names = require "smtp.names"
 local options = require "smtp.options"
@@ -21,7 +20,7 @@ local function checked(one)
   if one.address == "" then
     return nil, ('"%s" is no address'):format(one.name or "")
   end
-  local ok, why = address._wire(one.address, true)
+  local ok, why = names.wire(one.address, true)
   if not ok then
     local hint = one.address:find("@", 1, true) and "" or ": it has no @"
     return nil, ('"%s" is %s%s'):format(one.address, why, hint)

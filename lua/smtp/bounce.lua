@@ -9,6 +9,7 @@ local core = require "smtp.core"
 local date = require "smtp.date"
 local errors = require "smtp.error"
 local line_ends = require "smtp.line_ends"
+local names = require "smtp.names"
 local options = require "smtp.options"
 local part = require "smtp.part"
 local raise = require "smtp.record_error"
@@ -229,7 +230,7 @@ end
 
 local function check(message, failures)
   local from = address.mailbox(message.envelope.from)
-  local ok, why = address._wire(from or "\0", true)
+  local ok, why = names.wire(from or "\0", true)
   if not ok then raise.fail("envelope", "has a sender that is " .. why) end
   for _, one in ipairs(failures) do
     if not address.mailbox(one.address) then raise.fail("failures", "need an address each") end

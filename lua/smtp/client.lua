@@ -4,7 +4,6 @@
 -- for how long, and what a reply means for the user. EHLO is in hello.lua, TLS in
 -- starttls.lua, AUTH in auth.lua; a message is dispatched (dispatch.lua) in one or more
 -- transactions (transaction.lua).
-local address = require "smtp.address"
 local auth = require "smtp.auth"
 local failing = require "smtp.client_failure"
 local core = require "smtp.core"
@@ -16,6 +15,7 @@ local limits = require "smtp.limits"
 local loop = require "smtp.loop"
 local options = require "smtp.options"
 local message_of = require "smtp.message"
+local names = require "smtp.names"
 local send_all = require "smtp.send_all"
 local starttls = require "smtp.starttls"
 local target_of = require "smtp.target"
@@ -273,7 +273,7 @@ function Client:noop() self:_check() return self:_ask("command", "NOOP") end
 function Client:vrfy(text)
   self:_check()
   need_text("vrfy", text)
-  text = address._wire(text, self.capabilities.SMTPUTF8) or text
+  text = names.wire(text, self.capabilities.SMTPUTF8) or text
   if core.eightbit(text) then -- RFC 6531 section 3.7.4.2
     if not self.capabilities.SMTPUTF8 then
       return self:_error { kind = "unsupported", stage = "command",

@@ -3,6 +3,7 @@
 -- parameters.
 -- Internal.
 local address = require "smtp.address"
+local names = require "smtp.names"
 local options = require "smtp.options"
 local parameters = require "smtp.parameters"
 
@@ -43,7 +44,7 @@ end
 
 --- A mailbox as it goes out, and whether it needs SMTPUTF8.
 function M.wire(client, stage, mailbox)
-  local sent, utf8, kind = address._wire(mailbox, client.capabilities.SMTPUTF8)
+  local sent, utf8, kind = names.wire(mailbox, client.capabilities.SMTPUTF8)
   if not sent then return invalid(client, stage, mailbox, utf8, kind) end
   return sent, utf8
 end

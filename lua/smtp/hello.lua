@@ -2,8 +2,8 @@
 --- How a client's session begins: the greeting, and EHLO, by which it learns what the
 -- server can do (RFC 5321 sections 3.1 and 3.2, RFC 2033 section 4.1).
 -- Internal.
-local address = require "smtp.address"
 local core = require "smtp.core"
+local names = require "smtp.names"
 
 local M = {}
 
@@ -79,7 +79,7 @@ end
 --- Our name for EHLO: an address literal is always right (RFC 5321 4.1.4).
 function M.own_name(socket)
   local ip, port = socket:name()
-  return port and address._literal(ip) or "localhost"
+  return port and names.literal(ip) or "localhost"
 end
 
 return M

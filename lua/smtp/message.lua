@@ -8,6 +8,7 @@ local core = require "smtp.core"
 local dkim = require "smtp.dkim"
 local downgrade = require "smtp.downgrade"
 local errors = require "smtp.error"
+local names = require "smtp.names"
 local options = require "smtp.options"
 local parameters = require "smtp.parameters"
 local parse = require "smtp.parse"
@@ -53,7 +54,7 @@ local function recipients(to)
   for i, one in ipairs(to) do
     local mailbox = address.mailbox(one)
     if not mailbox then return invalid(("recipient %d is no address"):format(i)) end
-    local ok, why, kind = address._wire(mailbox, true)
+    local ok, why, kind = names.wire(mailbox, true)
     if not ok or mailbox == "" then
       return invalid("recipient: " .. (ok and "empty" or why), mailbox, kind,
         mailbox:find("[,;]") and 'several are a list: to = { "a@b.example", "c@d.example" }' or nil)
@@ -174,7 +175,7 @@ local function read(message, signer, opts)
   if not from then
     return invalid('the envelope has no sender, or one that is no address; "" is the null sender')
   end
-  local ok, why, kind = address._wire(from, true)
+  local ok, why, kind = names.wire(from, true)
   if not ok then return invalid("sender: " .. why, from, kind) end
   local to, given, ascii = recipients(envelope.to)
   if not to then return nil, given end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- Domain names of users and messages in the form for the DNS, the wire and certificates:
--- A-labels (RFC 5890). libidn2, if it is installed, maps capitals, decomposed letters, wide
--- forms and other dots (UTS 46).
+--- Domain names and mailboxes of users and messages in the form for the DNS, the wire and
+-- certificates: A-labels (RFC 5890). libidn2, if it is installed, maps capitals, decomposed
+-- letters, wide forms and other dots (UTS 46).
 -- Internal.
 local core = require "smtp.core"
 
@@ -29,6 +29,25 @@ function M.mailbox(mailbox)
   local name, why = core.idna(domain)
   if not name then return nil, ("the domain %s has no name in ASCII: %s"):format(domain, why) end
   return user .. "@" .. name
+end
+
+--- A mailbox as MAIL or RCPT have it, and whether that is UTF-8, which `utf8` allows; else
+-- a domain becomes A-labels (RFC 5890). Or nil, why not, and the kind of error.
+function M.wire(mailbox, utf8)
+  local ok, eightbit = core.is_mailbox(mailbox)
+  if not ok then return nil, "not a mailbox that may be sent", "invalid" end
+  if eightbit and utf8 then return mailbox, true end
+  local ascii, why = M.mailbox(mailbox)
+  if not ascii then return nil, why, "invalid" end
+  if not core.eightbit(ascii) then return ascii, false end
+  return nil, "needs SMTPUTF8, which the server does not offer", "unsupported"
+end
+
+--- An IP address as the literal that stands for a domain (RFC 5321 section 4.1.3), which
+-- has no zone.
+function M.literal(ip)
+  ip = ip:gsub("%%.*$", "")
+  return (ip:find(":", 1, true) and "[IPv6:" or "[") .. ip .. "]"
 end
 
 --- The name as a key of a table: in lower case, with any "*." in front.

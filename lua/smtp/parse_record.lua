@@ -2,15 +2,15 @@
 --- The record of a parsed message, for `smtp.message(smtp.parse(bytes))`. Forbidden bytes
 -- are removed or replaced. Malformed addresses, ids and dates are left out.
 -- Internal.
-local address = require "smtp.address"
 local date = require "smtp.date"
+local names = require "smtp.names"
 
 local M = {}
 
 local function mailboxes(list)
   local out = {}
   for _, one in ipairs(list) do
-    if one.address ~= "" and address._wire(one.address, true) then
+    if one.address ~= "" and names.wire(one.address, true) then
       out[#out + 1] = { name = one.name, address = one.address }
     end
   end

@@ -3,11 +3,11 @@
 -- and the text in front of a message that is sent or kept.
 -- Internal: users have `message:received()`, `message:return_path()`, and the options
 -- `received`, `prepend` and `trace`.
-local address = require "smtp.address"
 local core = require "smtp.core"
 local date = require "smtp.date"
 local errors = require "smtp.error"
 local line_ends = require "smtp.line_ends"
+local names = require "smtp.names"
 
 local M = {}
 
@@ -33,7 +33,7 @@ end
 
 local function literal(ip)
   if not ip or ip == "" or ip:sub(1, 1) == "/" then return "localhost" end
-  return address._literal(ip)
+  return names.literal(ip)
 end
 
 -- The protocol of the session (RFC 3848, RFC 6531 section 4.3).
@@ -48,7 +48,7 @@ end
 local function make(message)
   local session = message.session
   local only = #message.recipients == 1 and message.recipients[1].address
-  only = only and (address._wire(only) or only) -- in ASCII, where it can be
+  only = only and (names.wire(only) or only) -- in ASCII, where it can be
   return ("Received: from %s (%s)\r\n\tby %s with %s id %s%s;\r\n\t%s\r\n"):format(
     plain(session.helo or "unknown"), literal(session.peer.address),
     session.server.hostname, with(message), message.id,

@@ -15,7 +15,8 @@
 --- non-transitional, IDNA2008). libidn2 does it, if the system has it; nothing else needs it.
 --- Without libidn2 a name must be lower case and composed (NFC) already, and the error says so. A
 --- name is refused if a label is over 63 bytes, the name over 253, or `xn--` has no Punycode
---- after it (`kind = "invalid"`).
+--- after it (`kind = "invalid"`). In a mailbox, a domain of plain ASCII without
+--- `xn--` may have longer labels: it goes out as it is, and the server decides.
 ---
 --- A host may have many addresses: IPv6 and IPv4 take turns, each 250 ms after the last, until one
 --- answers (RFC 8305).
