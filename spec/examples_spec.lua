@@ -61,8 +61,8 @@ describe("examples", function()
       has_in_order(out, {
         "The dialogue\n",
         "S: 220 mail.example.com ", "C: EHLO client.code.energy\n", "S: 250-PIPELINING\n",
-        "C: MAIL FROM:<ada@code.energy> SIZE=218\n", "C: RCPT TO:<nobody@example.com>\n",
-        "C: BDAT ",
+        "C: MAIL FROM:<ada@code.energy> SIZE=224\n", "C: RCPT TO:<nobody@example.com>\n",
+        "C: BDAT 224 LAST\n",
         "S: 250 2.1.5 ", "S: 550 5.1.1 ", "S: 250 2.1.5 ",
         "S: 250 2.0.0 Stored as ", "C: QUIT\n", "S: 221 ",
         "The receipt\n", "reply     250 2.0.0 Stored as ", "accepted  charles@example.com\n",

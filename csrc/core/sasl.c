@@ -219,6 +219,7 @@ static int settle(smtp_sasl *s, int result) {
     s->phase = SMTP_SASL_FAILED;
     s->failure = result;
     s->complete = false;
+    s->credentials.verified = false; /* also where a check came after it */
     smtp_sasl_wipe(&s->out);
   } else if (result == SMTP_SASL_DONE) {
     s->phase = SMTP_SASL_OVER;
