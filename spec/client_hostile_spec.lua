@@ -2,6 +2,7 @@
 -- accepted where it was not, nor that it was not sent where it may have been.
 local loop = require "smtp.loop"
 local peer = require "spec.support.peer"
+local pieces = require "spec.support.pieces"
 local smtp = require "smtp"
 
 local script, hello = peer.script, peer.hello
@@ -20,15 +21,6 @@ local function chunk(into)
     end
     into[#into + 1] = connection.buffer:sub(1, n)
     connection.buffer = connection.buffer:sub(n + 1)
-  end
-end
-
--- A function that gives the pieces of a content, once.
-local function pieces(...)
-  local all, i = { ... }, 0
-  return function()
-    i = i + 1
-    return all[i]
   end
 end
 

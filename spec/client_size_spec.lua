@@ -7,6 +7,7 @@ local dns = require "spec.support.dns"
 local misused = require "spec.support.misuse"
 local servers = require "spec.support.fleet"
 local peer = require "spec.support.peer"
+local pieces = require "spec.support.pieces"
 local smtp = require "smtp"
 
 local script, hello = peer.script, peer.hello
@@ -135,16 +136,9 @@ describe("the size of a message", function()
   end)
 
   it("is what the user said of content whose size is not known", function()
-    local function read(...)
-      local all, i = { ... }, 0
-      return function()
-        i = i + 1
-        return all[i]
-      end
-    end
-    assert.is_nil((sent { envelope = ENVELOPE, raw = read("x\r\n") }))
-    assert.equal(3, (sent { envelope = ENVELOPE, raw = read("x\r\n"), size = 3 }))
-    assert.equal(99, (sent { envelope = ENVELOPE, raw = read("x\r\n"), mail = { size = 99 } }))
+    assert.is_nil((sent { envelope = ENVELOPE, raw = pieces("x\r\n") }))
+    assert.equal(3, (sent { envelope = ENVELOPE, raw = pieces("x\r\n"), size = 3 }))
+    assert.equal(99, (sent { envelope = ENVELOPE, raw = pieces("x\r\n"), mail = { size = 99 } }))
     assert.equal(3, (sent { envelope = ENVELOPE, raw = "x\r\n", mail = { size = 99 } }))
   end)
 end)

@@ -9,6 +9,13 @@ local smtp = require "smtp"
 
 local RAW = servers.RAW
 
+-- A session that ends in the handshake.
+local BROKEN_TLS = { "S 220 mx", "C EHLO", "S 250-mx", "S 250 STARTTLS", "C STARTTLS", "S 220 go",
+  function(connection)
+    connection:fill()
+    connection.buffer = ""
+  end, "S no TLS", "EOF" }
+
 describe("smtp.deliver", function()
   local names
   setup(function() names = dns.start() end)
@@ -278,11 +285,7 @@ describe("smtp.deliver", function()
     assert.is_nil(hosts[1][2].tls)
     -- A handshake that fails is followed by a session without it.
     local broken <close> = peer.start {
-      { "S 220 mx", "C EHLO", "S 250-mx", "S 250 STARTTLS", "C STARTTLS", "S 220 go",
-        function(connection)
-          connection:fill()
-          connection.buffer = ""
-        end, "S no TLS", "EOF" },
+      BROKEN_TLS,
       { "S 220 mx", "* EHLO", "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 kept",
         "C QUIT", "S 221 bye" },
     }
@@ -294,11 +297,7 @@ describe("smtp.deliver", function()
 
   it("does without STARTTLS where TLS was broken, though it is offered again", function()
     local broken <close> = peer.start {
-      { "S 220 mx", "C EHLO", "S 250-mx", "S 250 STARTTLS", "C STARTTLS", "S 220 go",
-        function(connection)
-          connection:fill()
-          connection.buffer = ""
-        end, "S no TLS", "EOF" },
+      BROKEN_TLS,
       { "S 220 mx", "C EHLO", "S 250-mx", "S 250 STARTTLS", "C MAIL", "S 250 ok", "C RCPT",
         "S 250 ok", "C DATA", "S 354 go", "BODY", "S 250 kept", "C QUIT", "S 221 bye" },
     }
