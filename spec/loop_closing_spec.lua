@@ -62,7 +62,7 @@ describe("variables of a task that is ended", function()
         local _ <close> = closing(function() error("in closing") end)
         loop.sleep(60)
       end)
-      if owned then task.owner = { failed = function(_, message) heard = message end } end
+      if owned then task.owner = { task_failed = function(_, message) heard = message end } end
       loop.step(0)
       assert.is_true(loop.cancel(task))
       if owned then

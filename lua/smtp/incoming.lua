@@ -57,17 +57,6 @@ end
 -- What `smtp.send` needs to pass it on.
 lazy.envelope, lazy.mail = next_hop.envelope, next_hop.mail
 
---- The places of each recipient in the order of their RCPTs, by it and by its address.
-function lazy._places(message)
-  local places = {}
-  for i, recipient in ipairs(message.recipients) do
-    local same = places[recipient.address] or {}
-    same[#same + 1] = i
-    places[recipient.address], places[recipient] = same, { i }
-  end
-  return places
-end
-
 function M.new(session)
   return setmetatable({
     session = session, sender = session.sender, recipients = session.recipients, size = 0,
@@ -103,8 +92,6 @@ local function note(message, event, a, why, eightbit, due)
   end
   return false
 end
-
-M._note = note
 
 --- The event that began the content, where nobody decided on DATA.
 function M.first(message, ...)
@@ -248,9 +235,13 @@ function Message:header()
   return text
 end
 
---- The handler has returned. The header of a read message stays, for a bounce.
+--- The handler has returned: the rest of the content is read and dropped. Gives whether the
+-- handler had read all of it. The header of a read message stays, for a bounce.
 function M.finish(message)
   if message.touched then message.head = message.session._core:header() end
+  local whole = message.touched and message.ended and not message.why
+  while not message.ended do note(message, message.session:next_event()) end
+  return whole
 end
 
 --- Reads what is left and forgets it.
@@ -270,9 +261,9 @@ function Message:reply(recipient, code, text)
   if is_over(self) then
     options.misuse("reply: the message is over: its handler has returned")
   end
-  local places = recipient ~= nil and self._places[recipient]
-  if not places then options.misuse("reply: this is no recipient of the message") end
-  replies.answer(self, places, code, text)
+  if not replies.answer(self, recipient, code, text) then
+    options.misuse("reply: this is no recipient of the message")
+  end
 end
 
 -- ---- keeping it ----------------------------------------------------------

@@ -71,7 +71,7 @@ local failures = {} -- errors of tasks, raised by the turn in which they came
 
 -- An error of a task: its `owner` hears of it, or the turn raises it.
 local function tell(task, message)
-  if task.owner then return task.owner:failed(message) end
+  if task.owner then return task.owner:task_failed(message) end
   failures[#failures + 1] = message
 end
 

@@ -204,21 +204,14 @@ end
 
 function lazy.report(message) return report.of(message._root, of_string) end
 
-local MESSAGES = { ["message/rfc822"] = true, ["message/global"] = true }
-
 -- Each level of messages that are encoded, as they should not be, costs a copy.
 local ENCODED_MAX = 8
-
-local function is_encoded_message(part)
-  return part._kind == "L" and not part._limit and MESSAGES[part.type]
-end
 
 -- The message in a part.
 function parts.lazy.message(part)
   if part._inner then return of_root(part._inner) end
-  if is_encoded_message(part) and part._level < ENCODED_MAX then
-    return of_string(part.content, part._level + 1)
-  end
+  local level = parts.encoded_level(part)
+  if level and level < ENCODED_MAX then return of_string(part.content, level + 1) end
 end
 
 local LIMITS = { "parts", "depth", "boundary", "fields", "parameters" }
@@ -227,7 +220,7 @@ local LIMITS = { "parts", "depth", "boundary", "fields", "parameters" }
 local function limits_of(part, found)
   local limit = parts.limit(part)
   if limit then found[limit] = true end
-  if is_encoded_message(part) and part._level >= ENCODED_MAX then found.depth = true end
+  if (parts.encoded_level(part) or 0) >= ENCODED_MAX then found.depth = true end
   for _, inner in ipairs(part.parts) do limits_of(inner, found) end
   if part._inner then limits_of(part._inner, found) end
   return found

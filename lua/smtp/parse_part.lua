@@ -190,6 +190,14 @@ function M.limit(part)
   if part._has_more_params or part._disposition.has_more then return "parameters" end
 end
 
+local MESSAGES = { ["message/rfc822"] = true, ["message/global"] = true }
+
+--- Of how many encoded messages an encoded message in a part is a part; nil if the part has no
+-- encoded message.
+function M.encoded_level(part)
+  return part._kind == "L" and not part._limit and MESSAGES[part.type] and part._level or nil
+end
+
 -- Makes a part of one row of `core.mime_entities`.
 local function new(bytes, level, kind, first, body, last, limit)
   return setmetatable({

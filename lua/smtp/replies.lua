@@ -16,7 +16,7 @@ local FAILED = { name = "fail", code = CODES.fail }
 
 -- An answer as it can be sent, and an event if it is not what was given.
 local function sendable(message, answer)
-  if not answer.text or message.session._core:sayable(answer.code, answer.text) then
+  if not answer.text or message.session:sayable(answer.code, answer.text) then
     return answer
   end
   message.session:fail("message", ("a handler's reply cannot be sent: %d %q"):format(answer.code,
@@ -24,12 +24,28 @@ local function sendable(message, answer)
   return FAILED
 end
 
---- The recipients at some places are told this, whatever the verdict says.
-function M.answer(message, places, code, text)
+-- The places of each recipient in the order of their RCPTs, by it and by its address.
+local function places_of(recipients)
+  local places = {}
+  for i, recipient in ipairs(recipients) do
+    local same = places[recipient.address] or {}
+    same[#same + 1] = i
+    places[recipient.address], places[recipient] = same, { i }
+  end
+  return places
+end
+
+--- A recipient, or all recipients of an address, get this reply, whatever the verdict says.
+-- False if the message has no such recipient.
+function M.answer(message, recipient, code, text)
+  message._places = message._places or places_of(message.recipients)
+  local places = recipient ~= nil and message._places[recipient]
+  if not places then return false end
   text = refusals.complete(code, text) or ""
   local answer = sendable(message, { name = "reply", code = code, text = text })
   message.answers = message.answers or {}
   for _, i in ipairs(places) do message.answers[i] = answer end
+  return true
 end
 
 -- One answer for all: of one class, the worst; else the verdict, if that accepts, since

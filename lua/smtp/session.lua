@@ -46,7 +46,7 @@ function Session:fail(stage, cause)
 end
 
 --- Reports an error of the session's task, such as that of a variable closed at its end.
-function Session:failed(message)
+function Session:task_failed(message)
   self:fail("session", message)
 end
 
@@ -55,6 +55,29 @@ function Session:check_text(stage, text)
   if not text or self._core:hears(text) then return end
   self:fail(stage, ("the client takes ASCII only (it did not ask for SMTPUTF8): %q is sent as %q")
     :format(text, (text:gsub("[\xc0-\xff]?[\x80-\xbf]+", "?"):gsub("[\xc0-\xff]", "?"))))
+end
+
+--- Whether a reply can be sent as it is.
+function Session:sayable(code, text)
+  return self._core:sayable(code, text)
+end
+
+-- ---- functions of the user -----------------------------------------------
+
+local function unlimited(task, ...)
+  task.limit = nil
+  return ...
+end
+
+-- As pcall; waits beyond the limit raise loop.EXPIRED in the function.
+local function within(self, limit, fn, ...)
+  self._task.limit = limit
+  return unlimited(self._task, pcall(fn, ...))
+end
+
+--- Calls a function of the user with the session, within the time of a handler; as pcall.
+function Session:call(fn, ...)
+  return within(self, loop.time + self._handler_timeout, fn, self, ...)
 end
 
 -- ---- events --------------------------------------------------------------
@@ -140,9 +163,7 @@ end
 -- What the handler left is read, so that the machine can say its verdict. A
 -- handler that read all and said nothing has taken the message.
 local function conclude(self, message, name, code, text, bare)
-  incoming.finish(message)
-  local whole = message.touched and message.ended and not message.why
-  while not message.ended do incoming._note(message, self:next_event()) end
+  local whole = incoming.finish(message)
   if message.gone then return nil end
   if message.unkept and bare then name = "fail" end
   local mended = name == "nothing" and whole and not message.unkept and "accept" or name
@@ -247,10 +268,7 @@ events.xforward = server_peers.xforward
 -- The certificate for the name that a client wants, within the time of the
 -- handshake; what fails is told.
 local function choose(self, name, limit)
-  local task = self._task
-  task.limit = limit
-  local ok, context, why = pcall(self._tls.choose, self._tls, name)
-  task.limit = nil
+  local ok, context, why = within(self, limit, self._tls.choose, self._tls, name)
   if not ok and context == loop.EXPIRED then
     self:fail("tls", "sni took too long")
     return false
@@ -319,10 +337,8 @@ end
 
 function events.lookup(self, fields)
   if not may_judge(self, fields.user) then return self._core:lookup_failed() end
-  local auth, task = self.server.auth, self._task
-  task.limit = loop.time + self._handler_timeout
-  local ok, keys, why = pcall(auth.lookup, self, fields.user or "", fields.mechanism)
-  task.limit = nil
+  local auth = self.server.auth
+  local ok, keys, why = self:call(auth.lookup, fields.user or "", fields.mechanism)
   local problem = server_auth.answer(auth, self._core, fields.mechanism, ok, keys, why)
   if problem then self:fail("auth", problem) end
 end

@@ -3,7 +3,6 @@
 -- name, code and text. One place for all stages; types/smtp/session.d.lua has the table.
 -- Internal.
 local errors = require "smtp.error"
-local loop = require "smtp.loop"
 local options = require "smtp.options"
 local refusals = require "smtp.refusals"
 local replies = require "smtp.replies"
@@ -49,7 +48,7 @@ local function text_of(self, code, reply)
   end
   if class ~= 2 and text == "" then text = SAID[class] end
   local said = enhanced and enhanced .. " " .. text or text
-  if utf8.len(said) and self._core:sayable(code, said) then return said end
+  if utf8.len(said) and self:sayable(code, said) then return said end
   return (enhanced or text:match("^[245]%.%d+%.%d+") or class .. ".0.0") .. " " .. SAID[class]
 end
 
@@ -102,16 +101,13 @@ end
 local function tell_each(self, message, failures, result)
   local others = {}
   for _, one in ipairs(result.replies or {}) do
-    local places = one.address and message._places[one.address]
     local code, text = passed(self, one)
-    if places and code then replies.answer(message, places, code, text) end
+    if code then replies.answer(message, one.address, code, text) end
   end
   for _, one in ipairs(failures) do
-    local places = message._places[one.address]
     local code, text = passed(self, one)
-    if places then
-      replies.answer(message, places, code or 451, code and text or "4.3.0 " .. SAID[4])
-    else
+    text = code and text or "4.3.0 " .. SAID[4]
+    if not replies.answer(message, one.address, code or 451, text) then
       others[#others + 1] = one
     end
   end
@@ -122,11 +118,9 @@ end
 local function undelivered(self, message, failures)
   local handler, why = self.server.handlers.on_undelivered, "there is no on_undelivered"
   if handler then
-    self._task.limit = loop.time + self._handler_timeout
-    local ok, done, cause = pcall(handler, self, message, failures)
-    self._task.limit = nil
+    local ok, done, cause = self:call(handler, message, failures)
     if ok and done == true then return true end
-    if not ok then cause = done == loop.EXPIRED and "handler timeout" or done end
+    if not ok then cause = done end
     why = "on_undelivered did not take them"
       .. (cause ~= nil and ": " .. tostring(cause) or "")
   end
