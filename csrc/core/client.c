@@ -268,7 +268,7 @@ static int proceed(smtp_client *c, smtp_client_step step) {
     break;
   case SMTP_CLIENT_AUTH: return smtp_client_auth_reply(c);
   case SMTP_CLIENT_RECIPIENT: /* PRDR begins with a 3xx, and has no other */
-    if (digit == 3 && c->told.finals != c->told.accepted + 1)
+    if (digit == 3 && c->transaction.finals != c->transaction.accepted + 1)
       return smtp_client_breach(c, "a 3xx reply for a recipient");
     break;
   case SMTP_CLIENT_CHUNK:
@@ -313,7 +313,7 @@ static int answer(smtp_client *c, smtp_client_event *event) {
     return early(c, event,
                  d->step == SMTP_CLIENT_FINAL || d->step == SMTP_CLIENT_CHUNK,
                  SMTP_CLIENT_UNSENT);
-  } else if (!smtp_client_tell(&c->told, d, c->reply.code)) {
+  } else if (!smtp_client_note_reply(&c->transaction, d, c->reply.code)) {
     event->step = SMTP_CLIENT_RECIPIENT;
   } else {
     event->step = d->step;

@@ -14,11 +14,11 @@ static void begin(smtp_client *c, unsigned mode) {
 /* The 3xx of DATA with no recipient: a lone dot ends what nobody wants (RFC
 ** 2920 section 3.1). By LMTP there would be no reply to it. */
 int smtp_client_content_due(smtp_client *c) {
-  if (c->told.accepted == 0 && c->lmtp)
+  if (c->transaction.accepted == 0 && c->lmtp)
     return smtp_client_breach(c, "content is asked for, and for nobody");
   begin(c, SMTP_DOT_STUFF);
   c->phase = PH_BODY;
-  return c->told.accepted == 0 ? smtp_client_finish(c) : 0;
+  return c->transaction.accepted == 0 ? smtp_client_finish(c) : 0;
 }
 
 int smtp_client_chunks(smtp_client *c, bool binary) {

@@ -74,7 +74,7 @@ void smtp_client_due_add(smtp_client *c, smtp_client_step step, size_t before) {
 
 /* Whether more replies to the content follow. By LMTP each accepted recipient
 ** has one (RFC 2033 section 4.2); by PRDR too, between a 3xx and a last one. */
-static bool more_follow(struct smtp_client_told *t, const struct due *d,
+static bool more_follow(struct smtp_client_transaction *t, const struct due *d,
                         bool begins) {
   if (t->finals == 0) {
     if (d->lmtp && !begins)
@@ -88,8 +88,8 @@ static bool more_follow(struct smtp_client_told *t, const struct due *d,
 }
 
 /* Only the first digit of a reply decides (RFC 5321 section 4.2.1). */
-bool smtp_client_tell(struct smtp_client_told *t, const struct due *d,
-                      int code) {
+bool smtp_client_note_reply(struct smtp_client_transaction *t,
+                            const struct due *d, int code) {
   int digit = code / 100;
   switch (d->step) {
   case SMTP_CLIENT_MAIL:
@@ -135,7 +135,7 @@ static bool ends(smtp_client_step step, int code) {
 }
 
 const char *smtp_client_stray(const smtp_client *c) {
-  struct smtp_client_told told = c->told;
+  struct smtp_client_transaction after = c->transaction;
   smtp_slice in = smtp_buf_data(&c->in);
   bool greeting = c->phase == PH_GREETING, content = c->phase == PH_BODY;
   size_t i = 0;
@@ -155,7 +155,7 @@ const char *smtp_client_stray(const smtp_client *c) {
     n = first_reply(in, &code);
     if (n == 0 || code == 0 || ends(step, code)) return NULL;
     greeting = false;
-    if (d != NULL && smtp_client_tell(&told, d, code)) i++;
+    if (d != NULL && smtp_client_note_reply(&after, d, code)) i++;
     content = step == SMTP_CLIENT_DATA && code / 100 == 3;
     in.p += n;
     in.n -= n;

@@ -31,7 +31,7 @@ struct due {
 };
 
 /* The state of a transaction by the replies up to now. */
-struct smtp_client_told {
+struct smtp_client_transaction {
   size_t accepted; /* RCPTs */
   bool refused;    /* MAIL was refused, so no RCPT counts */
   size_t finals;   /* replies to the content still due, after the first */
@@ -78,7 +78,7 @@ struct smtp_client {
   struct due *due; /* a ring of due_size, due_n used from due_first */
   size_t due_size, due_first, due_n;
   uint64_t queued, written;
-  struct smtp_client_told told;
+  struct smtp_client_transaction transaction;
   bool utf8; /* the last MAIL has SMTPUTF8 */
   bool lmtp; /* the last hello was LHLO */
   bool prdr; /* the last MAIL asked for PRDR */
@@ -100,8 +100,8 @@ SMTP_FUNC void smtp_client_due_add(smtp_client *c, smtp_client_step step,
                                    size_t before);
 
 /* client_due.c: notes a reply to d; whether it is the last reply to d. */
-SMTP_FUNC bool smtp_client_tell(struct smtp_client_told *t, const struct due *d,
-                                int code);
+SMTP_FUNC bool smtp_client_note_reply(struct smtp_client_transaction *t,
+                                      const struct due *d, int code);
 
 /* client.c: whether the server offered it; whether TLS, where it must be, lets
 ** the command pass; whether a command may join the flight. */

@@ -47,20 +47,20 @@ static void verb_sent(void *m, size_t n) {
 static const smtp_machine verbs = {verb_space, verb_fed, verb_eof, verb_peek,
                                    verb_sent};
 
-smtp_session *smtp_session_check(lua_State *L) {
-  smtp_session *c = smtp_check_self(L, SMTP_SESSION);
+smtp_client_session *smtp_client_session_check(lua_State *L) {
+  smtp_client_session *c = smtp_check_self(L, SMTP_CLIENT_SESSION);
   if (c->machine == NULL) luaL_error(L, "connection is closed");
   return c;
 }
 
-smtp_session *smtp_session_check_socket(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
+smtp_client_session *smtp_client_session_check_socket(lua_State *L) {
+  smtp_client_session *c = smtp_client_session_check(L);
   if (c->pump.fd < 0) luaL_error(L, "client has no socket");
   return c;
 }
 
 /* true | nil, "busy" | "state" | "invalid" */
-int smtp_session_push_submitted(lua_State *L, int r) {
+int smtp_client_session_push_submitted(lua_State *L, int r) {
   if (r == 0) {
     lua_pushboolean(L, 1);
     return 1;
@@ -82,7 +82,7 @@ int smtp_session_push_submitted(lua_State *L, int r) {
 static int client_new(lua_State *L) {
   smtp_client_config config = {0, false, false};
   bool socket = !lua_isnoneornil(L, 1);
-  smtp_session *c;
+  smtp_client_session *c;
   lua_settop(L, 4);
   config.disable = smtp_keyword_mask(L, 2);
   config.strict_body = lua_toboolean(L, 3);
@@ -91,7 +91,7 @@ static int client_new(lua_State *L) {
   c->machine = NULL;
   c->sasl = NULL;
   smtp_pump_init(&c->pump, &verbs, NULL, -1);
-  luaL_setmetatable(L, SMTP_SESSION);
+  luaL_setmetatable(L, SMTP_CLIENT_SESSION);
   if (socket) c->pump.fd = smtp_check_socket_take(L, 1);
   c->machine = smtp_client_new(smtp_mem_libc(), &config);
   if (c->machine == NULL) return luaL_error(L, "not enough memory");
@@ -101,7 +101,7 @@ static int client_new(lua_State *L) {
 }
 
 static int client_close(lua_State *L) {
-  smtp_session *c = luaL_checkudata(L, 1, SMTP_SESSION);
+  smtp_client_session *c = luaL_checkudata(L, 1, SMTP_CLIENT_SESSION);
   smtp_pump_close(&c->pump);
   smtp_client_free(c->machine);
   smtp_sasl_free(c->sasl);
@@ -111,7 +111,7 @@ static int client_close(lua_State *L) {
 }
 
 static int client_abort(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
+  smtp_client_session *c = smtp_client_session_check(L);
   if (c->pump.fd >= 0) smtp_socket_abort(c->pump.fd);
   c->pump.fd = -1;
   return client_close(L);
@@ -147,7 +147,7 @@ static int fail_protocol(lua_State *L, const smtp_client *machine) {
 }
 
 /* nil, kind, sentence [, cause [, reply]] */
-static int fail(lua_State *L, smtp_session *c, int r) {
+static int fail(lua_State *L, smtp_client_session *c, int r) {
   if (r == SMTP_ESYSTEM) {
     smtp_push_errno(L, errno, NULL); /* nil, message, name */
     lua_pushliteral(L, "system");
@@ -171,7 +171,7 @@ static const char *step_name(smtp_client_step step) {
 }
 
 /* Pushes what next gave: step name, reply table; or nothing; or a failure. */
-static int push_next(lua_State *L, smtp_session *c, int r,
+static int push_next(lua_State *L, smtp_client_session *c, int r,
                      const smtp_client_event *e) {
   if (r < 0) return fail(L, c, r);
   if (r == 0) return 0;
@@ -182,7 +182,7 @@ static int push_next(lua_State *L, smtp_session *c, int r,
 
 /* client:next() -> step, reply | nothing | nil, kind, sentence: in memory. */
 static int client_next(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
+  smtp_client_session *c = smtp_client_session_check(L);
   smtp_client_event e;
   int r = smtp_client_next(c->machine, &e);
   return push_next(L, c, r, &e);
@@ -199,7 +199,7 @@ static int wait_for(lua_State *L, const char *what) {
 ** no reply is due. The machine must judge them before the flight goes out,
 ** since later they would seem to answer it.
 */
-static int write_out(smtp_session *c) {
+static int write_out(smtp_client_session *c) {
   if (smtp_client_peek(c->machine).n > 0 && !smtp_client_expects(c->machine)) {
     int r = smtp_pump_look(&c->pump);
     if (r != SMTP_EBUSY) return r;
@@ -214,7 +214,7 @@ static int write_out(smtp_session *c) {
 ** that fails is told only when there is no reply left that explains it.
 */
 static int client_step(lua_State *L) {
-  smtp_session *c = smtp_session_check_socket(L);
+  smtp_client_session *c = smtp_client_session_check_socket(L);
   int reads = 0;
   for (;;) {
     smtp_client_event e;
@@ -243,7 +243,7 @@ static int client_step(lua_State *L) {
 /* client:flush() -> true | false (wait for "rw", then step or flush) | nil,
 ** kind, sentence [, cause]. A reply that came early is left for step. */
 static int client_flush(lua_State *L) {
-  smtp_session *c = smtp_session_check_socket(L);
+  smtp_client_session *c = smtp_client_session_check_socket(L);
   int r = write_out(c);
   if (r == SMTP_ESYSTEM || r == SMTP_ETLS) return fail(L, c, r);
   lua_pushboolean(L, r == 0);
@@ -252,11 +252,11 @@ static int client_flush(lua_State *L) {
 
 /* client:submit(name [, args]) */
 static int client_submit(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
+  smtp_client_session *c = smtp_client_session_check(L);
   smtp_slice name, args;
   name.p = luaL_checklstring(L, 2, &name.n);
   args.p = luaL_optlstring(L, 3, "", &args.n);
-  return smtp_session_push_submitted(
+  return smtp_client_session_push_submitted(
       L, smtp_client_submit(c->machine, name, args));
 }
 
@@ -265,7 +265,7 @@ static int client_submit_path(lua_State *L) {
   static const char *const names[] = {"MAIL", "RCPT", NULL};
   static const smtp_verb verb[] = {SMTP_VERB_MAIL, SMTP_VERB_RCPT};
   static const unsigned flag[] = {SMTP_PATH_NULL, SMTP_PATH_POSTMASTER};
-  smtp_session *c = smtp_session_check(L);
+  smtp_client_session *c = smtp_client_session_check(L);
   int i = luaL_checkoption(L, 2, NULL, names);
   smtp_param params[SMTP_PARAMS_MAX];
   smtp_path path;
@@ -276,15 +276,15 @@ static int client_submit_path(lua_State *L) {
   if (smtp_path_parse(&path, text, SMTP_PATH_BARE | SMTP_PATH_STRICT | flag[i],
                       &used) != 0 ||
       used != text.n)
-    return smtp_session_push_submitted(L, SMTP_EINVALID);
-  return smtp_session_push_submitted(
+    return smtp_client_session_push_submitted(L, SMTP_EINVALID);
+  return smtp_client_session_push_submitted(
       L, smtp_client_submit_path(c->machine, verb[i], &path, params, n));
 }
 
 /* client:body(bytes [, first]) -> how many were taken | nil, "invalid" |
 ** nil, "state" */
 static int client_body(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
+  smtp_client_session *c = smtp_client_session_check(L);
   smtp_slice all;
   size_t first, taken;
   int r;
@@ -293,36 +293,36 @@ static int client_body(lua_State *L) {
   luaL_argcheck(L, first <= all.n, 3, "beyond the end");
   r = smtp_client_body(c->machine, (smtp_slice){all.p + first, all.n - first},
                        &taken);
-  if (r != 0) return smtp_session_push_submitted(L, r);
+  if (r != 0) return smtp_client_session_push_submitted(L, r);
   lua_pushinteger(L, (lua_Integer)taken);
   return 1;
 }
 
 /* client:chunks(binary): content goes in chunks, in the place of DATA */
 static int client_chunks(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
-  return smtp_session_push_submitted(
+  smtp_client_session *c = smtp_client_session_check(L);
+  return smtp_client_session_push_submitted(
       L, smtp_client_chunks(c->machine, lua_toboolean(L, 2)));
 }
 
 /* client:chunked() -> bytes of the content that were queued in chunks */
 static int client_chunked(lua_State *L) {
-  lua_pushinteger(
-      L, (lua_Integer)smtp_client_chunked(smtp_session_check(L)->machine));
+  lua_pushinteger(L, (lua_Integer)smtp_client_chunked(
+                         smtp_client_session_check(L)->machine));
   return 1;
 }
 
 /* client:queued() -> bytes that were ever queued; client:written() -> of them,
 ** those that were written */
 static int client_queued(lua_State *L) {
-  lua_pushinteger(
-      L, (lua_Integer)smtp_client_queued(smtp_session_check(L)->machine));
+  lua_pushinteger(L, (lua_Integer)smtp_client_queued(
+                         smtp_client_session_check(L)->machine));
   return 1;
 }
 
 static int client_written(lua_State *L) {
-  lua_pushinteger(
-      L, (lua_Integer)smtp_client_written(smtp_session_check(L)->machine));
+  lua_pushinteger(L, (lua_Integer)smtp_client_written(
+                         smtp_client_session_check(L)->machine));
   return 1;
 }
 
@@ -330,32 +330,33 @@ static int client_written(lua_State *L) {
 
 /* client:finish([whole]): false abandons content in chunks */
 static int client_finish(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
+  smtp_client_session *c = smtp_client_session_check(L);
   bool whole = lua_isnone(L, 2) || lua_toboolean(L, 2);
-  return smtp_session_push_submitted(L, whole
-                                            ? smtp_client_finish(c->machine)
-                                            : smtp_client_abandon(c->machine));
+  return smtp_client_session_push_submitted(
+      L,
+      whole ? smtp_client_finish(c->machine) : smtp_client_abandon(c->machine));
 }
 
 static int client_feed(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
+  smtp_client_session *c = smtp_client_session_check(L);
   size_t n;
   const char *p = luaL_checklstring(L, 2, &n);
-  return smtp_session_push_submitted(L, smtp_client_feed(c->machine, p, n));
+  return smtp_client_session_push_submitted(L,
+                                            smtp_client_feed(c->machine, p, n));
 }
 
 static int client_eof(lua_State *L) {
-  smtp_client_eof(smtp_session_check(L)->machine);
+  smtp_client_eof(smtp_client_session_check(L)->machine);
   return 0;
 }
 
 static int client_peek(lua_State *L) {
-  smtp_push_slice(L, smtp_client_peek(smtp_session_check(L)->machine));
+  smtp_push_slice(L, smtp_client_peek(smtp_client_session_check(L)->machine));
   return 1;
 }
 
 static int client_sent(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
+  smtp_client_session *c = smtp_client_session_check(L);
   lua_Integer n = luaL_checkinteger(L, 2);
   luaL_argcheck(L, n >= 0 && (lua_Unsigned)n <= smtp_client_peek(c->machine).n,
                 2, "more than there is");
@@ -365,40 +366,41 @@ static int client_sent(lua_State *L) {
 
 /* client:awaits() -> the step that the next reply answers | "unasked" */
 static int client_awaits(lua_State *L) {
-  lua_pushstring(L,
-                 step_name(smtp_client_awaits(smtp_session_check(L)->machine)));
+  lua_pushstring(
+      L, step_name(smtp_client_awaits(smtp_client_session_check(L)->machine)));
   return 1;
 }
 
 /* client:in_step() -> false after more replies than commands */
 static int client_in_step(lua_State *L) {
-  lua_pushboolean(L, smtp_client_in_step(smtp_session_check(L)->machine));
+  lua_pushboolean(L,
+                  smtp_client_in_step(smtp_client_session_check(L)->machine));
   return 1;
 }
 
 /* client:writes_content() -> whether content is begun and not written to its
 ** end */
 static int client_writes_content(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
+  smtp_client_session *c = smtp_client_session_check(L);
   lua_pushboolean(L, smtp_client_writes_content(c->machine));
   return 1;
 }
 
 static int client_outstanding(lua_State *L) {
-  lua_pushinteger(
-      L, (lua_Integer)smtp_client_outstanding(smtp_session_check(L)->machine));
+  lua_pushinteger(L, (lua_Integer)smtp_client_outstanding(
+                         smtp_client_session_check(L)->machine));
   return 1;
 }
 
 static int client_usable(lua_State *L) {
-  smtp_session *c = luaL_checkudata(L, 1, SMTP_SESSION);
+  smtp_client_session *c = luaL_checkudata(L, 1, SMTP_CLIENT_SESSION);
   lua_pushboolean(L, c->machine != NULL && smtp_client_usable(c->machine));
   return 1;
 }
 
 /* client:pending() -> bytes that wait to be written */
 static int client_pending(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
+  smtp_client_session *c = smtp_client_session_check(L);
   size_t n = smtp_client_peek(c->machine).n;
   if (c->pump.tls != NULL) n += smtp_tls_peek(c->pump.tls).n;
   lua_pushinteger(L, (lua_Integer)n);
@@ -406,18 +408,18 @@ static int client_pending(lua_State *L) {
 }
 
 static int client_pollfd(lua_State *L) {
-  lua_pushinteger(L, smtp_session_check_socket(L)->pump.fd);
+  lua_pushinteger(L, smtp_client_session_check_socket(L)->pump.fd);
   return 1;
 }
 
 static int client_events(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
+  smtp_client_session *c = smtp_client_session_check(L);
   lua_pushstring(L, smtp_pump_waits(&c->pump) ? "rw" : "r");
   return 1;
 }
 
 static int client_timeout(lua_State *L) {
-  smtp_session_check(L);
+  smtp_client_session_check(L);
   return 0; /* its phases are timed in Lua */
 }
 
@@ -449,18 +451,18 @@ void smtp_open_client(lua_State *L) {
       {"timeout", client_timeout},
       {"abort", client_abort},
       {"close", client_close},
-      {"secure", smtp_session_secure},
-      {"handshake", smtp_session_handshake},
-      {"secured", smtp_session_secured},
-      {"info", smtp_session_info},
-      {"bindings", smtp_session_bindings},
-      {"tls_session", smtp_session_tls_session},
-      {"auth", smtp_session_auth},
-      {"auth_problem", smtp_session_auth_problem},
-      {"auth_reason", smtp_session_auth_reason},
-      {"auth_broken", smtp_session_auth_broken},
+      {"secure", smtp_client_session_secure},
+      {"handshake", smtp_client_session_handshake},
+      {"secured", smtp_client_session_secured},
+      {"info", smtp_client_session_info},
+      {"bindings", smtp_client_session_bindings},
+      {"tls_session", smtp_client_session_tls_session},
+      {"auth", smtp_client_session_auth},
+      {"auth_problem", smtp_client_session_auth_problem},
+      {"auth_reason", smtp_client_session_auth_reason},
+      {"auth_broken", smtp_client_session_auth_broken},
       {NULL, NULL}};
-  smtp_new_class(L, SMTP_SESSION, methods, client_close);
+  smtp_new_class(L, SMTP_CLIENT_SESSION, methods, client_close);
   lua_pushcfunction(L, client_new);
   lua_setfield(L, -2, "client");
 }

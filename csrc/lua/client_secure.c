@@ -8,65 +8,65 @@
 #include "tls.h"
 
 /* client:secure(engine): TLS begins on the socket; then handshake. */
-int smtp_session_secure(lua_State *L) {
-  smtp_session *c = smtp_session_check_socket(L);
+int smtp_client_session_secure(lua_State *L) {
+  smtp_client_session *c = smtp_client_session_check_socket(L);
   luaL_argcheck(L, c->pump.tls == NULL, 1, "there is TLS already");
   smtp_pump_secure(&c->pump, smtp_check_tls_take(L, 2));
   return 0;
 }
 
-static smtp_session *check_tls(lua_State *L) {
-  smtp_session *c = smtp_session_check_socket(L);
+static smtp_client_session *check_tls(lua_State *L) {
+  smtp_client_session *c = smtp_client_session_check_socket(L);
   if (c->pump.tls == NULL) luaL_error(L, "client has no TLS");
   return c;
 }
 
 /* client:handshake(): see smtp_tls_push_handshake. */
-int smtp_session_handshake(lua_State *L) {
+int smtp_client_session_handshake(lua_State *L) {
   return smtp_tls_push_handshake(L, &check_tls(L)->pump);
 }
 
 /* client:secured(): the handshake is done. */
-int smtp_session_secured(lua_State *L) {
-  if (smtp_client_secured(smtp_session_check(L)->machine) != 0)
+int smtp_client_session_secured(lua_State *L) {
+  if (smtp_client_secured(smtp_client_session_check(L)->machine) != 0)
     return luaL_error(L, "TLS is not due");
   return 0;
 }
 
 /* client:info() -> the facts of TLS, or nothing without TLS */
-int smtp_session_info(lua_State *L) {
-  return smtp_tls_push_info(L, smtp_session_check(L)->pump.tls);
+int smtp_client_session_info(lua_State *L) {
+  return smtp_tls_push_info(L, smtp_client_session_check(L)->pump.tls);
 }
 
 /* client:bindings() -> tls-exporter, tls-server-end-point; "" for none */
-int smtp_session_bindings(lua_State *L) {
-  return smtp_tls_push_bindings(L, smtp_session_check(L)->pump.tls);
+int smtp_client_session_bindings(lua_State *L) {
+  return smtp_tls_push_bindings(L, smtp_client_session_check(L)->pump.tls);
 }
 
 /* client:tls_session() -> bytes to resume it by, or nothing */
-int smtp_session_tls_session(lua_State *L) {
-  return smtp_tls_push_session(L, smtp_session_check(L)->pump.tls);
+int smtp_client_session_tls_session(lua_State *L) {
+  return smtp_tls_push_session(L, smtp_client_session_check(L)->pump.tls);
 }
 
 /* client:auth(sasl) -> true | nil, "busy" | "state" | "invalid". The exchange is
 ** the client's from now on. Replies of the step "auth" come then; all but a 334
 ** end it. */
-int smtp_session_auth(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
+int smtp_client_session_auth(lua_State *L) {
+  smtp_client_session *c = smtp_client_session_check(L);
   smtp_sasl *sasl = smtp_check_sasl_take(L, 2);
   int r = smtp_client_auth(c->machine, sasl);
   if (r != 0) {
     smtp_sasl_free(sasl);
-    return smtp_session_push_submitted(L, r);
+    return smtp_client_session_push_submitted(L, r);
   }
   smtp_sasl_free(c->sasl); /* of an exchange that is over */
   c->sasl = sasl;
-  return smtp_session_push_submitted(L, 0);
+  return smtp_client_session_push_submitted(L, 0);
 }
 
 /* client:auth_problem() -> the JSON by which a token was refused, or nothing */
-int smtp_session_auth_problem(lua_State *L) {
-  smtp_session *c = smtp_session_check(L);
+int smtp_client_session_auth_problem(lua_State *L) {
+  smtp_client_session *c = smtp_client_session_check(L);
   smtp_slice problem;
   if (c->sasl == NULL) return 0;
   problem = smtp_sasl_problem(c->sasl);
@@ -76,14 +76,16 @@ int smtp_session_auth_problem(lua_State *L) {
 }
 
 /* client:auth_reason() -> why the exchange failed on our side; "" */
-int smtp_session_auth_reason(lua_State *L) {
-  lua_pushstring(L, smtp_client_auth_reason(smtp_session_check(L)->machine));
+int smtp_client_session_auth_reason(lua_State *L) {
+  lua_pushstring(
+      L, smtp_client_auth_reason(smtp_client_session_check(L)->machine));
   return 1;
 }
 
 /* client:auth_broken() -> whether the reason is a challenge that the mechanism
 ** does not have */
-int smtp_session_auth_broken(lua_State *L) {
-  lua_pushboolean(L, smtp_client_auth_broken(smtp_session_check(L)->machine));
+int smtp_client_session_auth_broken(lua_State *L) {
+  lua_pushboolean(
+      L, smtp_client_auth_broken(smtp_client_session_check(L)->machine));
   return 1;
 }
