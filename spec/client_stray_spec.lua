@@ -154,6 +154,35 @@ describe("C175 a reply that nobody asked for", function()
     end
   end)
 
+  -- Postfix reads the chunk of a BDAT that it refuses as commands. No reply is a yes, so the
+  -- first one counts, and the connection ends.
+  it("leaves a refusal as it is where all replies refuse one message", function()
+    for _, more in ipairs { 1, 2, 5 } do
+      local replies = ("530 5.7.0 Must issue a STARTTLS command first\r\n"):rep(3 + more)
+      local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT",
+        chunk, { raw = replies }, "EOF"))
+      local client <close> = assert(smtp.connect { url = server.url, timeout = 5 })
+      local _, err = client:send(message())
+      assert.same({ "rejected", "mail", 530, "not_sent" },
+        { err.kind, err.stage, err.code, err.outcome })
+      assert.is_false(client:usable())
+      client:close()
+      assert.is_nil(server:done())
+    end
+  end)
+
+  it("is no refusal where another message is under way, or one reply is a yes", function()
+    local steps = script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT", chunk)
+    sends(steps, { raw = "530 a\r\n530 b\r\n530 c\r\n250 d\r\n" })
+    local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT",
+      chunk, "C RSET", "C MAIL", "C RCPT", chunk, { raw = ("530 no\r\n"):rep(8) }, "EOF"))
+    local client <close> = assert(smtp.connect { url = server.url, timeout = 5 })
+    for _, receipt, err in client:send_all { message(), message() } do
+      assert.is_nil(receipt)
+      assert.same({ "protocol", "unknown" }, { err.kind, err.outcome })
+    end
+  end)
+
   -- A client that has said NOOP, and whose server has then said more; `fn` gets it.
   local function afterwards(bytes, fn)
     local gate, said = loop.gate(), nil

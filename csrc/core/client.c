@@ -389,5 +389,6 @@ bool smtp_client_in_step(const smtp_client *c) {
 }
 
 bool smtp_client_usable(const smtp_client *c) {
-  return c->error == 0 && !c->eof && (c->phase & IDLE) != 0;
+  return c->error == 0 && !c->eof && (c->phase & IDLE) != 0 &&
+         smtp_buf_length(&c->in) == 0;
 }

@@ -91,7 +91,7 @@ SMTP_FUNC const smtp_reply *smtp_client_said(const smtp_client *c,
 SMTP_FUNC bool smtp_client_in_step(const smtp_client *c);
 
 /* Why the bytes that were fed cannot be the replies that are due; NULL if they
-** can. Static. */
+** can, or if all of them refuse the one message under way. Static. */
 SMTP_FUNC const char *smtp_client_stray(const smtp_client *c);
 
 SMTP_FUNC smtp_slice smtp_client_peek(const smtp_client *c);

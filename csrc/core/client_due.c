@@ -134,6 +134,24 @@ static bool ends(smtp_client_step step, int code) {
   return step == SMTP_CLIENT_STARTTLS && code / 100 == 2;
 }
 
+/* Whether the replies at hand are refusals, all of them, and one message is
+** under way: then nobody has it, whichever command each reply answers. Postfix
+** reads the chunk of a BDAT that it refuses as commands, for one. */
+static bool all_refuse(const smtp_client *c) {
+  smtp_slice in = smtp_buf_data(&c->in);
+  size_t i, n;
+  int code = 0;
+  if (c->due_n == 0) return false;
+  for (i = 0; i < c->due_n; i++)
+    if ((i == 0) != (due_at(c, i)->step == SMTP_CLIENT_MAIL)) return false;
+  while ((n = first_reply(in, &code)) > 0) {
+    if (code < 400) return false;
+    in.p += n;
+    in.n -= n;
+  }
+  return true;
+}
+
 const char *smtp_client_stray(const smtp_client *c) {
   struct smtp_client_transaction after = c->transaction;
   smtp_slice in = smtp_buf_data(&c->in);
@@ -150,7 +168,8 @@ const char *smtp_client_stray(const smtp_client *c) {
         content = step == SMTP_CLIENT_FINAL || step == SMTP_CLIENT_CHUNK;
       }
       if (may_end(in, content)) return NULL;
-      return i < c->due_n ? SMTP_CLIENT_UNSENT : SMTP_CLIENT_NOT_ASKED;
+      if (i < c->due_n) return SMTP_CLIENT_UNSENT;
+      return all_refuse(c) ? NULL : SMTP_CLIENT_NOT_ASKED;
     }
     n = first_reply(in, &code);
     if (n == 0 || code == 0 || ends(step, code)) return NULL;
