@@ -122,6 +122,12 @@ bool smtp_ascii_eightbit(smtp_slice text) {
   return false;
 }
 
+size_t smtp_ascii_run(smtp_slice text) {
+  size_t n = 0;
+  while (n < text.n && (unsigned char)text.p[n] < 0x80) n++;
+  return n;
+}
+
 /*
 ** The length of the character that begins with byte c, 0 if none does, and
 ** the range of its second byte.

@@ -55,6 +55,9 @@ SMTP_FUNC int smtp_ascii_number(smtp_slice text, uint64_t *value);
 /* True if a byte is above 0x7f. */
 SMTP_FUNC bool smtp_ascii_eightbit(smtp_slice text);
 
+/* The length of the ASCII at the front of text. */
+SMTP_FUNC size_t smtp_ascii_run(smtp_slice text);
+
 /* True if text is well-formed UTF-8: no overlong form, no surrogate. */
 SMTP_FUNC bool smtp_utf8_valid(smtp_slice text);
 

@@ -16,17 +16,10 @@ static const unsigned short high[32] = {
     0,      0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
     0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0,      0x017e, 0x0178};
 
-/* Length of the run of ASCII at the front. */
-static size_t asciirun(smtp_slice in) {
-  size_t n = 0;
-  while (n < in.n && (unsigned char)in.p[n] < 0x80) n++;
-  return n;
-}
-
 static int fromwindows(smtp_buf *out, smtp_slice in) {
   int result = 0;
   while (in.n > 0 && result == 0) {
-    size_t n = asciirun(in);
+    size_t n = smtp_ascii_run(in);
     if (n > 0) {
       result = smtp_buf_append(out, in.p, n);
     } else {

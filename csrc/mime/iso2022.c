@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "../core/ascii.h"
 #include "converter.h"
 
 enum set { ASCII, ROMAN, KATAKANA, KANJI, HOJO, KOREAN, SETS };
@@ -107,17 +108,10 @@ static int put_euc(decoder *d, size_t *used) {
   return put_text(d, SMTP_REPLACEMENT);
 }
 
-/* The length of the run of ASCII at the front. */
-static size_t asciirun(smtp_slice in) {
-  size_t n = 0;
-  while (n < in.n && (in.p[n] & 0x80) == 0) n++;
-  return n;
-}
-
 static int eucjp(decoder *d) {
   int result = 0;
   while (d->in.n > 0 && result == 0) {
-    smtp_slice run = {d->in.p, asciirun(d->in)};
+    smtp_slice run = {d->in.p, smtp_ascii_run(d->in)};
     size_t n = run.n;
     result = n > 0 ? put_text(d, run) : put_euc(d, &n);
     d->in.p += n;
