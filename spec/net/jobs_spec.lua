@@ -1,5 +1,6 @@
 local core = require "smtp.core"
 local net = require "spec.support.net"
+local net_program = require "spec.support.net_program"
 
 describe("smtp.core jobs", function()
   it("are pollable", function()
@@ -83,39 +84,23 @@ describe("smtp.core jobs", function()
   -- No sanitizer is preloaded: its allocator does not survive a fork among threads.
   -- What Lua cannot do: fork, block a helper, look at its signals.
   describe("and their kin in C", function()
-    local sources = "spec/support/net_check.c csrc/core/ascii.c csrc/core/ip.c "
-      .. "csrc/net/address.c csrc/net/clock.c csrc/net/job.c csrc/net/pin.c csrc/net/poller.c "
-      .. "csrc/net/poller_epoll.c csrc/net/poller_kqueue.c csrc/net/poller_poll.c "
-      .. "csrc/net/process.c csrc/net/resolve.c csrc/net/socket.c csrc/net/spool.c "
-      .. "csrc/net/wake.c"
     local checks = { "exit-while-blocked", "lanes", "signals", "many", "release-first", "fork-job",
       "fork-lookup", "fork-poller", "fork-spool", "folders", "wake" }
 
     -- As this system has it, and as one with nothing but POSIX would.
     for flags, where in pairs { [""] = "here", ["-DSMTP_PORTABLE "] = "with POSIX alone" } do
       describe(where, function()
-        local folder, program
-
+        local run, folder
         setup(function()
-          folder = net.folder()
-          local path = folder .. "/net_check"
-          local compiler = (os.getenv("CC") or "cc") .. " -std=c99 -D_POSIX_C_SOURCE=200809L "
-          if not os.execute(compiler .. "-fsyntax-only csrc/core/ascii.c 2>/dev/null") then
-            return
-          end
-          assert(os.execute(("%s %s -g -pthread -o %s %s -ldl"):format(compiler, flags, path,
-            sources)))
-          program = path
+          run, folder = net_program("net_check",
+            flags .. "csrc/net/resolve.c csrc/net/socket.c")
         end)
-        teardown(function() net.remove(folder) end)
+        teardown(function() return folder and net.remove(folder) end)
 
         for _, check in ipairs(checks) do
           it("pass the check " .. check, function()
-            if not program then return pending("no C compiler") end
-            local pipe <close> = assert(io.popen((
-              "cd %s && LD_PRELOAD= ./net_check %s 2>&1; echo $?"):format(
-              folder, check)))
-            assert.equal("0\n", pipe:read("a"))
+            if not run then return pending("no C compiler") end
+            assert.equal("0\n", run(check))
           end)
         end
       end)
