@@ -1,6 +1,6 @@
 -- Builds a program in C with checks of csrc/net: spec/support/`name`.c. `more` has further
--- sources, flags and libraries. Gives a function that runs a check and gives its output and status, and
--- the folder of the program; nil if there is no C compiler.
+-- sources, flags and libraries. Gives a function that runs a check and gives its output and
+-- status, and the folder of the program; nil if there is no C compiler.
 local net = require "spec.support.net"
 
 local SOURCES = "csrc/core/ascii.c csrc/core/ip.c csrc/net/address.c csrc/net/clock.c "
