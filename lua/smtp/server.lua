@@ -274,10 +274,6 @@ end
 
 -- ---- sessions -----------------------------------------------------------
 
-function Server:_count(one)
-  return admission.count(self, one)
-end
-
 function Server:_ended(one)
   self.connections = self.connections - 1
   self.sessions[one] = nil

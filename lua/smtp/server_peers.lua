@@ -3,6 +3,7 @@
 -- headers, and the commands XCLIENT and XFORWARD. Each is believed from the networks
 -- of its option only.
 -- Internal.
+local admission = require "smtp.server_admission"
 local loop = require "smtp.loop"
 local networks = require "smtp.networks"
 local options = require "smtp.options"
@@ -92,7 +93,7 @@ function M.xclient(session, told)
     session.tls = session._core:info()
     session.tls.certificate = nil
   end
-  if session.server:_count(session) then session._core:finish("connections", true) end
+  if admission.count(session.server, session) then session._core:finish("connections", true) end
 end
 
 --- Of whom the next message is; more than one command may tell it.

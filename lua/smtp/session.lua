@@ -3,6 +3,7 @@
 -- the machine (csrc/core/server.h) for the next event, calls the handler, and
 -- gives the machine the verdict.
 -- Internal: what handlers see of it is in types/smtp/session.d.lua.
+local admission = require "smtp.server_admission"
 local bounds = require "smtp.bounds"
 local core = require "smtp.core"
 local facts = require "smtp.server_facts"
@@ -398,7 +399,7 @@ function M.run(self)
   session._task = loop.current()
   if session._proxied then
     if not server_peers.accept(session) then return end
-    refusal = session.server:_count(session) and "connections" or nil
+    refusal = admission.count(session.server, session) and "connections" or nil
   end
   server_peers.trust(session)
   if session._tls and session._tls.implicit then
