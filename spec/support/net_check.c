@@ -313,28 +313,17 @@ static void wake(void) {
 }
 
 int main(int argc, char **argv) {
-  static const struct {
-    const char *name;
-    void (*run)(void);
-  } checks[] = {{"exit-while-blocked", exitwhileblocked},
-                {"lanes", lanes},
-                {"signals", signals},
-                {"many", many},
-                {"release-first", releasefirst},
-                {"fork-job", forkjob},
-                {"fork-lookup", forklookup},
-                {"fork-poller", forkpoller},
-                {"fork-spool", forkspool},
-                {"folders", folders},
-                {"wake", wake}};
-  size_t i;
-  alarm(60);
-  for (i = 0; i < sizeof checks / sizeof *checks; i++) {
-    if (argc == 2 && strcmp(argv[1], checks[i].name) == 0) {
-      checks[i].run();
-      return 0;
-    }
-  }
-  printf("no such check\n");
-  return 2;
+  static const struct check checks[] = {
+      {"exit-while-blocked", exitwhileblocked},
+      {"lanes", lanes},
+      {"signals", signals},
+      {"many", many},
+      {"release-first", releasefirst},
+      {"fork-job", forkjob},
+      {"fork-lookup", forklookup},
+      {"fork-poller", forkpoller},
+      {"fork-spool", forkspool},
+      {"folders", folders},
+      {"wake", wake}};
+  return run_check(checks, sizeof checks / sizeof *checks, argc, argv);
 }

@@ -10,6 +10,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,6 +46,26 @@ static int outcome(pid_t child) {
   int status = -1;
   REQUIRE(waitpid(child, &status, 0) == child);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+struct check {
+  const char *name;
+  void (*run)(void);
+};
+
+/* Runs the check that the argument names: the status of the program. */
+static int run_check(const struct check *checks, size_t n, int argc,
+                     char **argv) {
+  size_t i;
+  alarm(60);
+  for (i = 0; i < n; i++) {
+    if (argc == 2 && strcmp(argv[1], checks[i].name) == 0) {
+      checks[i].run();
+      return 0;
+    }
+  }
+  printf("no such check\n");
+  return 2;
 }
 
 #endif

@@ -376,22 +376,10 @@ static void no_resolver(void) {
 #endif
 
 int main(int argc, char **argv) {
-  static const struct {
-    const char *name;
-    void (*run)(void);
-  } checks[] = {
+  static const struct check checks[] = {
       {"threads", threads_of_lanes},    {"naming", naming},
       {"poller-memory", poller_memory}, {"poller-errors", poller_errors},
       {"poller-turns", poller_turns},   {"reaped", reaped},
       {"resolver", resolver},           {"no-resolver", no_resolver}};
-  size_t i;
-  alarm(60);
-  for (i = 0; i < sizeof checks / sizeof *checks; i++) {
-    if (argc == 2 && strcmp(argv[1], checks[i].name) == 0) {
-      checks[i].run();
-      return 0;
-    }
-  }
-  printf("no such check\n");
-  return 2;
+  return run_check(checks, sizeof checks / sizeof *checks, argc, argv);
 }
