@@ -252,6 +252,5 @@ function M.rcpt(client, given, relayed)
 end
 
 M.RCPT = RCPT
-M.MAIL = MAIL
 
 return M

@@ -51,9 +51,9 @@ function M.headers(bytes, first, last)
   return setmetatable(list, Headers)
 end
 
---- Splits a value with parameters: the value, a table of them by lower-case name, and
+-- Splits a value with parameters: the value, a table of them by lower-case name, and
 -- whether some were left out.
-function M.value(raw)
+local function value_of(raw)
   local main, flat, is_more = core.mime_value(raw)
   local params = {}
   for i = 1, #flat, 2 do
@@ -93,7 +93,7 @@ end
 local function read_type(part)
   local _, raw = part.headers:get("Content-Type")
   local main, params, is_more = "", {}, false
-  if raw then main, params, is_more = M.value(raw) end
+  if raw then main, params, is_more = value_of(raw) end
   if part._kind == "M" then
     main = media_type(main) or "multipart/mixed" -- RFC 2046 section 5.1.3
   elseif not media_type(main) then
@@ -119,7 +119,7 @@ end
 -- Content-Disposition: its value, "" if there is none, and its parameters.
 function lazy._disposition(part)
   local _, raw = part.headers:get("Content-Disposition")
-  local main, params, is_more = M.value(raw or "")
+  local main, params, is_more = value_of(raw or "")
   return { main = main, params = params, has_more = is_more }
 end
 

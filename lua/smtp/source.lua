@@ -186,6 +186,16 @@ function M.all(source)
   end
 end
 
+-- The `again` of a source that `fn` makes from another: it makes the same from that source's
+-- next copy.
+local function again_by(again, fn)
+  return again and function()
+    local anew, err = again()
+    if not anew then return nil, err end
+    return fn(anew)
+  end
+end
+
 -- A source that leaves out what `size_of(head, whole)` says of its head; nil: more is needed.
 local function without_head(source, size_of)
   local read, head = source.read, ""
@@ -204,12 +214,7 @@ local function without_head(source, size_of)
     end
     return read()
   end
-  local again = source.again
-  source.again = again and function()
-    local anew, err = again()
-    if not anew then return nil, err end
-    return without_head(anew, size_of)
-  end
+  source.again = again_by(source.again, function(anew) return without_head(anew, size_of) end)
   return source
 end
 
@@ -230,11 +235,7 @@ end
 
 --- A source with a text before it.
 function M.behind(text, source)
-  local again = source.again and function()
-    local anew, err = source.again()
-    if not anew then return nil, err end
-    return M.behind(text, anew)
-  end
+  local again = again_by(source.again, function(anew) return M.behind(text, anew) end)
   local behind
   if source.text then
     behind = of_string(text .. source.text)

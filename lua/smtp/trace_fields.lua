@@ -3,7 +3,6 @@
 -- and the text in front of a message that is sent or kept.
 -- Internal: users have `message:received()`, `message:return_path()`, and the options
 -- `received`, `prepend` and `trace`.
-local core = require "smtp.core"
 local date = require "smtp.date"
 local errors = require "smtp.error"
 local line_ends = require "smtp.line_ends"
@@ -161,11 +160,6 @@ function M.to_keep(message, options)
   local line = M.received(message)
   local paths, others, has_ours = split(prepend, line)
   return (paths ~= "" and paths or M.return_path(message)) .. (has_ours and "" or line) .. others
-end
-
---- Whether a text in front of a message makes its header one of UTF-8.
-function M.needs_utf8(front)
-  return core.eightbit(front)
 end
 
 -- ---- a Return-Path at the top --------------------------------------------
