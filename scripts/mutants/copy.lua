@@ -48,7 +48,8 @@ function Copy:clear()
   -- Without its folder nothing may be killed: an empty name would fit all there is.
   M.must([[here=$(cd %s && pwd -P) && [ -n "${here#/}" ] || exit 1
     find /proc -mindepth 2 -maxdepth 2 -name cwd \( -lname "$here" -o -lname "$here/*" \) \
-      2>/dev/null | sed 's|[^0-9]||g' | xargs -r kill -KILL 2>/dev/null; :]], self.folder)
+      2>/dev/null | sed 's|[^0-9]||g' | xargs -r sh -c 'kill -KILL "$@"' sh 2>/dev/null
+    :]], self.folder)
 end
 
 -- Runs a command in it for at most that many seconds: its status, 124 or 137 if it was
