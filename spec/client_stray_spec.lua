@@ -150,8 +150,9 @@ describe("C175 a reply that nobody asked for", function()
   -- Postfix reads the chunk of a BDAT that it refuses as commands. No reply is a yes, so the
   -- first one counts, and the connection ends.
   it("leaves a refusal as it is where all replies refuse one message", function()
-    for _, more in ipairs { 1, 2, 5 } do
-      local replies = ("530 5.7.0 Must issue a STARTTLS command first\r\n"):rep(3 + more)
+    local refusal = "530 5.7.0 Must issue a STARTTLS command first\r\n"
+    for _, more in ipairs { refusal, refusal:rep(5), "221 2.7.0 Goodbye\r\n" } do
+      local replies = refusal:rep(3) .. more
       local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT",
         chunk, { raw = replies }, "EOF"))
       local client <close> = assert(smtp.connect { url = server.url, timeout = 5 })

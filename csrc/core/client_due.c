@@ -136,7 +136,8 @@ static bool ends(smtp_client_step step, int code) {
 
 /* Whether the replies at hand are refusals, all of them, and one message is
 ** under way: then nobody has it, whichever command each reply answers. Postfix
-** reads the chunk of a BDAT that it refuses as commands, for one. */
+** reads the chunk of a BDAT that it refuses as commands, for one, and says 221,
+** which accepts nothing either, when it has enough. */
 static bool all_refuse(const smtp_client *c) {
   smtp_slice in = smtp_buf_data(&c->in);
   size_t i, n;
@@ -145,7 +146,7 @@ static bool all_refuse(const smtp_client *c) {
   for (i = 0; i < c->due_n; i++)
     if ((i == 0) != (due_at(c, i)->step == SMTP_CLIENT_MAIL)) return false;
   while ((n = first_reply(in, &code)) > 0) {
-    if (code < 400) return false;
+    if (code < 400 && code != 221) return false;
     in.p += n;
     in.n -= n;
   }
