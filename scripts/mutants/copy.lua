@@ -55,10 +55,10 @@ end
 -- Runs a command in it for at most that many seconds: its status, 124 or 137 if it was
 -- ended for its time.
 function Copy:run(seconds, command)
-  local command_line = ("env -u MAKEFLAGS -u MAKELEVEL timeout -k 2 %d %s")
-    :format(seconds, command)
-  local _, why, code = os.execute(("(cd %s && ulimit -v %d && exec %s) >%s 2>&1 </dev/null")
-    :format(self.folder, MEMORY, command_line, M.quote(self.log)))
+  local bounded = ("ulimit -v %d && exec timeout -k 2 %d %s"):format(MEMORY, seconds, command)
+  -- A sanitizer that is preloaded here needs more address space, and the copy has none.
+  local _, why, code = os.execute(("(cd %s && exec env -u MAKEFLAGS -u MAKELEVEL -u LD_PRELOAD "
+    .. "sh -c %s) >%s 2>&1 </dev/null"):format(self.folder, M.quote(bounded), M.quote(self.log)))
   self:clear()
   return why == "exit" and code or 128 + (code or 0)
 end
