@@ -78,7 +78,7 @@ describe("lists of addresses", function()
       -- Two of them: nobody is left out, and none is the name of the other.
       ["a@b.example c@d.example"] = { "|a@b.example|", "|c@d.example|" },
       ["Ann a@b.example c@d.example"] = { "|a@b.example|", "|c@d.example|" },
-      -- What is no address is none beside a name either.
+      -- A text that is no address is none beside a name either.
       ["Bob bob@"] = { "Bob bob@||" },
       ["Bob a@b@c"] = { "Bob a@b@c||" },
       ["Bob =?utf-8?q?b=40x.example?="] = { "Bob b@x.example||" },

@@ -57,7 +57,7 @@ describe("client's AUTH", function()
     assert.matches("^AUTH XOAUTH2$", server.lines[2])
   end)
 
-  -- What goes over the wire after EHLO, and that the client is in.
+  -- The AUTH succeeds, with these steps on the wire after EHLO.
   local function goes_well(offer, auth, ...)
     local server <close> = peer.start(peer.script(peer.hello("AUTH " .. offer), ...))
     local client = assert(smtp.connect { url = server.url, auth = auth, timeout = 5 })

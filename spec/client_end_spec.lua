@@ -31,7 +31,7 @@ local ENDS = {
 
 local EHLO = { "C EHLO", "S 250 mx" }
 
--- What the server has said and heard where a session ends, and its stage in errors.
+-- Each place where a session ends: the steps of the server, and the stage in errors.
 local PLACES = {
   { "greeting", "greeting" },
   { "ehlo", "ehlo", "S 220 mx", "C EHLO" },

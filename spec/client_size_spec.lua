@@ -14,7 +14,7 @@ local script, hello = peer.script, peer.hello
 
 local ENVELOPE = { from = "ada@a.example", to = "bob@b.example" }
 
--- What MAIL said of the size, and the content that came, dots undoubled.
+-- Gives the SIZE of MAIL, and the content as received, dots undoubled.
 local function sent(message, options, more)
   local server <close> = peer.start(script(hello("SIZE 1000000", more or "8BITMIME"), "* MAIL",
     "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 ok", "C QUIT", "S 221 bye"))

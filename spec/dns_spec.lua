@@ -225,7 +225,7 @@ describe("the DNS", function()
     local V4 = { host = "192.0.2.7", port = 25, family = "inet" }
     local V6 = { host = "::1", port = 25, family = "inet6" }
 
-    -- What comes within so many seconds, though a question may have 15.
+    -- Gives the answer within so many seconds, though a question may take 15.
     local function within(seconds, host)
       local since = core.now()
       local list, err = addresses(host or "mx.example", 25, { nameserver = names.place })

@@ -52,7 +52,7 @@ function Faults:number(token)
   end
 end
 
--- What stands in for an operator, and the kind of the fault.
+-- For each operator: its replacement, and the kind of the fault.
 function Faults:swap(token, table)
   local other = table[token.word]
   if other then self:add(other[1], token.from, token.to, other[2]) end
@@ -107,7 +107,7 @@ end
 
 local HEADS = { ["if"] = true, ["while"] = true, ["for"] = true, ["switch"] = true }
 local STARTS = { [";"] = true, ["{"] = true, ["}"] = true, ["else"] = true, ["do"] = true }
--- What follows the first name of a statement that is no declaration.
+-- Tokens behind the first name of a statement that is no declaration.
 local GOES_ON = { ["("] = true, ["."] = true, ["->"] = true, ["["] = true, ["="] = true,
   ["++"] = true, ["--"] = true }
 for op in ("+= -= *= /= %= &= |= ^= <<= >>="):gmatch("%S+") do GOES_ON[op] = true end
@@ -219,8 +219,8 @@ local function squeeze(text)
   return (text:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", ""))
 end
 
---- What a fault changes, in whole lines with single blanks: these name it wherever the
---- lines have moved to.
+--- The lines that a fault changes, before and after, with single blanks. They identify the
+--- fault after the lines have moved.
 function M.change(text, fault)
   local first = fault.from
   while first > 1 and text:sub(first - 1, first - 1) ~= "\n" do first = first - 1 end
