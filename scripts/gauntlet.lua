@@ -6,7 +6,7 @@ package.path = "./?.lua;lua/?.lua;lua/?/init.lua;" .. package.path
 package.cpath = "build/?.so;" .. package.cpath
 
 local clients = require "spec.support.gauntlet_clients"
-local gauntlet = require "smtp.mock.gauntlet"
+local gauntlet = require "smtp.gauntlet"
 
 local PAGE = "docs/gauntlet.md"
 
@@ -16,7 +16,7 @@ local HEAD = [[
 Clients against %d behaviours of servers, legal and nasty ones and hostile ones. Written
 by `make gauntlet`; edit nothing here.
 
-Each row is a mock of its own (`lua/smtp/mock/gauntlet*.lua`), and facts judge: what it
+Each row is a mock of its own (`lua/smtp/gauntlet`), and facts judge: what it
 stored, byte for byte; whether the client claims success exactly where the mail was
 accepted (of a lost reply it must not); which rules it broke; whether a password went out
 in clear text; whether it was done within 4 s, told to wait 1 s for each step. That a

@@ -5,7 +5,7 @@
 package.path = "scripts/?.lua;" .. package.path
 local source = require("source")
 
--- What the files of a layer may include.
+-- What the files of a layer of C may include.
 local below = {
   core = { core = true },
   net = { core = true, net = true },
@@ -13,6 +13,36 @@ local below = {
   mock = { core = true, net = true, mime = true, mock = true },
   lua = { core = true, net = true, mime = true, mock = true, lua = true },
 }
+
+-- What the modules of a folder of Lua may require: "net/" has the files in lua/smtp/net,
+-- "mock" is lua/smtp/mock.lua itself.
+local function above(below_it, words)
+  local set = {}
+  for name in pairs(below_it) do set[name] = true end
+  for name in words:gmatch("%S+") do set[name] = true end
+  return set
+end
+local BASE = above({}, "base/ error")
+local LOOP = above(BASE, "loop loop/")
+local NET = above(LOOP, "net/")
+local MESSAGE = above(NET, "message/")
+local CLIENT = above(MESSAGE, "client/")
+local DELIVERY = above(CLIENT, "delivery/")
+local SERVER = above(MESSAGE, "server/")
+local MOCK = above(MESSAGE, "authority mock/")
+local INIT = above(DELIVERY, "server/ dialogue init")
+local beneath = {
+  ["base/"] = BASE, error = BASE, authority = BASE,
+  ["loop/"] = above(BASE, "loop/"), loop = LOOP, ["adapter/"] = LOOP,
+  ["net/"] = NET, ["message/"] = MESSAGE, ["client/"] = CLIENT, ["delivery/"] = DELIVERY,
+  ["server/"] = SERVER, dialogue = CLIENT, init = INIT,
+  ["mock/"] = MOCK, ["gauntlet/"] = above(MOCK, "gauntlet/"), mock = above(MOCK, "gauntlet/"),
+  ["cli/"] = above(INIT, "authority mock mock/ gauntlet/ cli/"),
+}
+
+-- Those that load a module by a name in a variable.
+local by_name = { init = true, ["cli/"] = true, ["adapter/"] = true }
+
 local lua_headers = { ["lua.h"] = true, ["lauxlib.h"] = true, ["lualib.h"] = true }
 
 local complaints = {}
@@ -73,12 +103,23 @@ local function lua_file(module)
   end
 end
 
+-- "lua/smtp/x.lua" -> "x", "lua/smtp/x/y.lua" -> "x/"
+local function folder(file)
+  return file:match("^lua/smtp/([%w_]+/?)")
+end
+
 local function check_lua(file)
   local text = source.strip_lua(source.read(file))
+  local home = folder(file)
   edge(file, file)
+  if not beneath[home] then complain("%s: no such folder", file) return end
+  if text:find("%f[%w_]require%s*%(%s*[^%s\"']") and not by_name[home] then
+    complain("%s: requires a module by a variable, which hides a dependency", file)
+  end
   for module in text:gmatch("require%s*%(?%s*[\"'](smtp[%w_.]*)[\"']") do
     local target = lua_file(module)
     if target then
+      if not beneath[home][folder(target)] then complain("%s: may not require %s", file, module) end
       edge(file, target)
     elseif module ~= "smtp.core" then
       complain("%s: requires %s, which is not there", file, module)

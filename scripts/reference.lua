@@ -85,13 +85,16 @@ local function module_of(path)
     :gsub("/init$", ""):gsub("/", "."))
 end
 
-local function internal(text)
-  for line in text:sub(1, 2000):gmatch("[^\n]+") do
-    if not line:find("^%-%-") then return false end
-    if line:find("^%-%-+%s*Internal") then return true end
-  end
-  return false
-end
+-- The files whose public names need an entry, and the page that has it.
+local PUBLIC = {
+  init = "smtp", authority = "smtp.authority", dialogue = "smtp.dialogue", loop = "smtp.loop",
+  mock = "smtp.mock", ["mock/server"] = "smtp.mock", ["mock/busted"] = "smtp.mock.busted",
+  ["base/address"] = "smtp.address", error = "smtp.error",
+  ["client/init"] = "smtp.client", ["client/pool"] = "smtp.pool",
+  ["delivery/mta_sts"] = "smtp.mta_sts", ["message/compose"] = "smtp.compose",
+  ["message/dkim/init"] = "smtp.dkim", ["server/init"] = "smtp.server",
+  ["server/incoming"] = "smtp.incoming",
+}
 
 -- The set of public names of a module, by its source and by what it returns.
 local function public_names(module, text)
@@ -112,18 +115,16 @@ end
 local function missing_entries(files)
   local complaints, entries = {}, {}
   for _, file in ipairs(files) do entries[file.module] = file.names end
-  for _, path in ipairs(source.find("lua", "%.lua$")) do
-    local module, text = module_of(path), source.read(path)
-    if not internal(text) then
-      local names = {}
-      for name in pairs(public_names(module, text)) do
-        if not (entries[module] or {})[name] then names[#names + 1] = name end
-      end
-      table.sort(names)
-      if #names > 0 then
-        complaints[#complaints + 1] = ("types/%s.d.lua has no entry for: %s"):format(
-          path:match("^lua/(.*)%.lua$"), table.concat(names, " "))
-      end
+  for place, page_name in pairs(PUBLIC) do
+    local path = ("lua/smtp/%s.lua"):format(place)
+    local names = {}
+    for name in pairs(public_names(module_of(path), source.read(path))) do
+      if not (entries[page_name] or {})[name] then names[#names + 1] = name end
+    end
+    table.sort(names)
+    if #names > 0 then
+      complaints[#complaints + 1] = ("%s: the page of %s has no entry for: %s"):format(path,
+        page_name, table.concat(names, " "))
     end
   end
   return complaints

@@ -17,9 +17,9 @@ code=0
 timeout -k 10 "${TEST_TIMEOUT:-900}" "$PWD/build/tsan/lua" scripts/busted.lua \
   --ignore-lua --run=tsan --exclude-tags=slow \
   ${*:-spec/net/tls_spec.lua spec/net/resolve_spec.lua spec/net/spool_spec.lua \
-  spec/client_tls_spec.lua spec/server_tls_spec.lua spec/auth_spec.lua \
-  spec/server_message_spec.lua spec/mock_spec.lua spec/mock_rules_spec.lua \
-  spec/mock_busted_spec.lua} || code=$?
+  spec/client/tls_spec.lua spec/server/tls_spec.lua spec/client/auth_spec.lua \
+  spec/server/message_spec.lua spec/mock/mock_spec.lua spec/mock/rules_spec.lua \
+  spec/mock/busted_spec.lua} || code=$?
 cat build/tsan/log.* 2>/dev/null && code=66
 [ $code -ne 0 ] || echo "tsan: clean"
 exit $code

@@ -171,7 +171,7 @@ describe("a hint", function()
   end)
 
   it("has sizes for people", function()
-    local size = require("smtp.advice").size
+    local size = require("smtp.client.advice").size
     for n, text in pairs { [0] = "0 bytes", [99999] = "99999 bytes",
       [104857] = "104857 bytes (0.1 MB)",
       [36700160] = "36700160 bytes (35 MB)", [27487790] = "27487790 bytes (26.2 MB)",

@@ -123,8 +123,8 @@ local x <close>, y <const> = "a == 3", [=[ f() ]] return 1 ]=] -- not a
   end)
 
   it("is found in what the library is made of", function()
-    for _, name in ipairs { "lua/smtp/mock.lua", "lua/smtp/parse.lua", "bench/port.c",
-      "scripts/lua_syntax.lua" } do
+    for _, name in ipairs { "lua/smtp/mock/server.lua", "lua/smtp/message/parse/init.lua",
+      "bench/port.c", "scripts/lua_syntax.lua" } do
       assert.is_true(#operators.list(name, net.slurp(name)) > 10, name)
     end
   end)
@@ -199,12 +199,12 @@ describe("specs", function()
   end)
 
   it("of a user of the file come before others", function()
-    local files = { { name = "lua/smtp/pool.lua", text = 'require "smtp.held"' },
+    local files = { { name = "lua/smtp/pool.lua", text = 'require "smtp.base.rewindable"' },
       { name = "lua/smtp/mx.lua", text = "" } }
     assert.same({ "lua/smtp/pool.lua" }, specs.users("lua/smtp/held.lua", files))
     local list = { { name = "spec/mx_spec.lua", text = "", seconds = 1 },
-      { name = "spec/pool_spec.lua", text = "", seconds = 9 } }
-    assert.equal("spec/pool_spec.lua",
+      { name = "spec/client/pool_spec.lua", text = "", seconds = 9 } }
+    assert.equal("spec/client/pool_spec.lua",
       specs.order("lua/smtp/held.lua", list, { "lua/smtp/pool.lua" }, {})[1].name)
   end)
 end)

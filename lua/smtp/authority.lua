@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 --- A certificate authority for tests: fresh keys and certificates, made in memory in
 -- less than a millisecond each, good ones and those that a peer must refuse.
-require "smtp.version"
+require "smtp.base.version"
 local core = require "smtp.core"
 local errors = require "smtp.error"
-local options = require "smtp.options"
+local options = require "smtp.base.options"
 
 local M = {}
 

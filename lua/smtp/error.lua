@@ -2,9 +2,9 @@
 --- The one error object of the library. `tostring` gives a sentence with its
 -- context; the fields are listed in types/smtp/error.d.lua. Everything that can
 -- fail at run time returns `nil, err`; misuse raises a string.
-require "smtp.version"
-local refusals = require "smtp.refusals"
-local visible = require "smtp.visible"
+require "smtp.base.version"
+local refusals = require "smtp.base.refusals"
+local visible = require "smtp.base.printable"
 
 local M = {}
 

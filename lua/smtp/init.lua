@@ -1,44 +1,47 @@
 -- SPDX-License-Identifier: MIT
 --- smtp: everything that speaks SMTP. See types/smtp/init.d.lua for each call.
-require "smtp.version"
-local address = require "smtp.address"
-local bounce = require "smtp.bounce"
-local client = require "smtp.client"
-local compose = require "smtp.compose"
-local core = require "smtp.core"
-local deliver = require "smtp.deliver"
-local dialogue = require "smtp.dialogue"
-local dkim = require "smtp.dkim"
-local lint = require "smtp.lint"
-local loop = require "smtp.loop"
-local mta_sts = require "smtp.mta_sts"
-local mx = require "smtp.mx"
-local options = require "smtp.options"
-local parse = require "smtp.parse"
-local pool = require "smtp.pool"
-local server = require "smtp.server"
+-- A module is loaded when it is first used.
+require "smtp.base.version"
+local options = require "smtp.base.options"
 
-local M = { address = address, loop = loop, mta_sts = mta_sts }
+local M = { _VERSION = "scm-1" }
 
-M._VERSION = "scm-1"
+-- Each function: its module, and its name there (none if the module is the function).
+local FUNCTIONS = {
+  connect = { "smtp.client", "connect" }, send = { "smtp.client", "send" },
+  pool = { "smtp.client.pool", "new" },
+  mx = { "smtp.delivery.mx", "mx" }, deliver = { "smtp.delivery", "deliver" },
+  server = { "smtp.server", "new" }, dialogue = { "smtp.dialogue", "connect" },
+  message = { "smtp.message.compose", "message" }, part = { "smtp.message.compose", "part" },
+  bounce = { "smtp.message.bounce", "bounce" }, parse = { "smtp.message.parse", "parse" },
+  lint = { "smtp.message.lint" },
+  dkim = { "smtp.message.dkim", "new" }, dkim_verify = { "smtp.message.dkim", "verify" },
+  scram_keys = { "smtp.core", "scram_keys" }, sleep = { "smtp.loop", "sleep" },
+}
 
-M.connect = client.connect
-M.send = client.send
-M.mx = mx.mx
-M.deliver = deliver.deliver
-M.pool = pool.new
-M.lint = lint
-M.server = server.new
-M.message = compose.message
-M.part = compose.part
-M.bounce = bounce.bounce
-M.dialogue = dialogue.connect
-M.parse = parse.parse
-M.dkim = dkim.new
-M.dkim_verify = dkim.verify
-M.scram_keys = core.scram_keys
-M.sleep = loop.sleep
+local MODULES = { address = "smtp.base.address", loop = "smtp.loop",
+  mta_sts = "smtp.delivery.mta_sts" }
 
-options.dotted("smtp", M)
+for name, place in pairs(FUNCTIONS) do
+  M[name] = function(...)
+    if ... == M then
+      options.misuse(("smtp.%s is called with a dot, not as smtp:%s"):format(name, name))
+    end
+    local module = require(place[1])
+    return (place[2] and module[place[2]] or module)(...)
+  end
+end
 
-return M
+local function load(self, name)
+  if not MODULES[name] then return nil end
+  self[name] = require(MODULES[name])
+  return self[name]
+end
+
+return setmetatable(M, {
+  __index = load,
+  __pairs = function(self)
+    for name in pairs(MODULES) do load(self, name) end
+    return next, self, nil
+  end,
+})

@@ -7,9 +7,9 @@
 -- that turns this one when it has work, and coroutines of the library wait in the
 -- library's own way, as guests. Who waits for what, until when, is kept here alike.
 local core = require "smtp.core"
-local options = require "smtp.options"
-local timers = require "smtp.timers"
-local watchers = require "smtp.watchers"
+local options = require "smtp.base.options"
+local timers = require "smtp.loop.timers"
+local watchers = require "smtp.loop.watchers"
 
 local M = {}
 

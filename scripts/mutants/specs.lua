@@ -3,7 +3,7 @@
 -- its folder, those that speak of it, then all others, the quick ones first.
 local M = {}
 
--- "csrc/core/server_auth.c" -> "core", { "server", "auth" }; "spec/auth_spec.lua" -> "", ...
+-- "csrc/core/server_auth.c" -> "core", { "server", "auth" }; "spec/client/auth_spec.lua" -> "", ...
 local function parts(name)
   local path = name:gsub("^csrc/", ""):gsub("^lua/smtp/", ""):gsub("^spec/", "")
     :gsub("%.%w+$", ""):gsub("_spec$", ""):gsub("/init$", "")

@@ -8,7 +8,7 @@ local inbox = require "spec.support.inbox"
 local net = require "spec.support.net"
 local process = require "spec.support.process"
 local smtp = require "smtp"
-local query = require("smtp.dns").query
+local query = require("smtp.net.dns").query
 
 local ZONE = [[
 $ORIGIN %s.

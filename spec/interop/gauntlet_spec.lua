@@ -2,7 +2,7 @@
 -- Other clients come to the end of the gauntlet; what they did there is docs/gauntlet.md.
 -- Each tenth behaviour is run, as children take their time.
 local clients = require "spec.support.gauntlet_clients"
-local gauntlet = require "smtp.mock.gauntlet"
+local gauntlet = require "smtp.gauntlet"
 
 local STEP = 10
 

@@ -1,4 +1,4 @@
--- One scene of spec/adapter_spec.lua, in a process of its own, since a loop has one host
+-- One scene of spec/loop/adapter_spec.lua, in a process of its own, since a loop has one host
 -- for good: lua adapter.lua LIBRARY SCENE. What it prints is what the spec expects.
 local library, scene = arg[1], arg[2]
 

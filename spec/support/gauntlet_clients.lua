@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- Clients for the gauntlet (lua/smtp/mock/gauntlet.lua): ours and others, each used as
+--- Clients for the gauntlet (lua/smtp/gauntlet): ours and others, each used as
 -- somebody who knows it would. All are functions that block until the client is done:
 -- the mock has a thread of its own. Others run as children, each bounded by `timeout`.
 local net = require "spec.support.net"

@@ -12,7 +12,7 @@
 -- one connection; a list of scripts serves one after the other.
 local core = require "smtp.core"
 local loop = require "smtp.loop"
-local tls_stream = require "smtp.tls_stream"
+local tls_stream = require "smtp.net.tls_stream"
 
 local M = {}
 

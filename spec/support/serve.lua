@@ -3,7 +3,7 @@
 local core = require "smtp.core"
 local loop = require "smtp.loop"
 local smtp = require "smtp"
-local tls_stream = require "smtp.tls_stream"
+local tls_stream = require "smtp.net.tls_stream"
 
 local M = {}
 

@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- What strangers and users give that is read or composed, each as a function of a size.
-local address = require "smtp.address"
+local address = require "smtp.base.address"
 local core = require "smtp.core"
-local downgrade = require "smtp.downgrade"
+local downgrade = require "smtp.message.downgrade"
 local keys = require "spec.support.dkim"
-local message = require "smtp.message"
+local message = require "smtp.client.outgoing"
 local smtp = require "smtp"
-local target = require "smtp.target"
-local url = require "smtp.url"
+local target = require "smtp.client.target"
+local url = require "smtp.base.url"
 
 local cases = {}
 

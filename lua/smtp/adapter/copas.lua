@@ -8,7 +8,7 @@
 -- too, so that a handler may also wait for what is copas's; the object that it waits for
 -- has a descriptor which is never readable, and is "dirty", which `select` takes for
 -- readable, once the loop has woken it. The next deadline bounds the step of copas.
-require "smtp.version"
+require "smtp.base.version"
 local copas = require "copas"
 local core = require "smtp.core"
 local loop = require "smtp.loop"

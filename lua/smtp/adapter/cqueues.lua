@@ -8,7 +8,7 @@
 -- task runs in a thread of its own, so that a handler may also poll what is cqueues'. Its
 -- coroutine is one within that thread, as cqueues knows it: the loop can end it where it
 -- waits, which a controller cannot do with its threads.
-require "smtp.version"
+require "smtp.base.version"
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
 local auxlib = require "cqueues.auxlib"

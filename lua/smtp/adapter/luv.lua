@@ -7,7 +7,7 @@
 -- luv has no coroutines of its own; code for it yields and is resumed by a callback. So
 -- tasks are the loop's own, a coroutine of yours waits by a yield, and both may wait for
 -- callbacks of luv as well.
-require "smtp.version"
+require "smtp.base.version"
 local uv = require "luv"
 local loop = require "smtp.loop"
 

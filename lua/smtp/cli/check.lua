@@ -1,14 +1,13 @@
 -- SPDX-License-Identifier: MIT
 --- `lua-smtp check URL`: what a client will meet at a server, each address by itself, and
 -- what to do about what is wrong. No mail is sent. One server is check_server.lua.
--- Internal.
 local core = require "smtp.core"
 local loop = require "smtp.loop"
 local say = require "smtp.cli.say"
 local server = require "smtp.cli.check_server"
 local smtp = require "smtp"
 local target = require "smtp.cli.target"
-local target_of = require "smtp.target"
+local target_of = require "smtp.client.target"
 
 local M = {}
 

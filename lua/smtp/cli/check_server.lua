@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- One server at one address, for `lua-smtp check`: a dialogue that looks at everything and
 -- trusts everybody, so that what is wrong can be told.
--- Internal.
 local core = require "smtp.core"
 local say = require "smtp.cli.say"
 local smtp = require "smtp"

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 --- Words of the command line as numbers; nil and why not, as argparse wants it.
--- Internal.
 local M = {}
 
 --- A whole number from 0.

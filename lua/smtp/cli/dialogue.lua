@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- `lua-smtp dialogue TARGET`: the protocol by hand. Lines go out as they are typed and
 -- replies are shown as they come; a script (dialogue_script.lua) does it without hands.
--- Internal.
 local convert = require "smtp.cli.convert"
 local input = require "smtp.cli.input"
 local loop = require "smtp.loop"

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- Scripts of `lua-smtp dialogue`: read whole before anything is sent, so that a slip of
 -- the pen is told in time.
--- Internal.
 local say = require "smtp.cli.say"
 
 local M = {}

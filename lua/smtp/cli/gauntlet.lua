@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- `lua-smtp gauntlet client -- COMMAND...`: a client against servers that are difficult,
 -- one after the other (smtp.mock.gauntlet).
--- Internal.
 local say = require "smtp.cli.say"
 local shell = require "smtp.cli.shell"
 
@@ -22,7 +21,7 @@ Examples:
   lua-smtp gauntlet client --lacks tls --lacks auth -- ./send.sh
   lua-smtp gauntlet client --only starttls_stripped -v -- ./send.sh]]
 
-local NAME = "smtp.mock.gauntlet" -- loaded when it is needed
+local NAME = "smtp.gauntlet" -- loaded when it is needed
 
 local LIMIT = 10 -- seconds that COMMAND may take
 

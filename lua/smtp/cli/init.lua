@@ -2,8 +2,7 @@
 --- The command line `lua-smtp`: reads the words, finds the subcommand, and turns what is
 -- raised on the way into a sentence and an exit status. One subcommand is one file beside
 -- this, with `describe(parser)` and `run(args, words, parser)`, which gives the status.
--- Internal.
-require "smtp.version"
+require "smtp.base.version"
 local packages = require "smtp.cli.packages"
 local say = require "smtp.cli.say"
 local smtp = require "smtp"

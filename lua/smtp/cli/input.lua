@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- Standard input, read so that the loop goes on meanwhile: nothing is taken before there
 -- is something, and no byte of it hides in a buffer.
--- Internal.
 local core = require "smtp.core"
 local loop = require "smtp.loop"
 

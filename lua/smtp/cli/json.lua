@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- JSON by lua-cjson, as this library likes it: numbers that are whole are integers, null
 -- is absence, and what goes out is UTF-8 in any case.
--- Internal.
 local packages = require "smtp.cli.packages"
 
 local M = {}

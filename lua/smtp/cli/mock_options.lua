@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 --- What `mock run` and `mock serve` have in common: the options of a mock, and its start.
--- Internal.
 local convert = require "smtp.cli.convert"
 local json = require "smtp.cli.json"
 local mock = require "smtp.mock"

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- What a mock has to tell at the end: mails, what clients did wrong, and rules that were
 -- never needed. On standard error, so that the output of a command stays what it is.
--- Internal.
 local say = require "smtp.cli.say"
 local violations = require "smtp.mock.violations"
 

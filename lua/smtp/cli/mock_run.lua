@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 --- `lua-smtp mock run -- COMMAND...`: a command with a mock around it.
--- Internal.
 local convert = require "smtp.cli.convert"
 local mock_options = require "smtp.cli.mock_options"
 local report = require "smtp.cli.mock_report"

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 --- `lua-smtp mock serve`: a mock for programs that are started elsewhere.
--- Internal.
 local convert = require "smtp.cli.convert"
 local core = require "smtp.core"
 local export = require "smtp.mock.export"

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 --- What only the command line needs and the library does without.
--- Internal.
 local say = require "smtp.cli.say"
 
 local M = {}

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 --- A bar on a terminal for what takes longer than half a second.
--- Internal.
 local core = require "smtp.core"
 local shell = require "smtp.cli.shell"
 

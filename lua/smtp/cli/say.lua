@@ -1,9 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --- How a command ends early: `fail` and `usage` raise, `main` catches, and a person reads
 -- a sentence. What a peer wrote is made harmless for a terminal.
--- Internal.
 local errors = require "smtp.error"
-local visible = require "smtp.visible"
+local visible = require "smtp.base.printable"
 
 local M = {}
 

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 --- `lua-smtp send TARGET`: composes a message, or takes one, and sends it.
--- Internal.
 local convert = require "smtp.cli.convert"
 local progress = require "smtp.cli.progress"
 local say = require "smtp.cli.say"

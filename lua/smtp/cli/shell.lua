@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- Runs other programs. Lua has no fork, so a shell does it; each word is quoted, and so
 -- arrives as it was given.
--- Internal.
 local say = require "smtp.cli.say"
 
 local M = {}

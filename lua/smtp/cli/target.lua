@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 --- The options that say whom to trust and who to be, for all that connects.
--- Internal.
 local convert = require "smtp.cli.convert"
 local say = require "smtp.cli.say"
 

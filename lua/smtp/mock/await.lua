@@ -1,10 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --- Waits for a change that a mock's thread reports.
--- Internal.
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
-local options = require "smtp.options"
+local options = require "smtp.base.options"
 
 --- Waits until `look` gives a value, at most for a time; default: the mock's own time.
 return function(mock, seconds, look)

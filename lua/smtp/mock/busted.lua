@@ -8,7 +8,7 @@
 --
 -- The positive forms wait; the negative ones wait until the mock is idle. A failure shows
 -- the mail that came closest and the end of the transcript.
-require "smtp.version"
+require "smtp.base.version"
 local assert = require "luassert"
 local say = require "say"
 

@@ -1,8 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- How a mock is started: its options, checked, and what core needs of them.
--- Internal.
-local options = require "smtp.options"
-local server_auth = require "smtp.server_auth"
+local options = require "smtp.base.options"
+local mechanisms = require "smtp.base.mechanisms"
 
 local M = {}
 
@@ -50,7 +49,7 @@ local function mechanisms_of(given, list, any)
   if auth.mechanisms and #auth.mechanisms == 0 then
     options.misuse("mock: auth: mechanisms is empty")
   end
-  if auth.mechanisms then return server_auth.names("mock: auth", auth.mechanisms) end
+  if auth.mechanisms then return mechanisms.names("mock: auth", auth.mechanisms) end
   if any then return { "PLAIN", "LOGIN" } end
   return #list > 0 and { "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN", "CRAM-MD5",
     "XOAUTH2", "OAUTHBEARER" } or {}

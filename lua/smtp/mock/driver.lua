@@ -1,8 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- What drives a mock that has no thread: a task of the loop, which may call functions.
--- Internal.
 local loop = require "smtp.loop"
-local options = require "smtp.options"
+local options = require "smtp.base.options"
 
 local M = {}
 

@@ -1,10 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --- Mails of a mock as files: one .eml each, one mbox (RFC 4155, with ">From " quoted), or a
 -- Maildir.
--- Internal.
 local core = require "smtp.core"
 local errors = require "smtp.error"
-local options = require "smtp.options"
+local options = require "smtp.base.options"
 
 local M = {}
 

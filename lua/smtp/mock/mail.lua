@@ -1,8 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- A mail that a mock got: its envelope, byte for byte what came, and, when it is asked
 -- for, what the message says (smtp.parse).
--- Internal.
-local parse = require "smtp.parse"
+local parse = require "smtp.message.parse"
 
 local M = {}
 

@@ -2,9 +2,8 @@
 --- Queries for mails and sessions of a mock: a table whose values are texts, globs, other
 -- plain values, functions, or matchers of luassert. `to` is any recipient; a text in
 -- `text`, `html` or `raw` is looked for within.
--- Internal.
 local core = require "smtp.core"
-local options = require "smtp.options"
+local options = require "smtp.base.options"
 
 local M = {}
 

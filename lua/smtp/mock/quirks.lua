@@ -1,8 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- Behaviours of servers that are legal, or nearly so, and break clients that were written
 -- against one server only; and faults by chance.
--- Internal.
-local options = require "smtp.options"
+local options = require "smtp.base.options"
 
 local M = {}
 

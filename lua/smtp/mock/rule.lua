@@ -2,8 +2,7 @@
 --- Rules of a mock: `mx:on("RCPT", { to = "*@gone.test" }):first(2):reply("550 no")`, or
 -- the same as a table, `{ on = "RCPT", to = "*@gone.test", first = 2, reply = "550 no" }`.
 -- They become the plain data of csrc/mock/rule.h.
--- Internal.
-local options = require "smtp.options"
+local options = require "smtp.base.options"
 
 local M = {}
 

@@ -1,10 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --- The TLS of a mock: a fresh authority and a certificate of it, or one that a client
 -- must refuse.
--- Internal.
 local authority = require "smtp.authority"
 local core = require "smtp.core"
-local options = require "smtp.options"
+local options = require "smtp.base.options"
 
 local M = {}
 

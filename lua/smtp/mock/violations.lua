@@ -1,9 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --- What clients of a mock did wrong: what the sessions noted, what their messages lack,
 -- and, of a strict mock, rules that never fired and sessions that were left open.
--- Internal.
-local options = require "smtp.options"
-local single_fields = require "smtp.single_fields"
+local options = require "smtp.base.options"
+local single_fields = require "smtp.message.unique_fields"
 
 local M = {}
 

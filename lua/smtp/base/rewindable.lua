@@ -1,0 +1,96 @@
+-- SPDX-License-Identifier: MIT
+--- Content that is read more than once, and by several at a time: a string, a file that
+-- can seek, a message that gives its chunks anew, or what comes only once, which goes to a
+-- file that has no name.
+local errors = require "smtp.error"
+local source = require "smtp.base.reader"
+
+local M = {}
+
+local CHUNK = 65536
+
+local Held = {}
+Held.__index = Held
+
+local function no_room(why)
+  return nil, errors.new { kind = "system", outcome = "not_sent", cause = why,
+    message = "keeping the message failed: " .. tostring(why) }
+end
+
+-- Copies what `from` reads into the file: its size, or nil and an error.
+local function spool(from, file)
+  local size = 0
+  while true do
+    local chunk, problem = source.next(from)
+    if problem then return nil, errors.new(problem) end
+    if chunk == nil then return size end
+    local written, why = file:write(chunk)
+    if not written then return no_room(why) end
+    size = size + #chunk
+  end
+end
+
+-- A text, followed by content that is held in its own way.
+local function behind(from)
+  local rest, err = M.new(from.rest)
+  if not rest then return nil, err end
+  return setmetatable({ front = from.front, rest = rest }, Held)
+end
+
+--- Holds what a source of `smtp.source` reads; or nil and an error.
+function M.new(from)
+  if from.text then return setmetatable({ text = from.text }, Held) end
+  if from.front then return behind(from) end
+  if from.file and from.here then
+    return setmetatable({ file = from.file, here = from.here, size = from.size }, Held)
+  end
+  if from.again then return setmetatable({ again = from.again }, Held) end
+  local file, why = io.tmpfile()
+  if not file then return no_room(why) end
+  local self = setmetatable({ file = file, here = 0, ours = true }, Held)
+  self.size, why = spool(from, file)
+  if self.size then return self end
+  file:close()
+  return nil, why
+end
+
+--- A source of its own, from the first byte, or nil and an error. Several may be read in
+-- turns.
+function Held:open()
+  if self.text then return source.of(self.text) end
+  if self.again then return self.again() end
+  if self.rest then
+    local rest, err = self.rest:open()
+    if not rest then return nil, err end
+    return source.behind(self.front, rest)
+  end
+  local at, left = self.here, self.size
+  local function read()
+    if left == 0 then return nil end
+    self.file:seek("set", at)
+    local chunk, why = self.file:read(math.min(left, CHUNK))
+    if not chunk then error(why or "the file has become shorter", 0) end
+    at, left = at + #chunk, left - #chunk
+    return chunk
+  end
+  return { size = self.size, read = read, again = function() return self:open() end,
+    measure = function() return self:measure() end }
+end
+
+--- The number of bytes on the wire of held content; see `source.wire_size`.
+function Held:measure()
+  self.wire = self.wire or source.measure(self:open())
+  return self.wire
+end
+
+function Held:close()
+  if self.rest then self.rest:close() end
+  if self.ours then
+    self.ours = false
+    self.file:close()
+  end
+end
+
+Held.__close = Held.close
+
+return M

@@ -1,0 +1,161 @@
+-- SPDX-License-Identifier: MIT
+--- Many messages over one client, with as many of them under way as the server and the
+-- window allow: with PIPELINING the next envelope follows the final dot in its flight (RFC
+-- 2920 section 3.1), with CHUNKING whole messages do (RFC 3030). What came of each is given
+-- in their order.
+local core = require "smtp.core"
+local dispatch = require "smtp.client.split"
+local options = require "smtp.base.options"
+local outgoing = require("smtp.client.outgoing").outgoing
+
+local M = {}
+
+local SPEC = { deadline = "seconds", progress = "function", window = "count",
+  window_bytes = "size", received = "boolean", prepend = "string" }
+
+-- So many messages, and bytes of them, wait for their replies at most.
+local WINDOW, WINDOW_BYTES = 256, 1024 * 1024
+
+local Run = {}
+Run.__index = Run
+
+-- The next message; nil at the end. Where it may be long in coming, all is sent before.
+local function next_message(self)
+  if self.ended then return nil end
+  local message
+  if type(self.messages) == "table" then
+    message = self.messages[self.pulled + 1]
+  else
+    if self.client._core then self.client._core:flush() end
+    message = self.messages()
+  end
+  if message == nil then self.ended = true else self.pulled = self.pulled + 1 end
+  return message
+end
+
+local function has_room(self)
+  local n = self.last - self.first + 1
+  return n == 0 or n < self.window and self.bytes < self.window_bytes
+end
+
+-- Sends what its client takes now of a message, unless that ends the client.
+local function send(client, its)
+  local ok, err = client:_within(nil, function()
+    if not its.session then
+      local ready, why = its:prepare()
+      if not ready then return nil, why end
+    end
+    its:start()
+    return true
+  end)
+  if not ok then its.err = its.err or err end
+end
+
+-- Takes one message in and sends it, up to its last byte; false if there is none.
+local function start(self)
+  local message = next_message(self)
+  if message == nil then return false end
+  local client = self.client
+  local one = { message = message }
+  self.last = self.last + 1
+  self[self.last] = one
+  if not client._core then
+    one.err = select(2, client:_error { kind = "closed", message = "the connection is lost" })
+    return true
+  end
+  local out
+  out, one.err = outgoing(message, client.target.dkim, self.front)
+  if not out then
+    one.err.peer = client.target.name
+    return true
+  end
+  one.dispatch = dispatch.new(client, out, self.progress)
+  self.bytes = self.bytes + one.dispatch.size
+  send(client, one.dispatch)
+  return true
+end
+
+-- What came of the first message, once that is known; else nil.
+local function first_result(self)
+  local one = self[self.first]
+  local its = one.dispatch
+  while its and not its:settle() do
+    if its.flying > 0 then return nil end
+    send(self.client, its) -- recipients that want another transaction
+  end
+  self[self.first] = nil
+  self.first = self.first + 1
+  local receipt, err = nil, one.err
+  if its then
+    self.bytes = self.bytes - its.size
+    receipt, err = its:result()
+  end
+  return self.first - 1, receipt, err, one.message
+end
+
+local function take(client)
+  return client._flight:take()
+end
+
+-- Waits for the next reply, if the client was not closed meanwhile.
+local function hear(client)
+  if not client._core then return client:_gone() end
+  return client:_within(nil, take)
+end
+
+-- One turn: sends what may go, then gives the next result, if there is one.
+local function turn(self)
+  while true do
+    while has_room(self) and start(self) do end -- luacheck: ignore 542
+    if self.first > self.last then return nil end
+    local i, receipt, err, message = first_result(self)
+    if i then return i, receipt, err, message end
+    hear(self.client) -- what it fails of is told by the results
+  end
+end
+
+-- Whether the task that runs is being ended, and so may not wait.
+local function is_ending()
+  local _, is_main = coroutine.running()
+  return not is_main and not coroutine.isyieldable()
+end
+
+-- Whoever leaves the loop early still has what was sent answered.
+function Run:__close(err)
+  local client = self.client
+  client._run = nil
+  if err ~= nil or is_ending() then client:close() end
+  while client._core and not client._flight:is_empty() do hear(client) end
+end
+
+-- Keeps others from the client while the body of the loop runs, and not itself.
+local function given(self, i, ...)
+  self.client._run = i and self or nil
+  return i, ...
+end
+
+function Run:__call()
+  local client = self.client
+  client._run = nil
+  if not self.deadline then return given(self, turn(self)) end
+  local left = math.max(self.deadline - core.now(), 0)
+  return given(self, client:_within(left, function() return turn(self) end))
+end
+
+--- See types/smtp/client.d.lua.
+function M.run(client, messages, opts)
+  opts = options.check("send_all: options", opts or {}, SPEC)
+  if type(messages) ~= "table" and type(messages) ~= "function" then
+    options.misuse("send_all: a list of messages, or a function that gives them, is needed")
+  end
+  local self = setmetatable({
+    client = client, messages = messages, pulled = 0, first = 1, last = 0, bytes = 0,
+    window = opts.window or WINDOW, window_bytes = options.size(opts.window_bytes or WINDOW_BYTES),
+    progress = opts.progress or client.target.progress,
+    front = { received = opts.received, prepend = opts.prepend },
+    deadline = opts.deadline and core.now() + opts.deadline,
+  }, Run)
+  return self, nil, nil, self
+end
+
+return M

@@ -1,0 +1,355 @@
+-- SPDX-License-Identifier: MIT
+--- A message on its way to one server: what must hold before MAIL, and the transactions that
+-- it takes. One is enough, unless the server limits the recipients (RFC 9422, RFC 5321
+-- section 4.5.3.1.10); then the content goes several times, and the receipt is of all.
+local advice = require "smtp.client.advice"
+local core = require "smtp.core"
+local envelope = require "smtp.client.mail_rcpt"
+local errors = require "smtp.error"
+local held = require "smtp.base.rewindable"
+local parameters = require "smtp.client.parameters"
+local source_of = require "smtp.base.reader"
+local transaction = require "smtp.client.transaction"
+
+local Dispatch = {}
+Dispatch.__index = Dispatch
+
+local M = {}
+
+-- So much content fits one chunk.
+local CHUNK_MAX = 65536
+
+--- Makes it of what `message.outgoing` gives.
+function M.new(client, out, progress)
+  local todo = {}
+  for i = 1, #out.to do todo[i] = i end
+  return setmetatable({
+    client = client, out = out, source = out.source, progress = progress, todo = todo,
+    flying = 0, accepted = {}, rejected = {}, size = out.source.size or 0,
+  }, Dispatch)
+end
+
+-- ---- before MAIL -----------------------------------------------------------
+
+-- Reads all of a source, which is small, into its `text`: true, or nil and an error.
+local function gather(client, source)
+  if source.text then return true end
+  local text, problem = client:_call(source_of.all, source)
+  if not text then
+    problem.stage = "mail"
+    return client:_error(problem)
+  end
+  for key, value in pairs(source_of.of(text)) do source[key] = value end
+  return true
+end
+
+-- The mailboxes as they go out; whether one needs SMTPUTF8. Nil and an error.
+local function address_all(self)
+  local client, out = self.client, self.out
+  self.sender, self.sent = out.from, out.to
+  if out.ascii then return true, false end
+  local any
+  self.sender, any = envelope.wire(client, "mail", out.from)
+  if not self.sender then return nil, any end
+  self.sent = {}
+  for i, mailbox in ipairs(out.to) do
+    local sent, utf8 = envelope.wire(client, "rcpt", mailbox)
+    if not sent then return nil, utf8 end
+    self.sent[i], any = sent, any or utf8
+  end
+  return true, any
+end
+
+-- The parameters of MAIL and of the RCPTs that have some: true, or nil and an error.
+local function parameterize(self, eightbit, utf8)
+  local client, out = self.client, self.out
+  local err
+  self.given = {}
+  for i, fields in pairs(out.given) do
+    self.given[i], err = envelope.parameters(client, "rcpt", fields, out.to[i],
+      out.relayed)
+    if err then return nil, err end
+  end
+  local prdr = client.capabilities.PRDR and #out.to > 1
+  if not out.mail and not utf8 and not prdr then
+    self.params = parameters.content(client, self.wire, eightbit)
+    return true
+  end
+  local fields = {}
+  for key, value in pairs(out.mail or {}) do fields[key] = value end
+  fields.size = self.wire or not out.relayed and fields.size or nil
+  if eightbit then fields.body = fields.body or "8BITMIME" end
+  if utf8 then fields.smtputf8 = true end
+  if fields.prdr == nil then fields.prdr = prdr and true or nil end
+  self.binary = fields.body == "BINARYMIME"
+  self.params, err = envelope.parameters(client, "mail", fields, out.from, out.relayed)
+  return self.params ~= nil, err
+end
+
+-- The source from its beginning, if it was read.
+local function rewind(self)
+  if not self.begun then return true end
+  local source, err = self.client:_call(self.source.again)
+  if not source then return nil, err end
+  self.source, self.begun = source, false
+  return true
+end
+
+-- The number of bytes on the wire, if the server offers SIZE; nil if it is unknown.
+local function measure(self)
+  local mail = self.out.mail
+  if not self.client.capabilities.SIZE then return nil end
+  if mail and mail.body == "BINARYMIME" then return self.source.size end
+  return source_of.wire_size(self.source)
+end
+
+local function check_size(client, size)
+  local limit = client.capabilities.SIZE
+  if not (size and limit and limit > 0 and size > limit) then return true end
+  return client:_error { kind = "too_big", stage = "mail",
+    message = ("the message has %s, the server takes %s"):format(advice.size(size),
+      advice.size(limit)) }
+end
+
+-- What was composed goes without 8-bit bytes.
+local function downgrade(self)
+  local source, err = self.client:_call(self.out.downgrade)
+  if not source then
+    err.peer = self.client.target.name
+    return nil, err
+  end
+  self.source, self.downgraded = source, true
+  return self:prepare()
+end
+
+--- What must hold before MAIL, by what the server offers in this session: true, or nil and
+-- an error.
+function Dispatch:prepare()
+  local ok, err = rewind(self)
+  if not ok then return nil, err end
+  local client, out, source = self.client, self.out, self.source
+  local offered = client.capabilities
+  self.session = client._flight
+  self.wire = measure(self)
+  ok, err = check_size(client, self.wire)
+  local small = source.size and source.size <= CHUNK_MAX
+  if ok and small and (offered.CHUNKING or not offered["8BITMIME"]) then
+    ok, err = gather(client, source)
+  end
+  if not ok then return nil, err end
+  local eightbit = out.eightbit -- nil: it was not composed here
+  if eightbit == nil then eightbit = not source.text or core.eightbit(source.text) end
+  eightbit = eightbit and not self.downgraded
+  if eightbit and not offered["8BITMIME"] and not out.utf8 then
+    if out.downgrade then return downgrade(self) end
+    if source.text then return envelope.not_8bit(client, "mail") end
+  end
+  self.any_bits = not eightbit and out.eightbit ~= nil or offered["8BITMIME"] or out.utf8
+  local utf8
+  ok, utf8 = address_all(self)
+  if not ok then return nil, utf8 end
+  utf8 = utf8 or out.utf8
+  self.utf8 = utf8 or nil
+  ok, err = parameterize(self, eightbit, utf8)
+  if not ok then return nil, err end
+  self.chunks = self.binary or offered.CHUNKING and offered.PIPELINING
+  return true
+end
+
+-- ---- its transactions ------------------------------------------------------
+
+-- The first n of what is to do, as one transaction.
+local function plan(self, n)
+  local out = self.out
+  local one = { from = out.from, sender = self.sender, params = self.params, to = out.to,
+    sent = self.sent, given = self.given, source = self.source, chunks = self.chunks,
+    binary = self.binary, progress = self.progress,
+    eightbit = self.binary or self.any_bits }
+  if n < #out.to then
+    one.to, one.sent, one.given, one.whole = {}, {}, {}, {}
+    for k = 1, n do
+      local i = self.todo[k]
+      one.whole[k] = i -- its place in the whole list
+      one.to[k], one.sent[k], one.given[k] = out.to[i], self.sent[i], self.given[i]
+    end
+  end
+  table.move(self.todo, n + 1, #self.todo + n, 1)
+  return one
+end
+
+-- The content for one more transaction; `more`: it is not the last one.
+local function supply(self, more)
+  local ok, err = rewind(self)
+  if not ok then return nil, err end
+  if more and not self.source.again then
+    local content
+    content, err = self.client:_call(held.new, self.source)
+    if not content then return nil, err end
+    self.source = content:open()
+  end
+  self.begun = true
+  return true
+end
+
+-- How many recipients the session may have now; 0: it needs another one.
+local function room(self)
+  local used = self.client._used
+  if used:is_full() then return 0 end
+  local mailboxes = self.sent
+  if #self.todo < #mailboxes then
+    mailboxes = {}
+    for k, i in ipairs(self.todo) do mailboxes[k] = self.sent[i] end
+  end
+  return used:fits(mailboxes)
+end
+
+local function lost(self)
+  return self.client:_error { kind = "closed", message = "the connection is lost" }
+end
+
+-- Another session: what is under way is waited for first, and fails by errors of its own.
+local function renew(self)
+  local client = self.client
+  while not client._flight:is_empty() do
+    if not client._flight:take() then return lost(self) end
+  end
+  local ok, err = client:_reopen()
+  if not ok then return nil, err end
+  return self:prepare()
+end
+
+-- How many recipients the next transaction may have, in a session that is there and known;
+-- or nil and an error.
+local function ready(self)
+  local ok, err = true, nil
+  if not self.client:_alive() then return lost(self) end
+  if self.session ~= self.client._flight then ok, err = self:prepare() end
+  local n = ok and room(self)
+  if n == 0 then
+    ok, err = renew(self)
+    n = ok and math.max(room(self), 1)
+  end
+  return n or nil, err
+end
+
+--- Sends the next transaction of it, up to its last byte: true, or nil and an error.
+function Dispatch:start()
+  local ok = nil
+  local n, err = ready(self)
+  if n then ok, err = supply(self, n < #self.todo) end
+  if not ok then
+    self.err = err
+    return nil, err
+  end
+  local one = transaction.new(self.client, plan(self, n))
+  self.flying = self.flying + 1
+  self.parts = self.parts or {}
+  self.parts[#self.parts + 1] = one
+  return one:run()
+end
+
+-- Takes the refusals in; those of RCPT that may go in another transaction are to do again.
+local function sort_out(self, one, receipt)
+  for _, refusal in ipairs(receipt.rejected) do
+    if one.too_many and one.too_many[refusal] and self.source.again then
+      local place = one.places[refusal]
+      table.insert(self.todo, one.whole and one.whole[place] or place)
+    else
+      table.insert(self.rejected, refusal)
+    end
+  end
+end
+
+-- Nobody had this part: who was not refused before is so by what the error says.
+local function refuse_all(self, one, err)
+  local known = {}
+  for _, refusal in ipairs(err.rejected or {}) do known[one.places[refusal]] = refusal end
+  for place, mailbox in ipairs(one.to) do
+    table.insert(self.rejected, known[place] or transaction.rejection(mailbox, err))
+  end
+end
+
+-- The one list behind the other; most deliveries have only one of them.
+local function append(list, more)
+  if not list or not list[1] then return more or list end
+  return table.move(more or {}, 1, more and #more or 0, #list + 1, list)
+end
+
+--- Takes in what came of the transactions that are done; whether all is.
+function Dispatch:settle()
+  local parts = self.parts or {}
+  while parts[1] and parts[1].done do
+    local one = table.remove(parts, 1)
+    self.flying = self.flying - 1
+    local receipt, err = one:result()
+    if receipt then
+      self.receipt = receipt
+      self.accepted = append(self.accepted, receipt.accepted)
+      self.replies = append(self.replies, receipt.replies)
+      if receipt.rejected[1] then sort_out(self, one, receipt) end
+    elseif errors.is(err) and err.kind == "rejected" and self.client:_alive() then
+      if self.refusal then self.refusal.rejected = self.rejected end -- of all parts
+      self.refusal = self.refusal or err
+      refuse_all(self, one, err)
+    else
+      self.err = self.err or err
+    end
+  end
+  if self.err then self.todo = {} end
+  return self.flying == 0 and #self.todo == 0
+end
+
+-- Accepted recipients whose success somebody wanted to be told, which this server will not
+-- do: a relay tells it (RFC 3461 section 5.2.2). Nil if there are none.
+local function left_to_us(self)
+  if not self.out.relayed or self.client.capabilities.DSN then return nil end
+  local list, wanted = {}, {}
+  for i, fields in pairs(self.out.given) do
+    for _, word in ipairs(fields.notify or {}) do
+      if word == "SUCCESS" then wanted[self.out.to[i]] = true end
+    end
+  end
+  for _, mailbox in ipairs(self.accepted) do
+    if wanted[mailbox] then list[#list + 1] = mailbox end
+  end
+  return list[1] and list
+end
+
+--- The receipt of all, or nil and an error.
+function Dispatch:result()
+  local err, receipt = self.err, self.receipt
+  if err and #self.accepted > 0 then
+    err.outcome, err.accepted, err.rejected = "partial", self.accepted, self.rejected
+  end
+  if err or not receipt then return nil, err or self.refusal end
+  receipt.accepted, receipt.rejected, receipt.replies = self.accepted, self.rejected, self.replies
+  local client = self.client
+  receipt.relayed = left_to_us(self)
+  receipt.used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = self.chunks and
+    true or false, tls = client.tls and client.tls.version, auth = client._auth,
+    smtputf8 = self.utf8, downgraded = self.downgraded }
+  return receipt
+end
+
+local function run(client, self)
+  local ok, err = self:prepare()
+  if not ok then return nil, err end
+  repeat
+    ok = self:start()
+    while ok and not client._flight:is_empty() do ok = client._flight:take() end
+  until self:settle()
+  return true
+end
+
+--- Sends one message; see types/smtp/client.d.lua.
+function M.send(client, out, opts)
+  local self = M.new(client, out, opts.progress or client.target.progress)
+  local ok, err = client:_within(nil, run, self)
+  if not ok then -- some recipients may have the message
+    self.err = self.err or err
+    self:settle()
+  end
+  return self:result()
+end
+
+return M

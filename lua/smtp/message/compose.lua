@@ -1,0 +1,447 @@
+-- SPDX-License-Identifier: MIT
+--- `smtp.message`: a record of Lua becomes the bytes of RFC 5322. What is made is
+-- right by construction, in a fixed order, and of known size before a byte of it
+-- is sent; files are read as it goes. The record is not changed.
+local addresses = require "smtp.message.recipients"
+local core = require "smtp.core"
+local date = require "smtp.base.date"
+local dkim = require "smtp.message.dkim"
+local held = require "smtp.base.rewindable"
+local lint = require "smtp.message.lint"
+local options = require "smtp.base.options"
+local own_field = require "smtp.message.own_field"
+local parse = require "smtp.message.parse"
+local parse_record = require "smtp.message.parse.record"
+local part = require "smtp.message.part"
+local raise = require "smtp.message.record_error"
+local source = require "smtp.base.reader"
+
+local M = {}
+
+local Composed = { __name = "smtp.message" }
+Composed.__index = Composed
+
+local SPEC = {
+  from = "string table", sender = "string table", to = "string table", cc = "string table",
+  bcc = "string table", reply_to = "string table", subject = "string", date = "number",
+  message_id = "string", in_reply_to = "string table", references = "string table",
+  text = "string", html = "string", part = "table", attachments = "table",
+  calendar = "string table", list = "table", headers = "table", envelope = "table",
+  seed = "string number", dkim = "table", mail = "table",
+}
+
+-- Fields that the record has keys for, or that are made here.
+local OWN = {}
+for name in ([[from sender to cc bcc reply-to subject date message-id in-reply-to references
+  mime-version content-type content-transfer-encoding content-disposition content-id
+  content-description return-path]]):gmatch("%S+") do OWN[name] = true end
+
+-- ---- chance ----------------------------------------------------------------
+
+local HEX = "0123456789abcdef"
+
+-- A function that gives n characters: by chance, or always the same for a seed and
+-- what is said, so that two messages of one seed have two ids.
+local function random_of(record)
+  if record.seed == nil then
+    return function(n)
+      return (core.random(n):gsub(".", function(c)
+        local i = c:byte() % 16 + 1
+        return HEX:sub(i, i)
+      end))
+    end
+  end
+  local state = 1469598103934665603
+  local all = ("%s\0%s\0%s\0%s"):format(record.seed, record.date, record.subject, record.text)
+  for c in all:gmatch(".") do state = (state ~ c:byte()) * 1099511628211 end
+  return function(n)
+    local out = {}
+    for i = 1, n do
+      state = state * 6364136223846793005 + 1442695040888963407
+      local at = (state >> 33) % 16 + 1
+      out[i] = HEX:sub(at, at)
+    end
+    return table.concat(out)
+  end
+end
+
+-- ---- fields ----------------------------------------------------------------
+
+local function add_addresses(out, name, list, what)
+  if #list == 0 then return end
+  out[#out + 1] = part.field(what, name, addresses.pieces(list))
+end
+
+-- The domain of an id of our own may be written in other letters.
+local function message_id(text)
+  local id = text:match("^<(.*)>$") or text
+  local left, domain = id:match("^(.*)@([^@]*)$")
+  if left and domain:find("[\x80-\xff]") then id = left .. "@" .. (core.idna(domain) or domain) end
+  if id:find("[%s<>%c\x80-\xff]") or not id:find("^.+@.+$") then
+    raise.fail("message_id", ('"%s" is no message id'):format(text))
+  end
+  return "<" .. id .. ">"
+end
+
+-- The ids of other messages, which may lack the "@" of RFC 5322 section 3.6.4. A non-ASCII
+-- id (RFC 6532 section 3.3) stays in a UTF-8 header, and is left out of an ASCII header: a
+-- message outside its thread is better than no message.
+local function id_field(out, name, value, what)
+  if value == nil then return end
+  if type(value) == "string" then value = { value } end
+  local in_utf8 = core.eightbit(table.concat(out))
+  local pieces = {}
+  for _, one in ipairs(options.list("message: " .. what, value)) do
+    if type(one) ~= "string" then raise.fail(what, "must be message ids") end
+    if not utf8.len(one) then raise.fail(what, "is not UTF-8") end
+    if one:gsub("\t", " "):find("%c") then raise.fail(what, "has a control character") end
+    for text in one:gmatch("%S+") do
+      local id = text:match("^<(.*)>$") or text
+      if id == "" or id:find("[<>]") then
+        raise.fail(what, ('"%s" is no message id'):format(text))
+      end
+      if not id:find("[\x80-\xff]") or in_utf8 then
+        pieces[#pieces + 1] = "mailbox"
+        pieces[#pieces + 1] = "<" .. id .. ">"
+      end
+    end
+  end
+  if #pieces > 0 then out[#out + 1] = part.field(what, name, pieces) end
+end
+
+local function urls(what, value)
+  if type(value) == "string" then value = { value } end
+  if #options.list("message: " .. what, value) == 0 then raise.fail(what, "has no URL") end
+  local pieces = {}
+  for i, url in ipairs(value) do
+    if type(url) ~= "string" or not url:find("^%a[%w+.-]*:[^%s<>%c\x80-\xff]+$") then
+      raise.fail(what, ('"%s" is no URL'):format(tostring(url)))
+    end
+    pieces[#pieces + 1] = "token"
+    pieces[#pieces + 1] = "<" .. url .. ">" .. (i < #value and "," or "")
+  end
+  return pieces
+end
+
+local LIST = { { "help", "List-Help" }, { "unsubscribe", "List-Unsubscribe" },
+  { "subscribe", "List-Subscribe" }, { "post", "List-Post" }, { "owner", "List-Owner" },
+  { "archive", "List-Archive" } }
+
+-- RFC 2369, RFC 2919, RFC 8058.
+local function list_fields(out, list)
+  if not list then return end
+  options.check("message: list", list, { id = "string", unsubscribe = "string table",
+    one_click = "boolean", subscribe = "string table", help = "string table",
+    post = "string table", owner = "string table", archive = "string table" })
+  if list.id then
+    if not list.id:find("^[%w%.%-_]+$") then
+      raise.fail("list.id", ('"%s" is no list id'):format(list.id))
+    end
+    out[#out + 1] = part.field("list.id", "List-Id", { "token", "<" .. list.id .. ">" })
+  end
+  for _, pair in ipairs(LIST) do
+    local value = list[pair[1]]
+    if value then
+      local what = "list." .. pair[1]
+      out[#out + 1] = part.field(what, pair[2], urls(what, value))
+    end
+  end
+  if list.one_click then
+    local given = list.unsubscribe
+    local text = " " .. (type(given) == "table" and table.concat(given, " ") or given or "")
+    if not text:lower():find(" https://", 1, true) then
+      raise.fail("list.one_click", "needs an https URL in unsubscribe")
+    end
+    out[#out + 1] = part.field("list", "List-Unsubscribe-Post",
+      { "token", "List-Unsubscribe=One-Click" })
+  end
+end
+
+-- An array of { name, value }, or a table by name, which is sorted; several values of a
+-- name are several fields.
+local function pairs_of(headers)
+  local list, names = {}, {}
+  local function add(name, value)
+    if type(name) ~= "string" then raise.fail("headers", "must be pairs of name and value") end
+    if type(value) ~= "table" then value = { value } end
+    for _, one in ipairs(options.list("message: headers", value)) do
+      if type(one) ~= "string" then
+        raise.fail("headers", ('"%s" must have a string'):format(name))
+      end
+      list[#list + 1] = { name, one }
+    end
+    if #value == 0 then raise.fail("headers", ('"%s" has no value'):format(name)) end
+  end
+  local named = {}
+  for key, value in pairs(headers) do
+    if type(key) == "string" then names[#names + 1] = key else named[key] = value end
+  end
+  for _, one in ipairs(options.list("message: headers", named)) do
+    if type(one) ~= "table" then raise.fail("headers", "must be pairs of name and value") end
+    add(one.name or one[1], one.value or one[2])
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do add(name, headers[name]) end
+  return list
+end
+
+-- Fields of a list stand once (RFC 2369 section 2), whoever gives them.
+local function own_headers(out, headers)
+  local seen = {}
+  for _, text in ipairs(out) do seen[text:match("^[^:]+"):lower()] = true end
+  for _, pair in ipairs(pairs_of(headers or {})) do
+    local name, value = pair[1], pair[2]
+    if not name:find("^[!-9;-~]+$") then -- RFC 5322 section 3.6.8
+      raise.fail("headers", ('"%s" is no name'):format(name))
+    end
+    local lower = name:lower()
+    if OWN[lower] then
+      raise.fail("headers", name .. " is made of the record, not given as a header")
+    end
+    if seen[lower] and lower:find("^list%-") then
+      raise.fail("headers", name .. " would stand there twice")
+    end
+    seen[lower] = true
+    out[#out + 1] = part.field("headers " .. name, name, own_field.pieces(name, value))
+  end
+end
+
+-- ---- structure -------------------------------------------------------------
+
+local function multipart(kind, list)
+  if #list == 1 then return list[1] end
+  return part.new { type = "multipart/" .. kind, parts = list }
+end
+
+local function text_part(what, kind, text, params)
+  if not utf8.len(text) then raise.fail(what, "is not UTF-8") end
+  if text:find("\0") then raise.fail(what, "has a NUL") end
+  return part.new { type = "text/" .. kind, content = text, params = params }
+end
+
+local function calendar_part(calendar)
+  if type(calendar) == "string" then calendar = { content = calendar } end
+  options.check("message: calendar", calendar, { content = "string", method = "string" })
+  if not calendar.content then raise.fail("calendar", "has no content") end
+  local said = ("\n" .. calendar.content):match("[\r\n]METHOD:(%a[%a-]*)")
+  local method = calendar.method or said or "REQUEST"
+  if not method:find("^%a[%a-]*$") then raise.fail("calendar.method", "is no method") end
+  if said and said:upper() ~= method:upper() then -- RFC 6047 section 2.4
+    raise.fail("calendar.method", ("is %s, and the content's is %s"):format(method, said))
+  end
+  return text_part("calendar", "calendar", calendar.content, { { "method", method } })
+end
+
+local function attachments(given)
+  local list = {}
+  for i, one in ipairs(options.list("message: attachments", given or {})) do
+    list[i] = part.attachment(one, ("message: attachments[%d]"):format(i))
+  end
+  return list
+end
+
+-- text and html are alternatives, inline parts go with html, all else is mixed.
+local function structure(record)
+  if record.part then
+    if not part.is(record.part) then options.misuse("message: part must be made by smtp.part") end
+    for _, key in ipairs { "text", "html", "calendar", "attachments" } do
+      if record[key] then options.misuse("message: part is all there is, no " .. key) end
+    end
+    return record.part
+  end
+  local related, mixed, bodies = {}, {}, {}
+  for _, one in ipairs(attachments(record.attachments)) do
+    table.insert(part.cid(one) and record.html and related or mixed, one)
+  end
+  if record.text or not record.html then
+    bodies[1] = text_part("text", "plain", record.text or "")
+  end
+  if record.html then
+    table.insert(related, 1, text_part("html", "html", record.html))
+    bodies[#bodies + 1] = multipart("related", related)
+  end
+  if record.calendar then bodies[#bodies + 1] = calendar_part(record.calendar) end
+  table.insert(mixed, 1, multipart("alternative", bodies))
+  return multipart("mixed", mixed)
+end
+
+-- ---- the message -----------------------------------------------------------
+
+local function header(record, lists, random)
+  local out = {}
+  local time = date.whole(record.date or os.time()) or raise.fail("date", "is no time")
+  out[1] = part.field("date", "Date", { "token", date.format(time) })
+  add_addresses(out, "From", lists.from, "from")
+  add_addresses(out, "Sender", lists.sender, "sender")
+  add_addresses(out, "Reply-To", lists.reply_to, "reply_to")
+  add_addresses(out, "To", lists.to, "to")
+  add_addresses(out, "Cc", lists.cc, "cc")
+  if record.subject then
+    out[#out + 1] = part.field("subject", "Subject", { "text", record.subject })
+  end
+  local id = record.message_id
+  if not id then
+    local domain = lists.from[1].address:match("@([^@]+)$")
+    if not domain or domain:find("^%[") then domain = "localhost" end
+    id = random(24) .. "@" .. domain
+  end
+  id = message_id(id)
+  out[#out + 1] = part.field("message_id", "Message-ID", { "token", id })
+  id_field(out, "In-Reply-To", record.in_reply_to, "in_reply_to")
+  id_field(out, "References", record.references, "references")
+  list_fields(out, record.list)
+  own_headers(out, record.headers)
+  out[#out + 1] = "MIME-Version: 1.0\r\n"
+  return table.concat(out), id
+end
+
+-- A copy of what the user gave; it is checked when it is sent.
+local function given_envelope(given)
+  options.check("message: envelope", given, { from = "string table", to = "string table" })
+  local to = given.to
+  if type(to) == "table" and not to.address then to = table.move(to, 1, #to, 1, {}) end
+  return { from = given.from, to = to }
+end
+
+local function envelope(record, lists)
+  if record.envelope then return given_envelope(record.envelope) end
+  local to, seen = {}, {}
+  for _, key in ipairs { "to", "cc", "bcc" } do
+    for _, one in ipairs(addresses.flat(lists[key])) do
+      local mailbox = one:gsub("@[^@]*$", string.lower)
+      if not seen[mailbox] then
+        seen[mailbox] = true
+        to[#to + 1] = one
+      end
+    end
+  end
+  local from = lists.sender[1] or lists.from[1]
+  return { from = from.address, to = to }
+end
+
+local function signer_of(given)
+  if not given then return nil end
+  local signer, err = dkim.new(given)
+  if not signer then raise.fail("dkim", (err.message:gsub("^dkim: ", ""))) end
+  return signer
+end
+
+-- The bytes of segments, in pieces.
+local function chunks_of(segments)
+  local i, inner = 0, nil
+  return function()
+    while true do
+      if inner then
+        local chunk = inner()
+        if chunk then return chunk end
+        inner = nil
+      end
+      i = i + 1
+      local segment = segments[i]
+      if segment == nil then return nil end
+      if type(segment) == "string" then
+        if segment ~= "" then return segment end
+      else
+        inner = segment.chunks()
+      end
+    end
+  end
+end
+
+-- Segments with a signature before them; or nil and an error. The signature reads the
+-- segments; a segment that can be read only once is kept in a file.
+local function signed(segments, once, signer)
+  local unsigned = { repeatable = not once, chunks = function() return chunks_of(segments) end }
+  local kept, err = held.new(source.of(unsigned))
+  if not kept then return nil, err end
+  local fields, why = signer:sign(unsigned, kept:open())
+  if not fields then
+    why.outcome = "not_sent"
+    return nil, why
+  end
+  if once then
+    segments = { { size = kept.size, chunks = function() return kept:open().read end } }
+  end
+  return table.move(segments, 1, #segments, 2, { fields })
+end
+
+local function compose(record)
+  local lists = {}
+  for _, key in ipairs { "from", "sender", "reply_to", "to", "cc", "bcc" } do
+    local list, why = addresses.list(record[key])
+    if not list then raise.fail(key, why) end
+    lists[key] = list
+  end
+  if #lists.from == 0 then
+    raise.fail("from", record.envelope and "is missing, as is raw, which is content that is made"
+      or "is missing")
+  end
+  for _, one in ipairs(lists.from) do
+    if one.group then raise.fail("from", "has a group, and must be mailboxes") end
+  end
+  if #lists.sender > 1 or lists.sender[1] and lists.sender[1].group then
+    raise.fail("sender", "must be one mailbox")
+  end
+  if #lists.from > 1 and #lists.sender == 0 then
+    raise.fail("sender", "is needed where from has several addresses")
+  end
+  local random = random_of(record)
+  local text, id = header(record, lists, random)
+  local segments = { text }
+  local eightbit = part.flatten(structure(record), random, segments)
+  local once, signer = false, signer_of(record.dkim)
+  for _, segment in ipairs(segments) do
+    once = once or type(segment) == "table" and segment.once or false
+  end
+  if signer then
+    local err
+    segments, err = signed(segments, once, signer)
+    if not segments then return nil, err end
+    once = false
+  end
+  local size = 0
+  for _, segment in ipairs(segments) do
+    local n = type(segment) == "string" and #segment or segment.size
+    size = size and n and size + n
+  end
+  return setmetatable({ envelope = envelope(record, lists), id = id, size = size or nil,
+    segments = segments, repeatable = not once, eightbit = eightbit, utf8 = core.eightbit(text),
+    dkim = signer, mail = record.mail }, Composed)
+end
+
+--- Whether `value` was made here; its `eightbit` and `utf8` tell of its body and header,
+-- `repeatable` whether its chunks may be asked for again, `dkim` is what has signed it.
+function M._is(value)
+  return getmetatable(value) == Composed
+end
+
+--- The content of a composed message without its signature.
+function M._unsigned(message)
+  local segments = message.segments
+  if message.dkim then segments = table.move(segments, 2, #segments, 1, {}) end
+  return { chunks = function() return chunks_of(segments) end }
+end
+
+--- An iterator over the message's bytes, in pieces.
+function Composed:chunks()
+  return chunks_of(self.segments)
+end
+
+Composed.lint = lint
+
+function Composed:__tostring()
+  local all = {}
+  for chunk in self:chunks() do all[#all + 1] = chunk end
+  return table.concat(all)
+end
+
+--- Makes a message of a record; see `smtp.message`.
+function M.message(record)
+  if parse.is(record) then record = parse_record.of(record) end
+  options.check("message", record, SPEC)
+  return raise.guard("message", compose, record)
+end
+
+M.part = part.new
+
+return M

@@ -1,0 +1,152 @@
+-- SPDX-License-Identifier: MIT
+--- What signing and verifying DKIM share: a message is read once, its header into
+-- fields and its body into hashes; fields are picked in the order of RFC 6376
+-- section 5.4.2.
+local core = require "smtp.core"
+
+local M = {}
+
+--- More bytes of header are no header.
+M.HEADER_MAX = 1048576
+
+-- Cuts off the header of what `read` gives: its lines, without their ends, which may
+-- be CRLF, LF or CR, and the first bytes of the body. Each byte is looked at once or
+-- twice, however it comes. nil: it is too long.
+local function read_lines(read)
+  local lines, parts = {}, {} -- parts: of a line that has not ended
+  local size, skip = 0, false -- skip: an LF now belongs to the CR before
+  while true do
+    local chunk = read()
+    if chunk == nil then
+      local rest = table.concat(parts)
+      if rest ~= "" then lines[#lines + 1] = rest end
+      return lines, "", false
+    end
+    local from = 1
+    if skip and chunk ~= "" then
+      if chunk:byte() == 10 then from = 2 end
+      skip = false
+    end
+    while true do
+      local at = chunk:find("[\r\n]", from)
+      size = size + (at or #chunk + 1) - from + 2
+      if size > M.HEADER_MAX then return nil end
+      parts[#parts + 1] = chunk:sub(from, (at or 0) - 1)
+      if not at then break end
+      local line = table.concat(parts)
+      parts = {}
+      local both = chunk:sub(at, at + 1) == "\r\n"
+      skip = at == #chunk and chunk:byte(at) == 13
+      from = at + (both and 2 or 1)
+      if line == "" then return lines, chunk:sub(from), skip end
+      lines[#lines + 1] = line
+    end
+  end
+end
+
+-- Fields of lines: { name = as it is, lower, text = with CRLF }; what is none is left
+-- out, with the lines that continue it.
+local function fields_of(lines)
+  local fields, current = {}, nil
+  local function finish()
+    if current and current.name then
+      current.text = table.concat(current.lines, "\r\n") .. "\r\n"
+      current.lines = nil
+      fields[#fields + 1] = current
+    end
+  end
+  for i, line in ipairs(lines) do
+    if line:find("^[ \t]") and current then
+      table.insert(current.lines, line)
+    else
+      finish()
+      local name = line:match("^([\33-\57\59-\126]+)[ \t]*:")
+      if not name and not (i == 1 and line:find("^>?From ")) then fields.broken = true end
+      current = { name = name, lower = name and name:lower(), lines = { line } }
+    end
+  end
+  finish()
+  return fields
+end
+
+local function checked(read)
+  return function()
+    local chunk = read()
+    if chunk ~= nil and type(chunk) ~= "string" then
+      error("a chunk must be a string, not " .. type(chunk), 0)
+    end
+    return chunk
+  end
+end
+
+--- Reads a header: its fields, and a function that gives the chunks of the body and
+-- then nil. nil: the header is longer than HEADER_MAX.
+function M.read(given)
+  local read = checked(given)
+  local lines, first, skip = read_lines(read)
+  if not lines then return nil end
+  return fields_of(lines), function()
+    local chunk = first or read()
+    first = nil
+    if chunk and chunk ~= "" and skip then
+      if chunk:byte() == 10 then chunk = chunk:sub(2) end
+      skip = false
+    end
+    return chunk
+  end
+end
+
+--- The fields of each small name, in their order.
+function M.by_name(fields)
+  local named = {}
+  for _, field in ipairs(fields) do
+    local list = named[field.lower]
+    if not list then
+      list = {}
+      named[field.lower] = list
+    end
+    list[#list + 1] = field
+  end
+  return named
+end
+
+--- Hashes of one body in several forms; each of `wanted` has `body` ("simple" or
+-- "relaxed") and maybe `limit`, and gets `hash` and `count`.
+function M.hash(next_chunk, wanted)
+  local shared, all = {}, {}
+  for _, one in ipairs(wanted) do
+    local key = one.body .. (one.limit or "")
+    if not shared[key] then
+      shared[key] = { digest = core.dkim_body(one.body, one.limit) }
+      all[#all + 1] = shared[key]
+    end
+    one.shared = shared[key]
+  end
+  for chunk in next_chunk do
+    for _, each in ipairs(all) do each.digest:feed(chunk) end
+  end
+  for _, each in ipairs(all) do each.hash, each.count = each.digest:finish() end
+  for _, one in ipairs(wanted) do one.hash, one.count = one.shared.hash, one.shared.count end
+end
+
+--- The bytes that are signed: the fields that `names` picks from the last to the
+-- first of each name, none for a name too many, and the signature's own field, `own`,
+-- in which b= is empty. RFC 6376 sections 3.7 and 5.4.2.
+function M.input(canon, named, names, own)
+  local taken, out = {}, {}
+  for _, name in ipairs(names) do
+    local lower = name:lower()
+    local list = named[lower]
+    if list then
+      local left = taken[lower] or #list
+      if left > 0 then
+        out[#out + 1] = core.dkim_header(canon, list[left].text)
+        taken[lower] = left - 1
+      end
+    end
+  end
+  out[#out + 1] = core.dkim_header(canon, own):sub(1, -3)
+  return table.concat(out)
+end
+
+return M

@@ -1,0 +1,23 @@
+-- SPDX-License-Identifier: MIT
+--- How the making of a message ends when a value of the record may not be sent: with
+-- an error that names the field, of which the call makes `nil, err`.
+local errors = require "smtp.error"
+
+local M = {}
+
+--- Ends the making with an error that names the field; `cause` is what the system
+-- calls it, where it is the fault of a file.
+function M.fail(field, why, cause)
+  error({ field = field, why = why, cause = cause }, 0)
+end
+
+--- What `make` gives; or nil and an error where `fail` ended it. `what` is the call.
+function M.guard(what, make, ...)
+  local ok, result, err = pcall(make, ...)
+  if ok then return result, err end
+  if type(result) ~= "table" or not result.field then error(result, 0) end
+  return nil, errors.new { kind = result.cause and "source" or "invalid", outcome = "not_sent",
+    message = ("%s: %s %s"):format(what, result.field, result.why), cause = result.cause }
+end
+
+return M
