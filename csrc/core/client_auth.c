@@ -15,15 +15,15 @@
 static int reserve(smtp_client *c, size_t bytes) {
   char *place;
   int r = smtp_client_due_reserve(c);
-  return r != 0 ? r : smtp_buf_reserve(&c->out, bytes / 3 * 4 + 64, &place);
+  return r != 0 ? r : smtp_buf_reserve(&c->io.out, bytes / 3 * 4 + 64, &place);
 }
 
 /* Queues base64 of bytes and CRLF, after what was put behind `before`. */
 static int finish_line(smtp_client *c, smtp_slice bytes, size_t before) {
-  int r = smtp_base64_format(&c->out, bytes);
-  if (r == 0) r = smtp_buf_append(&c->out, "\r\n", 2);
+  int r = smtp_base64_format(&c->io.out, bytes);
+  if (r == 0) r = smtp_buf_append(&c->io.out, "\r\n", 2);
   if (r != 0) {
-    smtp_buf_truncate(&c->out, before);
+    smtp_buf_truncate(&c->io.out, before);
     return r;
   }
   smtp_client_due_add(c, SMTP_CLIENT_AUTH, before);
@@ -31,12 +31,12 @@ static int finish_line(smtp_client *c, smtp_slice bytes, size_t before) {
 }
 
 static int put_auth(smtp_client *c, smtp_slice name, smtp_slice initial) {
-  size_t before = smtp_buf_length(&c->out);
+  size_t before = smtp_buf_length(&c->io.out);
   smtp_slice none = {"", 0};
-  int r = smtp_buf_append_slice(&c->out, SMTP_LIT("AUTH "));
-  if (r == 0) r = smtp_buf_append_slice(&c->out, name);
-  if (r == 0 && !c->initial) {
-    r = smtp_buf_append(&c->out, " =", initial.n == 0 ? 2 : 1);
+  int r = smtp_buf_append_slice(&c->io.out, SMTP_LIT("AUTH "));
+  if (r == 0) r = smtp_buf_append_slice(&c->io.out, name);
+  if (r == 0 && !c->auth.initial) {
+    r = smtp_buf_append(&c->io.out, " =", initial.n == 0 ? 2 : 1);
     if (r == 0) return finish_line(c, initial, before);
   }
   return r == 0 ? finish_line(c, none, before) : r;
@@ -45,81 +45,81 @@ static int put_auth(smtp_client *c, smtp_slice name, smtp_slice initial) {
 int smtp_client_auth(smtp_client *c, smtp_sasl *sasl) {
   smtp_slice name, initial;
   int first, r;
-  if (c->error != 0) return c->error;
-  if (c->due_n > 0 && c->phase != PH_OVER) return SMTP_EBUSY;
-  if (c->phase != PH_READY || (c->config.tls && !c->secured))
+  if (c->failure.code != 0) return c->failure.code;
+  if (c->due.n > 0 && c->state != ST_OVER) return SMTP_EBUSY;
+  if (c->state != ST_READY || (c->config.tls && !c->io.secured))
     return SMTP_ESTATE;
   first = smtp_sasl_first(sasl);
   if (first < 0) return first;
   initial = smtp_sasl_output(sasl);
   name = smtp_sasl_name(smtp_sasl_mechanism_of(sasl));
-  c->initial = first == 0 || initial.n / 3 * 4 + name.n + 16 > INITIAL_MAX;
+  c->auth.initial = first == 0 || initial.n / 3 * 4 + name.n + 16 > INITIAL_MAX;
   r = reserve(c, initial.n + name.n);
   if (r == 0) r = put_auth(c, name, initial);
   if (r != 0) return r;
-  c->initial = c->initial && first == 1;
-  c->sasl = sasl;
-  c->cancelled = c->broken = false;
-  c->auth_reason = "";
-  c->group_ended = true;
-  c->phase = PH_AUTH;
+  c->auth.initial = c->auth.initial && first == 1;
+  c->auth.sasl = sasl;
+  c->auth.cancelled = c->auth.broken = false;
+  c->auth.reason = "";
+  c->due.group_ended = true;
+  smtp_client_enter(c, EV_AUTH);
   return 0;
 }
 
 const char *smtp_client_auth_reason(const smtp_client *c) {
-  return c->auth_reason == NULL ? "" : c->auth_reason;
+  return c->auth.reason == NULL ? "" : c->auth.reason;
 }
 
 bool smtp_client_auth_broken(const smtp_client *c) {
-  return c->broken;
+  return c->auth.broken;
 }
 
 /* The exchange is of no use any more: the server must be told. */
 static int cancel(smtp_client *c, const char *reason, bool broken) {
-  size_t before = smtp_buf_length(&c->out);
+  size_t before = smtp_buf_length(&c->io.out);
   int r = smtp_client_due_reserve(c);
-  if (r == 0) r = smtp_buf_append(&c->out, "*\r\n", 3);
+  if (r == 0) r = smtp_buf_append(&c->io.out, "*\r\n", 3);
   if (r != 0) return r;
   smtp_client_due_add(c, SMTP_CLIENT_AUTH, before);
-  c->cancelled = true;
-  c->broken = broken;
-  c->auth_reason = reason;
+  c->auth.cancelled = true;
+  c->auth.broken = broken;
+  c->auth.reason = reason;
   return 0;
 }
 
 static int answer(smtp_client *c, smtp_slice bytes) {
   int r = reserve(c, bytes.n);
-  return r != 0 ? r : finish_line(c, bytes, smtp_buf_length(&c->out));
+  return r != 0 ? r : finish_line(c, bytes, smtp_buf_length(&c->io.out));
 }
 
 /* The decoded challenge. A challenge for people, such as LOGIN's, comes from
 ** some servers without base64, and is taken unchanged. */
 static int read_challenge(smtp_client *c, smtp_buf *out) {
-  smtp_slice text = smtp_reply_text(&c->reply);
+  smtp_slice text = smtp_reply_text(&c->at_hand.reply);
   int r = smtp_base64_parse(out, text);
-  if (r != SMTP_ESYNTAX || !smtp_sasl_takes_words(c->sasl)) return r;
+  if (r != SMTP_ESYNTAX || !smtp_sasl_takes_words(c->auth.sasl)) return r;
   smtp_buf_truncate(out, 0);
   return smtp_buf_append_slice(out, text);
 }
 
 static int go_on(smtp_client *c, smtp_slice challenge) {
   int r;
-  if (c->initial) { /* asks for the response that was too long for AUTH */
-    c->initial = false;
-    if (challenge.n > 0 && !smtp_sasl_takes_words(c->sasl))
+  if (c->auth.initial) { /* asks for the response that was too long for AUTH */
+    c->auth.initial = false;
+    if (challenge.n > 0 && !smtp_sasl_takes_words(c->auth.sasl))
       return cancel(c, "the server's first challenge must be empty", true);
-    return answer(c, smtp_sasl_output(c->sasl));
+    return answer(c, smtp_sasl_output(c->auth.sasl));
   }
-  r = smtp_sasl_next(c->sasl, challenge);
-  if (r == SMTP_SASL_CONTINUE) return answer(c, smtp_sasl_output(c->sasl));
+  r = smtp_sasl_next(c->auth.sasl, challenge);
+  if (r == SMTP_SASL_CONTINUE) return answer(c, smtp_sasl_output(c->auth.sasl));
   if (r == SMTP_ENOMEM) return r;
-  return cancel(c, smtp_sasl_reason(c->sasl), r == SMTP_ESYNTAX);
+  return cancel(c, smtp_sasl_reason(c->auth.sasl), r == SMTP_ESYNTAX);
 }
 
 static int challenged(smtp_client *c) {
   smtp_buf challenge;
   int r;
-  if (c->cancelled)
+  if (c->auth.cancelled)
     return smtp_client_breach(c, "a challenge after AUTH was cancelled");
   smtp_buf_init(&challenge, c->mem, SMTP_REPLY_MAX);
   r = read_challenge(c, &challenge);
@@ -132,34 +132,34 @@ static int challenged(smtp_client *c) {
 }
 
 int smtp_client_auth_reply(smtp_client *c) {
-  bool success = c->reply.code / 100 == 2, believed = true;
-  if (c->reply.code / 100 == 3) return challenged(c);
-  if (success && c->cancelled) {
+  bool success = c->at_hand.reply.code / 100 == 2, believed = true;
+  if (c->at_hand.reply.code / 100 == 3) return challenged(c);
+  if (success && c->auth.cancelled) {
     believed = false;
-  } else if (success && !smtp_sasl_complete(c->sasl)) {
+  } else if (success && !smtp_sasl_complete(c->auth.sasl)) {
     believed = false;
-    c->auth_reason = "the server did not prove that it knows the password";
+    c->auth.reason = "the server did not prove that it knows the password";
   }
-  c->sasl = NULL;
-  smtp_buf_wipe(&c->out);
-  c->phase = believed ? PH_READY : PH_OVER;
+  c->auth.sasl = NULL;
+  smtp_buf_wipe(&c->io.out);
+  smtp_client_enter(c, believed ? EV_AUTH_ENDED : EV_AUTH_UNPROVEN);
   return 0;
 }
 
 /* ---- TLS ------------------------------------------------------------- */
 
 bool smtp_client_paused(const smtp_client *c) {
-  return c->phase == PH_TLS && c->due_n == 0;
+  return c->state == ST_TLS && c->due.n == 0;
 }
 
 int smtp_client_secured(smtp_client *c) {
   smtp_ehlo nothing = {0, 0};
-  if (c->error != 0) return c->error;
-  if (c->secured || (c->phase != PH_GREETING && !smtp_client_paused(c)))
+  if (c->failure.code != 0) return c->failure.code;
+  if (c->io.secured || (c->state != ST_GREETING && !smtp_client_paused(c)))
     return SMTP_ESTATE;
-  c->secured = true;
-  if (c->phase == PH_GREETING) return 0;
-  c->ehlo = nothing;
-  c->phase = PH_START;
+  c->io.secured = true;
+  if (c->state == ST_GREETING) return 0;
+  c->hello.offered = nothing;
+  smtp_client_enter(c, EV_TLS_STANDS);
   return 0;
 }

@@ -11,70 +11,91 @@
 #include "client_state.h"
 
 static struct due *due_at(const smtp_client *c, size_t i) {
-  return &c->due[(c->due_first + i) % c->due_size];
+  return &c->due.ring[(c->due.first + i) % c->due.size];
 }
 
 /* The command of the reply number i from now, if the command was written. */
 static const struct due *open_at(const smtp_client *c, size_t i) {
-  const struct due *d = i < c->due_n ? due_at(c, i) : NULL;
-  return d != NULL && d->end <= c->written ? d : NULL;
+  const struct due *d = i < c->due.n ? due_at(c, i) : NULL;
+  return d != NULL && d->end <= c->io.written ? d : NULL;
+}
+
+const struct due *smtp_client_due_first(const smtp_client *c) {
+  return c->due.n == 0 ? NULL : due_at(c, 0);
+}
+
+void smtp_client_due_drop(smtp_client *c) {
+  c->due.first = (c->due.first + 1) % c->due.size;
+  if (--c->due.n == 0) c->due.group_ended = false;
+}
+
+bool smtp_client_joins(const smtp_client *c) {
+  return c->due.n == 0 ||
+         (!c->due.group_ended && smtp_client_offered(c, SMTP_EXT_PIPELINING));
 }
 
 size_t smtp_client_outstanding(const smtp_client *c) {
-  return c->due_n;
+  return c->due.n;
 }
 
 static bool in_content(const smtp_client *c) {
-  return c->phase == PH_BODY || (c->phase == PH_CHUNKS && c->due_n == 0);
+  return c->state == ST_BODY || (c->state == ST_CHUNKS && c->due.n == 0);
 }
 
 smtp_client_step smtp_client_awaits(const smtp_client *c) {
-  if (c->error == SMTP_EPROTOCOL) return c->broken_at;
-  if (c->phase == PH_GREETING) return SMTP_CLIENT_GREETING;
-  return c->due_n == 0 ? SMTP_CLIENT_UNASKED : due_at(c, 0)->step;
+  if (c->failure.code == SMTP_EPROTOCOL) return c->failure.at;
+  if (c->state == ST_GREETING) return SMTP_CLIENT_GREETING;
+  return c->due.n == 0 ? SMTP_CLIENT_UNASKED : due_at(c, 0)->step;
 }
 
 bool smtp_client_expects(const smtp_client *c) {
-  return c->phase == PH_GREETING || open_at(c, 0) != NULL;
+  return c->state == ST_GREETING || open_at(c, 0) != NULL;
 }
 
 bool smtp_client_writes_content(const smtp_client *c) {
   size_t i = 0;
   if (in_content(c)) return true;
   while (open_at(c, i) != NULL) i++;
-  if (i == c->due_n) return false;
+  if (i == c->due.n) return false;
   return (due_at(c, i)->step == SMTP_CLIENT_FINAL ||
           due_at(c, i)->step == SMTP_CLIENT_CHUNK) &&
-         (i == 0 || due_at(c, i - 1)->end < c->written);
+         (i == 0 || due_at(c, i - 1)->end < c->io.written);
+}
+
+int smtp_client_breach(smtp_client *c, const char *reason) {
+  c->failure.at = c->at_hand.step == SMTP_CLIENT_UNASKED ? smtp_client_awaits(c)
+                                                         : c->at_hand.step;
+  c->failure.reason = reason;
+  return c->failure.code = SMTP_EPROTOCOL;
 }
 
 /* Makes room for one more reply, so that adding it cannot fail. */
 int smtp_client_due_reserve(smtp_client *c) {
-  size_t i, size = c->due_size == 0 ? 8 : c->due_size * 2;
+  size_t i, size = c->due.size == 0 ? 8 : c->due.size * 2;
   struct due *ring;
-  if (c->due_n < c->due_size) return 0;
+  if (c->due.n < c->due.size) return 0;
   ring = smtp_mem_new(c->mem, size * sizeof *ring);
   if (ring == NULL) return SMTP_ENOMEM;
-  for (i = 0; i < c->due_n; i++) ring[i] = *due_at(c, i);
-  smtp_mem_free(c->mem, c->due, c->due_size * sizeof *c->due);
-  c->due = ring;
-  c->due_size = size;
-  c->due_first = 0;
+  for (i = 0; i < c->due.n; i++) ring[i] = *due_at(c, i);
+  smtp_mem_free(c->mem, c->due.ring, c->due.size * sizeof *c->due.ring);
+  c->due.ring = ring;
+  c->due.size = size;
+  c->due.first = 0;
   return 0;
 }
 
 void smtp_client_due_add(smtp_client *c, smtp_client_step step, size_t before) {
-  struct due *d = due_at(c, c->due_n++);
-  c->queued += smtp_buf_length(&c->out) - before;
+  struct due *d = due_at(c, c->due.n++);
+  c->io.queued += smtp_buf_length(&c->io.out) - before;
   d->step = step;
-  d->lmtp = c->lmtp;
-  d->prdr = c->prdr;
-  d->end = c->queued;
+  d->lmtp = c->hello.lmtp;
+  d->prdr = c->mail.prdr;
+  d->end = c->io.queued;
 }
 
 /* Whether more replies to the content follow. By LMTP each accepted recipient
 ** has one (RFC 2033 section 4.2); by PRDR too, between a 3xx and a last one. */
-static bool more_follow(struct smtp_client_transaction *t, const struct due *d,
+static bool more_follow(struct smtp_client_counts *t, const struct due *d,
                         bool begins) {
   if (t->finals == 0) {
     if (d->lmtp && !begins)
@@ -88,8 +109,8 @@ static bool more_follow(struct smtp_client_transaction *t, const struct due *d,
 }
 
 /* Only the first digit of a reply decides (RFC 5321 section 4.2.1). */
-bool smtp_client_note_reply(struct smtp_client_transaction *t,
-                            const struct due *d, int code) {
+bool smtp_client_note_reply(struct smtp_client_counts *t, const struct due *d,
+                            int code) {
   int digit = code / 100;
   switch (d->step) {
   case SMTP_CLIENT_MAIL:
@@ -139,11 +160,11 @@ static bool ends(smtp_client_step step, int code) {
 ** reads the chunk of a BDAT that it refuses as commands, for one, and says 221,
 ** which accepts nothing either, when it has enough. */
 static bool all_refuse(const smtp_client *c) {
-  smtp_slice in = smtp_buf_data(&c->in);
+  smtp_slice in = smtp_buf_data(&c->io.in);
   size_t i, n;
   int code = 0;
-  if (c->due_n == 0) return false;
-  for (i = 0; i < c->due_n; i++)
+  if (c->due.n == 0) return false;
+  for (i = 0; i < c->due.n; i++)
     if ((i == 0) != (due_at(c, i)->step == SMTP_CLIENT_MAIL)) return false;
   while ((n = first_reply(in, &code)) > 0) {
     if (code < 400 && code != 221) return false;
@@ -154,9 +175,9 @@ static bool all_refuse(const smtp_client *c) {
 }
 
 const char *smtp_client_stray(const smtp_client *c) {
-  struct smtp_client_transaction after = c->transaction;
-  smtp_slice in = smtp_buf_data(&c->in);
-  bool greeting = c->phase == PH_GREETING, content = c->phase == PH_BODY;
+  struct smtp_client_counts after = c->due.counts;
+  smtp_slice in = smtp_buf_data(&c->io.in);
+  bool greeting = c->state == ST_GREETING, content = c->state == ST_BODY;
   size_t i = 0;
   while (in.n > 0) {
     const struct due *d = open_at(c, i);
@@ -164,12 +185,12 @@ const char *smtp_client_stray(const smtp_client *c) {
     int code = 0;
     size_t n;
     if (d == NULL && !greeting) {
-      if (i < c->due_n) {
+      if (i < c->due.n) {
         step = due_at(c, i)->step;
         content = step == SMTP_CLIENT_FINAL || step == SMTP_CLIENT_CHUNK;
       }
       if (may_end(in, content)) return NULL;
-      if (i < c->due_n) return SMTP_CLIENT_UNSENT;
+      if (i < c->due.n) return SMTP_CLIENT_UNSENT;
       return all_refuse(c) ? NULL : SMTP_CLIENT_NOT_ASKED;
     }
     n = first_reply(in, &code);

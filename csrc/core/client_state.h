@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** client_state.h: what the files of the client machine share, and nobody else:
-** client.c moves bytes, commands and replies; client_due.c knows which replies
-** are due; client_body.c moves the content; client_auth.c answers the challenges
-** of AUTH and passes from clear text to TLS.
+** client_state.h: the parts that the files of the client machine share, and
+** nobody else. Each file calls only those above it:
+**   client_state.c    in which state the session is; the one writer of it
+**   client_due.c      which replies are due, and whether bytes can be them
+**   client_command.c  commands
+**   client_body.c     content
+**   client_auth.c     the challenges of AUTH, and the passage to TLS
+**   client.c          bytes and replies
 */
 #ifndef SMTP_CLIENT_STATE_H
 #define SMTP_CLIENT_STATE_H
@@ -21,6 +25,115 @@
 #define CHUNK_MAX (64 * 1024)
 #define IN_MAX (2 * SMTP_REPLY_MAX)
 
+/*
+** The states of a session, by the commands that were submitted and the replies
+** that were read:
+**   GREETING  the greeting is due
+**   START     no EHLO was accepted
+**   READY     no transaction is open
+**   MAIL      MAIL was submitted
+**   RCPT      RCPT was submitted
+**   DATA      DATA was submitted
+**   BODY      the content is due
+**   CHUNKS    the content is due, and goes in chunks
+**   FINAL     all of the content was queued
+**   AUTH      AUTH was submitted
+**   TLS       STARTTLS was submitted, or its 220 was read
+**   OVER      QUIT was submitted, or the server ended the session
+*/
+#define SMTP_CLIENT_STATES(X)                                                  \
+  X(GREETING)                                                                  \
+  X(START) X(READY) X(MAIL) X(RCPT) X(DATA) X(BODY) X(CHUNKS) X(FINAL) X(AUTH) \
+      X(TLS) X(OVER)
+
+/*
+** Each event that leads from one state to another. An event without a line for
+** the state leaves it. The names of commands are those that were submitted.
+*/
+#define SMTP_CLIENT_TRANSITIONS(X)   \
+  X(GREETING, GREETED, START)        \
+  X(GREETING, ENDED, OVER)           \
+  X(START, HELLO_ACCEPTED, READY)    \
+  X(START, QUIT, OVER)               \
+  X(START, ENDED, OVER)              \
+  X(READY, HELLO_ACCEPTED, READY)    \
+  X(READY, MAIL, MAIL)               \
+  X(READY, RSET, READY)              \
+  X(READY, AUTH, AUTH)               \
+  X(READY, STARTTLS, TLS)            \
+  X(READY, QUIT, OVER)               \
+  X(READY, ENDED, OVER)              \
+  X(MAIL, HELLO_ACCEPTED, READY)     \
+  X(MAIL, RCPT, RCPT)                \
+  X(MAIL, MAIL_REFUSED, READY)       \
+  X(MAIL, RSET, READY)               \
+  X(MAIL, QUIT, OVER)                \
+  X(MAIL, ENDED, OVER)               \
+  X(RCPT, HELLO_ACCEPTED, READY)     \
+  X(RCPT, RCPT, RCPT)                \
+  X(RCPT, DATA, DATA)                \
+  X(RCPT, CHUNKS, CHUNKS)            \
+  X(RCPT, RSET, READY)               \
+  X(RCPT, QUIT, OVER)                \
+  X(RCPT, ENDED, OVER)               \
+  X(DATA, CONTENT_WANTED, BODY)      \
+  X(DATA, CONTENT_UNWANTED, RCPT)    \
+  X(DATA, ENDED, OVER)               \
+  X(BODY, CONTENT_COMPLETE, FINAL)   \
+  X(BODY, ENDED, OVER)               \
+  X(CHUNKS, CONTENT_COMPLETE, FINAL) \
+  X(CHUNKS, CONTENT_ABANDONED, RCPT) \
+  X(CHUNKS, RSET, READY)             \
+  X(CHUNKS, ENDED, OVER)             \
+  X(FINAL, CONTENT_ANSWERED, READY)  \
+  X(FINAL, MAIL, MAIL)               \
+  X(FINAL, RSET, READY)              \
+  X(FINAL, ENDED, OVER)              \
+  X(AUTH, AUTH_ENDED, READY)         \
+  X(AUTH, AUTH_UNPROVEN, OVER)       \
+  X(AUTH, ENDED, OVER)               \
+  X(TLS, TLS_REFUSED, READY)         \
+  X(TLS, TLS_STANDS, START)          \
+  X(TLS, ENDED, OVER)
+
+enum client_state {
+  ST_NONE,
+#define SMTP_STATE(name) ST_##name,
+  SMTP_CLIENT_STATES(SMTP_STATE)
+#undef SMTP_STATE
+      ST_COUNT
+};
+
+enum client_transition {
+  EV_GREETED,
+  EV_HELLO_ACCEPTED,
+  EV_MAIL,
+  EV_MAIL_REFUSED,
+  EV_RCPT,
+  EV_DATA,
+  EV_CONTENT_WANTED,
+  EV_CONTENT_UNWANTED,
+  EV_CHUNKS,
+  EV_CONTENT_ABANDONED,
+  EV_CONTENT_COMPLETE,
+  EV_CONTENT_ANSWERED,
+  EV_RSET,
+  EV_AUTH,
+  EV_AUTH_ENDED,
+  EV_AUTH_UNPROVEN,
+  EV_STARTTLS,
+  EV_TLS_REFUSED,
+  EV_TLS_STANDS,
+  EV_QUIT,
+  EV_ENDED,
+  EV_COUNT,
+  EV_NONE
+};
+
+/* A set of states. */
+#define IN(state) (1u << (state))
+#define IDLE (IN(ST_START) | IN(ST_READY) | IN(ST_MAIL) | IN(ST_RCPT))
+
 /* A command whose reply is due; end is the place of its last byte among all
 ** that was ever queued, so that a reply cannot come too early. */
 struct due {
@@ -30,8 +143,8 @@ struct due {
   uint64_t end;
 };
 
-/* The state of a transaction by the replies up to now. */
-struct smtp_client_transaction {
+/* Counts of a transaction by the replies up to now. */
+struct smtp_client_counts {
   size_t accepted; /* RCPTs */
   bool refused;    /* MAIL was refused, so no RCPT counts */
   size_t finals;   /* replies to the content still due, after the first */
@@ -41,81 +154,107 @@ struct smtp_client_transaction {
 #define SMTP_CLIENT_NOT_ASKED "a reply that no command asked for"
 #define SMTP_CLIENT_UNSENT "a reply to a command that was not sent yet"
 
-/* What the session is in, as far as it was submitted. */
-enum phase {
-  PH_GREETING = 1, /* the greeting is due */
-  PH_START = 2,    /* no EHLO was accepted */
-  PH_READY = 4,
-  PH_MAIL = 8,     /* MAIL was submitted */
-  PH_RCPT = 16,    /* and RCPT */
-  PH_DATA = 32,    /* and DATA: its reply is due */
-  PH_BODY = 64,    /* the content is due */
-  PH_FINAL = 128,  /* its reply is due */
-  PH_OVER = 256,   /* QUIT, a 421, or an early refusal */
-  PH_TLS = 512,    /* STARTTLS was submitted, or its 220 is here */
-  PH_AUTH = 1024,  /* AUTH was submitted */
-  PH_CHUNKS = 2048 /* the content is due, and goes in chunks */
-};
-
 struct smtp_client {
   const smtp_mem *mem;
   smtp_client_config config;
-  smtp_buf in, out;
-  smtp_reply reply;
-  bool replied; /* reply was given: clear it at the next call */
-  bool eof;
-  bool group_ended; /* a command that ends a group is outstanding */
-  bool esmtp;       /* the last hello was EHLO or LHLO: its reply offers */
-  bool secured;     /* bytes come through TLS */
-  bool fed;         /* lines came that were not compared with the replies due */
-  bool astray;      /* more replies than commands came */
-  int error;
-  const char *reason;
-  smtp_client_step answered;  /* by the reply at hand */
-  smtp_client_step broken_at; /* where the protocol was broken */
-  enum phase phase;
-  smtp_ehlo ehlo;
-  struct due *due; /* a ring of due_size, due_n used from due_first */
-  size_t due_size, due_first, due_n;
-  uint64_t queued, written;
-  struct smtp_client_transaction transaction;
-  bool utf8; /* the last MAIL has SMTPUTF8 */
-  bool lmtp; /* the last hello was LHLO */
-  bool prdr; /* the last MAIL asked for PRDR */
-  smtp_dot_encoder dot;
-  smtp_buf chunk;   /* content of the chunk at hand */
-  bool binary;      /* it goes out as it is */
-  uint64_t chunked; /* bytes in the chunks that were queued for the message */
-  smtp_sasl *sasl;  /* borrowed while AUTH is under way */
-  bool initial;     /* its first message waits for the first 334 */
-  bool cancelled;   /* "*" was said */
-  bool broken;      /* by a challenge that the mechanism does not have */
-  const char *auth_reason;
+  enum client_state state; /* written by smtp_client_enter alone */
+
+  struct { /* the stream */
+    smtp_buf in, out;
+    bool eof;
+    bool secured; /* bytes come through TLS */
+    bool fed;     /* lines came that were not compared with the replies due */
+    uint64_t queued, written;
+  } io;
+
+  struct { /* the failure that sticks */
+    int code;
+    const char *reason;
+    smtp_client_step at; /* where the protocol was broken */
+    bool astray;         /* more replies than commands came */
+  } failure;
+
+  struct { /* the reply at hand */
+    smtp_reply reply;
+    bool given;            /* clear it at the next call */
+    smtp_client_step step; /* that it answers */
+  } at_hand;
+
+  struct { /* a ring of size, n used from first */
+    struct due *ring;
+    size_t size, first, n;
+    bool group_ended; /* a command that ends a group is outstanding */
+    struct smtp_client_counts counts;
+  } due;
+
+  struct {      /* the last hello */
+    bool esmtp; /* EHLO or LHLO: its reply offers */
+    bool lmtp;  /* LHLO */
+    smtp_ehlo offered;
+  } hello;
+
+  struct {     /* the last MAIL has */
+    bool utf8; /* SMTPUTF8 */
+    bool prdr; /* PRDR */
+  } mail;
+
+  struct { /* the content */
+    smtp_dot_encoder dot;
+    smtp_buf chunk;  /* of the chunk at hand */
+    bool binary;     /* it goes out as it is */
+    uint64_t queued; /* bytes in the chunks that were queued for the message */
+  } content;
+
+  struct {           /* the exchange of AUTH */
+    smtp_sasl *sasl; /* borrowed while it is under way */
+    bool initial;    /* its first message waits for the first 334 */
+    bool cancelled;  /* "*" was said */
+    bool broken;     /* by a challenge that the mechanism does not have */
+    const char *reason;
+  } auth;
 };
 
-/* client_due.c: makes room for one more reply; adds the reply to the command
-** that was appended to out, which had `before` bytes. */
+/* ---- client_state.c -------------------------------------------------- */
+
+/* An event happened. */
+SMTP_FUNC void smtp_client_enter(smtp_client *c, enum client_transition event);
+
+/* Whether the state is one of a set; whether the server offered it; whether
+** TLS, where it must be, lets the command pass. */
+SMTP_FUNC bool smtp_client_is(const smtp_client *c, unsigned states);
+SMTP_FUNC bool smtp_client_offered(const smtp_client *c, unsigned extension);
+SMTP_FUNC bool smtp_client_allowed(const smtp_client *c, smtp_verb verb);
+
+/* ---- client_due.c ---------------------------------------------------- */
+
+/* Makes room for one more reply; adds the reply to the command that was
+** appended to out, which had `before` bytes. */
 SMTP_FUNC int smtp_client_due_reserve(smtp_client *c);
 SMTP_FUNC void smtp_client_due_add(smtp_client *c, smtp_client_step step,
                                    size_t before);
 
-/* client_due.c: notes a reply to d; whether it is the last reply to d. */
-SMTP_FUNC bool smtp_client_note_reply(struct smtp_client_transaction *t,
-                                      const struct due *d, int code);
+/* The first command whose reply is due; NULL if there is none. Drops it. */
+SMTP_FUNC const struct due *smtp_client_due_first(const smtp_client *c);
+SMTP_FUNC void smtp_client_due_drop(smtp_client *c);
 
-/* client.c: whether the server offered it; whether TLS, where it must be, lets
-** the command pass; whether a command may join the flight. */
-SMTP_FUNC bool smtp_client_offered(const smtp_client *c, unsigned extension);
-SMTP_FUNC bool smtp_client_allowed(const smtp_client *c, smtp_verb verb);
+/* Whether a command may join the flight. */
 SMTP_FUNC bool smtp_client_joins(const smtp_client *c);
 
-/* client.c: the server broke the protocol; gives SMTP_EPROTOCOL. */
+/* Notes a reply to d; whether it is the last reply to d. */
+SMTP_FUNC bool smtp_client_note_reply(struct smtp_client_counts *t,
+                                      const struct due *d, int code);
+
+/* The server broke the protocol; gives SMTP_EPROTOCOL. */
 SMTP_FUNC int smtp_client_breach(smtp_client *c, const char *reason);
 
-/* client_body.c: the content is asked for. */
+/* ---- client_body.c --------------------------------------------------- */
+
+/* The content is asked for. */
 SMTP_FUNC int smtp_client_content_due(smtp_client *c);
 
-/* client_auth.c: a reply to AUTH or to an answer; 0, or a failure. */
+/* ---- client_auth.c --------------------------------------------------- */
+
+/* A reply to AUTH or to an answer; 0, or a failure. */
 SMTP_FUNC int smtp_client_auth_reply(smtp_client *c);
 
 #endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* client_command.c: the commands of the client machine. */
+#include "ascii.h"
+#include "client_state.h"
+
+/* In which states a command is legal, whether others may follow it in its
+** flight (RFC 2920 section 3.1), and the event that it is. */
+static const struct command {
+  unsigned states;
+  bool ends_group;
+  smtp_client_step step;
+  enum client_transition event;
+} commands[SMTP_VERB_COUNT] = {
+    [SMTP_VERB_OTHER] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
+    [SMTP_VERB_XCLIENT] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
+    [SMTP_VERB_XFORWARD] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
+    [SMTP_VERB_HELO] = {IDLE, true, SMTP_CLIENT_EHLO, EV_NONE},
+    [SMTP_VERB_EHLO] = {IDLE, true, SMTP_CLIENT_EHLO, EV_NONE},
+    [SMTP_VERB_LHLO] = {IDLE, true, SMTP_CLIENT_EHLO, EV_NONE},
+    [SMTP_VERB_MAIL] = {IN(ST_READY) | IN(ST_FINAL), false, SMTP_CLIENT_MAIL,
+                        EV_MAIL},
+    [SMTP_VERB_RCPT] = {IN(ST_MAIL) | IN(ST_RCPT), false, SMTP_CLIENT_RCPT,
+                        EV_RCPT},
+    [SMTP_VERB_DATA] = {IN(ST_RCPT), true, SMTP_CLIENT_DATA, EV_DATA},
+    [SMTP_VERB_BDAT] = {0, false, SMTP_CLIENT_FINAL,
+                        EV_NONE}, /* smtp_client_chunks */
+    [SMTP_VERB_RSET] = {IDLE | IN(ST_CHUNKS) | IN(ST_FINAL), false,
+                        SMTP_CLIENT_RSET, EV_RSET},
+    [SMTP_VERB_NOOP] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
+    [SMTP_VERB_VRFY] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
+    [SMTP_VERB_EXPN] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
+    [SMTP_VERB_HELP] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
+    [SMTP_VERB_QUIT] = {IDLE, true, SMTP_CLIENT_QUIT, EV_QUIT},
+    [SMTP_VERB_STARTTLS] = {IN(ST_READY), true, SMTP_CLIENT_STARTTLS,
+                            EV_STARTTLS},
+    [SMTP_VERB_AUTH] = {0, true, SMTP_CLIENT_AUTH,
+                        EV_NONE}, /* smtp_client_auth */
+};
+
+/* Where SMTPUTF8 lets UTF-8 be: behind a MAIL that asked for it, and in a VRFY
+** or EXPN that does so itself (RFC 6531 sections 3.3 and 3.7.4.2). */
+static bool has_utf8(const smtp_client *c, smtp_verb verb, smtp_slice args) {
+  smtp_slice word = SMTP_LIT(" SMTPUTF8");
+  if (verb == SMTP_VERB_MAIL || verb == SMTP_VERB_RCPT) return c->mail.utf8;
+  if (verb != SMTP_VERB_VRFY && verb != SMTP_VERB_EXPN) return false;
+  if (args.n < word.n || !smtp_client_offered(c, SMTP_EXT_SMTPUTF8))
+    return false;
+  return smtp_ascii_equal((smtp_slice){args.p + args.n - word.n, word.n}, word);
+}
+
+int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
+  smtp_verb verb = smtp_command_verb(name);
+  const struct command *rule = &commands[verb];
+  size_t before = smtp_buf_length(&c->io.out);
+  int r;
+  if (c->failure.code != 0) return c->failure.code;
+  if (!smtp_client_is(c, rule->states))
+    return c->due.n > 0 && c->state != ST_OVER ? SMTP_EBUSY : SMTP_ESTATE;
+  if (!smtp_client_allowed(c, verb)) return SMTP_ESTATE;
+  if (!smtp_client_joins(c) ||
+      (c->due.n > 0 && (verb == SMTP_VERB_QUIT || verb == SMTP_VERB_STARTTLS)))
+    return SMTP_EBUSY;
+  if (verb == SMTP_VERB_STARTTLS && args.n > 0) return SMTP_EINVALID;
+  if (name.n > SMTP_LINE_MAX || args.n > SMTP_LINE_MAX - 3 ||
+      name.n + args.n + 3 > SMTP_LINE_MAX) /* SP and CRLF */
+    return SMTP_EINVALID;
+  if (before > OUT_MAX - SMTP_LINE_MAX) return SMTP_EBUSY;
+  r = smtp_client_due_reserve(c);
+  if (r == 0)
+    r = smtp_command_format(&c->io.out, name, args, has_utf8(c, verb, args));
+  if (r != 0) return r;
+  smtp_client_due_add(c, rule->step, before);
+  c->due.group_ended = rule->ends_group;
+  if (rule->step == SMTP_CLIENT_EHLO) {
+    c->hello.esmtp = verb != SMTP_VERB_HELO;
+    c->hello.lmtp = verb == SMTP_VERB_LHLO;
+  }
+  smtp_client_enter(c, rule->event);
+  if (verb == SMTP_VERB_RSET) smtp_buf_truncate(&c->content.chunk, 0);
+  return 0;
+}
+
+/* Whether a parameter asks for an extension that is offered. */
+static bool asks(const smtp_client *c, const smtp_param *params, size_t n,
+                 smtp_slice key, unsigned extension) {
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (smtp_ascii_equal(params[i].key, key))
+      return smtp_client_offered(c, extension);
+  return false;
+}
+
+int smtp_client_submit_path(smtp_client *c, smtp_verb verb,
+                            const smtp_path *path, const smtp_param *params,
+                            size_t n) {
+  bool before = c->mail.utf8;
+  smtp_buf args;
+  size_t i;
+  int r;
+  if (c->failure.code != 0) return c->failure.code;
+  if (verb == SMTP_VERB_MAIL)
+    c->mail.utf8 = asks(c, params, n, SMTP_LIT("SMTPUTF8"), SMTP_EXT_SMTPUTF8);
+  smtp_buf_init(&args, c->mem, SMTP_LINE_MAX);
+  r = smtp_buf_append_slice(&args, verb == SMTP_VERB_MAIL ? SMTP_LIT("FROM:")
+                                                          : SMTP_LIT("TO:"));
+  if (r == 0) r = smtp_path_format(&args, path);
+  for (i = 0; r == 0 && i < n; i++) r = smtp_param_format(&args, &params[i]);
+  if (r == SMTP_ETOOBIG) r = SMTP_EINVALID;
+  if (r == 0)
+    r = smtp_client_submit(c, smtp_command_name(verb), smtp_buf_data(&args));
+  if (r != 0)
+    c->mail.utf8 = before;
+  else if (verb == SMTP_VERB_MAIL)
+    c->mail.prdr = asks(c, params, n, SMTP_LIT("PRDR"), SMTP_EXT_PRDR);
+  smtp_buf_clear(&args);
+  return r;
+}
