@@ -199,13 +199,13 @@ describe("specs", function()
   end)
 
   it("of a user of the file come before others", function()
-    local files = { { name = "lua/smtp/pool.lua", text = 'require "smtp.base.rewindable"' },
-      { name = "lua/smtp/mx.lua", text = "" } }
-    assert.same({ "lua/smtp/pool.lua" }, specs.users("lua/smtp/held.lua", files))
-    local list = { { name = "spec/mx_spec.lua", text = "", seconds = 1 },
+    local files = { { name = "lua/smtp/client/pool.lua", text = 'require "smtp.base.rewindable"' },
+      { name = "lua/smtp/delivery/mx.lua", text = "" } }
+    assert.same({ "lua/smtp/client/pool.lua" }, specs.users("lua/smtp/base/rewindable.lua", files))
+    local list = { { name = "spec/delivery/mx_spec.lua", text = "", seconds = 1 },
       { name = "spec/client/pool_spec.lua", text = "", seconds = 9 } }
     assert.equal("spec/client/pool_spec.lua",
-      specs.order("lua/smtp/held.lua", list, { "lua/smtp/pool.lua" }, {})[1].name)
+      specs.order("lua/smtp/base/rewindable.lua", list, { "lua/smtp/client/pool.lua" }, {})[1].name)
   end)
 end)
 

@@ -20,7 +20,7 @@ local function misuse(options, pattern)
   end)
   assert.is_false(ok)
   assert.matches(pattern, why)
-  assert.matches("server_listen_spec", why) -- it names the caller
+  assert.matches("listen_spec", why) -- it names the caller
 end
 
 local function with(fields)
