@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** value.c: see value.h. The store is given its whole size at the start, so
-** that slices of it stay where they are: nothing that is made of the text is
-** longer than it, and parts are joined once.
+** value.c: see value.h. The store is given its whole size at the start:
+** nothing that is made of the text is longer than it, and parts are joined
+** once. So slices of the store stay where they are, and no append to it fails.
 */
 #include "value.h"
 
@@ -81,22 +81,20 @@ static smtp_slice since(reader *r, size_t before) {
   return s;
 }
 
-static int put(reader *r, char c) {
-  return smtp_buf_append(&r->v->store, &c, 1);
+static void put(reader *r, char c) {
+  smtp_buf_append(&r->v->store, &c, 1);
 }
 
 /* A quoted string, r->p at its quote; folding in it is undone. */
-static int readquoted(reader *r, smtp_slice *value) {
+static void readquoted(reader *r, smtp_slice *value) {
   size_t before = smtp_buf_length(&r->v->store);
-  int result = 0;
-  for (r->p++; r->p < r->end && *r->p != '"' && result == 0; r->p++) {
+  for (r->p++; r->p < r->end && *r->p != '"'; r->p++) {
     if (*r->p == '\r' || *r->p == '\n') continue;
     if (*r->p == '\\' && r->p + 1 < r->end) r->p++;
-    result = put(r, *r->p);
+    put(r, *r->p);
   }
   if (r->p < r->end) r->p++;
   *value = since(r, before);
-  return result;
 }
 
 /* Whether only comments and white space are between p and the next ";". */
@@ -131,11 +129,10 @@ static bool iscommon(const char *p, const char *end) {
 
 /* Up to the next ";", without white space or comments at the end. A "(" that
 ** begins no last comment, as in "copy (2).pdf", belongs to the value. */
-static int readbare(reader *r, smtp_slice *value) {
+static void readbare(reader *r, smtp_slice *value) {
   smtp_slice text = {r->p, 0};
   size_t before = smtp_buf_length(&r->v->store), i;
   bool looked = r->v->truncated;
-  int result = 0;
   while (r->p < r->end && *r->p != ';') {
     if (r->p > text.p && isspacing(r->p[-1]) && iscommon(r->p, r->end)) break;
     if (*r->p == '(' && !looked && (r->p == text.p || isspacing(r->p[-1]))) {
@@ -146,10 +143,9 @@ static int readbare(reader *r, smtp_slice *value) {
   }
   text.n = (size_t)(r->p - text.p);
   text = smtp_fields_trim(text);
-  for (i = 0; i < text.n && result == 0; i++)
-    if (text.p[i] != '\r' && text.p[i] != '\n') result = put(r, text.p[i]);
+  for (i = 0; i < text.n; i++)
+    if (text.p[i] != '\r' && text.p[i] != '\n') put(r, text.p[i]);
   *value = since(r, before);
-  return result;
 }
 
 /* Takes the stars and the section off a name. */
@@ -173,32 +169,28 @@ static void splitname(piece *p) {
   p->name = name;
 }
 
-static int readname(reader *r, smtp_slice *name) {
+static void readname(reader *r, smtp_slice *name) {
   size_t before = smtp_buf_length(&r->v->store);
-  int result = 0;
   while (r->p < r->end && *r->p != '=' && *r->p != ';' && !isspacing(*r->p) &&
-         *r->p != '(' && result == 0)
-    result = put(r, (char)smtp_ascii_lower((unsigned char)*r->p++));
+         *r->p != '(')
+    put(r, (char)smtp_ascii_lower((unsigned char)*r->p++));
   *name = since(r, before);
-  return result;
 }
 
 /* Reads the value of a parameter after its "=", up to the next parameter. */
-static int readvalue(reader *r, smtp_slice *value) {
+static void readvalue(reader *r, smtp_slice *value) {
   const char *q;
-  int result;
   skipblank(r);
   if (r->p == r->end || *r->p != '"') {
-    result = readbare(r, value);
+    readbare(r, value);
     if (r->p < r->end && *r->p == '(') skipblank(r);
-    return result;
+    return;
   }
-  result = readquoted(r, value);
+  readquoted(r, value);
   for (q = r->p; q < r->end && isspacing(*q);) q++;
-  if (q > r->p && named(q, r->end) > 0) return result; /* without a ";" */
+  if (q > r->p && named(q, r->end) > 0) return; /* without a ";" */
   q = memchr(r->p, ';', (size_t)(r->end - r->p));
   r->p = q ? q : r->end;
-  return result;
 }
 
 /* Keeps a parameter that was read, unless there are too many. */
@@ -215,10 +207,9 @@ static void keep(reader *r, piece *p) {
   }
 }
 
-static int readparams(reader *r) {
+static void readparams(reader *r) {
   size_t seen = 0; /* those without a name too: each may look to the end */
-  int result = 0;
-  while (result == 0 && r->p < r->end) {
+  while (r->p < r->end) {
     piece p;
     memset(&p, 0, sizeof p);
     skipblank(r);
@@ -226,19 +217,18 @@ static int readparams(reader *r) {
       r->p++;
       continue;
     }
-    result = readname(r, &p.name);
+    readname(r, &p.name);
     skipblank(r);
-    if (result == 0 && r->p < r->end && *r->p == '=') {
+    if (r->p < r->end && *r->p == '=') {
       r->p++;
       if (seen++ == SMTP_VALUE_PARAMS) r->v->truncated = true;
-      result = readvalue(r, &p.value);
+      readvalue(r, &p.value);
       keep(r, &p);
     } else if (r->p < r->end) { /* text outside a parameter */
       const char *q = memchr(r->p, ';', (size_t)(r->end - r->p));
       r->p = q ? q : r->end;
     }
   }
-  return result;
 }
 
 /* Takes charset'language' off the front of an extended value. */
@@ -255,14 +245,14 @@ static void splitcharset(smtp_slice *value, smtp_slice *charset) {
 }
 
 /* Joins the parts of a parameter of which the piece first is one. */
-static int join(reader *r, size_t first) {
+static void join(reader *r, size_t first) {
   smtp_slice name = r->pieces[first].name;
   size_t before = smtp_buf_length(&r->v->store), i;
   smtp_value_param *param = &r->v->params[r->v->count];
-  int section, result = 0;
+  int section;
   bool ended = false;
   param->charset = (smtp_slice){NULL, 0};
-  for (section = 0; result == 0 && !ended; section++) {
+  for (section = 0; !ended; section++) {
     const piece *p = NULL;
     smtp_slice value;
     for (i = first; i < r->count && p == NULL; i++)
@@ -281,8 +271,10 @@ static int join(reader *r, size_t first) {
       param->charset.p = "";
       splitcharset(&value, &param->charset);
     }
-    result = p->extended ? smtp_decode_percent(&r->v->store, value)
-                         : smtp_buf_append_slice(&r->v->store, value);
+    if (p->extended)
+      smtp_decode_percent(&r->v->store, value);
+    else
+      smtp_buf_append_slice(&r->v->store, value);
   }
   for (i = first; i < r->count; i++)
     if (r->pieces[i].section != WHOLE &&
@@ -291,43 +283,38 @@ static int join(reader *r, size_t first) {
   param->name = name;
   param->value = since(r, before);
   if (section > 0) r->v->count++; /* else the part 0 is missing */
-  return result;
 }
 
-static int whole(reader *r, const piece *p) {
+static void whole(reader *r, const piece *p) {
   size_t before = smtp_buf_length(&r->v->store);
   smtp_value_param *param = &r->v->params[r->v->count++];
   smtp_slice value = p->value;
-  int result = 0;
   param->name = p->name;
   param->charset = (smtp_slice){NULL, 0};
   if (p->extended) {
     param->charset.p = "";
     splitcharset(&value, &param->charset);
-    result = smtp_decode_percent(&r->v->store, value);
+    smtp_decode_percent(&r->v->store, value);
     value = since(r, before);
   }
   param->value = value;
-  return result;
 }
 
 /* Reads the main value, before the parameters. White space around a "/" belongs
 ** to the value; other white space stands for a missing ";". */
-static int readmain(reader *r) {
-  int result = 0;
+static void readmain(reader *r) {
   char last = '/';
   skipblank(r);
-  if (iscommon(r->p, r->end)) return 0; /* the main value is missing */
-  while (r->p < r->end && *r->p != ';' && *r->p != ',' && result == 0) {
+  if (iscommon(r->p, r->end)) return; /* the main value is missing */
+  while (r->p < r->end && *r->p != ';' && *r->p != ',') {
     const char *p = r->p;
     skipblank(r);
     if (r->p == r->end) break;
     if (r->p > p && last != '/' && *r->p != '/') break;
     if (*r->p == ';' || *r->p == ',') break;
     last = *r->p++;
-    result = put(r, (char)smtp_ascii_lower((unsigned char)last));
+    put(r, (char)smtp_ascii_lower((unsigned char)last));
   }
-  return result;
 }
 
 int smtp_value_parse(smtp_value *v, smtp_slice text) {
@@ -343,18 +330,21 @@ int smtp_value_parse(smtp_value *v, smtp_slice text) {
   r.end = text.p + text.n;
   r.count = 0;
   r.last.section = WHOLE;
-  result = readmain(&r);
+  readmain(&r);
   v->main = since(&r, 0);
-  if (result == 0) result = readparams(&r);
-  for (pass = 0; pass < 2 && result == 0; pass++) { /* with a charset first */
-    for (i = 0; i < r.count && result == 0; i++) {
+  readparams(&r);
+  for (pass = 0; pass < 2; pass++) { /* with a charset first */
+    for (i = 0; i < r.count; i++) {
       piece *p = &r.pieces[i];
       bool preferred = p->extended || p->section != WHOLE;
       if (p->used || preferred != (pass == 0)) continue;
-      result = p->section == WHOLE ? whole(&r, p) : join(&r, i);
+      if (p->section == WHOLE)
+        whole(&r, p);
+      else
+        join(&r, i);
     }
   }
-  return result;
+  return 0;
 }
 
 const smtp_value_param *smtp_value_find(const smtp_value *v, smtp_slice name) {

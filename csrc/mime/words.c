@@ -230,9 +230,9 @@ static bool is_space(char c) {
 ** charset, "?", an encoding, "?". In a URL the first of it is a query. */
 static bool looks_encoded(smtp_slice text) {
   const char *p = text.p, *end = text.p + text.n;
-  while (end - p > 4 && (p = memchr(p, '=', (size_t)(end - p))) != NULL) {
+  while ((p = memchr(p, '=', (size_t)(end - p))) != NULL) {
     const char *q;
-    if (end - ++p < 4 || *p != '?') continue;
+    if (++p == end || *p != '?') continue;
     q = memchr(p + 1, '?', (size_t)(end - p - 1));
     if (q == NULL) return false;
     if (end - q > 2 && memchr("BbQq", q[1], 4) != NULL && q[2] == '?')
