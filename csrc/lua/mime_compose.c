@@ -115,9 +115,8 @@ static int core_qp(lua_State *L) {
 
 /* core.base64_size(n) -> bytes that n make in lines */
 static int core_base64_size(lua_State *L) {
-  lua_Integer n = luaL_checkinteger(L, 1);
-  luaL_argcheck(L, n >= 0, 1, "a number of bytes");
-  lua_pushinteger(L, (lua_Integer)smtp_base64_size((uint64_t)n));
+  uint64_t n = (uint64_t)luaL_checkinteger(L, 1);
+  lua_pushinteger(L, (lua_Integer)smtp_base64_size(n));
   return 1;
 }
 

@@ -289,7 +289,7 @@ static int sign(work *w) {
 static int append(smtp_buf *to, BIO *from) {
   char *p = NULL;
   long n = BIO_get_mem_data(from, &p);
-  return n > 0 ? smtp_buf_append(to, p, (size_t)n) : SMTP_ECRYPTO;
+  return smtp_buf_append(to, p, (size_t)n);
 }
 
 static int writeboth(work *w, smtp_buf *certificate, smtp_buf *key) {

@@ -48,7 +48,6 @@ static bool use_server(struct __res_state *state, const smtp_address *server) {
   free(state->_u._ext.nsaddrs[0]);
   memset(&state->nsaddr_list[0], 0, sizeof state->nsaddr_list[0]);
   state->_u._ext.nsaddrs[0] = six;
-  state->_u._ext.nssocks[0] = -1;
   state->_u._ext.nscount = 1;
   state->nscount = 1;
   return true;
