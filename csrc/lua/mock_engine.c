@@ -30,9 +30,9 @@ static int engine_new(lua_State *L) {
   return 1;
 }
 
-/* engine:step(seconds) */
+/* engine:step() */
 static int engine_step(lua_State *L) {
-  smtp_engine_step(smtp_check_mock_engine(L, 1), luaL_checknumber(L, 2));
+  smtp_engine_step(smtp_check_mock_engine(L, 1));
   return 0;
 }
 

@@ -204,13 +204,12 @@ static double next_due(const smtp_engine *e, double now) {
 }
 
 /* With the lock, which is given up while it waits. */
-static void turn(smtp_engine *e, double timeout) {
+static void turn(smtp_engine *e, bool waits) {
   smtp_ready events[EVENTS];
-  double now, left;
+  double now, timeout = 0;
   int i, n;
   manage(e);
-  left = next_due(e, smtp_clock_now());
-  if (left >= 0 && (timeout < 0 || left < timeout)) timeout = left;
+  if (waits) timeout = next_due(e, smtp_clock_now());
   smtp_engine_leave(e);
   n = smtp_poller_wait(e->poller, timeout, events, EVENTS);
   smtp_engine_enter(e);
@@ -226,7 +225,7 @@ static void turn(smtp_engine *e, double timeout) {
 static void *serve(void *arg) {
   smtp_engine *e = arg;
   smtp_engine_enter(e);
-  while (!e->quitting) turn(e, -1);
+  while (!e->quitting) turn(e, true);
   smtp_engine_leave(e);
   return NULL;
 }
@@ -338,9 +337,9 @@ void smtp_engine_free(smtp_engine *e) {
   free(e);
 }
 
-void smtp_engine_step(smtp_engine *e, double timeout) {
+void smtp_engine_step(smtp_engine *e) {
   smtp_engine_enter(e);
-  turn(e, timeout);
+  turn(e, false);
   smtp_engine_leave(e);
 }
 

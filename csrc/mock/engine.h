@@ -25,8 +25,8 @@ SMTP_FUNC smtp_engine *smtp_engine_shared(void);
 SMTP_FUNC smtp_engine *smtp_engine_new(void);
 SMTP_FUNC void smtp_engine_free(smtp_engine *e);
 
-/* Waits at most timeout seconds (negative: for ever) and does what is due. */
-SMTP_FUNC void smtp_engine_step(smtp_engine *e, double timeout);
+/* Does what is due, and waits for nothing. */
+SMTP_FUNC void smtp_engine_step(smtp_engine *e);
 
 /* A descriptor that is readable when there is something to do; -1: none. And
 ** the seconds until something is due; negative: never. */

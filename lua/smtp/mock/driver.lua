@@ -35,7 +35,7 @@ local function drive(mock)
     local left = mock._engine:timeout() or 60
     loop.wait(pollable, pollable and "r" or "", pollable and left or math.min(left, LOOK))
     if mock._stopped then break end
-    mock._engine:step(0)
+    mock._engine:step()
     while true do
       local number, facts = mock._core:asks()
       if not number then break end
