@@ -46,7 +46,7 @@ endif
 CORE = $(sort $(wildcard csrc/core/*.c))
 MIME = $(sort $(wildcard csrc/mime/*.c))
 REST = $(filter-out $(CORE),$(sort $(wildcard csrc/*/*.c)))
-PROBED = $(addprefix csrc/mock/,plan.c rule.c text.c)
+PROBED = $(addprefix csrc/mock/,plan.c record.c rule.c text.c)
 PROBE = $(sort $(wildcard spec/support/probe*.c))
 FUZZ = $(sort $(wildcard fuzz/*.c))
 say = $(if $(V),,@echo "  $(1) $@";)

@@ -270,6 +270,19 @@ describe("path", function()
       refuse_both(text)
     end
   end)
+
+  it("the controls of Unicode and its ends of lines are refused, their neighbours read", function()
+    for _, point in ipairs { 0x80, 0x85, 0x9f, 0x2028, 0x2029 } do
+      for _, text in ipairs { "<a%s@b>", '<"%s"@b>', "<a@b%s>" } do
+        refuse_both(text:format(utf8.char(point)))
+      end
+    end
+    for _, point in ipairs { 0xa0, 0xa1, 0x2027, 0x202a, 0x10ffff } do
+      for _, text in ipairs { "<a%s@b>", '<"%s"@b>' } do
+        assert.is_true(probe.path_parse(text:format(utf8.char(point)), STRICT).eightbit)
+      end
+    end
+  end)
 end)
 
 describe("path literal", function()

@@ -120,6 +120,39 @@ describe("punycode", function()
     assert.truthy(probe.punycode_domain("\u{995}\u{9be}"))
   end)
 
+  -- The pairs with a composed form of Unicode 14 whose second point is valid elsewhere.
+  it("knows all such pairs, and no other", function()
+    local pairs_of =
+      "0627+0653,0654,0655 0648+0654 064a+0654 06c1+0654 06d2+0654 06d5+0654 0928+093c " ..
+      "0930+093c 0933+093c 09c7+09be,09d7 0b47+0b3e,0b56,0b57 0b92+0bd7 0bc6+0bbe,0bd7 " ..
+      "0bc7+0bbe 0c46+0c56 0cbf+0cd5 0cc6+0cc2,0cd5,0cd6 0cca+0cd5 0d46+0d3e,0d57 0d47+0d3e " ..
+      "0dd9+0dca,0dcf,0ddf 0ddc+0dca 1025+102e 1b05+1b35 1b07+1b35 1b09+1b35 1b0b+1b35 " ..
+      "1b0d+1b35 1b11+1b35 1b3a+1b35 1b3c+1b35 1b3e+1b35 1b3f+1b35 1b42+1b35 11099+110ba " ..
+      "1109b+110ba 110a5+110ba 11131+11127 11132+11127 11347+1133e,11357 " ..
+      "114b9+114b0,114ba,114bd 115b8+115af 115b9+115af 11935+11930"
+    local composes, firsts, seconds = {}, {}, {}
+    for first, list in pairs_of:gmatch("(%x+)%+(%S+)") do
+      firsts[first] = true
+      for second in list:gmatch("%x+") do
+        seconds[second], composes[first .. second] = true, true
+      end
+    end
+    for first in pairs(firsts) do
+      for second in pairs(seconds) do
+        assert.equal(composes[first .. second] or false,
+          probe.ulabel_composes(tonumber(first, 16), tonumber(second, 16)), first .. "+" .. second)
+      end
+    end
+  end)
+
+  -- The sums are of tables that were compared with the data of Unicode 14: the marks are its
+  -- categories Mn, Mc and Me.
+  it("has each row of its tables as it was made", function()
+    assert.same({ 222394, 0x7b871dbabd7a3ab0 }, { probe.ulabel_points("refused") })
+    assert.same({ 2586, 0x63247532a4171fa7 }, { probe.ulabel_points("mark") })
+    assert.same({ 892156, 0x8575e649757b86aa }, { probe.ulabel_points("had") })
+  end)
+
   it("refuses empty labels", function()
     for _, text in ipairs { "", ".", "..", ".a", "a..b", "a..", ".ü", "ü..", "ü..ä" } do
       refused("ESYNTAX", text)

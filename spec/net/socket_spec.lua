@@ -293,6 +293,28 @@ describe("smtp.core sockets", function()
     assert.equal(0, status)
   end)
 
+  it("may have the descriptor 0, where standard input is closed", function()
+    local status, output = net.run([[
+      local core = require "smtp.core"
+      local net = require "spec.support.net"
+      local listener = assert(core.listen { host = "127.0.0.1", port = 0 })
+      local _, port = listener:name()
+      local client = assert(core.connect { host = "127.0.0.1", port = port })
+      local server = assert(net.retry(listener, "accept"))
+      print(listener:pollfd(), net.retry(client, "connected"), server:send("hi"),
+        net.retry(client, "recv", 9))
+      local fd = listener:detach()
+      local adopted = core.listen { fd = fd }
+      print(adopted:pollfd())
+      client:close()
+      server:close()
+      adopted:close()
+      print(core.connect({ host = "127.0.0.1", port = net.closed_port() }):pollfd())
+    ]], "exec <&-;")
+    assert.equal("0\ttrue\t2\thi\n0\n0\n", output)
+    assert.equal(0, status)
+  end)
+
   it("do not reach programs that are started", function()
     if not io.open("/proc/self/fd") then return pending("no /proc here") end
     local listener <close> = assert(core.listen(loopback))

@@ -38,7 +38,7 @@ local function join(client, server, cut, choose)
     if mine == false then mine, why = client:handshake() end
     if theirs == false then theirs, whose = server:handshake() end
     if theirs == "name" then
-      server:choose(choose(whose))
+      assert.equal(0, select("#", server:choose(choose(whose))))
       theirs = false
     end
     local moved = carry(client, server, cut)

@@ -7,6 +7,7 @@
 */
 #include "net_check.h"
 
+#include "../../csrc/net/clock.h"
 #include "../../csrc/net/job.h"
 #include "../../csrc/net/poller.h"
 #include "../../csrc/net/process.h"
@@ -16,6 +17,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,6 +29,40 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* Whole milliseconds, rounded up and no further. */
+static void milliseconds(void) {
+  REQUIRE(smtp_clock_milliseconds(0) == 0);
+  REQUIRE(smtp_clock_milliseconds(0.25) == 250);
+  REQUIRE(smtp_clock_milliseconds(0.2500625) == 251);
+  REQUIRE(smtp_clock_milliseconds(0.0000625) == 1);
+  REQUIRE(smtp_clock_milliseconds(3) == 3000);
+  REQUIRE(smtp_clock_milliseconds(-0.5) == -1);
+  REQUIRE(smtp_clock_milliseconds(-1) == -1);
+  REQUIRE(smtp_clock_milliseconds(1e6) == 1000000000);
+  REQUIRE(smtp_clock_milliseconds(2147483.645) == 2147483645);
+  REQUIRE(smtp_clock_milliseconds(2147483.648) == INT_MAX);
+  REQUIRE(smtp_clock_milliseconds(1e300) == INT_MAX);
+  REQUIRE(smtp_clock_milliseconds((double)NAN) == INT_MAX);
+}
+
+/* A name that need not be looked up fails as one that is not found does. */
+static void names(void) {
+  static char long_name[2000];
+  const smtp_slice none[] = {
+      {"", 0}, {"a\0b", 3}, {long_name, sizeof long_name}};
+  size_t i;
+  memset(long_name, 'x', sizeof long_name);
+  for (i = 0; i < sizeof none / sizeof *none; i++) {
+    smtp_job *job = smtp_resolve_start(none[i], 25);
+    const smtp_addresses *found;
+    REQUIRE(job && smtp_job_done(job));
+    REQUIRE((found = smtp_resolve_result(job)) != NULL);
+    REQUIRE(found->count == 0 && found->code == EAI_NONAME);
+    REQUIRE(!smtp_resolve_temporary(found));
+    smtp_job_release(job);
+  }
+}
 
 static void exitwhileblocked(void) {
   smtp_wake started;
@@ -324,6 +362,8 @@ int main(int argc, char **argv) {
       {"fork-poller", forkpoller},
       {"fork-spool", forkspool},
       {"folders", folders},
-      {"wake", wake}};
+      {"wake", wake},
+      {"milliseconds", milliseconds},
+      {"names", names}};
   return run_check(checks, sizeof checks / sizeof *checks, argc, argv);
 }

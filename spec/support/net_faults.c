@@ -13,6 +13,7 @@
 
 #include "../../csrc/net/poller.h"
 #include "../../csrc/net/process.h"
+#include "../../csrc/net/socket.h"
 #include "../../csrc/net/spool.h"
 
 #include <errno.h>
@@ -63,9 +64,11 @@ void *check_calloc(size_t n, size_t size) {
 }
 
 int check_poll(struct pollfd *p, nfds_t n, int timeout) {
-  errno = poll_error;
+  int error = poll_error;
+  if (error == 0) return poll(p, n, timeout);
   poll_error = 0;
-  return errno != 0 ? -1 : poll(p, n, timeout);
+  errno = error;
+  return -1;
 }
 
 int check_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
@@ -257,6 +260,26 @@ static void reaped(void) {
   REQUIRE(smtp_process_ended(child, &status) == 1 && status == -1);
 }
 
+/* ---- sockets ---- */
+
+/* A signal in the wait does not end it, and an earlier one is none of its. */
+static void finish(void) {
+  char full[4096];
+  int fds[2];
+  memset(full, 0, sizeof full);
+  REQUIRE(pipe(fds) == 0);
+  poll_error = EINTR;
+  REQUIRE(smtp_socket_finish(fds[1]) == SMTP_ESYSTEM && errno == ENOTSOCK);
+  REQUIRE(fcntl(fds[1], F_SETFL, O_NONBLOCK) == 0);
+  while (write(fds[1], full, sizeof full) > 0) continue;
+  poll_error = EINTR;
+  REQUIRE(smtp_socket_finish(fds[1]) == 0);
+  errno = EINTR;
+  REQUIRE(smtp_socket_finish(fds[1]) == 0);
+  poll_error = ENOMEM;
+  REQUIRE(smtp_socket_finish(fds[1]) == SMTP_ESYSTEM && errno == ENOMEM);
+}
+
 /* ---- the resolver ---- */
 
 #ifdef SMTP_HAVE_RES_NQUERY
@@ -376,10 +399,14 @@ static void no_resolver(void) {
 #endif
 
 int main(int argc, char **argv) {
-  static const struct check checks[] = {
-      {"threads", threads_of_lanes},    {"naming", naming},
-      {"poller-memory", poller_memory}, {"poller-errors", poller_errors},
-      {"poller-turns", poller_turns},   {"reaped", reaped},
-      {"resolver", resolver},           {"no-resolver", no_resolver}};
+  static const struct check checks[] = {{"threads", threads_of_lanes},
+                                        {"naming", naming},
+                                        {"poller-memory", poller_memory},
+                                        {"poller-errors", poller_errors},
+                                        {"poller-turns", poller_turns},
+                                        {"reaped", reaped},
+                                        {"resolver", resolver},
+                                        {"no-resolver", no_resolver},
+                                        {"finish", finish}};
   return run_check(checks, sizeof checks / sizeof *checks, argc, argv);
 }

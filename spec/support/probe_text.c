@@ -11,6 +11,7 @@
 #include "../../csrc/core/param.h"
 #include "../../csrc/core/path.h"
 #include "../../csrc/core/punycode.h"
+#include "../../csrc/core/ulabel.h"
 #include "../../csrc/core/uxtext.h"
 #include "../../csrc/core/xtext.h"
 #include "probe.h"
@@ -206,6 +207,31 @@ static int own_domain(smtp_buf *out, smtp_slice domain) {
 
 static int punycode_domain(lua_State *L) {
   return codec(L, own_domain);
+}
+
+/* ulabel_points("refused" | "mark" | "had") -> how many code points are so,
+** and a sum of all of them */
+static int ulabel_points(lua_State *L) {
+  static const char *const names[] = {"refused", "mark", "had", NULL};
+  static bool (*const tests[])(uint32_t) = {
+      smtp_ulabel_refuses, smtp_ulabel_is_mark, smtp_ulabel_may_have};
+  bool (*test)(uint32_t) = tests[luaL_checkoption(L, 1, NULL, names)];
+  uint64_t n = 0, sum = 0;
+  uint32_t c;
+  for (c = 0; c <= 0x10ffff; c++) {
+    if (!test(c)) continue;
+    n++;
+    sum = sum * 31 + c;
+  }
+  lua_pushinteger(L, (lua_Integer)n);
+  lua_pushinteger(L, (lua_Integer)sum);
+  return 2;
+}
+
+static int ulabel_composes(lua_State *L) {
+  lua_pushboolean(L, smtp_ulabel_composes((uint32_t)luaL_checkinteger(L, 1),
+                                          (uint32_t)luaL_checkinteger(L, 2)));
+  return 1;
 }
 
 /* ---- path ---- */
@@ -416,6 +442,8 @@ const luaL_Reg probe_text[] = {{"ascii_is", ascii_is},
                                {"uxtext_format", uxtext_format},
                                {"uxtext_parse", uxtext_parse},
                                {"punycode_domain", punycode_domain},
+                               {"ulabel_points", ulabel_points},
+                               {"ulabel_composes", ulabel_composes},
                                {"path_parse", path_parse},
                                {"path_format", path_format},
                                {"path_format_mailbox", path_format_mailbox},
