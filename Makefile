@@ -112,11 +112,20 @@ bench:
 	@bench/run
 	@bench/round_trips -w
 
+# Instructions of our own code, with their least in bench/instructions.json.
+instructions: export CFLAGS := $(CFLAGS)
+instructions: all
+	@bench/instructions -w
+
+instructions-check: export CFLAGS := $(CFLAGS)
+instructions-check: all
+	@bench/instructions -c
+
 # Runs clients through the gauntlet of the mock, and writes docs/gauntlet.md.
 gauntlet: all
 	@$(LUA) scripts/gauntlet.lua
 
-CHECKS = lint layers exports rock docs-check sanitize fuzz
+CHECKS = lint layers exports rock docs-check instructions-check sanitize fuzz
 check:
 	@scripts/setup.sh build test check
 	+@scripts/check.sh $(CHECKS)
@@ -191,10 +200,11 @@ help:
 	@echo "make tsan       what has threads, under ThreadSanitizer"
 	@echo "make mutants    small faults, N=60 of them by SEED, in DIR: who notices?"
 	@echo "make bench      the benchmarks"
+	@echo "make instructions  what each thing costs: bench/instructions.json"
 	@echo "make gauntlet   clients against hostile servers: docs/gauntlet.md"
 	@echo "make docs       docs/reference.md from types/smtp/*.d.lua"
 	@echo "make rockspec   the rockspec's list of C files, anew"
 	@echo "make clean      removes build/"
 
-.PHONY: all fuzzers demo test interop bench gauntlet check lint layers exports rock \
+.PHONY: all fuzzers demo test interop bench instructions instructions-check gauntlet check lint layers exports rock \
   rockspec docs docs-check sanitize fuzz valgrind tsan mutants clean help

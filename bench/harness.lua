@@ -14,6 +14,7 @@ M.lua = os.getenv("LUA") or "lua5.4"
 
 local SERVER_LIMIT = 300 -- seconds until a server is ended whatever happens
 local DRIVER_LIMIT = 120
+local START_LIMIT, STOP_LIMIT = 30, 30
 local PATH = "PATH=$PATH:/usr/sbin; " -- where Debian has smtp-source
 local ENVIRONMENT = "LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='build/?.so;;' "
 
@@ -40,18 +41,26 @@ end
 
 local CFLAGS = "-std=c99 -D_POSIX_C_SOURCE=200809L -O2 -Wall -Wextra "
 local PROGRAMS = { -- and the libraries that each needs
-  floor_server = "", floor_client = "", floor_sink = "", measure = "", port = "",
+  crowd = "", floor_server = "", floor_client = "", floor_sink = "", measure = "", port = "",
   floor_tls = "-lssl -lcrypto", shake = "-lssl -lcrypto", source = "-lssl -lcrypto",
 }
 
--- Builds the floors, and the peers whose libraries are here.
-function M.compile()
-  local compiler = (os.getenv("CC") or "cc") .. " " .. CFLAGS
+local compiler = (os.getenv("CC") or "cc") .. " " .. CFLAGS
+
+-- Builds these programs of PROGRAMS.
+function M.compile(names)
   assert(os.execute("mkdir -p " .. M.build))
-  for name, libraries in pairs(PROGRAMS) do
+  for _, name in ipairs(names) do
     assert(os.execute(("%s -o %s%s bench/%s.c %s"):format(compiler, M.build, name, name,
-      libraries)))
+      PROGRAMS[name])))
   end
+end
+
+-- Builds all of them, and the peers whose libraries are here.
+function M.compile_all()
+  local names = {}
+  for name in pairs(PROGRAMS) do names[#names + 1] = name end
+  M.compile(names)
   os.remove(M.build .. "peer_curl")
   M.succeeds(("%s -o %speer_curl bench/peer_curl.c -lcurl"):format(compiler, M.build))
   os.remove(M.build .. "peer_gosmtp")
@@ -74,11 +83,13 @@ local function contents(path)
   return text
 end
 
--- Waits for a file that is put in place by rename; nil after so many seconds.
-local function await(path, seconds)
+-- Waits for a file that is put in place by rename; nil after so many seconds, or once the file
+-- `instead` is there.
+local function await(path, seconds, instead)
   for _ = 1, seconds * 50 do
     local text = contents(path)
     if text then return text end
+    if instead and contents(instead) then return nil end
     os.execute("sleep 0.02")
   end
 end
@@ -102,7 +113,8 @@ local function wrapped(seconds, result, command)
 end
 
 -- Starts a server. command(where) makes its command line of a port file, or of a port where
--- fixed_port is true. Returns { port, ... } for stop, or nil and a reason.
+-- fixed_port is true. Returns { port, ... } for stop, or nil and a reason. It has START_LIMIT
+-- seconds to be there: under valgrind, on a busy machine, it needs some.
 function M.start(command, fixed_port)
   local server = { result = scratch(".server"), log = scratch(".log") }
   local portfile = scratch(".port")
@@ -112,7 +124,7 @@ function M.start(command, fixed_port)
   if fixed_port then
     if M.succeeds(M.build .. "port wait " .. server.port) then return server end
   else
-    local text = await(portfile, 5)
+    local text = await(portfile, START_LIMIT, server.result)
     os.remove(portfile)
     if text then
       server.port = text:match("%d+")
@@ -127,7 +139,7 @@ end
 -- Ends a server and returns its usage.
 function M.stop(server)
   os.execute("kill " .. server.pid .. " 2>/dev/null")
-  local text = await(server.result, 10)
+  local text = await(server.result, STOP_LIMIT)
   os.remove(server.result)
   os.remove(server.log)
   if not text then return nil, "it does not end" end
