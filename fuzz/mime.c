@@ -3,7 +3,8 @@
 ** fuzz/mime.c: any bytes as a message, as a header and as the input of each
 ** decoder. Parts lie in their parents and do not overlap, text is UTF-8
 ** whatever it was, no decoder gives more than it may, and a list that is too
-** short is filled as the long one begins.
+** short is filled as the long one begins. A list of mailboxes has no fault that
+** depends on where its reading ends.
 */
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "../csrc/mime/decode.h"
 #include "../csrc/mime/entity.h"
 #include "../csrc/mime/fields.h"
+#include "../csrc/mime/mailbox_parse.h"
 #include "../csrc/mime/value.h"
 
 #define CHECK(condition) ((condition) ? (void)0 : abort())
@@ -77,6 +79,25 @@ static void check_value(smtp_slice in) {
   smtp_buf_clear(&out);
 }
 
+static void check_mailboxes(smtp_slice in) {
+  smtp_mailbox_list l, some;
+  smtp_mailbox_list_init(&l, smtp_mem_libc());
+  smtp_mailbox_list_init(&some, smtp_mem_libc());
+  CHECK(smtp_mailbox_parse(&l, in, SIZE_MAX) == 0);
+  CHECK(smtp_mailbox_parse(&some, in, SIZE_MAX - 1) == 0);
+  CHECK(l.fault == some.fault && l.count >= some.count && !l.in_group);
+  for (size_t i = 0; i < l.count; i++) {
+    smtp_mailbox m = smtp_mailbox_list_at(&l, i);
+    CHECK(m.name.n + m.address.n > 0 && smtp_utf8_valid(m.name));
+    if (m.group == SMTP_NO_GROUP) continue;
+    CHECK(m.group < l.groups);
+    smtp_mailbox_group g = smtp_mailbox_list_group(&l, m.group);
+    CHECK(g.name.n > 0 && g.first <= i && i < g.first + g.count);
+  }
+  smtp_mailbox_list_clear(&l);
+  smtp_mailbox_list_clear(&some);
+}
+
 static void check_decoders(smtp_slice in) {
   int (*const decoders[])(smtp_buf *, smtp_slice) = {
       smtp_decode_base64, smtp_decode_qp, smtp_decode_percent};
@@ -118,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   check_walk(in);
   check_fields(in);
   check_value(in);
+  check_mailboxes(in);
   check_decoders(in);
   check_text(in);
   free(copy);

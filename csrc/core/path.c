@@ -359,6 +359,13 @@ int smtp_path_parse(smtp_path *path, smtp_slice in, unsigned flags,
   return result;
 }
 
+int smtp_path_mailbox(smtp_path *path, smtp_slice text, unsigned flags) {
+  size_t used;
+  flags |= SMTP_PATH_BARE | SMTP_PATH_NULL | SMTP_PATH_POSTMASTER;
+  int result = smtp_path_parse(path, text, flags, &used);
+  return result == 0 && used != text.n ? SMTP_ESYNTAX : result;
+}
+
 int smtp_path_check_domain(smtp_slice in, unsigned flags) {
   smtp_slice domain;
   if (in.n == 0 || in.n > SMTP_DOMAIN_MAX) return SMTP_ESYNTAX;

@@ -53,6 +53,13 @@ enum smtp_path_flags {
 SMTP_FUNC int smtp_path_parse(smtp_path *path, smtp_slice in, unsigned flags,
                               size_t *used);
 
+/*
+** Parses all of text as a mailbox without <>, as Postmaster, or if it is empty,
+** as the null path. flags: SMTP_PATH_STRICT or 0. 0, SMTP_ESYNTAX, SMTP_ETOOBIG.
+*/
+SMTP_FUNC int smtp_path_mailbox(smtp_path *path, smtp_slice text,
+                                unsigned flags);
+
 /* Appends local@domain, the local part quoted if it must be; "" if null. */
 SMTP_FUNC int smtp_path_format_mailbox(smtp_buf *out, const smtp_path *path);
 

@@ -27,13 +27,9 @@
 
 /* core.path(mailbox [, strict]) -> { address, user, domain, eightbit } | nil */
 static int path(lua_State *L) {
-  smtp_slice text;
   smtp_path p;
-  size_t used;
-  unsigned flags = SMTP_PATH_BARE | SMTP_PATH_NULL | SMTP_PATH_POSTMASTER;
-  text.p = luaL_checklstring(L, 1, &text.n);
-  if (lua_toboolean(L, 2)) flags |= SMTP_PATH_STRICT;
-  if (smtp_path_parse(&p, text, flags, &used) != 0 || used != text.n) return 0;
+  unsigned flags = lua_toboolean(L, 2) ? SMTP_PATH_STRICT : 0;
+  if (smtp_path_mailbox(&p, smtp_check_slice(L, 1), flags) != 0) return 0;
   smtp_push_path(L, &p);
   lua_pushboolean(L, p.eightbit);
   lua_setfield(L, -2, "eightbit");
@@ -43,14 +39,9 @@ static int path(lua_State *L) {
 /* core.is_mailbox(text) -> whether MAIL or RCPT may carry it, and whether it
 ** needs SMTPUTF8 */
 static int is_mailbox(lua_State *L) {
-  smtp_slice text;
+  smtp_slice text = smtp_check_slice(L, 1);
   smtp_path p;
-  size_t used;
-  unsigned flags =
-      SMTP_PATH_BARE | SMTP_PATH_STRICT | SMTP_PATH_NULL | SMTP_PATH_POSTMASTER;
-  text.p = luaL_checklstring(L, 1, &text.n);
-  lua_pushboolean(L, smtp_path_parse(&p, text, flags, &used) == 0 &&
-                         used == text.n);
+  lua_pushboolean(L, smtp_path_mailbox(&p, text, SMTP_PATH_STRICT) == 0);
   lua_pushboolean(L, smtp_ascii_eightbit(text));
   return 2;
 }

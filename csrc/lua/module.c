@@ -35,6 +35,7 @@ int luaopen_smtp_core(lua_State *L) {
   smtp_open_grammar(L);
   smtp_open_mime_compose(L);
   smtp_open_mime_parse(L);
+  smtp_open_mime_mailbox(L);
   smtp_open_tls(L);
   smtp_open_certificate(L);
   smtp_open_dkim(L);

@@ -19,8 +19,9 @@ SMTP_FUNC void smtp_open_mime_compose(lua_State *L);
 SMTP_FUNC void smtp_open_dkim(lua_State *L);
 SMTP_FUNC void smtp_open_dns(lua_State *L);
 SMTP_FUNC void smtp_open_proxy(lua_State *L);
-SMTP_FUNC void smtp_open_server(lua_State *L);     /* sessions of a server */
-SMTP_FUNC void smtp_open_client(lua_State *L);     /* and of a client */
-SMTP_FUNC void smtp_open_mime_parse(lua_State *L); /* readers of messages */
+SMTP_FUNC void smtp_open_server(lua_State *L);       /* sessions of a server */
+SMTP_FUNC void smtp_open_client(lua_State *L);       /* and of a client */
+SMTP_FUNC void smtp_open_mime_parse(lua_State *L);   /* readers of messages */
+SMTP_FUNC void smtp_open_mime_mailbox(lua_State *L); /* address lists */
 
 #endif

@@ -209,8 +209,7 @@ describe("smtp.parse", function()
   end)
 
   it("takes time that is linear in what an attacker sends #slow", function()
-    -- The instructions of a sanitizer take time, too.
-    local n = (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) and 50000 or 200000
+    local n = 200000
     for _, unit in ipairs { "=?a?q?", "=?", "(", "\"", "<", "a;", "a*0*=", "x@y,", "a:", "<:", "<@",
       " ", "\t\n ", "[", "\\", "--", "=", "=?a?q?b?=", "=?gbk?q?=D0?= ", "a: b;", "a=(b ",
       "=x (;", "@" } do

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** probe_parse.c: the readers of csrc/mime on guarded inputs: decoders,
-** charsets, values and the walk over the parts.
+** charsets, fields, values, mailboxes and the walk over the parts.
 */
 #include "../../csrc/mime/charset.h"
 #include "../../csrc/mime/decode.h"
 #include "../../csrc/mime/entity.h"
 #include "../../csrc/mime/fields.h"
+#include "../../csrc/mime/mailbox_parse.h"
 #include "../../csrc/mime/value.h"
 #include "probe.h"
 
@@ -108,6 +109,76 @@ static int fields_next(lua_State *L) {
   return 2;
 }
 
+static int push_slice(lua_State *L, smtp_slice s) {
+  lua_pushlstring(L, s.p, s.n);
+  return 1;
+}
+
+static int fields_first(lua_State *L) {
+  return push_slice(L, smtp_fields_first(probe_input(L, 1)));
+}
+
+static int fields_trim(lua_State *L) {
+  return push_slice(L, smtp_fields_trim(probe_input(L, 1)));
+}
+
+/* fields_find(header, name) -> value | nothing */
+static int fields_find(lua_State *L) {
+  smtp_slice name = probe_input(L, 2), value;
+  PROBE_POISON(value);
+  return smtp_fields_find(probe_input(L, 1), name, &value) == 1
+             ? push_slice(L, value)
+             : 0;
+}
+
+/* fields_cut(header) -> offset of the body if no empty line follows */
+static int fields_cut(lua_State *L) {
+  smtp_slice text = probe_input(L, 1);
+  smtp_fields_scan scan = {false, false, false, false, 0};
+  size_t at = 0, body;
+  while (at < text.n) {
+    smtp_slice rest = {text.p + at, text.n - at},
+               line = smtp_fields_first(rest);
+    if (smtp_fields_scanned(&scan, line, at, &body)) return 0;
+    at += line.n;
+  }
+  lua_pushinteger(L, (lua_Integer)smtp_fields_cut(&scan, text.n));
+  return 1;
+}
+
+/* mailbox_parse(text [, most]) -> { "name|address|group", ... }, { "name first
+** count", ... }, fault. group is the group's number from 1, or 0. */
+static int mailbox_parse(lua_State *L) {
+  smtp_mailbox_list list;
+  size_t i, most = (size_t)luaL_optinteger(L, 2, -1);
+  smtp_slice in = probe_input(L, 1);
+  int result;
+  PROBE_POISON(list);
+  smtp_mailbox_list_init(&list, probe_mem());
+  result = smtp_mailbox_parse(&list, in, most);
+  lua_newtable(L);
+  for (i = 0; result == 0 && i < list.count; i++) {
+    smtp_mailbox m = smtp_mailbox_list_at(&list, i);
+    push_slice(L, m.name);
+    lua_pushliteral(L, "|");
+    push_slice(L, m.address);
+    lua_pushfstring(L, "|%d", (int)(m.group + 1));
+    lua_concat(L, 4);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  lua_newtable(L);
+  for (i = 0; result == 0 && i < list.groups; i++) {
+    smtp_mailbox_group g = smtp_mailbox_list_group(&list, i);
+    push_slice(L, g.name);
+    lua_pushfstring(L, " %d %d", (int)g.first, (int)g.count);
+    lua_concat(L, 2);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  lua_pushstring(L, list.fault);
+  smtp_mailbox_list_clear(&list);
+  return result != 0 ? probe_error(L, result) : 3;
+}
+
 /* entity_walk(text [, max]) -> { "kind parent begin body end", ... } */
 static int entity_walk(lua_State *L) {
   static const char *const kinds[] = {"leaf", "multipart", "message", "rest"};
@@ -126,9 +197,18 @@ static int entity_walk(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg probe_parse[] = {
-    {"decode_base64", decode_base64},   {"decode_qp", decode_qp},
-    {"decode_percent", decode_percent}, {"decode_uu", decode_uu},
-    {"decode_words", decode_words},     {"charset_utf8", charset_utf8},
-    {"value_parse", value_parse},       {"fields_next", fields_next},
-    {"entity_walk", entity_walk},       {NULL, NULL}};
+const luaL_Reg probe_parse[] = {{"decode_base64", decode_base64},
+                                {"decode_qp", decode_qp},
+                                {"decode_percent", decode_percent},
+                                {"decode_uu", decode_uu},
+                                {"decode_words", decode_words},
+                                {"charset_utf8", charset_utf8},
+                                {"value_parse", value_parse},
+                                {"fields_next", fields_next},
+                                {"fields_first", fields_first},
+                                {"fields_trim", fields_trim},
+                                {"fields_find", fields_find},
+                                {"fields_cut", fields_cut},
+                                {"mailbox_parse", mailbox_parse},
+                                {"entity_walk", entity_walk},
+                                {NULL, NULL}};

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- Mail addresses: `"Ada <ada@code.energy>"`, `"ada@code.energy"`, or a table
 -- `{ address =, name = }`. The grammar of the mailbox itself is the core's.
-local address_list = require "smtp.base.address_parser"
 local core = require "smtp.core"
 local errors = require "smtp.error"
 
@@ -11,9 +10,9 @@ local M = {}
 -- another address in the text.
 local function named(text)
   if not text:find("[<(]") or text:find("[^\t\32-\126\x80-\xff]") then return nil end
-  local read = address_list.read(text, 1)
-  if read.fault or #read.groups > 0 or #read.list > 1 then return nil end
-  local one = read.list[1]
+  local list, groups, fault = core.addresses(text, 1)
+  if fault or #groups > 0 or #list > 1 then return nil end
+  local one = list[1]
   if one then return one end
   if text:find("<>", 1, true) then return { address = "" } end
 end

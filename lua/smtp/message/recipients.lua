@@ -2,7 +2,7 @@
 --- Lists of addresses as users write them: `"Ada <ada@code.energy>, bob@x"`,
 -- `{ name =, address = }`, `{ group =, members = }`, or arrays of these; parsed once
 -- and used for header and envelope.
-local address_list = require "smtp.base.address_parser"
+local core = require "smtp.core"
 local names = require "smtp.base.names"
 local options = require "smtp.base.options"
 
@@ -81,13 +81,13 @@ end
 local function add_text(out, text, inside)
   if not utf8.len(text) then return nil, "is not UTF-8" end
   if text:find("%c") then return nil, ('"%s" has a control character'):format(text) end
-  local read = address_list.read(text, math.huge)
-  local list, at = read.list, 1
-  if read.fault or #list == 0 and #read.groups == 0 then
-    return nil, ('"%s" is no address: it %s'):format(text, read.fault or "is empty")
+  local list, groups, fault = core.addresses(text, math.maxinteger)
+  local at = 1
+  if fault or #list == 0 and #groups == 0 then
+    return nil, ('"%s" is no address: it %s'):format(text, fault or "is empty")
   end
-  if inside and #read.groups > 0 then return nil, "has a group within a group" end
-  for _, group in ipairs(read.groups) do
+  if inside and #groups > 0 then return nil, "has a group within a group" end
+  for _, group in ipairs(groups) do
     local members = {}
     local ok, why = add_mailboxes(out, list, at, group.first - 1)
     if ok then ok, why = add_mailboxes(members, list, group.first, group.last) end

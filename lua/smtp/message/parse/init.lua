@@ -2,7 +2,7 @@
 --- Messages that were received: `smtp.parse`. The bytes are kept as they are; a walk
 -- in C finds the parts, and all else is read when it is first asked for. Whatever
 -- the bytes are, there is an object.
-local address_list = require "smtp.base.address_parser"
+local core = require "smtp.core"
 local date = require "smtp.base.date"
 local errors = require "smtp.error"
 local options = require "smtp.base.options"
@@ -36,7 +36,7 @@ local function addresses(name)
     local list = {}
     for _, field in ipairs(message.headers) do
       if field.name:lower() == name then
-        local more = address_list.addresses(field.raw)
+        local more = core.addresses(field.raw)
         table.move(more, 1, #more, #list + 1, list)
       end
     end
@@ -96,7 +96,7 @@ function lazy.envelope(message)
   local from
   local _, path = message.headers:get("Return-Path")
   if path then
-    from = address_list.addresses(path)[1] or { address = "" }
+    from = core.addresses(path)[1] or { address = "" }
   else
     local is_report = message.report and message.report.type ~= "feedback"
     from = not is_report and message.from[1] or { address = "" }

@@ -1,10 +1,13 @@
 -- SPDX-License-Identifier: MIT
-local list = require "smtp.base.address_parser"
+local core = require "smtp.core"
+local probe = require "probe"
+
+local function fault_of(text) return (select(3, core.addresses(text))) end
 
 -- "name|address|group" for each.
 local function read(text)
   local all = {}
-  for i, one in ipairs(list.addresses(text)) do
+  for i, one in ipairs((core.addresses(text))) do
     all[i] = ("%s|%s|%s"):format(one.name or "", one.address, one.group or "")
   end
   return all
@@ -40,9 +43,9 @@ describe("lists of addresses", function()
     for _, mark in ipairs { ",", ";", ":", "@", "<", ">", "(", ")", "[", '"', "x@y.z" } do
       local given = ("=?utf-8?Q?A%s_B?= <a@b>, c@d"):format(mark)
       assert.same({ ("A%s B|a@b|"):format(mark), "|c@d|" }, read(given), given)
-      assert.truthy(list.read(given).fault, given) -- others find something else in it
+      assert.truthy(fault_of(given), given) -- others find something else in it
     end
-    assert.is_nil(list.read("=?utf-8?Q?A_B=2C?= <a@b>").fault)
+    assert.is_nil(fault_of("=?utf-8?Q?A_B=2C?= <a@b>"))
     assert.same({ "=?utf-8?Q?A||", "B|a@b|" }, read("=?utf-8?Q?A, B <a@b>"))
     assert.same({ "Gr\u{fc}n|a@b|" }, read("Gr\xfcn <a@b>"))
     assert.same({ "|a@[192.0.2.1]|", "|a@[IPv6:::1]|" }, read("a@[192.0.2.1], <a@[IPv6:::1]>"))
@@ -101,9 +104,44 @@ describe("lists of addresses", function()
     assert.same({ "A|a@b|", "|c@d|" }, read("A <a@b <c@d>"))
     assert.same({ "A|a@b|", "B|c@d|" }, read("A [a@b], B {c@d}"))
     for _, text in ipairs { "<<a@b>>", "A <a@b <c@d>", "A [a@b]", "A {a@b}" } do
-      assert.truthy(list.read(text).fault, text)
+      assert.truthy(fault_of(text), text)
     end
-    local text = [[G: "a \" (b)" (c \) d) <@r,@s:"x@y"@[::1]>, e . f @ g; h]]
-    for n = 0, #text do assert.is_table(read(text:sub(1, n))) end
+  end)
+
+  -- At the edge of memory that may not be read.
+  it("may end anywhere", function()
+    local text = [[G: "a \" (b)" (c \) d) <@r,@s:"x@y"@[::1]>, e . f @ g (h\)), I J. k@l,]] ..
+      " =?utf-8?q?=C3=A9,?= <<m@n>; <o [p@q]"
+    for n = 0, #text do
+      local list, groups, fault = probe.mailbox_parse(text:sub(1, n))
+      assert.same({ list, groups, fault }, { probe.mailbox_parse(text:sub(1, n) .. "\r\n") })
+    end
+    assert.same({ { 'a " (b)|"x@y"@[::1]|1', "h)|e.f@g|1", "I J.|k@l|1", "\u{e9},|m@n|1",
+      "|o[p@q]|0" }, { "G 0 4" }, "has a route, or a : within an address" },
+      { probe.mailbox_parse(text) })
+    assert.same({ {}, {}, nil }, { probe.mailbox_parse("") })
+  end)
+
+  it("are read up to a fault, or beyond so many", function()
+    assert.same({ { "|a@b|0", "|c@d|0" }, {} }, { probe.mailbox_parse("a@b, c@d, e@f, g@h", 1) })
+    assert.same({ { "|a@b|0", "|c|0" }, {}, "has no comma between two addresses" },
+      { probe.mailbox_parse("<a@b> c@d, e@f", 9) })
+    assert.same(3, #(core.addresses("a@b, c@d, e@f")))
+  end)
+
+  it("give their memory back when there is no more", function()
+    local text = 'G: "' .. ("x"):rep(300) .. '" (c) <' .. ("a"):rep(300) ..
+      "@b>, c@d (e);\r\n f g h@i"
+    local whole, before, n = { probe.mailbox_parse(text) }, probe.live(), 0
+    repeat
+      n = n + 1
+      probe.fail_at(n)
+      local list, err = probe.mailbox_parse(text)
+      probe.fail_at()
+      if not list then assert.equal("ENOMEM", err) end
+      assert.equal(before, probe.live())
+    until list
+    assert.is_true(n > 6)
+    assert.same(whole, { probe.mailbox_parse(text) })
   end)
 end)
