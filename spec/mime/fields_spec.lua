@@ -49,4 +49,32 @@ describe("fields of a header", function()
     assert.same({ "A", " 1", 21 }, fields(">From a@b now\r\nA: 1\r\n"))
     assert.same({ "A", "1", "B", "2", 16 }, fields("A:1\nFrom a@b\nB:2"))
   end)
+
+  it("are found by their name, and the first one counts", function()
+    local header = "A: 1\r\nbc \t: 2\r\n 3\r\nBC: 4\r\nd:"
+    assert.equal(" 2\r\n 3", (probe.fields_find(header, "Bc")))
+    assert.equal("", (probe.fields_find(header, "D")))
+    for _, name in ipairs { "", "b", "bcd", "1", "bc " } do
+      assert.is_nil((probe.fields_find(header, name)), name)
+    end
+    for n = 0, #header do -- at the edge of memory that may not be read
+      local found = probe.fields_find(header:sub(1, n), "bc")
+      assert.equal(n > 10 and header:sub(12, math.min(n, 18)):gsub("\r?\n?$", "") or nil, found)
+    end
+  end)
+
+  it("have lines and white space, wherever the text ends", function()
+    assert.same({ "", "a", "a\n", "\n", "a\r" }, { probe.fields_first(""), probe.fields_first("a"),
+      probe.fields_first("a\nb\n"), probe.fields_first("\n\n"), probe.fields_first("a\r") })
+    assert.same({ "", "", "a", "a \t\r\n b", "\v" }, { probe.fields_trim(""),
+      probe.fields_trim(" \t\r\n"), probe.fields_trim("a"), probe.fields_trim("\r\na \t\r\n b\t "),
+      probe.fields_trim(" \v ") })
+  end)
+
+  it("end where the text does, before the last lines that are no fields", function()
+    for text, body in pairs { [""] = 0, ["A"] = 0, ["A:"] = 2, ["A:1\nB"] = 4, ["A:1\nB\nC"] = 4,
+      ["A:1\nB\nC:"] = 8, ["A:1\n B"] = 6, ["B\nC"] = 0 } do
+      assert.equal(body, (probe.fields_cut(text)), text)
+    end
+  end)
 end)
