@@ -15,8 +15,9 @@
 #include "../csrc/core/buf.h"
 #include "../csrc/core/dot.h"
 #include "../csrc/core/ehlo.h"
-#include "../csrc/core/server.h"
+#include "../csrc/core/server_state.h"
 #include "server_config.h"
+#include "server_place.h"
 #include "server_text.h"
 
 #define ROOM ((size_t)1 << 26)
@@ -27,9 +28,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { BYTES = 1, WHOLE = 2, CUTS = 3 };
 
 enum habit { EARLY = 1, FAREWELL_TICK = 2, IN_PLACE = 4, PIECES = 8 };
-
-/* Where a session stands, as its events tell. */
-enum place { NEW, REFUSED, START, READY, MAIL, RCPT, BODY, OVER };
 
 typedef struct run {
   const smtp_server_config *config;
@@ -283,6 +281,15 @@ static void check_event(run *r, const smtp_server_event *e) {
   }
 }
 
+/* The model moved: so may the machine, and it is where the model is, but for a
+** RESET or a CLOSE that it has still to tell. */
+static void check_place(const run *r, enum place before) {
+  unsigned may = states[r->place] | ST_CLOSED;
+  if (r->s->due.reset) may |= ST_START | ST_READY | ST_SKIP | ST_TLS;
+  CHECK(before == r->place || leads(before, r->place));
+  CHECK((may & r->s->state) != 0);
+}
+
 /* Where the session stands after the event, or its verdict. */
 static void move(run *r, const smtp_server_event *e, bool good) {
   static const smtp_sasl_binding nothing = {{"", 0}, {"", 0}};
@@ -335,11 +342,13 @@ static void work(run *r) {
   int got;
   do {
     while ((got = smtp_server_next(r->s, &e)) == 1) {
+      enum place before = r->place;
       bool good = false;
       CHECK(++r->events <= 6 * r->said + 8);
       check_event(r, &e);
       if (smtp_server_asks(e.type)) good = decide_all(r, &e);
       move(r, &e, good);
+      check_place(r, before);
     }
     CHECK(got == 0);
     if (r->said == 0 && r->habits & EARLY) return;

@@ -17,28 +17,14 @@ int smtp_server_starttls(smtp_server *s, const smtp_command *c,
   size_t before = smtp_buf_length(&s->out);
   int r;
   (void)event; /* it comes when the 220 is written */
-  if (s->secured) return smtp_server_answer(s, SMTP_S_SEQUENCE);
+  if (s->peer.secured) return smtp_server_answer(s, SMTP_S_SEQUENCE);
   if (c->args.n > 0) return smtp_server_answer(s, SMTP_S_NO_ARGUMENT);
   r = smtp_server_answer(s, SMTP_S_STARTTLS);
   if (r != 0) return r;
-  s->before_tls = before;
-  s->reset_due = (s->state & (ST_MAIL | ST_RCPT)) != 0 || s->forwarded;
-  smtp_server_drop(s);
-  s->state = ST_TLS;
+  s->starttls.before = before;
+  smtp_server_abandon(s);
+  smtp_server_enter(s, MOVE_STARTTLS);
   return 0;
-}
-
-int smtp_server_injected(smtp_server *s) {
-  size_t waits = smtp_buf_length(&s->out);
-  int r = 0;
-  /* A 220 that is partly written cannot be taken back; nothing follows it. */
-  if (waits > s->before_tls) {
-    smtp_buf_truncate(&s->out, s->before_tls);
-    r = smtp_server_answer(s, SMTP_S_PIPELINING);
-  }
-  s->state = ST_CLOSED;
-  s->why = SMTP_S_PIPELINING;
-  return r;
 }
 
 /* Copies what fits; a part of it would be worth nothing. */
@@ -52,39 +38,29 @@ int smtp_server_secured(smtp_server *s, const smtp_sasl_binding *binding,
                         smtp_slice name) {
   struct secured *tls;
   if (s->error != 0) return s->error;
-  if (s->secured || (s->state != ST_CONNECT && !smtp_server_paused(s)))
+  if (s->peer.secured || (s->state != ST_CONNECT && !smtp_server_paused(s)))
     return SMTP_ESTATE;
   tls = s->tls = smtp_mem_new(s->mem, sizeof *tls);
   if (tls == NULL) return s->error = SMTP_ENOMEM;
   tls->exporter_n = keep(tls->exporter, binding->exporter);
   tls->endpoint_n = keep(tls->endpoint, binding->endpoint);
   tls->name_n = keep(tls->name, name);
-  s->secured = true;
+  s->peer.secured = true;
   s->active = s->now;
   if (s->state == ST_CONNECT) return 0;
-  s->state = ST_START;
-  s->esmtp = s->authenticated = false;
+  smtp_server_enter(s, MOVE_SECURED);
+  s->peer.esmtp = s->peer.authenticated = false;
   return 0;
 }
 
 /* ---- AUTH ------------------------------------------------------------ */
 
-unsigned smtp_server_mechanisms(const smtp_server *s) {
-  unsigned all = s->config->auth;
-  const struct secured *tls = s->tls;
-  if (!s->secured && !s->config->auth_cleartext) return 0;
-  if (tls == NULL || tls->exporter_n + tls->endpoint_n == 0)
-    all &= ~(unsigned)SMTP_SASL_PLUS;
-  if (tls == NULL || tls->name_n == 0) all &= ~(unsigned)SMTP_SASL_EXTERNAL;
-  return all;
-}
-
 void smtp_server_auth_end(smtp_server *s) {
-  smtp_sasl_free(s->sasl);
-  s->sasl = NULL;
-  s->refusing = s->judging = false;
+  smtp_sasl_free(s->auth.sasl);
+  s->auth.sasl = NULL;
+  s->auth.refusing = s->due.judge = false;
   smtp_buf_wipe(&s->in);
-  if (s->state == ST_AUTH) s->state = ST_READY;
+  smtp_server_enter(s, MOVE_AUTH_END);
 }
 
 static smtp_sasl *new_sasl(smtp_server *s, unsigned mechanism) {
@@ -109,8 +85,8 @@ static int fail(smtp_server *s, smtp_situation why) {
 }
 
 bool smtp_server_auth_failed(smtp_server *s) {
-  s->failure_due = s->config->failures;
-  return ++s->auth_failures >= SMTP_AUTH_FAILURES;
+  s->due.auth_failed = s->config->failures;
+  return ++s->auth.failures >= SMTP_AUTH_FAILURES;
 }
 
 /* Wrong credentials, of which the mechanism itself is sure. */
@@ -122,8 +98,8 @@ static int refuse(smtp_server *s) {
 static int ask(smtp_server *s, smtp_server_event *event,
                smtp_server_event_type type) {
   event->type = s->asked = type;
-  event->verb = smtp_sasl_name(smtp_sasl_mechanism_of(s->sasl));
-  event->credentials = smtp_sasl_credentials_of(s->sasl);
+  event->verb = smtp_sasl_name(smtp_sasl_mechanism_of(s->auth.sasl));
+  event->credentials = smtp_sasl_credentials_of(s->auth.sasl);
   return 1;
 }
 
@@ -135,7 +111,7 @@ int smtp_server_judge(smtp_server *s, smtp_server_event *event) {
 static int follow(smtp_server *s, smtp_server_event *event, int result) {
   switch (result) {
   case SMTP_SASL_CONTINUE:
-    return smtp_server_challenge(s, smtp_sasl_output(s->sasl));
+    return smtp_server_challenge(s, smtp_sasl_output(s->auth.sasl));
   case SMTP_SASL_LOOKUP: return ask(s, event, SMTP_SERVER_LOOKUP);
   case SMTP_SASL_DONE: return smtp_server_judge(s, event);
   case SMTP_ESYNTAX: return fail(s, SMTP_S_BASE64);
@@ -153,7 +129,7 @@ static int respond(smtp_server *s, smtp_slice text, smtp_server_event *event) {
   smtp_buf_init(&bytes, s->mem, SMTP_AUTH_LINE_MAX);
   r = smtp_buf_reserve(&bytes, text.n / 4 * 3 + 3, &place);
   if (r == 0) r = smtp_base64_parse(&bytes, text);
-  if (r == 0) r = smtp_sasl_next(s->sasl, smtp_buf_data(&bytes));
+  if (r == 0) r = smtp_sasl_next(s->auth.sasl, smtp_buf_data(&bytes));
   smtp_buf_consume(&bytes, smtp_buf_length(&bytes));
   smtp_buf_wipe(&bytes);
   smtp_buf_clear(&bytes);
@@ -168,9 +144,9 @@ int smtp_server_auth(smtp_server *s, const smtp_command *c,
   bool lenient = !s->config->strict;
   size_t n = 0;
   int first;
-  if (!s->esmtp || s->authenticated)
+  if (!s->peer.esmtp || s->peer.authenticated)
     return smtp_server_answer(s, SMTP_S_SEQUENCE);
-  if (!s->secured && !s->config->auth_cleartext)
+  if (!s->peer.secured && !s->config->auth_cleartext)
     return smtp_server_answer(s, SMTP_S_CLEARTEXT);
   while (n < name.n && !smtp_ascii_blank(name.p[n], lenient)) n++;
   if (n == 0) return smtp_server_answer(s, SMTP_S_SYNTAX);
@@ -180,26 +156,19 @@ int smtp_server_auth(smtp_server *s, const smtp_command *c,
   mechanism = smtp_sasl_mechanism(name);
   if ((mechanism & smtp_server_mechanisms(s)) == 0)
     return smtp_server_answer(s, SMTP_S_MECHANISM);
-  s->sasl = new_sasl(s, mechanism);
-  if (s->sasl == NULL) return SMTP_ENOMEM;
-  s->state = ST_AUTH;
+  s->auth.sasl = new_sasl(s, mechanism);
+  if (s->auth.sasl == NULL) return SMTP_ENOMEM;
+  smtp_server_enter(s, MOVE_AUTH);
   if (initial.n > 0) { /* "=" is an empty one (RFC 4954 section 4) */
     if (initial.n == 1 && initial.p[0] == '=') initial.n = 0;
     return respond(s, initial, event);
   }
-  first = smtp_sasl_first(s->sasl);
+  first = smtp_sasl_first(s->auth.sasl);
   return follow(s, event, first < 0 ? first : SMTP_SASL_CONTINUE);
 }
 
 int smtp_server_response(smtp_server *s, smtp_slice line,
                          smtp_server_event *event) {
-  int r;
-  if (s->refusing) { /* whatever it says: the verdict stands */
-    s->asked = SMTP_SERVER_AUTH;
-    r = smtp_server_decide(s, s->kept.verdict, s->kept.code,
-                           smtp_buf_data(&s->kept.text));
-    return r < 0 ? r : 0;
-  }
   if (!s->config->strict) {
     line = smtp_ascii_skip_blanks(line, true);
     while (line.n > 0 && smtp_ascii_blank(line.p[line.n - 1], true)) line.n--;
@@ -215,28 +184,29 @@ int smtp_server_lookup(smtp_server *s, const smtp_sasl_keys *keys) {
   s->asked = SMTP_SERVER_NONE;
   s->active = s->now;
   if (s->state == ST_CLOSED) return 0;
-  r = keys == NULL ? SMTP_ECRYPTO : smtp_sasl_lookup(s->sasl, keys);
+  r = keys == NULL ? SMTP_ECRYPTO : smtp_sasl_lookup(s->auth.sasl, keys);
   if (r == SMTP_SASL_LOOKUP) r = SMTP_ECRYPTO; /* once is enough */
-  s->judging = r == SMTP_SASL_DONE;            /* the next event */
-  if (!s->judging) r = follow(s, NULL, r);
+  s->due.judge = r == SMTP_SASL_DONE;          /* the next event */
+  if (!s->due.judge) r = follow(s, NULL, r);
   return r < 0 ? s->error = r : 0;
 }
 
 int smtp_server_auth_refused(smtp_server *s, smtp_verdict verdict, int code,
                              smtp_slice text) {
   int r;
-  if (s->refusing || s->sasl == NULL) return 0;
-  r = smtp_sasl_refuse(s->sasl);
+  if (s->auth.refusing || s->auth.sasl == NULL) return 0;
+  r = smtp_sasl_refuse(s->auth.sasl);
   if (r != SMTP_SASL_CONTINUE) return r < 0 ? r : 0;
-  s->kept.verdict = verdict;
-  s->kept.code = code;
-  smtp_buf_truncate(&s->kept.text, 0);
-  r = smtp_buf_append_slice(&s->kept.text, text);
-  if (r == SMTP_ETOOBIG) s->kept.code = 0; /* it could not be sent either */
+  s->auth.kept.verdict = verdict;
+  s->auth.kept.code = code;
+  smtp_buf_truncate(&s->auth.kept.text, 0);
+  r = smtp_buf_append_slice(&s->auth.kept.text, text);
+  if (r == SMTP_ETOOBIG)
+    s->auth.kept.code = 0; /* it could not be sent either */
   if (r == SMTP_ENOMEM) return r;
-  r = smtp_server_challenge(s, smtp_sasl_output(s->sasl));
+  r = smtp_server_challenge(s, smtp_sasl_output(s->auth.sasl));
   if (r != 0) return r;
-  s->refusing = true;
+  s->auth.refusing = true;
   s->asked = SMTP_SERVER_NONE;
   s->active = s->now;
   return 1;

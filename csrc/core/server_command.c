@@ -26,19 +26,7 @@ static int ask(smtp_server *s, smtp_server_event *event,
 
 /* NOOP, RSET, VRFY and HELP between messages; beyond the limit it is over. */
 static bool junk(smtp_server *s) {
-  return ++s->junk > s->config->limits.junk;
-}
-
-void smtp_server_drop(smtp_server *s) {
-  if ((s->state & (ST_TRANSACTION | ST_CONTENT)) != 0) s->state = ST_READY;
-  s->recipients = s->over = 0;
-  s->refusal = SMTP_S_NONE;
-  s->utf8 = s->forwarded = false;
-  s->size = 0;
-  s->ended = s->prdr = s->taken = false;
-  s->replies = s->said = 0;
-  s->handed = -1;
-  smtp_buf_clear(&s->head);
+  return ++s->count.junk > s->config->limits.junk;
 }
 
 /* ---- checks ---------------------------------------------------------- */
@@ -49,7 +37,7 @@ static int check_helo(smtp_server *s, const smtp_command *c,
   if (smtp_ascii_eightbit(c->args) ||
       smtp_path_check_domain(c->args, path_flags(s, 0)) != 0)
     return smtp_server_answer(s, SMTP_S_BAD_HELO);
-  s->greets_esmtp = event->esmtp = c->verb != SMTP_VERB_HELO;
+  s->peer.greets_esmtp = event->esmtp = c->verb != SMTP_VERB_HELO;
   event->text = c->args;
   return ask(s, event, SMTP_SERVER_HELO);
 }
@@ -64,13 +52,6 @@ static smtp_situation parse_path(smtp_server *s, const smtp_command *c,
   return r != 0 ? bad : SMTP_S_NONE;
 }
 
-unsigned smtp_server_extensions(const smtp_server *s) {
-  unsigned all = s->config->extensions;
-  if (!s->secured) all &= ~(unsigned)SMTP_EXT_REQUIRETLS;
-  if (s->config->lmtp) all &= ~(unsigned)SMTP_EXT_PRDR; /* it is there anyway */
-  return all;
-}
-
 /* What parameters may come now: what EHLO has offered. */
 static smtp_param_rules param_rules(const smtp_server *s, smtp_slice own) {
   smtp_param_rules rules = {smtp_server_extensions(s) | SMTP_EXT_SIZE |
@@ -83,7 +64,7 @@ static smtp_param_rules param_rules(const smtp_server *s, smtp_slice own) {
 /* What a result of parsing parameters means; HELO allows none at all. */
 static smtp_situation params_situation(const smtp_server *s, int result,
                                        smtp_slice params) {
-  if (result == SMTP_EINVALID || (!s->esmtp && params.n > 0))
+  if (result == SMTP_EINVALID || (!s->peer.esmtp && params.n > 0))
     return SMTP_S_UNKNOWN_PARAM;
   return result == 0 ? SMTP_S_NONE : SMTP_S_SYNTAX;
 }
@@ -94,7 +75,7 @@ static int check_mail(smtp_server *s, const smtp_command *c,
   smtp_param_rules rules = param_rules(s, s->config->mail_own);
   smtp_slice params;
   smtp_situation why;
-  if (s->messages >= limits->messages)
+  if (s->count.messages >= limits->messages)
     return smtp_server_answer(s, SMTP_S_MESSAGES);
   why = parse_path(s, c, SMTP_LIT("FROM:"), SMTP_PATH_NULL, SMTP_S_BAD_SENDER,
                    &params);
@@ -106,10 +87,11 @@ static int check_mail(smtp_server *s, const smtp_command *c,
   if (why == SMTP_S_NONE && event->mail.size > limits->message_size)
     why = SMTP_S_TOO_BIG;
   if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
-  s->body = event->mail.body;
-  s->utf8 = event->mail.smtputf8;
-  s->prdr = event->mail.prdr;
-  if (!s->authenticated) event->mail.auth = SMTP_LIT("<>"); /* RFC 4954 5 */
+  s->mail.body = event->mail.body;
+  s->mail.utf8 = event->mail.smtputf8;
+  s->mail.prdr = event->mail.prdr;
+  if (!s->peer.authenticated)
+    event->mail.auth = SMTP_LIT("<>"); /* RFC 4954 5 */
   event->path = &s->path;
   event->params = params;
   return ask(s, event, SMTP_SERVER_MAIL);
@@ -120,8 +102,8 @@ static int check_rcpt(smtp_server *s, const smtp_command *c,
   smtp_param_rules rules = param_rules(s, s->config->rcpt_own);
   smtp_slice params;
   smtp_situation why;
-  if (s->recipients >= s->config->limits.recipients)
-    return smtp_server_answer(s, ++s->over > SMTP_RECIPIENTS_OVER
+  if (s->mail.recipients >= s->config->limits.recipients)
+    return smtp_server_answer(s, ++s->mail.over > SMTP_RECIPIENTS_OVER
                                      ? SMTP_S_ALL_RECIPIENTS
                                      : SMTP_S_RECIPIENTS);
   why = parse_path(s, c, SMTP_LIT("TO:"), SMTP_PATH_POSTMASTER,
@@ -129,7 +111,7 @@ static int check_rcpt(smtp_server *s, const smtp_command *c,
   if (why == SMTP_S_NONE)
     why = params_situation(
         s, smtp_rcpt_params_parse(&event->rcpt, params, &rules), params);
-  if (why == SMTP_S_NONE && s->path.eightbit && !s->utf8)
+  if (why == SMTP_S_NONE && s->path.eightbit && !s->mail.utf8)
     why = SMTP_S_NEEDS_UTF8;
   if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
   event->path = &s->path;
@@ -139,15 +121,10 @@ static int check_rcpt(smtp_server *s, const smtp_command *c,
 
 static int check_data(smtp_server *s, const smtp_command *c,
                       smtp_server_event *event) {
-  smtp_slice none = {"", 0};
-  int r;
   if (c->args.n > 0) return smtp_server_answer(s, SMTP_S_NO_ARGUMENT);
-  if (s->body == SMTP_BODY_BINARYMIME) /* RFC 3030 section 3 */
+  if (s->mail.body == SMTP_BODY_BINARYMIME) /* RFC 3030 section 3 */
     return smtp_server_answer(s, SMTP_S_SEQUENCE);
-  if (!s->config->accept_data) return ask(s, event, SMTP_SERVER_DATA);
-  s->asked = SMTP_SERVER_DATA;
-  r = smtp_server_decide(s, SMTP_VERDICT_NONE, 0, none);
-  return r < 0 ? r : 0;
+  return ask(s, event, SMTP_SERVER_DATA);
 }
 
 static int check_rset(smtp_server *s, const smtp_command *c,
@@ -155,8 +132,7 @@ static int check_rset(smtp_server *s, const smtp_command *c,
   (void)event;
   if (c->args.n > 0) return smtp_server_answer(s, SMTP_S_NO_ARGUMENT);
   if (junk(s)) return smtp_server_answer(s, SMTP_S_JUNK);
-  s->reset_due = (s->state & ST_TRANSACTION) != 0 || s->forwarded;
-  smtp_server_drop(s);
+  smtp_server_abandon(s);
   return smtp_server_answer(s, SMTP_S_RESET);
 }
 
@@ -194,9 +170,9 @@ static int check_vrfy(smtp_server *s, const smtp_command *c,
                       smtp_server_event *event) {
   if (junk(s)) return smtp_server_answer(s, SMTP_S_JUNK);
   event->text = c->args;
-  s->utf8_once = cut_utf8(s, &event->text);
+  s->line.utf8 = cut_utf8(s, &event->text);
   if (event->text.n == 0) return smtp_server_answer(s, SMTP_S_SYNTAX);
-  if (smtp_ascii_eightbit(c->args) && !s->utf8_once)
+  if (smtp_ascii_eightbit(c->args) && !s->line.utf8)
     return smtp_server_answer(s, SMTP_S_NEEDS_UTF8);
   return ask(s, event, SMTP_SERVER_VRFY);
 }
@@ -261,12 +237,12 @@ static smtp_situation check_policy(const smtp_server *s, smtp_verb verb) {
   case SMTP_VERB_XFORWARD:
   case SMTP_VERB_AUTH: break;
   default:
-    if (s->config->auth_required && !s->authenticated &&
-        (s->secured || !s->config->tls_required))
+    if (s->config->auth_required && !s->peer.authenticated &&
+        (s->peer.secured || !s->config->tls_required))
       return SMTP_S_NEEDS_AUTH;
   }
-  return s->config->tls_required && !s->secured ? SMTP_S_NEEDS_TLS
-                                                : SMTP_S_NONE;
+  return s->config->tls_required && !s->peer.secured ? SMTP_S_NEEDS_TLS
+                                                     : SMTP_S_NONE;
 }
 
 /* RFC 2033 section 4.1: who speaks the one protocol does not know the hello of
@@ -304,15 +280,17 @@ static int other(smtp_server *s, const smtp_command *c, smtp_slice line) {
                                 : SMTP_S_NOT_IMPLEMENTED);
 }
 
-smtp_situation smtp_server_may_chunk(const smtp_server *s) {
+/* What speaks against a BDAT here, or NONE. */
+static smtp_situation may_chunk(const smtp_server *s) {
   smtp_situation why = check_policy(s, SMTP_VERB_BDAT);
   if (s->state == ST_REFUSED) return SMTP_S_SEQUENCE;
   if (why != SMTP_S_NONE) return why;
   if ((s->config->extensions & SMTP_EXT_CHUNKING) == 0)
     return SMTP_S_NOT_IMPLEMENTED;
   if (s->state == ST_MAIL) return SMTP_S_NO_RECIPIENTS;
-  return s->esmtp && (s->state & (ST_RCPT | ST_CHUNKS)) != 0 ? SMTP_S_NONE
-                                                             : SMTP_S_SEQUENCE;
+  return s->peer.esmtp && (s->state & (ST_RCPT | ST_CHUNKS)) != 0
+             ? SMTP_S_NONE
+             : SMTP_S_SEQUENCE;
 }
 
 /* BDAT with another character than a space after it, such as a tab: a chunk may
@@ -333,7 +311,7 @@ int smtp_server_line(smtp_server *s, smtp_slice line,
   if (parsed && c.verb == SMTP_VERB_BDAT)
     return why != SMTP_S_NONE
                ? smtp_server_answer(s, SMTP_S_BAD_CHUNK)
-               : smtp_server_chunk(s, c.args, smtp_server_may_chunk(s), event);
+               : smtp_server_chunk(s, c.args, may_chunk(s), event);
   if (why != SMTP_S_NONE) return smtp_server_answer(s, why);
   if (!parsed) return other(s, &c, line);
   c.verb = smtp_server_known(s, c.verb);
@@ -353,63 +331,4 @@ int smtp_server_line(smtp_server *s, smtp_slice line,
                                      ? SMTP_S_NO_RECIPIENTS
                                      : SMTP_S_SEQUENCE);
   return commands[c.verb].check(s, &c, event);
-}
-
-/* ---- after the verdict ----------------------------------------------- */
-
-/* Everything that is known of a message starts anew. */
-void smtp_server_begin(smtp_server *s) {
-  s->state = ST_BODY;
-  s->body_since = s->handed = s->now;
-  smtp_dot_decoder_init(&s->dot);
-  smtp_dot_encoder_init(&s->mend, 0);
-  smtp_header_init(&s->header);
-}
-
-void smtp_server_proceed(smtp_server *s, int code) {
-  smtp_server_event_type asked = s->asked;
-  bool good = code < 400;
-  s->asked = SMTP_SERVER_NONE;
-  s->utf8_once = false;
-  s->active = s->now;
-  if (s->state == ST_CLOSED) return;
-  switch (asked) {
-  case SMTP_SERVER_CONNECT: s->state = good ? ST_START : ST_REFUSED; break;
-  case SMTP_SERVER_HELO:
-    if (!good) break;
-    s->reset_due = (s->state & (ST_MAIL | ST_RCPT)) != 0 || s->forwarded;
-    smtp_server_drop(s);
-    s->state = ST_READY;
-    s->esmtp = s->greets_esmtp;
-    break;
-  case SMTP_SERVER_MAIL:
-    if (good)
-      s->state = ST_MAIL;
-    else
-      s->utf8 = false; /* replies are in ASCII again */
-    break;
-  case SMTP_SERVER_RCPT:
-    if (!good) break;
-    s->state = ST_RCPT;
-    s->recipients++;
-    break;
-  case SMTP_SERVER_DATA:
-    if (good) smtp_server_begin(s);
-    break;
-  case SMTP_SERVER_CHUNK:
-    if (!good) smtp_server_drop(s);
-    s->reset_due = !good;
-    if (good) s->state = ST_CHUNKS;
-    break;
-  case SMTP_SERVER_AUTH:
-    smtp_server_auth_end(s);
-    s->authenticated = good;
-    break;
-  case SMTP_SERVER_MESSAGE:
-    if (good || s->taken) s->messages++;
-    smtp_server_drop(s);
-    s->junk = 0;
-    break;
-  default: break;
-  }
 }

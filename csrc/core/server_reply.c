@@ -21,12 +21,11 @@ static int note(smtp_server *s, size_t from) {
   return smtp_buf_append(&s->facts, out.p + from, out.n - from);
 }
 
-/* Appends a reply; a code of 421 is the last one of a session. */
+/* Appends a reply. */
 static int put(smtp_server *s, int code, smtp_status status, smtp_slice text) {
   size_t from = smtp_buf_length(&s->out);
   int r = smtp_reply_format(&s->out, code, status, text);
   if (r != 0) return r;
-  if (code == 421) s->state = ST_CLOSED;
   return note(s, from);
 }
 
@@ -52,15 +51,15 @@ int smtp_server_answer(smtp_server *s, smtp_situation situation) {
   int r;
   if (is_error(situation) && !closes(situation)) {
     size_t limit = s->config->limits.errors;
-    if (++s->errors > limit)
+    if (++s->count.errors > limit)
       situation = SMTP_S_ERRORS;
-    else if (s->errors > ERRORS_FREE(limit))
+    else if (s->count.errors > ERRORS_FREE(limit))
       s->hold = s->now + ERROR_DELAY;
   }
   d = smtp_status_of(situation);
   r = put(s, d->code, d->status, text_of(d));
   if (r != 0) return r;
-  if (closes(situation)) s->state = ST_CLOSED;
+  if (closes(situation) || d->code == 421) smtp_server_enter(s, MOVE_CLOSE);
   if (s->state == ST_CLOSED) s->why = situation;
   return 0;
 }
@@ -102,48 +101,9 @@ static smtp_situation situation_of(smtp_server_event_type stage,
   return stages[stage].ok;
 }
 
-/* The strongest first: many clients take the first one that they know. */
-static int put_mechanisms(smtp_buf *out, unsigned mechanisms) {
-  static const unsigned order[] = {SMTP_SASL_SCRAM_SHA_256_PLUS,
-                                   SMTP_SASL_SCRAM_SHA_256,
-                                   SMTP_SASL_SCRAM_SHA_1_PLUS,
-                                   SMTP_SASL_SCRAM_SHA_1,
-                                   SMTP_SASL_EXTERNAL,
-                                   SMTP_SASL_OAUTHBEARER,
-                                   SMTP_SASL_XOAUTH2,
-                                   SMTP_SASL_PLAIN,
-                                   SMTP_SASL_LOGIN,
-                                   SMTP_SASL_CRAM_MD5};
-  size_t i;
-  int r = mechanisms == 0 ? 0 : smtp_buf_append(out, "AUTH", 4);
-  for (i = 0; r == 0 && i < sizeof order / sizeof *order; i++) {
-    if ((mechanisms & order[i]) == 0) continue;
-    r = smtp_buf_append(out, " ", 1);
-    if (r == 0) r = smtp_buf_append_slice(out, smtp_sasl_name(order[i]));
-  }
-  return r;
-}
-
-/* The reply to EHLO: the name and what is offered. */
 static int put_ehlo(smtp_server *s) {
   size_t from = smtp_buf_length(&s->out);
-  smtp_buf own;
-  smtp_ehlo ehlo = {SMTP_EXT_PIPELINING | SMTP_EXT_SIZE | SMTP_EXT_8BITMIME |
-                        SMTP_EXT_ENHANCEDSTATUSCODES |
-                        smtp_server_extensions(s),
-                    s->config->limits.message_size};
-  int r;
-  if (s->config->tls && !s->secured) ehlo.extensions |= SMTP_EXT_STARTTLS;
-  smtp_buf_init(&own, s->mem, SMTP_REPLY_MAX);
-  r = put_mechanisms(&own, smtp_server_mechanisms(s));
-  if (r == 0 && smtp_buf_length(&own) > 0 && s->config->offers.n > 0)
-    r = smtp_buf_append(&own, "\n", 1);
-  if (r == 0) r = smtp_buf_append_slice(&own, s->config->offers);
-  if (r == 0) r = smtp_server_offer_forward(s, &own);
-  if (r == 0)
-    r = smtp_ehlo_format(&s->out, s->config->hostname, &ehlo,
-                         smtp_buf_data(&own));
-  smtp_buf_clear(&own);
+  int r = smtp_server_offer(s, &s->out);
   return r != 0 ? r : note(s, from);
 }
 
@@ -174,7 +134,7 @@ static int put_named(smtp_server *s, int code, smtp_status status,
 static int put_ok(smtp_server *s, smtp_situation ok, int code,
                   smtp_status status, smtp_slice text) {
   const smtp_default *d = smtp_status_of(ok);
-  if (ok == SMTP_S_HELO && s->greets_esmtp) return put_ehlo(s);
+  if (ok == SMTP_S_HELO && s->peer.greets_esmtp) return put_ehlo(s);
   if (text.n == 0 && ok == SMTP_S_GREETING)
     text = s->config->greeting;
   else if (text.n == 0 && ok != SMTP_S_HELO)
@@ -240,7 +200,7 @@ static int put_ascii(smtp_buf *out, smtp_slice text) {
 }
 
 bool smtp_server_hears(const smtp_server *s, smtp_slice text) {
-  return s->utf8 || s->utf8_once || !smtp_ascii_eightbit(text);
+  return s->mail.utf8 || s->line.utf8 || !smtp_ascii_eightbit(text);
 }
 
 /* Puts a reply of a handler; text that the client cannot read is made ASCII. */
@@ -262,7 +222,7 @@ static int put_bounded(smtp_server *s, smtp_server_event_type stage, int code,
                        smtp_slice text, smtp_status usual) {
   size_t out = smtp_buf_length(&s->out), facts = smtp_buf_length(&s->facts);
   int r = put_heard(s, stage, code, text, usual);
-  if (r != 0 || s->replies <= 1 ||
+  if (r != 0 || s->content.replies <= 1 ||
       smtp_buf_length(&s->out) - out <= SMTP_EACH_MAX)
     return r;
   smtp_buf_truncate(&s->out, out);
@@ -270,17 +230,15 @@ static int put_bounded(smtp_server *s, smtp_server_event_type stage, int code,
   return SMTP_ETOOBIG;
 }
 
-/* It is said, and taken back. */
+/* Formats the reply to measure it, then restores both buffers. */
 int smtp_server_sayable(smtp_server *s, int code, smtp_slice text) {
   size_t out = smtp_buf_length(&s->out), facts = smtp_buf_length(&s->facts);
   smtp_status none = {0, 0, 0};
-  enum state state = s->state;
   size_t n;
   int r;
   if (s->error != 0) return s->error;
   r = put_heard(s, SMTP_SERVER_MESSAGE, code, text, none);
   n = smtp_buf_length(&s->out) - out;
-  s->state = state;
   smtp_buf_truncate(&s->out, out);
   smtp_buf_truncate(&s->facts, facts);
   if (r == SMTP_ENOMEM) return s->error = r;
@@ -304,76 +262,25 @@ static int put_situation(smtp_server *s, smtp_server_event_type stage,
   return r != 0 ? r : code;
 }
 
-/* The line at hand is answered here and not read. */
-static void skip_line(smtp_server *s) {
-  smtp_slice line;
-  if (smtp_buf_line(&s->in, &line)) smtp_buf_consume(&s->in, line.n);
-  s->traced = false;
-}
-
-/* A refusal, as far as it can be told before the reply is made. */
-static bool refuses(smtp_verdict verdict, int code) {
-  return verdict == SMTP_VERDICT_REFUSE || verdict == SMTP_VERDICT_NOTHING ||
-         (verdict == SMTP_VERDICT_REPLY && code >= 500 && code < 560);
-}
-
-int smtp_server_decide(smtp_server *s, smtp_verdict verdict, int code,
-                       smtp_slice text) {
-  smtp_server_event_type stage = s->asked;
-  smtp_situation why = SMTP_S_NONE; /* what wins over the verdict */
-  size_t before = smtp_buf_length(&s->out), told = smtp_buf_length(&s->facts);
+int smtp_server_put(smtp_server *s, smtp_server_event_type stage,
+                    smtp_situation why, smtp_verdict verdict, int code,
+                    smtp_slice text) {
+  const smtp_default *no = smtp_status_of(stages[stage].no);
   smtp_status usual = {0, 0, 0};
   int r;
-  if (s->error != 0) return s->error;
-  if (stage == SMTP_SERVER_NONE || stage == SMTP_SERVER_LOOKUP)
-    return SMTP_ESTATE;
-  if (stage == SMTP_SERVER_VERB && verdict == SMTP_VERDICT_NONE) {
-    s->passed = true;
-    s->asked = SMTP_SERVER_NONE;
-    return 0;
-  }
-  if (stage == SMTP_SERVER_VERB) skip_line(s);
-  if (stage == SMTP_SERVER_MESSAGE) why = s->refusal;
-  if (stage == SMTP_SERVER_MESSAGE && s->said == 0 &&
-      s->replies > s->recipients) { /* PRDR */
-    r = smtp_server_answer(s, SMTP_S_EACH);
-    if (r < 0) return s->error = r;
-  }
-  if (stage == SMTP_SERVER_AUTH && refuses(verdict, code)) {
-    r = smtp_server_auth_refused(s, verdict, code, text);
-    if (r < 0) return s->error = r;
-    if (r > 0) return 334; /* the mechanism has something to say first */
-    if (smtp_server_auth_failed(s)) why = SMTP_S_AUTH_FAILURES;
-  }
+  if (why != SMTP_S_NONE) return put_situation(s, stage, why);
   if (verdict == SMTP_VERDICT_ACCEPT && text.n > 0) {
     verdict = SMTP_VERDICT_REPLY;
     code = smtp_status_of(stages[stage].ok)->code;
   } else if (verdict == SMTP_VERDICT_REFUSE && text.n > 0) {
     verdict = SMTP_VERDICT_REPLY;
-    code = smtp_status_of(stages[stage].no)->code;
-    usual = smtp_status_of(stages[stage].no)->status;
+    code = no->code;
+    usual = no->status;
   }
-  if (why != SMTP_S_NONE) {
-    r = put_situation(s, stage, why);
-  } else if (verdict == SMTP_VERDICT_REPLY) {
-    r = put_bounded(s, stage, code, text, usual);
-    if (r == 0) r = code_at(stage, code);
-    if (r == SMTP_EINVALID || r == SMTP_ETOOBIG)
-      r = put_situation(s, stage, situation_of(stage, SMTP_VERDICT_FAIL));
-  } else {
-    r = put_situation(s, stage, situation_of(stage, verdict));
-  }
-  if (r < 0) return s->error = r;
-  if (s->state == ST_CLOSED) s->why = why != SMTP_S_NONE ? why : SMTP_S_FAILED;
-  if (stage == SMTP_SERVER_DATA && s->chunk.waits && r < 400) {
-    smtp_buf_truncate(&s->out, before); /* the chunk is there already */
-    smtp_buf_truncate(&s->facts, told);
-  }
-  if (stage == SMTP_SERVER_MESSAGE && ++s->said < s->replies) {
-    s->taken = s->taken || r < 400;
-    return r;
-  }
-  smtp_server_proceed(s, r);
-  if (s->chunk.waits) smtp_server_chunk_decided(s, r, before);
-  return r;
+  if (verdict != SMTP_VERDICT_REPLY)
+    return put_situation(s, stage, situation_of(stage, verdict));
+  r = put_bounded(s, stage, code, text, usual);
+  if (r == SMTP_EINVALID || r == SMTP_ETOOBIG)
+    return put_situation(s, stage, situation_of(stage, SMTP_VERDICT_FAIL));
+  return r != 0 ? r : code_at(stage, code);
 }

@@ -18,8 +18,6 @@
 #define VALUE_MAX 255
 #define PROTO_MAX 64
 
-#define BOTH (SMTP_FORWARD_XCLIENT | SMTP_FORWARD_XFORWARD)
-
 typedef bool check(smtp_slice *value);
 
 /* ---- values, decoded ------------------------------------------------- */
@@ -71,46 +69,30 @@ static bool check_source(smtp_slice *value) {
 
 /* ---- attributes ------------------------------------------------------ */
 
-/* In the order in which they are offered. */
+/* Whether a value that XCLIENT, or XFORWARD, gave is one. */
 static const struct {
-  smtp_slice name;
-  unsigned of; /* which commands have it */
   check *xclient, *xforward;
-} attributes[SMTP_ATTRIBUTES] = {
-    [SMTP_ATTRIBUTE_NAME] = {{"NAME", 4}, BOTH, check_name, check_name},
-    [SMTP_ATTRIBUTE_ADDR] = {{"ADDR", 4}, BOTH, check_address, check_address},
-    [SMTP_ATTRIBUTE_PORT] = {{"PORT", 4}, BOTH, check_port, check_port},
-    [SMTP_ATTRIBUTE_PROTO] = {{"PROTO", 5}, BOTH, check_smtp, check_protocol},
-    [SMTP_ATTRIBUTE_HELO] = {{"HELO", 4}, BOTH, check_text, check_text},
-    [SMTP_ATTRIBUTE_LOGIN] = {{"LOGIN", 5},
-                              SMTP_FORWARD_XCLIENT,
-                              check_text,
-                              NULL},
-    [SMTP_ATTRIBUTE_DESTADDR] = {{"DESTADDR", 8},
-                                 SMTP_FORWARD_XCLIENT,
-                                 check_address,
-                                 NULL},
-    [SMTP_ATTRIBUTE_DESTPORT] = {{"DESTPORT", 8},
-                                 SMTP_FORWARD_XCLIENT,
-                                 check_port,
-                                 NULL},
-    [SMTP_ATTRIBUTE_IDENT] = {{"IDENT", 5},
-                              SMTP_FORWARD_XFORWARD,
-                              NULL,
-                              check_text},
-    [SMTP_ATTRIBUTE_SOURCE] = {{"SOURCE", 6},
-                               SMTP_FORWARD_XFORWARD,
-                               NULL,
-                               check_source},
+} checks[SMTP_ATTRIBUTES] = {
+    [SMTP_ATTRIBUTE_NAME] = {check_name, check_name},
+    [SMTP_ATTRIBUTE_ADDR] = {check_address, check_address},
+    [SMTP_ATTRIBUTE_PORT] = {check_port, check_port},
+    [SMTP_ATTRIBUTE_PROTO] = {check_smtp, check_protocol},
+    [SMTP_ATTRIBUTE_HELO] = {check_text, check_text},
+    [SMTP_ATTRIBUTE_LOGIN] = {check_text, NULL},
+    [SMTP_ATTRIBUTE_DESTADDR] = {check_address, NULL},
+    [SMTP_ATTRIBUTE_DESTPORT] = {check_port, NULL},
+    [SMTP_ATTRIBUTE_IDENT] = {NULL, check_text},
+    [SMTP_ATTRIBUTE_SOURCE] = {NULL, check_source},
 };
 
 /* Which attribute of a command has the name; SMTP_ATTRIBUTES: none. */
 static int find(unsigned command, smtp_slice name) {
   int i;
-  for (i = 0; i < SMTP_ATTRIBUTES; i++)
-    if ((attributes[i].of & command) != 0 &&
-        smtp_ascii_equal(name, attributes[i].name))
-      break;
+  for (i = 0; i < SMTP_ATTRIBUTES; i++) {
+    unsigned of;
+    smtp_slice own = smtp_server_attribute((smtp_attribute)i, &of);
+    if ((of & command) != 0 && smtp_ascii_equal(name, own)) break;
+  }
   return i;
 }
 
@@ -137,9 +119,8 @@ static int read_attribute(smtp_server *s, unsigned command, smtp_slice word) {
     value.n = 0;
   } else if (smtp_ascii_equal(value, SMTP_LIT("[UNAVAILABLE]"))) {
     value.n = 0;
-  } else if (!(command == SMTP_FORWARD_XCLIENT
-                   ? attributes[i].xclient
-                   : attributes[i].xforward)(&value)) {
+  } else if (!(command == SMTP_FORWARD_XCLIENT ? checks[i].xclient
+                                               : checks[i].xforward)(&value)) {
     return SMTP_ESYNTAX;
   }
   s->told.value[i] = value;
@@ -182,7 +163,7 @@ smtp_verb smtp_server_known(const smtp_server *s, smtp_verb verb) {
 }
 
 void smtp_server_trust(smtp_server *s, unsigned forwarding) {
-  s->trusted = forwarding & s->config->forwarding;
+  s->peer.trusted = forwarding & s->config->forwarding;
 }
 
 /* Everything but TLS and the counts of errors and messages begins anew. Whose
@@ -191,9 +172,9 @@ static void begin_anew(smtp_server *s) {
   smtp_server_drop(s);
   if (s->tls != NULL)
     s->tls->name_n = s->tls->exporter_n = s->tls->endpoint_n = 0;
-  s->esmtp = false;
-  s->authenticated = s->told.value[SMTP_ATTRIBUTE_LOGIN].n > 0;
-  s->state = ST_CONNECT;
+  s->peer.esmtp = false;
+  s->peer.authenticated = s->told.value[SMTP_ATTRIBUTE_LOGIN].n > 0;
+  smtp_server_enter(s, MOVE_XCLIENT);
 }
 
 int smtp_server_forward(smtp_server *s, const smtp_command *c,
@@ -201,7 +182,7 @@ int smtp_server_forward(smtp_server *s, const smtp_command *c,
   unsigned command = command_of(c->verb);
   bool anew = command == SMTP_FORWARD_XCLIENT;
   int r;
-  if ((s->trusted & command) == 0)
+  if ((s->peer.trusted & command) == 0)
     return smtp_server_answer(s, SMTP_S_NOT_TRUSTED);
   r = read_attributes(s, command, c->args);
   if (r == SMTP_ESYNTAX) return smtp_server_answer(s, SMTP_S_SYNTAX);
@@ -210,28 +191,8 @@ int smtp_server_forward(smtp_server *s, const smtp_command *c,
   if (anew)
     begin_anew(s);
   else
-    s->forwarded = true;
+    s->mail.forwarded = true;
   event->type = anew ? SMTP_SERVER_XCLIENT : SMTP_SERVER_XFORWARD;
   event->attributes = &s->told;
   return 1;
-}
-
-static int offer(const smtp_server *s, unsigned command, smtp_slice verb,
-                 smtp_buf *out) {
-  int i, r = 0;
-  if ((s->trusted & command) == 0) return 0;
-  if (smtp_buf_length(out) > 0) r = smtp_buf_append(out, "\n", 1);
-  if (r == 0) r = smtp_buf_append_slice(out, verb);
-  for (i = 0; r == 0 && i < SMTP_ATTRIBUTES; i++) {
-    if ((attributes[i].of & command) == 0) continue;
-    r = smtp_buf_append(out, " ", 1);
-    if (r == 0) r = smtp_buf_append_slice(out, attributes[i].name);
-  }
-  return r;
-}
-
-int smtp_server_offer_forward(const smtp_server *s, smtp_buf *out) {
-  int r = offer(s, SMTP_FORWARD_XCLIENT, SMTP_LIT("XCLIENT"), out);
-  return r != 0 ? r
-                : offer(s, SMTP_FORWARD_XFORWARD, SMTP_LIT("XFORWARD"), out);
 }
