@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- The layers of the design: what includes and requires point at exists, lies
 -- at the same height or below, and no circle closes. In C, x.c, x.h and the
--- parts x_y.c, x_y.h of an x.h are one module.
+-- parts x_y.c, x_y.h of an x.h are one module; no file calls one that calls it,
+-- be it in two files or in ten.
 package.path = "scripts/?.lua;" .. package.path
 local source = require("source")
 
@@ -95,6 +96,44 @@ local function check_c(file)
   end
 end
 
+-- ---- calls between files of C --------------------------------------------
+
+-- Circles that stand for now.
+local CIRCLES = { ["^csrc/%a+/client"] = true }
+
+local function is_exempt(file)
+  for pattern in pairs(CIRCLES) do
+    if file:find(pattern) then return true end
+  end
+  return false
+end
+
+-- The functions that a file defines for others: "smtp_x(...) {" behind a type that begins a
+-- line.
+local function definitions(text)
+  local names = {}
+  for line, name in text:gmatch("\n([%a_][%w_ *]-)(smtp_[%w_]+)%b()%s*{") do
+    if not line:find("^static") and not line:find("^typedef") then names[#names + 1] = name end
+  end
+  return names
+end
+
+-- Whoever names a function of another file, be it to call it or to pass it on, needs that.
+local function check_calls(files)
+  local texts, home = {}, {}
+  for _, file in ipairs(files) do
+    if file:find("%.c$") and not is_exempt(file) then
+      texts[file] = "\n" .. source.strip_c(source.read(file))
+      for _, name in ipairs(definitions(texts[file])) do home[name] = file end
+    end
+  end
+  for file, text in pairs(texts) do
+    for name in text:gmatch("%f[%w_]smtp_[%w_]+") do
+      if home[name] then edge(file, home[name]) end
+    end
+  end
+end
+
 -- "smtp.x" -> its file; the C module has none here.
 local function lua_file(module)
   local path = "lua/" .. module:gsub("%.", "/")
@@ -143,6 +182,7 @@ local function walk(module, trail)
 end
 
 for _, file in ipairs(source.find("csrc", "%.[ch]$")) do check_c(file) end
+check_calls(source.find("csrc", "%.c$"))
 for _, file in ipairs(source.find("lua", "%.lua$")) do check_lua(file) end
 local modules = {}
 for module in pairs(edges) do modules[#modules + 1] = module end
