@@ -1,4 +1,5 @@
 -- The parameters of MAIL and RCPT as typed values.
+local core = require "smtp.core"
 local probe = require "probe"
 
 local ALL = "SIZE 8BITMIME AUTH SMTPUTF8 CHUNKING BINARYMIME DSN REQUIRETLS DELIVERBY MT-PRIORITY "
@@ -92,6 +93,28 @@ describe("a parameter of MAIL", function()
       ["HOLDUNTIL=2026-11-25T23:00:00Z"] = { hold_until = "2026-11-25T23:00:00Z" },
       ["HOLDUNTIL=tomorrow"] = BAD, ["HOLDFOR=1 HOLDUNTIL=2026-11-25T23:00:00Z"] = BAD,
       ["HOLDUNTIL=2026-11-25T23:00:00Z HOLDFOR=1"] = BAD })
+  end)
+
+  it("a date-time is a number of seconds in the Gregorian calendar", function()
+    local months = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+    local day = -719528 -- of 0000-01-01, counted from 1970-01-01
+    for year = 0, 9999 do
+      local leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
+      for month, days in ipairs(months) do
+        if month == 2 and leap then days = 29 end
+        local text = ("%04d-%02d-%%02dT00:00:00Z"):format(year, month)
+        if core.date_time(text:format(1)) ~= day * 86400
+          or core.date_time(text:format(days)) ~= (day + days - 1) * 86400
+          or core.date_time(text:format(days + 1)) then
+          error(text)
+        end
+        day = day + days
+      end
+    end
+    assert.equal(0, core.date_time("1970-01-01T00:00:00Z"))
+    assert.equal(86399, core.date_time("1970-01-01T23:59:59.9z"))
+    assert.equal(-19800, core.date_time("1970-01-01T00:00:00+05:30"))
+    assert.equal(3660, core.date_time("1970-01-01T00:00:60-01:00"))
   end)
 
   it("a date-time is that of RFC 3339", function()

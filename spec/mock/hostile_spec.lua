@@ -266,6 +266,35 @@ describe("a client of a mock", function()
     assert.equal("parameter BODY", rules(mx))
   end)
 
+  it("is told of for each parameter whose keyword EHLO did not offer, and for no other", function()
+    local mx <close> = start { extensions = { "DSN", "DELIVERBY", "FUTURERELEASE 100 "
+      .. "2999-01-01T00:00:00Z", "CHUNKING", "BINARYMIME", "MT-PRIORITY", "SMTPUTF8" },
+      users = "any" }
+    local keywords = { ["SIZE=5"] = "SIZE", ["BODY=8BITMIME"] = "8BITMIME",
+      ["BODY=7BIT"] = "8BITMIME", ["BODY=BINARYMIME"] = "BINARYMIME", ["RET=HDRS"] = "DSN",
+      ["ENVID=x"] = "DSN", ["BY=600;R"] = "DELIVERBY", ["HOLDFOR=1"] = "FUTURERELEASE",
+      ["HOLDUNTIL=2998-01-01T00:00:00Z"] = "FUTURERELEASE", SMTPUTF8 = "SMTPUTF8",
+      ["MT-PRIORITY=1"] = "MT-PRIORITY", ["AUTH=<>"] = "AUTH" }
+    local d <close> = open(mx)
+    local function mail(param, line)
+      mx:on("EHLO"):first(1):reply("250 " .. param .. "\n" .. line) -- the last line of it
+      assert(d:cmd("EHLO x", 250))
+      assert(d:cmd("MAIL FROM:<a@b> " .. param, 250), param)
+      local said = rules(mx)
+      mx:clear()
+      return said
+    end
+    for param, keyword in pairs(keywords) do
+      assert.equal("", mail(param, keyword), param)
+      assert.equal("", mail(param, keyword:lower() .. " more"), param)
+      local key = param:match("^[^=]+")
+      for _, line in ipairs { "X" .. keyword, keyword .. "X", keyword:sub(1, -2),
+        "HELP " .. keyword, key ~= keyword and key or nil } do
+        assert.equal("parameter " .. key, mail(param, line), param)
+      end
+    end
+  end)
+
   it("is not blamed for delays, hangs and slow reading of the rules", function()
     local mx <close> = start { watchdog = 0.1 }
     mx:on("NOOP"):delay(0.3)

@@ -237,6 +237,42 @@ describe("what a mock remembers", function()
     end))
   end)
 
+  it("names the section of each command that a rule calls wrong", function()
+    local sections = { EHLO = "4.1.1.1", HELO = "4.1.1.1", MAIL = "4.1.1.2", RCPT = "4.1.1.3",
+      DATA = "4.1.1.4", RSET = "4.1.1.5", VRFY = "4.1.1.6", EXPN = "4.1.1.7", HELP = "4.1.1.8",
+      NOOP = "4.1.1.9", QUIT = "4.1.1.10", BDAT = "RFC 3030 section 2",
+      STARTTLS = "RFC 3207 section 4", AUTH = "RFC 4954 section 4", LHLO = "RFC 2033 section 4.1",
+      XFOO = "4.1.1", HEL = "4.1.1", HELPS = "4.1.1" }
+    local arguments = { EHLO = " x", HELO = " x", MAIL = " FROM:<a@b>", RCPT = " TO:<a@b>",
+      VRFY = " a", EXPN = " a", BDAT = " 0", AUTH = " PLAIN AGEAYg==" }
+    local function said(options, verb)
+      options.tls, options.extensions, options.users = true, { "CHUNKING" }, "any"
+      local mx <close> = mock.start(options)
+      mx:on(verb):reply("500 5.5.2 no")
+      if options.lmtp and verb == "LHLO" then mx:on("EHLO"):reply("500 5.5.2 no") end
+      local d <close> = assert(smtp.dialogue(mx.url, { timeout = 10 }))
+      assert(d:expect(220))
+      local hello = options.lmtp and "LHLO" or "EHLO"
+      if verb ~= hello then assert(d:cmd(hello .. " x", 250)) end
+      if verb == "RCPT" or verb == "DATA" or verb == "BDAT" then
+        assert(d:cmd("MAIL FROM:<a@b>", 250))
+      end
+      if verb == "DATA" or verb == "BDAT" then assert(d:cmd("RCPT TO:<a@b>", 250)) end
+      mx:clear()
+      assert(d:cmd("  " .. verb:lower() .. (arguments[verb] or ""), 500))
+      for _, one in ipairs(mx:violations()) do
+        if one.rule == "refused_command" then return one.section end
+      end
+    end
+    for verb, section in pairs(sections) do
+      local full = section:find("^RFC") and section or "RFC 5321 section " .. section
+      assert.same({ verb, full }, { verb, said({}, verb) })
+    end
+    assert.equal("RFC 2033 section 4.1", said({ lmtp = true }, "LHLO"))
+    assert.equal("RFC 2033 section 4.1", said({ lmtp = true }, "HELO"))
+    assert.equal("RFC 5321 section 4.1.1.9", said({ lmtp = true }, "NOOP"))
+  end)
+
   it("names the section of the grammar that a command breaks", function()
     local mx <close> = start { users = "any" }
     for command, section in pairs {

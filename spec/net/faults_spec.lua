@@ -15,7 +15,9 @@ end
 for flags, where in pairs { [""] = "here", ["-DSMTP_PORTABLE "] = "with POSIX alone" } do
   describe("csrc/net " .. where, function()
     local run, folder
-    setup(function() run, folder = net_program("net_faults", replaced .. flags .. "csrc/net/socket.c -lresolv") end)
+    setup(function()
+      run, folder = net_program("net_faults", replaced .. flags .. "csrc/net/socket.c -lresolv")
+    end)
     teardown(function() return folder and net.remove(folder) end)
 
     for _, check in ipairs(CHECKS) do
