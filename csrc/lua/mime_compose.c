@@ -14,6 +14,7 @@
 
 #define ENCODER "smtp.base64_encoder"
 #define FIELD_MAX (1024 * 1024)
+#define OUT_MAX (SIZE_MAX / 4) /* memory ends before */
 
 /* ---- header fields --------------------------------------------------- */
 
@@ -107,7 +108,7 @@ static int core_encoding(lua_State *L) {
 /* core.qp(text) -> quoted-printable of it */
 static int core_qp(lua_State *L) {
   smtp_slice text = smtp_check_slice(L, 1);
-  smtp_buf *out = smtp_push_buffer(L, SIZE_MAX / 4);
+  smtp_buf *out = smtp_push_buffer(L, OUT_MAX);
   if (smtp_qp_encode(text, out, NULL) != 0)
     return luaL_error(L, "not enough memory");
   return smtp_push_bytes(L, out);
@@ -129,7 +130,7 @@ static int encoder_new(lua_State *L) {
 static int encoder_feed(lua_State *L) {
   smtp_base64_encoder *e = smtp_check_self(L, ENCODER);
   smtp_slice in = smtp_check_slice(L, 2);
-  smtp_buf *out = smtp_push_buffer(L, SIZE_MAX / 2);
+  smtp_buf *out = smtp_push_buffer(L, OUT_MAX);
   if (smtp_base64_encode(e, in, out) != 0)
     return luaL_error(L, "not enough memory");
   return smtp_push_bytes(L, out);
@@ -141,7 +142,7 @@ static int encoder_finish(lua_State *L) {
   smtp_slice in;
   smtp_buf *out;
   in.p = luaL_optlstring(L, 2, "", &in.n);
-  out = smtp_push_buffer(L, SIZE_MAX / 2);
+  out = smtp_push_buffer(L, OUT_MAX);
   if (smtp_base64_encode(e, in, out) != 0 || smtp_base64_finish(e, out) != 0)
     return luaL_error(L, "not enough memory");
   return smtp_push_bytes(L, out);

@@ -198,14 +198,15 @@ static void set_buffer(lua_State *L, int t, const char *key, smtp_buf *b,
 static void set_fingerprint(lua_State *L, int t, const smtp_tls_peer *peer) {
   static const char digits[] = "0123456789abcdef";
   unsigned char bytes[32];
-  char text[64];
+  luaL_Buffer b;
   size_t i;
   if (!smtp_tls_peer_fingerprint(peer, bytes)) return;
+  luaL_buffinit(L, &b);
   for (i = 0; i < sizeof bytes; i++) {
-    text[2 * i] = digits[bytes[i] >> 4];
-    text[2 * i + 1] = digits[bytes[i] & 15];
+    luaL_addchar(&b, digits[bytes[i] >> 4]);
+    luaL_addchar(&b, digits[bytes[i] & 15]);
   }
-  lua_pushlstring(L, text, sizeof text);
+  luaL_pushresult(&b);
   lua_setfield(L, t, "fingerprint");
 }
 

@@ -195,12 +195,12 @@ static int isboundary(const frame *f, smtp_slice line) {
   return f->state == BODY ? matches(f, line) : 0;
 }
 
-/* Whether the line at an offset is the boundary of the entity on the top, in whose
-** header the empty line is missing: 1, 0, or an error. */
+/* Whether the line at an offset, which begins with "--", is the boundary of the
+** entity on the top, in whose header the empty line is missing: 1, 0, or an
+** error. */
 static int isown(walker *w, smtp_slice line, size_t at) {
   frame *f = top(w);
-  if (line.n <= 2 || line.p[0] != '-' || line.p[1] != '-' || !f->scan.typed)
-    return 0;
+  if (!f->scan.typed) return 0;
   if (!f->looked) {
     smtp_slice header;
     smtp_value type;
@@ -248,13 +248,14 @@ static int takeline(walker *w, size_t *at) {
   smtp_slice rest = {w->text.p + *at, w->text.n - *at};
   smtp_slice line = smtp_fields_first(rest);
   frame *f = top(w);
-  if (line.n > 2 && line.p[0] == '-' && line.p[1] == '-') {
+  bool dashed = line.n > 2 && line.p[0] == '-' && line.p[1] == '-';
+  if (dashed) {
     int found = atboundary(w, line, at);
     if (found != 0) return found < 0 ? found : 0;
   }
   if (f->state == HEADER) {
     size_t body;
-    int own = isown(w, line, *at);
+    int own = dashed ? isown(w, line, *at) : 0;
     if (own < 0) return own;
     if (own == 1) body = smtp_fields_cut(&f->scan, *at);
     if (own == 1 || smtp_fields_scanned(&f->scan, line, *at, &body))

@@ -99,10 +99,8 @@ static void close_station(smtp_station *s) {
   double now = smtp_clock_now();
   while (s->sessions_n > 0) drop(s, s->sessions_n - 1, now);
   if (s->listed) smtp_poller_set(s->engine->poller, s->listener, 0);
-  if (s->listener >= 0) {
-    shutdown(s->listener, SHUT_RDWR); /* a child that was forked has it too */
-    smtp_socket_close(s->listener);
-  }
+  shutdown(s->listener, SHUT_RDWR); /* a child that was forked has it too */
+  smtp_socket_close(s->listener);
   s->listed = false;
   s->listener = -1;
   s->stopped = true;

@@ -305,6 +305,20 @@ describe("punycode", function()
     assert.are.equal(live, probe.live())
   end)
 
+  it("asks a map for U-labels and A-labels, whose labels are those of ASCII", function()
+    for _, label in ipairs { "a", "b_c", "abc", "xn--tda", ("x"):rep(63), "_" } do
+      assert.equal("mx." .. label .. ".de", probe.punycode_mapped("MX.\u{fc}.de", label))
+      assert.equal(label, probe.punycode_mapped("xn--tda", label))
+    end
+    for _, label in ipairs { "a b", "a.b", "a!", "!", "\u{fc}", "xn--a_b", "a\0" } do
+      assert.same({ nil, "EINVALID", "" }, { probe.punycode_mapped("\u{fc}.de", label) }, label)
+    end
+    for _, label in ipairs { "", ("x"):rep(64) } do
+      assert.same({ nil, "ESYNTAX", "" }, { probe.punycode_mapped("\u{fc}.de", label) })
+    end
+    assert.equal("a_b.de", probe.punycode_mapped("a_b.de", "never asked"))
+  end)
+
   it("is core.idna for Lua, where libidn2 is missing", function()
     assert.are.equal("xn--bcher-kva.de", core.idna("bücher.DE.", true))
     local function why(text) return (select(2, core.idna(text, true))) end

@@ -220,6 +220,19 @@ describe("a composed message", function()
     end
   end)
 
+  it("C045 takes the shorter encoding, and what can be read if both are as long", function()
+    local ties = 0
+    for n = 1, 60 do
+      for m = 1, n do
+        local text = ("\xe9"):rep(m) .. ("a"):rep(n - m)
+        local more = #core.qp(text) - core.base64_size(n)
+        assert.equal(more <= 0 and "quoted-printable" or "base64", core.encoding(text))
+        ties = ties + (more == 0 and 1 or 0)
+      end
+    end
+    assert.is_true(ties > 5)
+  end)
+
   it("says its size beforehand, and is the same for the same seed", function()
     local folder = net.folder()
     net.dump(folder .. "/a.bin", ("\0\1\2"):rep(100001))

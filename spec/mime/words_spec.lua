@@ -51,6 +51,21 @@ describe("a field", function()
     end
   end)
 
+  -- The part of it behind a comma, in a field that has others before it.
+  it("puts a quoted phrase on a line of its own rather than on a longer one", function()
+    local folded, kept = 0, 0
+    for before = 1, 70 do
+      for n = 1, 70 do
+        local first, phrase = ("f"):rep(before), "q," .. ("p"):rep(n)
+        local text = core.field("To", { "token", first, "phrase", phrase })
+        assert.equal(("To: %s \"%s\"\r\n"):format(first, phrase), (text:gsub("\r\n ", " ")))
+        for line in text:gmatch("([^\r\n]+)\r\n") do assert.is_true(#line <= 78, text) end
+        if text:find("\r\n .") then folded = folded + 1 else kept = kept + 1 end
+      end
+    end
+    assert.is_true(folded > 100 and kept > 100)
+  end)
+
   it("cuts no character that ends at the edge, and says what is wrong", function()
     for _, kind in ipairs(KINDS) do
       for _, text in ipairs { "\xc3", "a\xe6\x97", "\xf0\x9f\x98", "\xff\t", "é\xc3" } do

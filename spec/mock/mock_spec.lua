@@ -4,6 +4,7 @@ local core = require "smtp.core"
 local loop = require "smtp.loop"
 local mock = require "smtp.mock"
 local net = require "spec.support.net"
+local serve = require "spec.support.serve"
 local smtp = require "smtp"
 
 local function start(options) return assert(mock.start(options)) end
@@ -235,6 +236,25 @@ describe("what a mock remembers", function()
       other:expect(554)
       d:expect(220)
     end))
+  end)
+
+  it("takes raw bytes for a reply of 250 unless they begin with a code", function()
+    local verdicts = { ["ok\r\n"] = 250, ["\r\n"] = 250, ["25\r\n"] = 250, ["2x0 a\r\n"] = 250,
+      ["25"] = 250, ["251 a\r\n"] = 251, ["450"] = 450, ["999 a\r\n"] = 999 }
+    for bytes, code in pairs(verdicts) do
+      local mx <close> = start()
+      mx:on("RCPT", { to = "a@b" }):raw(bytes)
+      local peer <close> = serve.peer { host = mx.host, port = mx.port }
+      assert.matches("^220", peer:reply())
+      assert.matches("^250", peer:cmd("EHLO x"))
+      peer:send("MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n")
+      local heard = ""
+      repeat heard = heard .. peer:receive() until heard:find("354 ", 1, true)
+      peer:send(".\r\n")
+      local mail = assert(mx:wait())
+      assert.same({ bytes, code, 250 },
+        { bytes, mail.verdicts[1].code, mail.verdicts[2].code })
+    end
   end)
 
   it("names the section of each command that a rule calls wrong", function()

@@ -69,6 +69,19 @@ describe("smtp.core.spool", function()
     assert.equal("new", net.slurp(folder .. "/a"))
   end)
 
+  it("holds no descriptor once it is committed, or has failed", function()
+    local lowest = net.lowest()
+    for _, overwrite in ipairs { false, true, false } do -- the last one finds the name taken
+      local spool <close> = assert(core.spool(folder .. "/a.tmp"))
+      spool:write("x")
+      commit(spool, folder .. "/a", overwrite)
+      assert.equal(lowest, net.lowest())
+    end
+    local spool <close> = assert(core.spool(folder .. "/b.tmp"))
+    assert.is_nil((commit(spool, folder .. "/none/b")))
+    assert.equal(lowest, net.lowest())
+  end)
+
   it("moves from tmp to new of a maildir", function()
     os.execute(("mkdir %s/tmp %s/new"):format(folder, folder))
     local spool <close> = assert(core.spool(folder .. "/tmp/1.host"))

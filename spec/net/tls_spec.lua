@@ -170,6 +170,22 @@ describe("TLS in memory", function()
     assert.matches("does not speak TLS", why)
   end)
 
+  it("takes for TLS what begins as a record does, and nothing else", function()
+    for _, context in ipairs { client_context(), server_context() } do
+      for byte = 0, 255 do
+        local engine = context:engine("mx.example")
+        engine:handshake()
+        engine:feed(string.char(byte) .. "\3\3\0\1x")
+        local ok, _, word = engine:handshake()
+        if byte >= 20 and byte <= 23 then
+          assert.not_equal("clear", word)
+        else
+          assert.same({ nil, "clear", byte }, { ok, word, byte })
+        end
+      end
+    end
+  end)
+
   -- A hello (type 1: of a client, 2: of a server) of TLS 1.1 and nothing newer.
   local function old_hello(kind)
     local rest = kind == 1 and "\0\2\xc0\x13\1\0" or "\xc0\x13\0"

@@ -209,6 +209,31 @@ static int punycode_domain(lua_State *L) {
   return codec(L, own_domain);
 }
 
+/* Gives text for each label, with other bytes behind it. */
+static smtp_slice mapped;
+
+static int to_mapped(char *to, size_t *n, smtp_slice label) {
+  (void)label;
+  if (mapped.n > SMTP_LABEL_MAX) return SMTP_ESYNTAX;
+  memset(to, '!', SMTP_LABEL_MAX);
+  memcpy(to, mapped.p, *n = mapped.n);
+  return 0;
+}
+
+static int mapped_domain(smtp_buf *out, smtp_slice domain) {
+  return smtp_punycode_domain(out, domain, to_mapped);
+}
+
+/* punycode_mapped(text, mapped): a domain, where a map gives mapped for each
+** label that it is asked for */
+static int punycode_mapped(lua_State *L) {
+  mapped.p = luaL_checklstring(L, 2, &mapped.n);
+  lua_settop(L, 2);
+  lua_pushnil(L); /* no cap, and nothing before */
+  lua_replace(L, 2);
+  return codec(L, mapped_domain);
+}
+
 /* ulabel_points("refused" | "mark" | "had") -> how many code points are so,
 ** and a sum of all of them */
 static int ulabel_points(lua_State *L) {
@@ -442,6 +467,7 @@ const luaL_Reg probe_text[] = {{"ascii_is", ascii_is},
                                {"uxtext_format", uxtext_format},
                                {"uxtext_parse", uxtext_parse},
                                {"punycode_domain", punycode_domain},
+                               {"punycode_mapped", punycode_mapped},
                                {"ulabel_points", ulabel_points},
                                {"ulabel_composes", ulabel_composes},
                                {"path_parse", path_parse},
