@@ -2,7 +2,9 @@
 -- bench/client.lua PORT MESSAGES [DISABLE...]: the client under test, messages of 1 KiB over one
 -- connection; as if the server lacked the extensions that are named.
 
+package.path = "bench/?.lua;" .. package.path
 local smtp = require "smtp"
+local tick = require "tick"
 
 local port, messages = math.tointeger(arg[1]), math.tointeger(arg[2])
 local header = "From: ada@code.energy\r\nSubject: bench\r\n\r\n"
@@ -21,5 +23,8 @@ for i = 1, messages do all[i] = message end
 
 local client <close> = assert(smtp.connect { url = "smtp://127.0.0.1:" .. port, tls = "none",
   disable = disable })
-for _, receipt, err in client:send_all(all) do assert(receipt, err) end
+for _, receipt, err in client:send_all(all) do
+  assert(receipt, err)
+  tick()
+end
 assert(client:quit())
