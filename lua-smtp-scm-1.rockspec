@@ -107,6 +107,7 @@ build = {
         "csrc/mime/charset.c",
         "csrc/mime/charset_labels.c",
         "csrc/mime/converter.c",
+        "csrc/mime/date.c",
         "csrc/mime/decode.c",
         "csrc/mime/decode_uu.c",
         "csrc/mime/dkim_canon.c",

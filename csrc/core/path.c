@@ -366,6 +366,14 @@ int smtp_path_mailbox(smtp_path *path, smtp_slice text, unsigned flags) {
   return result == 0 && used != text.n ? SMTP_ESYNTAX : result;
 }
 
+bool smtp_path_has_alabel(const smtp_path *path) {
+  const smtp_slice prefix = SMTP_LIT("xn--");
+  for (size_t i = 0; i + prefix.n <= path->domain_n; i++)
+    if (smtp_ascii_equal((smtp_slice){path->domain + i, prefix.n}, prefix))
+      return true;
+  return false;
+}
+
 int smtp_path_check_domain(smtp_slice in, unsigned flags) {
   smtp_slice domain;
   if (in.n == 0 || in.n > SMTP_DOMAIN_MAX) return SMTP_ESYNTAX;

@@ -60,6 +60,9 @@ SMTP_FUNC int smtp_path_parse(smtp_path *path, smtp_slice in, unsigned flags,
 SMTP_FUNC int smtp_path_mailbox(smtp_path *path, smtp_slice text,
                                 unsigned flags);
 
+/* Whether an A-label (RFC 5890), which begins with "xn--", is in the domain. */
+SMTP_FUNC bool smtp_path_has_alabel(const smtp_path *path);
+
 /* Appends local@domain, the local part quoted if it must be; "" if null. */
 SMTP_FUNC int smtp_path_format_mailbox(smtp_buf *out, const smtp_path *path);
 

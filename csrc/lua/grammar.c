@@ -36,14 +36,16 @@ static int path(lua_State *L) {
   return 1;
 }
 
-/* core.is_mailbox(text) -> whether MAIL or RCPT may carry it, and whether it
-** needs SMTPUTF8 */
+/* core.is_mailbox(text) -> whether MAIL or RCPT may carry it, whether it needs
+** SMTPUTF8, and whether its domain has an A-label, which may be a broken one */
 static int is_mailbox(lua_State *L) {
   smtp_slice text = smtp_check_slice(L, 1);
   smtp_path p;
-  lua_pushboolean(L, smtp_path_mailbox(&p, text, SMTP_PATH_STRICT) == 0);
+  bool is_path = smtp_path_mailbox(&p, text, SMTP_PATH_STRICT) == 0;
+  lua_pushboolean(L, is_path);
   lua_pushboolean(L, smtp_ascii_eightbit(text));
-  return 2;
+  lua_pushboolean(L, is_path && smtp_path_has_alabel(&p));
+  return 3;
 }
 
 /* core.is_domain(text) -> whether EHLO may carry it */

@@ -6,8 +6,10 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "../mime/date.h"
 #include "../mime/encode.h"
 #include "../mime/words.h"
+#include "../net/crypto.h"
 #include "open.h"
 #include "push.h"
 #include "support.h"
@@ -15,6 +17,8 @@
 #define ENCODER "smtp.base64_encoder"
 #define FIELD_MAX (1024 * 1024)
 #define OUT_MAX (SIZE_MAX / 4) /* memory ends before */
+#define FEW 1024 /* bytes of a field that need no memory of their own */
+#define DIGITS_MAX 64
 
 /* ---- header fields --------------------------------------------------- */
 
@@ -74,26 +78,63 @@ static int put_piece(lua_State *L, smtp_field_writer *f, lua_Integer *i) {
   return r;
 }
 
+static int put_field(lua_State *L, smtp_field_writer *f, smtp_buf *out) {
+  lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, 2);
+  int r = smtp_field_begin(f, out, smtp_check_slice(L, 1));
+  while (r == 0 && i < n) r = put_piece(L, f, &i);
+  return r == 0 ? smtp_field_end(f) : r;
+}
+
 /* core.field(name, { kind, value, ... }) -> the field with its CRLF | nil, why.
-** A "param" and "words" have two values. */
+** A "param" and "words" have two values. Most fields fit into `few`. */
 static int core_field(lua_State *L) {
-  smtp_slice name = smtp_check_slice(L, 1);
+  char few[FEW];
   smtp_field_writer f;
-  smtp_buf *out;
-  lua_Integer i = 1, n;
+  smtp_buf small, *out = &small;
   int r;
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
-  out = smtp_push_buffer(L, FIELD_MAX); /* at 3 */
-  n = (lua_Integer)lua_rawlen(L, 2);
-  r = smtp_field_begin(&f, out, name);
-  while (r == 0 && i < n) r = put_piece(L, &f, &i);
-  if (r == 0) r = smtp_field_end(&f);
+  lua_pushnil(L); /* at 3, or the large buffer */
+  smtp_buf_init(&small, NULL, sizeof few);
+  small.p = few;
+  small.size = sizeof few;
+  r = put_field(L, &f, out);
+  if (r == SMTP_ETOOBIG) {
+    lua_settop(L, 2);
+    out = smtp_push_buffer(L, FIELD_MAX); /* at 3 */
+    r = put_field(L, &f, out);
+  }
   if (r == SMTP_ENOMEM) return luaL_error(L, "not enough memory");
-  if (r == 0) return smtp_push_bytes(L, out);
-  lua_pushnil(L);
-  lua_pushstring(L, r == SMTP_EINVALID ? f.why : "is too long");
-  return 2;
+  if (r != 0) {
+    lua_pushnil(L);
+    lua_pushstring(L, r == SMTP_EINVALID ? f.why : "is too long");
+    return 2;
+  }
+  smtp_push_slice(L, smtp_buf_data(out));
+  if (out != &small) smtp_buf_clear(out);
+  return 1;
+}
+
+/* core.date(seconds) -> the date-time of a field, in UTC */
+static int core_date(lua_State *L) {
+  char text[SMTP_DATE_SIZE];
+  lua_Integer seconds = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, seconds >= 0 && seconds <= SMTP_DATE_MAX, 1, "out of range");
+  lua_pushlstring(L, text, smtp_date_format(text, seconds));
+  return 1;
+}
+
+/* core.random_digits(n) -> n hexadecimal digits by chance */
+static int random_digits(lua_State *L) {
+  static const char hex[] = "0123456789abcdef";
+  unsigned char bytes[DIGITS_MAX];
+  lua_Integer i, n = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, n >= 0 && n <= DIGITS_MAX, 1, "0 to 64 digits");
+  if (smtp_crypto_openssl()->random(bytes, (size_t)n) != 0)
+    return luaL_error(L, "no random bytes");
+  for (i = 0; i < n; i++) bytes[i] = (unsigned char)hex[bytes[i] & 15];
+  lua_pushlstring(L, (const char *)bytes, (size_t)n);
+  return 1;
 }
 
 /* ---- bodies ---------------------------------------------------------- */
@@ -102,6 +143,16 @@ static int core_field(lua_State *L) {
 static int core_encoding(lua_State *L) {
   static const char *const names[] = {"7bit", "quoted-printable", "base64"};
   lua_pushstring(L, names[smtp_encoding_of(smtp_check_slice(L, 1))]);
+  return 1;
+}
+
+/* core.canonical(text) -> text with CRLF at the end of every line, the last too */
+static int core_canonical(lua_State *L) {
+  smtp_slice text = smtp_check_slice(L, 1);
+  size_t n = smtp_canonical_size(text);
+  luaL_Buffer b;
+  smtp_canonical_encode(luaL_buffinitsize(L, &b, n), text);
+  luaL_pushresultsize(&b, n);
   return 1;
 }
 
@@ -150,7 +201,10 @@ static int encoder_finish(lua_State *L) {
 
 void smtp_open_mime_compose(lua_State *L) {
   static const luaL_Reg functions[] = {{"field", core_field},
+                                       {"random_digits", random_digits},
                                        {"encoding", core_encoding},
+                                       {"canonical", core_canonical},
+                                       {"date", core_date},
                                        {"qp", core_qp},
                                        {"base64_size", core_base64_size},
                                        {"base64_encoder", encoder_new},

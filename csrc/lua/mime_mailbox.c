@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "../core/path.h"
 #include "../mime/mailbox_parse.h"
 #include "open.h"
 #include "push.h"
@@ -53,11 +54,26 @@ static void pusharray(lua_State *L, const smtp_mailbox_list *list, size_t n,
   }
 }
 
+/* Whether MAIL and RCPT may carry each mailbox of a list as it stands, in ASCII. */
+static bool is_sendable(const smtp_mailbox_list *list) {
+  smtp_path path;
+  size_t i;
+  for (i = 0; i < list->count; i++) {
+    smtp_slice address = smtp_mailbox_list_at(list, i).address;
+    if (address.n == 0 ||
+        smtp_path_mailbox(&path, address, SMTP_PATH_STRICT) != 0 ||
+        path.eightbit || smtp_path_has_alabel(&path))
+      return false;
+  }
+  return true;
+}
+
 /*
 ** core.addresses(text [, most]) -> { { name, address, group }, ... }, { { name,
-** first, last }, ... } of groups, fault | nil. The value of a field, folded or
-** not; group is the group's name. With `most`, reading ends at a fault, and
-** beyond that number of mailboxes.
+** first, last }, ... } of groups, fault | nil, whether MAIL and RCPT may carry each
+** address as it stands, in ASCII. The text is the value of a field, folded or not;
+** group is the group's name. With `most`, reading ends at a fault, and beyond
+** that number of mailboxes.
 */
 static int addresses(lua_State *L) {
   smtp_slice text = smtp_check_slice(L, 1);
@@ -70,8 +86,9 @@ static int addresses(lua_State *L) {
   pusharray(L, list, list->count, pushmailbox);
   pusharray(L, list, list->groups, pushgroup);
   lua_pushstring(L, list->fault); /* nil if there is none */
+  lua_pushboolean(L, most != SIZE_MAX && is_sendable(list));
   smtp_mailbox_list_clear(list);
-  return 3;
+  return 4;
 }
 
 void smtp_open_mime_mailbox(lua_State *L) {

@@ -149,13 +149,23 @@ static int decode(smtp_buf *out, smtp_slice in, const smtp_charset *c) {
   }
 }
 
+/* The charset of a name; one that is guessed at if the name is unknown. */
+static const smtp_charset *find(smtp_slice name) {
+  static const smtp_charset unknown = {SMTP_CHARSET_GUESS, NULL, NULL, ""};
+  const smtp_charset *c = name.n > 0 ? smtp_charset_find(name) : NULL;
+  return c != NULL ? c : &unknown;
+}
+
+/* Whether text of a charset is UTF-8 already, since it is ASCII. */
+static bool is_plain(smtp_slice in, const smtp_charset *c) {
+  return c->kind < SMTP_CHARSET_7BIT && !smtp_ascii_eightbit(in);
+}
+
 int smtp_charset_utf8(smtp_buf *out, smtp_slice in, smtp_slice name) {
-  const smtp_charset *c = smtp_charset_find(name);
+  const smtp_charset *c = find(name);
   size_t before = smtp_buf_length(out);
   int result;
-  if (c == NULL) c = smtp_charset_find(SMTP_LIT("ascii"));
-  if (c->kind < SMTP_CHARSET_7BIT && !smtp_ascii_eightbit(in))
-    return smtp_buf_append_slice(out, in);
+  if (is_plain(in, c)) return smtp_buf_append_slice(out, in);
   result = decode(out, in, c);
   if (result != 0) smtp_buf_truncate(out, before);
   return result;
@@ -185,10 +195,13 @@ static int appendline(smtp_buf *out, smtp_slice text) {
 int smtp_charset_line(smtp_buf *out, smtp_slice in, smtp_slice name) {
   smtp_buf text;
   size_t before = smtp_buf_length(out);
-  int result;
+  int result = 0;
   smtp_buf_init(&text, out->mem, out->cap);
-  result = smtp_charset_utf8(&text, in, name);
-  if (result == 0) result = appendline(out, smtp_buf_data(&text));
+  if (!is_plain(in, find(name))) {
+    result = smtp_charset_utf8(&text, in, name);
+    in = smtp_buf_data(&text);
+  }
+  if (result == 0) result = appendline(out, in);
   smtp_buf_clear(&text);
   if (result != 0) smtp_buf_truncate(out, before);
   return result;

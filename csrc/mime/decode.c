@@ -213,10 +213,17 @@ static int flush(words *w) {
   return result;
 }
 
+static bool isfolded(smtp_slice text) {
+  return text.n > 0 && (memchr(text.p, '\n', text.n) != NULL ||
+                        memchr(text.p, '\r', text.n) != NULL);
+}
+
 /* Text outside of words; its line ends are folding. */
 static int plain(words *w, smtp_slice text) {
   const char *p = text.p, *end = text.p + text.n;
   int result = flush(w);
+  if (result == 0 && !isfolded(text))
+    return smtp_charset_line(w->out, text, SMTP_LIT(""));
   while (p < end && result == 0) { /* bytes is empty: use it to unfold */
     const char *q = p;
     while (q < end && *q != '\r' && *q != '\n') q++;

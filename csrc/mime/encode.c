@@ -67,7 +67,7 @@ uint64_t smtp_base64_size(uint64_t n) {
   return characters + 2 * lines;
 }
 
-/* ---- quoted-printable ------------------------------------------------ */
+/* ---- lines and quoted-printable ------------------------------------------------ */
 
 /* A line of text without its end, and that end off the front of *in. */
 static smtp_slice cut_line(smtp_slice *in) {
@@ -80,6 +80,22 @@ static smtp_slice cut_line(smtp_slice *in) {
   in->p += i + skip;
   in->n -= i + skip;
   return line;
+}
+
+size_t smtp_canonical_size(smtp_slice text) {
+  size_t size = 0;
+  while (text.n > 0) size += cut_line(&text).n + 2;
+  return size;
+}
+
+void smtp_canonical_encode(char *to, smtp_slice text) {
+  while (text.n > 0) {
+    smtp_slice line = cut_line(&text);
+    if (line.n > 0) memcpy(to, line.p, line.n);
+    to += line.n;
+    *to++ = '\r';
+    *to++ = '\n';
+  }
 }
 
 static bool is_literal(unsigned char c) {

@@ -30,6 +30,11 @@ SMTP_FUNC int smtp_base64_finish(smtp_base64_encoder *e, smtp_buf *out);
 /* The bytes that both make of n. */
 SMTP_FUNC uint64_t smtp_base64_size(uint64_t n);
 
+/* The size of text with CRLF at the end of each line (CRLF, LF or CR), and of
+** the last one; and that text, written to as many bytes. */
+SMTP_FUNC size_t smtp_canonical_size(smtp_slice text);
+SMTP_FUNC void smtp_canonical_encode(char *to, smtp_slice text);
+
 /*
 ** Appends text as quoted-printable: its lines (CRLF, LF or CR) end in CRLF, and
 ** so does the last one. With out NULL nothing is made, and *size is what would

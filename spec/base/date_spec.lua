@@ -1,7 +1,23 @@
 -- Times at their edges, as fields show them and as they are read.
+local core = require "smtp.core"
 local date = require "smtp.base.date"
 
+local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9,
+  Oct = 10, Nov = 11, Dec = 12 }
+
 describe("a time", function()
+  it("is shown for each day as the C library has it", function()
+    for day = 0, 253402300799, 86400 * 7 + 3661 do -- each weekday and time in turn
+      local t = os.date("!%d %m %Y %H:%M:%S", day)
+      local text = date.format(day)
+      assert(t == ("%02d %02d %s"):format(text:match(" (%d+) "), MONTHS[text:match(" (%a+) ")],
+        text:match(" (%d%d%d%d .-) %+0000$")), t)
+    end
+    for _, time in ipairs { -1, 253402300800 } do
+      assert.has_error(function() core.date(time) end)
+    end
+  end)
+
   it("is shown to the last second of a day, a year and the calendar", function()
     for time, text in pairs {
       [0] = "Thu, 1 Jan 1970 00:00:00 +0000", [59] = "Thu, 1 Jan 1970 00:00:59 +0000",

@@ -169,4 +169,37 @@ describe("a body", function()
     fails(function() return probe.qp_encode(("é="):rep(400)) end)
     fails(function() return probe.base64_encode(("é="):rep(400), 100) end)
   end)
+
+  it("has CRLF at the end of each line, and of the last one", function()
+    for text, expected in pairs { [""] = "", ["a"] = "a\r\n", ["\n"] = "\r\n", ["a\rb\nc\r\n"] =
+      "a\r\nb\r\nc\r\n", ["\r\r\n\n\r"] = ("\r\n"):rep(4), ["\0\n\0"] = "\0\r\n\0\r\n" } do
+      assert.equal(expected, (probe.canonical_encode(text)), expected)
+      assert.equal(expected, (core.canonical(text)), expected)
+    end
+    assert.equal(("a\r\n"):rep(5000), core.canonical(("a\r"):rep(5000)))
+  end)
+end)
+
+describe("a field for Lua", function()
+  it("is what C writes, whatever its size", function()
+    for n = 980, 1060 do
+      local text = ("word "):rep(n // 5) .. ("x"):rep(n % 5)
+      assert.equal(field("X-Y", "text", text), core.field("X-Y", { "text", text }))
+    end
+    assert.same({ nil, "is too long" }, { core.field("X", { "text", ("a "):rep(600000) }) })
+  end)
+
+  it("has digits by chance", function()
+    local seen = {}
+    for n = 0, 64 do
+      assert.truthy(core.random_digits(n):find("^[0-9a-f]*$"))
+      assert.equal(n, #core.random_digits(n))
+      for digit in core.random_digits(n):gmatch(".") do seen[digit] = true end
+    end
+    for digit in ("0123456789abcdef"):gmatch(".") do assert.is_true(seen[digit], digit) end
+    assert.not_equal(core.random_digits(24), core.random_digits(24))
+    for _, n in ipairs { -1, 65 } do
+      assert.has_error(function() core.random_digits(n) end)
+    end
+  end)
 end)

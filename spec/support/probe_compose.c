@@ -52,6 +52,14 @@ static int qp_encode(lua_State *L) {
   return r != 0 ? probe_error(L, r) : push_all(L, out);
 }
 
+static int canonical_encode(lua_State *L) {
+  smtp_slice in = probe_input(L, 1);
+  size_t n = smtp_canonical_size(in);
+  smtp_canonical_encode(lua_newuserdatauv(L, n, 0), in);
+  lua_pushlstring(L, lua_touserdata(L, -1), n);
+  return 1;
+}
+
 /* base64_encode(text, n) -> lines, of pieces of n bytes | nil, error */
 static int base64_encode(lua_State *L) {
   smtp_buf *out = probe_buf(L, SIZE_MAX / 4);
@@ -71,5 +79,6 @@ static int base64_encode(lua_State *L) {
 
 const luaL_Reg probe_compose[] = {{"field", field},
                                   {"qp_encode", qp_encode},
+                                  {"canonical_encode", canonical_encode},
                                   {"base64_encode", base64_encode},
                                   {NULL, NULL}};

@@ -1,12 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --- Dates of header fields (RFC 5322 sections 3.3 and 4.3) and seconds since 1970,
 -- whatever the locale.
-local M = {}
+local core = require "smtp.core"
 
-local DAY_NAMES = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }
-local MONTH_NAMES = {
-  "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-}
+local M = {}
 
 local MONTHS = { jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, aug = 8, sep = 9,
   oct = 10, nov = 11, dec = 12 }
@@ -143,11 +140,9 @@ function M.whole(time)
   return time and time >= 0 and time <= LAST and time or nil
 end
 
---- The text for a time as `os.time` gives it, in UTC.
+--- The text for a time that `whole` gave, in UTC.
 function M.format(time)
-  local t = os.date("!*t", time)
-  return ("%s, %d %s %04d %02d:%02d:%02d +0000"):format(
-    DAY_NAMES[t.wday], t.day, MONTH_NAMES[t.month], t.year, t.hour, t.min, t.sec)
+  return core.date(time)
 end
 
 return M

@@ -33,9 +33,10 @@ end
 --- A mailbox as MAIL or RCPT have it, and whether that is UTF-8, which `utf8` allows; else
 -- a domain becomes A-labels (RFC 5890). Or nil, why not, and the kind of error.
 function M.wire(mailbox, utf8)
-  local ok, eightbit = core.is_mailbox(mailbox)
+  local ok, eightbit, has_alabel = core.is_mailbox(mailbox)
   if not ok then return nil, "not a mailbox that may be sent", "invalid" end
   if eightbit and utf8 then return mailbox, true end
+  if not eightbit and not has_alabel then return mailbox, false end
   local ascii, why = M.mailbox(mailbox)
   if not ascii then return nil, why, "invalid" end
   if not core.eightbit(ascii) then return ascii, false end

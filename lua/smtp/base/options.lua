@@ -86,6 +86,22 @@ local CHECKS = {
 }
 
 local parsed = {} -- rules of words -> their checks
+local types = {} -- rules of words -> types of Lua whose values need no other check
+
+local TYPES = { boolean = true, string = true, number = true, table = true, ["function"] = true }
+
+local function checks_of(rule)
+  local checks, plain = {}, {}
+  for name in rule:gmatch("%S+") do
+    checks[#checks + 1] = CHECKS[name]
+    if TYPES[name] then plain[name] = true end
+  end
+  for _, check in ipairs(checks) do
+    if check[3] then plain = {} end -- it may change the value
+  end
+  parsed[rule], types[rule] = checks, plain
+  return checks
+end
 
 -- Gives the value, or the integer in its place.
 local function check_value(what, key, rule, value)
@@ -95,12 +111,7 @@ local function check_value(what, key, rule, value)
     end
     fail(what, key, '"' .. table.concat(rule, '" or "') .. '"', value)
   end
-  local checks = parsed[rule]
-  if not checks then
-    checks = {}
-    for name in rule:gmatch("%S+") do checks[#checks + 1] = CHECKS[name] end
-    parsed[rule] = checks
-  end
+  local checks = parsed[rule] or checks_of(rule)
   for i = 1, #checks do
     local of = checks[i]
     if of[2](value) then return of[3] and of[3](value) or value end
@@ -133,10 +144,13 @@ function M.check(what, given, spec)
     if rule == nil then
       M.misuse(("%s: unknown option %q%s"):format(what, tostring(key), M.others(key, spec)))
     end
-    local used = check_value(what, key, rule, value)
-    if math.type(used) ~= math.type(value) then
-      changed = changed or {}
-      changed[key] = used
+    local plain = types[rule]
+    if not (plain and plain[type(value)]) then
+      local used = check_value(what, key, rule, value)
+      if math.type(used) ~= math.type(value) then
+        changed = changed or {}
+        changed[key] = used
+      end
     end
   end
   if not changed then return given end

@@ -2,11 +2,9 @@
 --- `smtp.message`: a record of Lua becomes the bytes of RFC 5322. What is made is
 -- right by construction, in a fixed order, and of known size before a byte of it
 -- is sent; files are read as it goes. The record is not changed.
-local addresses = require "smtp.message.recipients"
 local core = require "smtp.core"
 local date = require "smtp.base.date"
 local dkim = require "smtp.message.dkim"
-local held = require "smtp.base.rewindable"
 local lint = require "smtp.message.lint"
 local options = require "smtp.base.options"
 local own_field = require "smtp.message.own_field"
@@ -14,7 +12,9 @@ local parse = require "smtp.message.parse"
 local parse_record = require "smtp.message.parse.record"
 local part = require "smtp.message.part"
 local raise = require "smtp.message.record_error"
-local source = require "smtp.base.reader"
+local reader = require "smtp.base.reader"
+local recipients = require "smtp.message.recipients"
+local rewindable = require "smtp.base.rewindable"
 
 local M = {}
 
@@ -36,22 +36,17 @@ for name in ([[from sender to cc bcc reply-to subject date message-id in-reply-t
   mime-version content-type content-transfer-encoding content-disposition content-id
   content-description return-path]]):gmatch("%S+") do OWN[name] = true end
 
--- ---- chance ----------------------------------------------------------------
+local MAILBOXES = { "from", "sender", "reply_to", "to", "cc", "bcc" }
+local RECIPIENTS = { "to", "cc", "bcc" }
+local NOBODY = {}
 
-local HEX = "0123456789abcdef"
+-- ---- chance ----------------------------------------------------------------
 
 -- A function that gives n characters: by chance, or always the same for a seed and
 -- what is said, so that two messages of one seed have two ids.
 local function random_of(record)
-  if record.seed == nil then
-    return function(n)
-      return (core.random(n):gsub(".", function(c)
-        local i = c:byte() % 16 + 1
-        return HEX:sub(i, i)
-      end))
-    end
-  end
-  local state = 1469598103934665603
+  if record.seed == nil then return core.random_digits end
+  local hex, state = "0123456789abcdef", 1469598103934665603
   local all = ("%s\0%s\0%s\0%s"):format(record.seed, record.date, record.subject, record.text)
   for c in all:gmatch(".") do state = (state ~ c:byte()) * 1099511628211 end
   return function(n)
@@ -59,7 +54,7 @@ local function random_of(record)
     for i = 1, n do
       state = state * 6364136223846793005 + 1442695040888963407
       local at = (state >> 33) % 16 + 1
-      out[i] = HEX:sub(at, at)
+      out[i] = hex:sub(at, at)
     end
     return table.concat(out)
   end
@@ -69,7 +64,7 @@ end
 
 local function add_addresses(out, name, list, what)
   if #list == 0 then return end
-  out[#out + 1] = part.field(what, name, addresses.pieces(list))
+  out[#out + 1] = part.field(what, name, recipients.pieces(list))
 end
 
 -- The domain of an id of our own may be written in other letters.
@@ -187,9 +182,10 @@ end
 
 -- Fields of a list stand once (RFC 2369 section 2), whoever gives them.
 local function own_headers(out, headers)
+  if not headers then return end
   local seen = {}
   for _, text in ipairs(out) do seen[text:match("^[^:]+"):lower()] = true end
-  for _, pair in ipairs(pairs_of(headers or {})) do
+  for _, pair in ipairs(pairs_of(headers)) do
     local name, value = pair[1], pair[2]
     if not name:find("^[!-9;-~]+$") then -- RFC 5322 section 3.6.8
       raise.fail("headers", ('"%s" is no name'):format(name))
@@ -216,7 +212,7 @@ end
 local function text_part(what, kind, text, params)
   if not utf8.len(text) then raise.fail(what, "is not UTF-8") end
   if text:find("\0") then raise.fail(what, "has a NUL") end
-  return part.new { type = "text/" .. kind, content = text, params = params }
+  return part.text(kind, text, params)
 end
 
 local function calendar_part(calendar)
@@ -234,7 +230,8 @@ end
 
 local function attachments(given)
   local list = {}
-  for i, one in ipairs(options.list("message: attachments", given or {})) do
+  if not given then return list end
+  for i, one in ipairs(options.list("message: attachments", given)) do
     list[i] = part.attachment(one, ("message: attachments[%d]"):format(i))
   end
   return list
@@ -270,7 +267,7 @@ end
 local function header(record, lists, random)
   local out = {}
   local time = date.whole(record.date or os.time()) or raise.fail("date", "is no time")
-  out[1] = part.field("date", "Date", { "token", date.format(time) })
+  out[1] = "Date: " .. date.format(time) .. "\r\n"
   add_addresses(out, "From", lists.from, "from")
   add_addresses(out, "Sender", lists.sender, "sender")
   add_addresses(out, "Reply-To", lists.reply_to, "reply_to")
@@ -284,8 +281,10 @@ local function header(record, lists, random)
     local domain = lists.from[1].address:match("@([^@]+)$")
     if not domain or domain:find("^%[") then domain = "localhost" end
     id = random(24) .. "@" .. domain
+    id = core.eightbit(id) and message_id(id) or "<" .. id .. ">"
+  else
+    id = message_id(id)
   end
-  id = message_id(id)
   out[#out + 1] = part.field("message_id", "Message-ID", { "token", id })
   id_field(out, "In-Reply-To", record.in_reply_to, "in_reply_to")
   id_field(out, "References", record.references, "references")
@@ -305,14 +304,13 @@ end
 
 local function envelope(record, lists)
   if record.envelope then return given_envelope(record.envelope) end
-  local to, seen = {}, {}
-  for _, key in ipairs { "to", "cc", "bcc" } do
-    for _, one in ipairs(addresses.flat(lists[key])) do
-      local mailbox = one:gsub("@[^@]*$", string.lower)
-      if not seen[mailbox] then
-        seen[mailbox] = true
-        to[#to + 1] = one
-      end
+  local all, to, seen = {}, {}, {}
+  for _, key in ipairs(RECIPIENTS) do recipients.flatten(lists[key], all) end
+  for _, one in ipairs(all) do
+    local mailbox = #all > 1 and one:gsub("@[^@]*$", string.lower) or one
+    if not seen[mailbox] then
+      seen[mailbox] = true
+      to[#to + 1] = one
     end
   end
   local from = lists.sender[1] or lists.from[1]
@@ -352,7 +350,7 @@ end
 -- segments; a segment that can be read only once is kept in a file.
 local function signed(segments, once, signer)
   local unsigned = { repeatable = not once, chunks = function() return chunks_of(segments) end }
-  local kept, err = held.new(source.of(unsigned))
+  local kept, err = rewindable.new(reader.of(unsigned))
   if not kept then return nil, err end
   local fields, why = signer:sign(unsigned, kept:open())
   if not fields then
@@ -367,8 +365,9 @@ end
 
 local function compose(record)
   local lists = {}
-  for _, key in ipairs { "from", "sender", "reply_to", "to", "cc", "bcc" } do
-    local list, why = addresses.list(record[key])
+  for _, key in ipairs(MAILBOXES) do
+    local list, why = NOBODY, nil
+    if record[key] ~= nil then list, why = recipients.list(record[key]) end
     if not list then raise.fail(key, why) end
     lists[key] = list
   end

@@ -3,7 +3,6 @@
 -- has 8-bit bytes, which is messages within messages, is written anew, each of its leaves
 -- in an encoding that has none (RFC 2045 section 6).
 local core = require "smtp.core"
-local line_ends = require "smtp.message.line_ends"
 
 local M = {}
 
@@ -112,7 +111,7 @@ end
 
 --- The bytes of a message without 8-bit ones; or nil and why that cannot be.
 function M.seven_bit(text)
-  local out, why = rewrite(line_ends.canonical(text), 1)
+  local out, why = rewrite(core.canonical(text), 1)
   if out and core.eightbit(out) then return nil, "8-bit bytes are between the parts within it" end
   return out, why
 end

@@ -97,9 +97,9 @@ end
 
 local function text_of(text)
   local encoding = core.encoding(text)
-  if encoding == "7bit" then return line_ends.canonical(text), encoding end
+  if encoding == "7bit" then return core.canonical(text), encoding end
   if encoding == "quoted-printable" then return core.qp(text), encoding end
-  return base64(line_ends.canonical(text)), encoding
+  return base64(core.canonical(text)), encoding
 end
 
 -- Reads all of it once, before it is sent.
@@ -127,7 +127,7 @@ local function plain_of(from, text)
   return segment, eightbit and "8bit" or "7bit"
 end
 
--- Whether all of it is UTF-8, wherever its chunks are cut.
+-- Whether all of a file is UTF-8, wherever its chunks are cut.
 local function is_utf8(from)
   local rest, good = "", true
   look(from.open(), function(chunk)
@@ -155,7 +155,7 @@ function M.may_go_plain(text)
 end
 
 local function is_text(kind)
-  return kind:find("^text/") ~= nil or kind:find("^message/global") ~= nil
+  return kind:sub(1, 5) == "text/" or kind:find("^message/global") ~= nil
 end
 
 local function source_of(part)
@@ -166,21 +166,30 @@ end
 
 local UNICODE = { ["utf-8"] = true, ["us-ascii"] = true }
 
+-- Content that is in memory. An attachment is a file: its bytes come as they are, the
+-- ends of lines too.
+local function encode_string(text, attached, charset, is_unicode)
+  if is_unicode and utf8.len(text) then
+    charset = charset or "utf-8"
+    if not attached then
+      local encoded, encoding = text_of(text)
+      return encoded, encoding, charset
+    end
+  end
+  return base64(text), "base64", charset
+end
+
 --- The segment of a leaf, its encoding, and the charset that it may be called; `kind`
 -- is its media type in small letters, `charset` what the user said.
 function M.encode(part, kind, charset)
+  if PLAIN[kind] then return plain_of(source_of(part), part.content) end
+  local is_unicode = is_text(kind) and (not charset or UNICODE[charset:lower()])
+  if part.content then return encode_string(part.content, part.attached, charset, is_unicode) end
   local from = source_of(part)
-  if PLAIN[kind] then return plain_of(from, part.content) end
-  local known = not charset or UNICODE[charset:lower()]
-  if is_text(kind) and known and (part.source or is_utf8(from)) then -- a function is believed
+  if is_unicode and (part.source or is_utf8(from)) then -- a function is believed
     charset = charset or "utf-8"
-    -- An attachment is a file: its bytes come as they are, the ends of lines too.
-    if part.content and not part.attached then
-      local text, encoding = text_of(part.content)
-      return text, encoding, charset
-    end
   end
-  return part.content and base64(part.content) or base64_of(from), "base64", charset
+  return base64_of(from), "base64", charset
 end
 
 return M

@@ -6,13 +6,6 @@ local M = {}
 --- Bytes of a line without its CRLF.
 M.MAX = 998
 
---- Text with CRLF at the end of every line, the last one too.
-function M.canonical(text)
-  text = text:gsub("\r\n", "\n"):gsub("\r", "\n")
-  if text ~= "" and text:sub(-1) ~= "\n" then text = text .. "\n" end
-  return (text:gsub("\n", "\r\n"))
-end
-
 --- A watcher of lines that end in LF: `see(chunk)` gives true once a line was longer
 -- than MAX and a CR.
 function M.watcher()

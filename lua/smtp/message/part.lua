@@ -40,8 +40,14 @@ M.field = field
 
 -- ---- fields of a part ------------------------------------------------------
 
+-- Types that are made here, which need no check, and each with the field for UTF-8.
+local PLAIN = { ["text/plain"] = true, ["text/html"] = true, ["multipart/mixed"] = true,
+  ["multipart/alternative"] = true, ["multipart/related"] = true }
+local utf8_fields, encoding_fields = {}, {}
+
 -- The media type in small letters, and the parameters that stand behind it.
 local function type_of(text)
+  if PLAIN[text] then return text, {} end
   local main, params = text:lower(), {}
   if text:find(";", 1, true) and not text:find("%c") then
     local flat
@@ -73,6 +79,8 @@ local function params_of(part, params)
 end
 
 local function content_type(kind, first, params)
+  local is_common = PLAIN[kind] and first[2] == "utf-8" and #params == 0
+  if is_common and utf8_fields[kind] then return utf8_fields[kind] end
   local pieces = { "type", kind }
   local function add(name, value) -- old readers know a name in encoded words only
     local how = name:lower() == "name" and "words" or "param"
@@ -80,11 +88,12 @@ local function content_type(kind, first, params)
   end
   if first[2] then add(first[1], first[2]) end
   for _, pair in ipairs(params) do add(pair[1], pair[2]) end
-  return field("name", "Content-Type", pieces)
+  local text = field("name", "Content-Type", pieces)
+  if is_common then utf8_fields[kind] = text end
+  return text
 end
 
 local function disposition(part)
-  if not part.attached then return "" end
   local pieces = { "token", part.inline and "inline" or "attachment" }
   if part.name then
     pieces[3], pieces[4], pieces[5] = "param", "filename", part.name
@@ -96,10 +105,13 @@ local function is_cid(text) return text:find("^[^%s<>%c\x80-\xff]+$") ~= nil end
 
 -- The fields behind Content-Type; `encoding` is nil for a multipart of 7-bit parts.
 local function rest_of_header(part, encoding)
-  local fields = { disposition(part) }
+  local fields = {}
   if encoding then
-    table.insert(fields, 1, field("encoding", "Content-Transfer-Encoding", { "token", encoding }))
+    encoding_fields[encoding] = encoding_fields[encoding]
+      or field("encoding", "Content-Transfer-Encoding", { "token", encoding })
+    fields[1] = encoding_fields[encoding]
   end
+  if part.attached then fields[#fields + 1] = disposition(part) end
   if part.cid then
     if not is_cid(part.cid) then
       raise.fail("cid", ('"%s" is no content id; it has no brackets'):format(part.cid))
@@ -198,6 +210,13 @@ local function pairs_of(params)
   return list
 end
 
+local function sealed(part)
+  local object = setmetatable({}, Part)
+  part.depth = part.depth or 0
+  made[object] = part
+  return object
+end
+
 -- A copy, so that what the user does with the tables later changes nothing.
 local function make(given, attached)
   local part, n = {}, 0
@@ -210,7 +229,7 @@ local function make(given, attached)
   if part.parts then
     part.parts = table.move(options.list("part: parts", part.parts), 1, #part.parts, 1, {})
   end
-  part.depth = part.parts and 1 or 0
+  part.depth = part.parts and 1 or nil
   for i, child in ipairs(part.parts or {}) do
     if not made[child] then
       options.misuse(("part: parts[%d] must be made by smtp.part"):format(i))
@@ -219,15 +238,18 @@ local function make(given, attached)
   end
   if part.params then part.params = pairs_of(part.params) end
   part.attached = attached
-  local object = setmetatable({}, Part)
-  made[object] = part
-  return object
+  return sealed(part)
 end
 
 --- Makes a part of `{ type, content | path | source | parts, ... }`.
 function M.new(given)
   given = options.check("part", given, PART)
   return make(given, (given.name ~= nil or given.inline ~= nil) and not given.parts)
+end
+
+--- Makes a part of text from a record.
+function M.text(kind, text, params)
+  return sealed { type = "text/" .. kind, content = text, params = params }
 end
 
 local CID_MAX = 900 -- so that it fits in a line

@@ -63,10 +63,13 @@ local function add_table(out, value, inside)
   return true
 end
 
--- The mailboxes of a text, from number `first` to number `last`.
-local function add_mailboxes(out, list, first, last)
+-- The mailboxes of a text, from number `first` to number `last`; unless they are
+-- `sendable`, they are checked.
+local function add_mailboxes(out, list, first, last, sendable)
   for i = first, last do
-    local mailbox, why = checked { name = list[i].name, address = list[i].address }
+    local mailbox, why = list[i], nil
+    mailbox.group = nil
+    if not sendable then mailbox, why = checked(mailbox) end
     if not mailbox then
       local hint = #list > 1 and "; a comma ends an address, and a name with one needs quotes"
       return nil, why .. (hint or "")
@@ -81,7 +84,7 @@ end
 local function add_text(out, text, inside)
   if not utf8.len(text) then return nil, "is not UTF-8" end
   if text:find("%c") then return nil, ('"%s" has a control character'):format(text) end
-  local list, groups, fault = core.addresses(text, math.maxinteger)
+  local list, groups, fault, sendable = core.addresses(text, math.maxinteger)
   local at = 1
   if fault or #list == 0 and #groups == 0 then
     return nil, ('"%s" is no address: it %s'):format(text, fault or "is empty")
@@ -89,13 +92,15 @@ local function add_text(out, text, inside)
   if inside and #groups > 0 then return nil, "has a group within a group" end
   for _, group in ipairs(groups) do
     local members = {}
-    local ok, why = add_mailboxes(out, list, at, group.first - 1)
-    if ok then ok, why = add_mailboxes(members, list, group.first, group.last) end
+    local ok, why = add_mailboxes(out, list, at, group.first - 1, sendable)
+    if ok then
+      ok, why = add_mailboxes(members, list, group.first, group.last, sendable)
+    end
     if not ok then return nil, why end
     out[#out + 1] = { group = group.name, members = members }
     at = group.last + 1
   end
-  return add_mailboxes(out, list, at, #list)
+  return add_mailboxes(out, list, at, #list, sendable)
 end
 
 -- `inside`: of a group, in which there is no other (RFC 5322 section 3.4).
@@ -114,17 +119,11 @@ function M.list(value)
   return out
 end
 
---- The mailboxes of a list, those of groups too.
-function M.flat(list)
-  local out = {}
+--- Adds the mailboxes of a list, those of groups too, to `out`.
+function M.flatten(list, out)
   for _, one in ipairs(list) do
-    if one.group then
-      for _, member in ipairs(M.flat(one.members)) do out[#out + 1] = member end
-    else
-      out[#out + 1] = one.address
-    end
+    if one.group then M.flatten(one.members, out) else out[#out + 1] = one.address end
   end
-  return out
 end
 
 local function put(pieces, list, last)
