@@ -198,6 +198,16 @@ describe("specs", function()
     assert.equal("a", order({ ["spec/a_spec.lua"] = true })[1]) -- it has noticed one already
   end)
 
+  it("of the folder that the file is named after come before others", function()
+    local list = { { name = "spec/a_spec.lua", text = "smtp.loop", seconds = 1 },
+      { name = "spec/server/a_spec.lua", text = "", seconds = 9 },
+      { name = "spec/loop/a_spec.lua", text = "", seconds = 9 } }
+    for name, first in pairs { ["lua/smtp/loop.lua"] = "loop",
+      ["csrc/lua/server_event.c"] = "server", ["lua/smtp/server/init.lua"] = "server" } do
+      assert.equal("spec/" .. first .. "/a_spec.lua", specs.order(name, list, {}, {})[1].name)
+    end
+  end)
+
   it("of a user of the file come before others", function()
     local files = { { name = "lua/smtp/client/pool.lua", text = 'require "smtp.base.rewindable"' },
       { name = "lua/smtp/delivery/mx.lua", text = "" } }

@@ -46,7 +46,8 @@ function M.score(name, spec, text)
   local score = shared(words, spec_words) + mentions(name, text)
   if table.concat(words, "_") == table.concat(spec_words, "_") then score = score + 100 end
   if folder ~= "" and folder == spec_folder then score = score + 30 end
-  if folder ~= "" and folder == spec_words[1] then score = score + 30 end -- mock, cli
+  -- csrc/lua/server_event.c and lua/smtp/loop.lua: spec/server, spec/loop.
+  if spec_folder == words[1] then score = score + 30 end
   return score
 end
 

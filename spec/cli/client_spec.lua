@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What of bin/lua-smtp connects: send, dialogue, check, and the gauntlet for clients.
+local authority = require "smtp.authority"
 local cli = require "spec.support.cli"
 local mock = require "smtp.mock"
 local net = require "spec.support.net"
@@ -337,6 +338,19 @@ describe("lua-smtp", function()
       status, out = cli.run { "check", mx.url }
       assert.equal(0, status, out)
       assert.matches("tls          not offered", out)
+    end)
+
+    it("says when a certificate should be renewed", function()
+      local root = assert(authority.new())
+      for days, advice in pairs { [13] = true, [15] = false } do
+        local leaf = assert(root:issue { not_after = days * 86400 + 3600 })
+        start { tls = { cert = leaf.cert, key = leaf.key } }
+        local status, out = cli.run { "check", mx.url, "--ca", file("root.pem", root.certificate) }
+        assert.equal(0, status, out)
+        assert.matches((advice and "warn" or "ok  ") .. "   certificate  for localhost, by .*"
+          .. days .. " days left\n", out)
+        assert.equal(advice, out:find("\n +hint: renew it\n") ~= nil, out)
+      end
     end)
 
     it("tells what is wrong, with status 1", function()

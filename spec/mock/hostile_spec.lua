@@ -3,6 +3,7 @@ local core = require "smtp.core"
 local loop = require "smtp.loop"
 local mock = require "smtp.mock"
 local net = require "spec.support.net"
+local serve = require "spec.support.serve"
 local smtp = require "smtp"
 local support = require "spec.support.mock"
 
@@ -226,6 +227,29 @@ describe("a client of a mock", function()
     for i, one in ipairs(mx:violations()) do list[i] = one.rule .. " " .. one.text end
     return table.concat(list, "; ")
   end
+
+  it("is blamed for 503 unless a step that it pipelined had failed: from code 300 on", function()
+    local function blamed(verb, code, lines, codes)
+      local mx <close> = start { extensions = { "CHUNKING" } }
+      mx:on(verb):reply(("%d odd"):format(code))
+      local peer <close> = serve.peer { host = mx.host, port = mx.port }
+      assert.matches("^220", peer:reply())
+      assert.matches("^250", peer:cmd("EHLO x"))
+      peer:send(lines) -- 299 is no code of SMTP, but one that a rule may give
+      for _, expected in ipairs(codes) do
+        assert.equal(expected, tonumber(peer:reply():sub(1, 3)), verb)
+      end
+      return rules(mx) ~= ""
+    end
+    local mail, chunk = "MAIL FROM:<a@b>\r\n", "BDAT 3\r\na\r\n"
+    local rcpt = mail .. "RCPT TO:<a@b>\r\n"
+    assert.is_true(blamed("MAIL", 299, mail .. mail, { 299, 503 }))
+    assert.is_false(blamed("MAIL", 300, rcpt, { 300, 503 }))
+    assert.is_true(blamed("RCPT", 299, rcpt .. mail, { 250, 299, 503 }))
+    assert.is_false(blamed("RCPT", 300, rcpt .. "DATA\r\n", { 250, 300, 503 }))
+    assert.is_true(blamed("BDAT", 299, rcpt .. chunk .. mail, { 250, 250, 299, 503 }))
+    assert.is_false(blamed("BDAT", 300, rcpt .. chunk .. chunk, { 250, 250, 300, 503 }))
+  end)
 
   it("is told of for its own lines", function()
     local mx <close> = start { users = "any", without = "PIPELINING" }
