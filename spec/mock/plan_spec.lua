@@ -1,5 +1,6 @@
 -- The parts of a mock that need no connection: how its replies go out (whole, replaced, in
 -- pieces, wherever writes are cut), globs, who is new, the transcript.
+local leaves = require "spec.support.held"
 local probe = require "probe"
 
 local HELP = "214 2.0.0 See RFC 5321\r\n"
@@ -49,6 +50,12 @@ describe("a plan", function()
 
   it("holds back what stands for a reply as long as the machine holds that", function()
     assert.same({ "", "503 no\r\n", "03 no\r\n" }, { probe.mock_plan_late("503 no\r\n") })
+  end)
+
+  it("frees what was never written", function()
+    local function round() probe.mock_plan_late("503 no\r\n") end
+    local bytes = leaves(round)
+    assert.is_true(not bytes or bytes < 16, bytes)
   end)
 
   it("cuts once where that is wanted", function()

@@ -1,4 +1,5 @@
 local core = require "smtp.core"
+local leaves = require "spec.support.held"
 local net = require "spec.support.net"
 
 describe("smtp.core.resolve", function()
@@ -42,6 +43,14 @@ describe("smtp.core.resolve", function()
       assert.is_false(temporary)
       assert.same({ nil, message, false }, { job:result() })
     end
+  end)
+
+  it("leaves nothing of what it found", function()
+    local function round()
+      for _, host in ipairs { "192.0.2.7", "" } do core.resolve(host, 25):close() end
+    end
+    local bytes = leaves(round)
+    assert.is_true(not bytes or bytes < 16, bytes)
   end)
 
   it("raises on misuse", function()
