@@ -51,6 +51,31 @@ describe("the list of the gauntlet", function()
   end)
 end)
 
+describe("a behaviour of the gauntlet", function()
+  it("refuses the recipients that it says", function()
+    local codes = { rcpt_550 = { 550 }, rcpt_450_one = { 250, 450 }, rcpt_452_more = { 250, 452 },
+      rcpt_421_second = { 250, 421 } }
+    for _, one in ipairs(gauntlet.behaviours) do
+      local expected = codes[one.name]
+      if expected then
+        local options = { rules = one.rules }
+        for key, value in pairs(one.options or {}) do options[key] = value end
+        local mx <close> = assert(mock.start(options))
+        local d <close> = assert(smtp.dialogue(mx.url, { timeout = 10 }))
+        assert(d:expect(220))
+        assert(d:cmd("EHLO x", 250))
+        assert(d:cmd("MAIL FROM:<a@b.example>", 250))
+        for i, code in ipairs(expected) do
+          local to = one.target and one.target.to[i] or "c@d.example"
+          assert.same({ one.name, code }, { one.name, d:cmd("RCPT TO:<" .. to .. ">").code })
+        end
+        codes[one.name] = nil
+      end
+    end
+    assert.is_nil(next(codes))
+  end)
+end)
+
 describe("our client in the gauntlet #slow", function()
   it("is right in every behaviour", function()
     local wrong, unused = {}, {}
