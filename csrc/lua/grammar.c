@@ -48,6 +48,65 @@ static int is_mailbox(lua_State *L) {
   return 3;
 }
 
+/* Whether the value at index i is a mailbox that MAIL and RCPT may carry as it
+** stands, in ASCII; and it is no text with a name before or behind a mailbox. */
+static bool is_plain_mailbox(lua_State *L, int i) {
+  smtp_path p;
+  smtp_slice text;
+  if (lua_type(L, i) != LUA_TSTRING) return false;
+  text.p = lua_tolstring(L, i, &text.n);
+  return text.n > 0 && memchr(text.p, '<', text.n) == NULL &&
+         memchr(text.p, '(', text.n) == NULL &&
+         smtp_path_mailbox(&p, text, SMTP_PATH_STRICT) == 0 && !p.eightbit &&
+         !smtp_path_has_alabel(&p);
+}
+
+/* The number of keys of the plain table at index i; -1 of anything else. */
+static lua_Integer count_keys(lua_State *L, int i) {
+  lua_Integer n = 0;
+  if (!lua_istable(L, i)) return -1;
+  if (lua_getmetatable(L, i)) {
+    lua_pop(L, 1);
+    return -1;
+  }
+  for (lua_pushnil(L); lua_next(L, i) != 0; lua_pop(L, 1)) n++;
+  return n;
+}
+
+/* Pushes a copy of the recipients at index i, if all are plain mailboxes. */
+static bool push_recipients(lua_State *L, int i) {
+  lua_Integer k, n = count_keys(L, i);
+  if (n == 0) return false;
+  lua_createtable(L, n < 0 ? 1 : (int)n, 0); /* list */
+  if (n < 0) {
+    lua_pushvalue(L, i);
+    lua_rawseti(L, -2, 1);
+    return is_plain_mailbox(L, i);
+  }
+  for (k = 1; k <= n; k++) {
+    lua_rawgeti(L, i, k); /* list, mailbox */
+    if (!is_plain_mailbox(L, lua_gettop(L))) return false;
+    lua_rawseti(L, -2, k);
+  }
+  return true;
+}
+
+/* core.plain_envelope(envelope) -> from, { to, ... }, if it is a plain table of
+** nothing but these, and each is a mailbox that MAIL and RCPT may carry as it
+** stands, in ASCII | nothing: it is to be looked at */
+static int plain_envelope(lua_State *L) {
+  lua_settop(L, 1);
+  if (count_keys(L, 1) != 2) return 0;
+  lua_pushliteral(L, "from");
+  lua_rawget(L, 1);
+  if (!is_plain_mailbox(L, 2)) return 0;
+  lua_pushliteral(L, "to");
+  lua_rawget(L, 1);
+  if (!push_recipients(L, 3)) return 0; /* envelope, from, to, list */
+  lua_remove(L, 3);
+  return 2;
+}
+
 /* core.is_domain(text) -> whether EHLO may carry it */
 static int is_domain(lua_State *L) {
   smtp_slice text;
@@ -220,6 +279,7 @@ static int date_time(lua_State *L) {
 void smtp_open_grammar(lua_State *L) {
   static const luaL_Reg functions[] = {{"path", path},
                                        {"is_mailbox", is_mailbox},
+                                       {"plain_envelope", plain_envelope},
                                        {"is_domain", is_domain},
                                        {"ip", ip},
                                        {"ehlo_line", ehlo_line},

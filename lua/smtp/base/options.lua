@@ -89,6 +89,8 @@ local parsed = {} -- rules of words -> their checks
 local types = {} -- rules of words -> types of Lua whose values need no other check
 
 local TYPES = { boolean = true, string = true, number = true, table = true, ["function"] = true }
+local ANY = { userdata = true, thread = true }
+for name in pairs(TYPES) do ANY[name] = true end
 
 local function checks_of(rule)
   local checks, plain = {}, {}
@@ -97,6 +99,7 @@ local function checks_of(rule)
     if TYPES[name] then plain[name] = true end
   end
   for _, check in ipairs(checks) do
+    if check == CHECKS.any then plain = ANY end
     if check[3] then plain = {} end -- it may change the value
   end
   parsed[rule], types[rule] = checks, plain

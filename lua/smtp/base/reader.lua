@@ -221,7 +221,10 @@ end
 -- says how many, or nil if it needs more of it. A string and a file are looked at now, what
 -- comes only once when it is read; its size is then that of all.
 function M.without_head(content, size, size_of)
-  if type(content) == "string" then return M.of(content:sub(size_of(content, true) + 1)) end
+  if type(content) == "string" then
+    local head = size_of(content, true)
+    return M.of(head > 0 and content:sub(head + 1) or content)
+  end
   local here = io.type(content) == "file" and content:seek("cur")
   if not here then
     local source, err = M.of(content, size)

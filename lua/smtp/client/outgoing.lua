@@ -11,7 +11,7 @@ local names = require "smtp.base.names"
 local options = require "smtp.base.options"
 local parameters = require "smtp.client.parameters"
 local parse = require "smtp.message.parse"
-local source = require "smtp.base.reader"
+local reader = require "smtp.base.reader"
 local trace_fields = require "smtp.message.trace_fields"
 
 local M = {}
@@ -83,7 +83,7 @@ local function signed(raw, given, from)
   if not signer then return nil, err end
   local fields, content = signer:sign(raw, from)
   if not fields then return nil, content end
-  return source.behind(fields, source.of(content, from.size))
+  return reader.behind(fields, reader.of(content, from.size))
 end
 
 -- What was said of the size. A message that a server receives only knows what has been
@@ -95,13 +95,13 @@ end
 
 -- The content of a composed message without 8-bit bytes, signed as it was.
 local function downgraded(message, signer)
-  local whole, problem = source.all(source.of(compose._unsigned(message)))
+  local whole, problem = reader.all(reader.of(compose._unsigned(message)))
   if not whole then return nil, errors.new(problem) end
   local text, why = downgrade.seven_bit(whole)
   if not text then return invalid(why, nil, "unsupported") end
   signer = message.dkim or signer
-  if not signer then return source.of(text) end
-  return signed(text, signer, source.of(text))
+  if not signer then return reader.of(text) end
+  return signed(text, signer, reader.of(text))
 end
 
 -- The field `raw` of a message; for a server's message, which has no `raw`, the message.
@@ -114,7 +114,7 @@ local function content_of(message, signer)
   local raw, why = raw_of(message), nil
   if parse.is(message) then raw, why = parse.sendable(message) end
   if not raw then return invalid(why) end
-  local content, err = source.without_head(raw, size_of(message), trace_fields.return_path_size)
+  local content, err = reader.without_head(raw, size_of(message), trace_fields.return_path_size)
   if err then return nil, err end
   if not content then return invalid("raw must be a string, a function or a file") end
   if compose._is(message) and message.dkim then return content end -- it was signed at once
@@ -128,14 +128,14 @@ local function add_front(out, message, opts)
   local front, err = trace_fields.to_send(message, opts)
   if not front then return nil, err end
   if front == "" then return out end
-  out.source = source.behind(front, out.source)
+  out.source = reader.behind(front, out.source)
   local downgrade_content = out.downgrade
   if not downgrade_content then return out end
   if core.eightbit(front) then out.eightbit, out.utf8 = true, true end
   function out.downgrade()
     local content, why = downgrade_content()
     if not content then return nil, why end
-    return source.behind(front, content)
+    return reader.behind(front, content)
   end
   return out
 end
@@ -146,30 +146,14 @@ function M.content(content, opts)
   local front, err = trace_fields.to_send(content, opts)
   if not front then return nil, err end
   local from
-  from, err = source.without_head(content, nil, trace_fields.return_path_size)
+  from, err = reader.without_head(content, nil, trace_fields.return_path_size)
   if not from or front == "" then return from, err end
-  return source.behind(front, from)
+  return reader.behind(front, from)
 end
 
-local function read(message, signer, opts)
-  if type(message) ~= "table" and type(message) ~= "userdata" then
-    options.misuse("send: a message is a table, not " .. type(message))
-  end
-  if type(message) == "table" and raw_of(message) == message and not message.chunks then
-    local composed, why = compose.message(message)
-    if not composed then return nil, why end
-    message = composed
-  end
-  if type(message) == "table" and raw_of(message) ~= message and not getmetatable(message) then
-    options.check("send: a message with raw", message, RAW)
-    if type(message.envelope) == "table" then
-      options.check("send: envelope", message.envelope, ENVELOPE)
-    end
-  end
-  local envelope = message.envelope
-  if type(envelope) ~= "table" then
-    options.misuse("send: raw needs an envelope, { from = ..., to = ... }")
-  end
+-- The sender, the recipients, the parameters of each, and whether no mailbox needs UTF-8;
+-- or nil and an error.
+local function addressed(envelope)
   local from = address.mailbox(envelope.from)
   if not from then
     return invalid('the envelope has no sender, or one that is no address; "" is the null sender')
@@ -178,21 +162,48 @@ local function read(message, signer, opts)
   if not ok then return invalid("sender: " .. why, from, kind) end
   local to, given, ascii = recipients(envelope.to)
   if not to then return nil, given end
-  ascii = ascii and not why -- of the sender
+  return from, to, given, ascii and not why -- of the sender
+end
+
+local function read(message, signer, opts)
+  local is_table = type(message) == "table"
+  if not is_table and type(message) ~= "userdata" then
+    options.misuse("send: a message is a table, not " .. type(message))
+  end
+  if is_table and raw_of(message) == message and not message.chunks then
+    local composed, why = compose.message(message)
+    if not composed then return nil, why end
+    message = composed
+  end
+  local raw, envelope, given, ascii = raw_of(message), message.envelope, {}, true
+  local from, to = core.plain_envelope(envelope)
+  if is_table and raw ~= message and not getmetatable(message) then
+    options.check("send: a message with raw", message, RAW)
+    if not from and type(envelope) == "table" then
+      options.check("send: envelope", envelope, ENVELOPE)
+    end
+  end
+  if type(envelope) ~= "table" then
+    options.misuse("send: raw needs an envelope, { from = ..., to = ... }")
+  end
+  if not from then from, to, given, ascii = addressed(envelope) end
+  if not from then return nil, to end
   local content, err = content_of(message, signer)
   if not content then return nil, err end
-  local relayed = type(message) == "table" and message.streamed -- of a server
-  local mail = type(message) == "table"
-    and (relayed and message.mail or rawget(message, "mail"))
+  local relayed = is_table and message.streamed -- of a server
+  local mail = is_table and (relayed and message.mail or rawget(message, "mail"))
   local out = { from = from, to = to, given = given, ascii = ascii, mail = mail or nil,
     relayed = relayed, source = content }
-  if not relayed then ok, err = check_fields(out) end
-  if not ok then return nil, err end
+  if not relayed then
+    local ok
+    ok, err = check_fields(out)
+    if not ok then return nil, err end
+  end
   if compose._is(message) then
     out.eightbit, out.utf8 = message.eightbit or message.utf8, message.utf8
     out.downgrade = function() return downgraded(message, signer) end
   end
-  return add_front(out, parse.is(message) and message or raw_of(message), opts)
+  return add_front(out, parse.is(message) and message or raw, opts)
 end
 
 --- Gives `{ from, to, given, ascii, mail, relayed, source }` (`ascii`: no mailbox needs

@@ -143,6 +143,7 @@ end
 -- ours and `options.received` is not false, and `options.prepend`, without a Return-Path,
 -- which only the final delivery adds. Or nil and an error.
 function M.to_send(message, options)
+  if not options.prepend then return options.received ~= false and M.received(message) or "" end
   local prepend, err = checked(options.prepend, "mail")
   if not prepend then return nil, err end
   local line = options.received ~= false and M.received(message) or nil
@@ -165,6 +166,7 @@ end
 --- The bytes of the Return-Path fields that a message begins with. Nil: more than `text`
 -- is needed to know, unless it is the `whole`.
 function M.return_path_size(text, whole)
+  if text:find("^[^Rr]") then return 0 end
   local at = 1
   while true do
     if at > HEAD then return at - 1 end

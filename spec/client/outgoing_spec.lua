@@ -1,0 +1,63 @@
+-- SPDX-License-Identifier: MIT
+-- Envelopes that need no second look, and those that do.
+local core = require "smtp.core"
+local outgoing = require "smtp.client.outgoing"
+
+local function plain(from, to) return { core.plain_envelope { from = from, to = to } } end
+
+describe("an envelope of plain mailboxes", function()
+  it("is taken as it stands", function()
+    assert.same({ "a@b.example", { "c@d.example" } }, plain("a@b.example", "c@d.example"))
+    local to = { "c@d.example", '"x y"@[192.0.2.1]', "Postmaster" }
+    local given = plain("a@b.example", to)
+    assert.same({ "a@b.example", to }, given)
+    assert.not_equal(to, given[2]) -- a copy
+  end)
+
+  it("is nothing else", function()
+    local good = "a@b.example"
+    for _, bad in ipairs { "", "Ada <a@b.example>", "<a@b.example>", "a@b.example (Ada)",
+      "a@b_c.example", "a..b@c.example", ("a"):rep(65) .. "@b.example", "\u{fc}@b.example",
+      "a@b\u{fc}.example", "a@xn--bcher-kva.example", "a@b.XN--x", "a@b.example\0", "a b@c.example",
+      " a@b.example",
+      "a@b.example, c@d.example", '"a<b"@c.example', 1, true, { address = good } } do
+      assert.same({}, plain(bad, good), tostring(bad))
+      assert.same({}, plain(good, bad), tostring(bad))
+      assert.same({}, plain(good, { good, bad }), tostring(bad))
+    end
+    assert.same({}, plain(good, {}))
+    assert.same({}, plain(good, { good, nil, good }))
+    assert.same({}, plain(good, { good, x = good }))
+    assert.same({}, plain(good, setmetatable({ good }, {})))
+    assert.same({}, plain(nil, good))
+    assert.same({}, plain(good, nil))
+    assert.same({}, { core.plain_envelope { from = good, to = good, x = 1 } })
+    assert.same({}, { core.plain_envelope(setmetatable({ from = good, to = good }, {})) })
+    assert.same({}, { core.plain_envelope() })
+  end)
+
+  it("goes out as one with names does", function()
+    local function sent(from, to)
+      return assert(outgoing.outgoing({ envelope = { from = from, to = to }, raw = "\r\nx" }))
+    end
+    local whole = sent("a@b.example", { "c@d.example", "e@f.example" })
+    assert.same({ "a@b.example", { "c@d.example", "e@f.example" }, {}, true },
+      { whole.from, whole.to, whole.given, whole.ascii })
+    local named = sent("Ada <a@b.example>", { "c@d.example (C)", { address = "e@f.example" } })
+    assert.same({ whole.from, whole.to, whole.ascii }, { named.from, named.to, named.ascii })
+    assert.has_error(function() sent("a@b.example", { "c@d.example", [3] = "e@f.example" }) end)
+  end)
+end)
+
+describe("a source of a string", function()
+  it("is read once, and again anew", function()
+    local source = assert(outgoing.content("\r\nx", {}))
+    assert.same({ 3, "\r\nx" }, { source.size, source.text })
+    assert.is_nil(source.front)
+    local again = source.again()
+    for _, one in ipairs { source, again } do
+      assert.same({ "\r\nx" }, { one.read() })
+      assert.is_nil(one.read())
+    end
+  end)
+end)
