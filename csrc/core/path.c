@@ -359,7 +359,7 @@ int smtp_path_parse(smtp_path *path, smtp_slice in, unsigned flags,
   return result;
 }
 
-int smtp_path_mailbox(smtp_path *path, smtp_slice text, unsigned flags) {
+int smtp_path_parse_mailbox(smtp_path *path, smtp_slice text, unsigned flags) {
   size_t used;
   flags |= SMTP_PATH_BARE | SMTP_PATH_NULL | SMTP_PATH_POSTMASTER;
   int result = smtp_path_parse(path, text, flags, &used);

@@ -57,8 +57,8 @@ SMTP_FUNC int smtp_path_parse(smtp_path *path, smtp_slice in, unsigned flags,
 ** Parses all of text as a mailbox without <>, as Postmaster, or if it is empty,
 ** as the null path. flags: SMTP_PATH_STRICT or 0. 0, SMTP_ESYNTAX, SMTP_ETOOBIG.
 */
-SMTP_FUNC int smtp_path_mailbox(smtp_path *path, smtp_slice text,
-                                unsigned flags);
+SMTP_FUNC int smtp_path_parse_mailbox(smtp_path *path, smtp_slice text,
+                                      unsigned flags);
 
 /* Whether an A-label (RFC 5890), which begins with "xn--", is in the domain. */
 SMTP_FUNC bool smtp_path_has_alabel(const smtp_path *path);

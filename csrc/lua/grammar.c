@@ -29,7 +29,7 @@
 static int path(lua_State *L) {
   smtp_path p;
   unsigned flags = lua_toboolean(L, 2) ? SMTP_PATH_STRICT : 0;
-  if (smtp_path_mailbox(&p, smtp_check_slice(L, 1), flags) != 0) return 0;
+  if (smtp_path_parse_mailbox(&p, smtp_check_slice(L, 1), flags) != 0) return 0;
   smtp_push_path(L, &p);
   lua_pushboolean(L, p.eightbit);
   lua_setfield(L, -2, "eightbit");
@@ -41,7 +41,7 @@ static int path(lua_State *L) {
 static int is_mailbox(lua_State *L) {
   smtp_slice text = smtp_check_slice(L, 1);
   smtp_path p;
-  bool is_path = smtp_path_mailbox(&p, text, SMTP_PATH_STRICT) == 0;
+  bool is_path = smtp_path_parse_mailbox(&p, text, SMTP_PATH_STRICT) == 0;
   lua_pushboolean(L, is_path);
   lua_pushboolean(L, smtp_ascii_eightbit(text));
   lua_pushboolean(L, is_path && smtp_path_has_alabel(&p));
@@ -57,8 +57,8 @@ static bool is_plain_mailbox(lua_State *L, int i) {
   text.p = lua_tolstring(L, i, &text.n);
   return text.n > 0 && memchr(text.p, '<', text.n) == NULL &&
          memchr(text.p, '(', text.n) == NULL &&
-         smtp_path_mailbox(&p, text, SMTP_PATH_STRICT) == 0 && !p.eightbit &&
-         !smtp_path_has_alabel(&p);
+         smtp_path_parse_mailbox(&p, text, SMTP_PATH_STRICT) == 0 &&
+         !p.eightbit && !smtp_path_has_alabel(&p);
 }
 
 /* The number of keys of the plain table at index i; -1 of anything else. */

@@ -8,7 +8,7 @@
 
 #include "../mime/date.h"
 #include "../mime/encode.h"
-#include "../mime/words.h"
+#include "../mime/field_writer.h"
 #include "../net/crypto.h"
 #include "open.h"
 #include "push.h"
@@ -63,26 +63,26 @@ static int put_piece(lua_State *L, smtp_field_writer *f, lua_Integer *i) {
   }
   f->behind = behind(L, *i);
   switch (kind) {
-  case TEXT: r = smtp_field_text(f, a); break;
-  case STRUCTURED: r = smtp_field_structured(f, a); break;
-  case PHRASE: r = smtp_field_phrase(f, a); break;
+  case TEXT: r = smtp_field_writer_text(f, a); break;
+  case STRUCTURED: r = smtp_field_writer_structured(f, a); break;
+  case PHRASE: r = smtp_field_writer_phrase(f, a); break;
   case TYPE: /* readers ignore the blank of the next line here */
     f->bare = false;
-    r = smtp_field_token(f, a, true);
+    r = smtp_field_writer_token(f, a, true);
     break;
-  case TOKEN: r = smtp_field_token(f, a, true); break;
-  case MAILBOX: r = smtp_field_mailbox(f, a); break;
-  case GLUE: r = smtp_field_token(f, a, false); break;
-  default: r = smtp_field_param(f, a, b, kind == WORDS); break;
+  case TOKEN: r = smtp_field_writer_token(f, a, true); break;
+  case MAILBOX: r = smtp_field_writer_mailbox(f, a); break;
+  case GLUE: r = smtp_field_writer_token(f, a, false); break;
+  default: r = smtp_field_writer_param(f, a, b, kind == WORDS); break;
   }
   return r;
 }
 
 static int put_field(lua_State *L, smtp_field_writer *f, smtp_buf *out) {
   lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, 2);
-  int r = smtp_field_begin(f, out, smtp_check_slice(L, 1));
+  int r = smtp_field_writer_begin(f, out, smtp_check_slice(L, 1));
   while (r == 0 && i < n) r = put_piece(L, f, &i);
-  return r == 0 ? smtp_field_end(f) : r;
+  return r == 0 ? smtp_field_writer_end(f) : r;
 }
 
 /* core.field(name, { kind, value, ... }) -> the field with its CRLF | nil, why.
@@ -142,16 +142,16 @@ static int random_digits(lua_State *L) {
 /* core.encoding(text) -> "7bit" | "quoted-printable" | "base64" */
 static int core_encoding(lua_State *L) {
   static const char *const names[] = {"7bit", "quoted-printable", "base64"};
-  lua_pushstring(L, names[smtp_encoding_of(smtp_check_slice(L, 1))]);
+  lua_pushstring(L, names[smtp_encode_choose(smtp_check_slice(L, 1))]);
   return 1;
 }
 
 /* core.canonical(text) -> text with CRLF at the end of every line, the last too */
 static int core_canonical(lua_State *L) {
   smtp_slice text = smtp_check_slice(L, 1);
-  size_t n = smtp_canonical_size(text);
+  size_t n = smtp_encode_canonical_size(text);
   luaL_Buffer b;
-  smtp_canonical_encode(luaL_buffinitsize(L, &b, n), text);
+  smtp_encode_canonical(luaL_buffinitsize(L, &b, n), text);
   luaL_pushresultsize(&b, n);
   return 1;
 }
@@ -160,7 +160,7 @@ static int core_canonical(lua_State *L) {
 static int core_qp(lua_State *L) {
   smtp_slice text = smtp_check_slice(L, 1);
   smtp_buf *out = smtp_push_buffer(L, OUT_MAX);
-  if (smtp_qp_encode(text, out, NULL) != 0)
+  if (smtp_encode_qp(text, out, NULL) != 0)
     return luaL_error(L, "not enough memory");
   return smtp_push_bytes(L, out);
 }
@@ -168,33 +168,34 @@ static int core_qp(lua_State *L) {
 /* core.base64_size(n) -> bytes that n make in lines */
 static int core_base64_size(lua_State *L) {
   uint64_t n = (uint64_t)luaL_checkinteger(L, 1);
-  lua_pushinteger(L, (lua_Integer)smtp_base64_size(n));
+  lua_pushinteger(L, (lua_Integer)smtp_encode_base64_size(n));
   return 1;
 }
 
 static int encoder_new(lua_State *L) {
-  smtp_new_object(L, ENCODER, sizeof(smtp_base64_encoder));
+  smtp_new_object(L, ENCODER, sizeof(smtp_encode_lines));
   return 1;
 }
 
 /* encoder:feed(bytes) -> lines, as far as they are whole */
 static int encoder_feed(lua_State *L) {
-  smtp_base64_encoder *e = smtp_check_self(L, ENCODER);
+  smtp_encode_lines *e = smtp_check_self(L, ENCODER);
   smtp_slice in = smtp_check_slice(L, 2);
   smtp_buf *out = smtp_push_buffer(L, OUT_MAX);
-  if (smtp_base64_encode(e, in, out) != 0)
+  if (smtp_encode_base64(e, in, out) != 0)
     return luaL_error(L, "not enough memory");
   return smtp_push_bytes(L, out);
 }
 
 /* encoder:finish([bytes]) -> the rest, of what came and of bytes, the last */
 static int encoder_finish(lua_State *L) {
-  smtp_base64_encoder *e = smtp_check_self(L, ENCODER);
+  smtp_encode_lines *e = smtp_check_self(L, ENCODER);
   smtp_slice in;
   smtp_buf *out;
   in.p = luaL_optlstring(L, 2, "", &in.n);
   out = smtp_push_buffer(L, OUT_MAX);
-  if (smtp_base64_encode(e, in, out) != 0 || smtp_base64_finish(e, out) != 0)
+  if (smtp_encode_base64(e, in, out) != 0 ||
+      smtp_encode_base64_end(e, out) != 0)
     return luaL_error(L, "not enough memory");
   return smtp_push_bytes(L, out);
 }

@@ -61,7 +61,7 @@ static bool is_sendable(const smtp_mailbox_list *list) {
   for (i = 0; i < list->count; i++) {
     smtp_slice address = smtp_mailbox_list_at(list, i).address;
     if (address.n == 0 ||
-        smtp_path_mailbox(&path, address, SMTP_PATH_STRICT) != 0 ||
+        smtp_path_parse_mailbox(&path, address, SMTP_PATH_STRICT) != 0 ||
         path.eightbit || smtp_path_has_alabel(&path))
       return false;
   }

@@ -14,7 +14,7 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 /* ---- base64 ---------------------------------------------------------- */
 
 /* Four characters of n bytes (1 to 3), and a CRLF where the line is full. */
-static size_t group(smtp_base64_encoder *e, const unsigned char *p, unsigned n,
+static size_t group(smtp_encode_lines *e, const unsigned char *p, unsigned n,
                     char *to) {
   uint32_t bits = (uint32_t)p[0] << 16 | (n > 1 ? (uint32_t)p[1] << 8 : 0) |
                   (n > 2 ? p[2] : 0);
@@ -23,14 +23,14 @@ static size_t group(smtp_base64_encoder *e, const unsigned char *p, unsigned n,
   to[2] = n > 1 ? alphabet[bits >> 6 & 63] : '=';
   to[3] = n > 2 ? alphabet[bits & 63] : '=';
   e->column += 4;
-  if (e->column < SMTP_ENCODED_LINE) return 4;
+  if (e->column < SMTP_ENCODE_LINE) return 4;
   e->column = 0;
   to[4] = '\r';
   to[5] = '\n';
   return 6;
 }
 
-int smtp_base64_encode(smtp_base64_encoder *e, smtp_slice in, smtp_buf *out) {
+int smtp_encode_base64(smtp_encode_lines *e, smtp_slice in, smtp_buf *out) {
   const unsigned char *p = (const unsigned char *)in.p, *end = p + in.n;
   char *place, *to;
   int r;
@@ -49,7 +49,7 @@ int smtp_base64_encode(smtp_base64_encoder *e, smtp_slice in, smtp_buf *out) {
   return 0;
 }
 
-int smtp_base64_finish(smtp_base64_encoder *e, smtp_buf *out) {
+int smtp_encode_base64_end(smtp_encode_lines *e, smtp_buf *out) {
   char room[8];
   size_t n = 0;
   if (e->held_n > 0) n = group(e, e->held, e->held_n, room);
@@ -61,9 +61,9 @@ int smtp_base64_finish(smtp_base64_encoder *e, smtp_buf *out) {
   return n == 0 ? 0 : smtp_buf_append(out, room, n);
 }
 
-uint64_t smtp_base64_size(uint64_t n) {
+uint64_t smtp_encode_base64_size(uint64_t n) {
   uint64_t characters = (n + 2) / 3 * 4;
-  uint64_t lines = (characters + SMTP_ENCODED_LINE - 1) / SMTP_ENCODED_LINE;
+  uint64_t lines = (characters + SMTP_ENCODE_LINE - 1) / SMTP_ENCODE_LINE;
   return characters + 2 * lines;
 }
 
@@ -82,13 +82,13 @@ static smtp_slice cut_line(smtp_slice *in) {
   return line;
 }
 
-size_t smtp_canonical_size(smtp_slice text) {
+size_t smtp_encode_canonical_size(smtp_slice text) {
   size_t size = 0;
   while (text.n > 0) size += cut_line(&text).n + 2;
   return size;
 }
 
-void smtp_canonical_encode(char *to, smtp_slice text) {
+void smtp_encode_canonical(char *to, smtp_slice text) {
   while (text.n > 0) {
     smtp_slice line = cut_line(&text);
     if (line.n > 0) memcpy(to, line.p, line.n);
@@ -124,7 +124,7 @@ static void put_byte(writer *w, unsigned char c, bool last) {
   bool literal = is_literal(c) && !(last && (c == ' ' || c == '\t')) &&
                  !(w->column == 0 && (c == '.' || c == 'F'));
   size_t n = literal ? 1 : 3;
-  if (w->column + n > SMTP_ENCODED_LINE - (last ? 0 : 1)) {
+  if (w->column + n > SMTP_ENCODE_LINE - (last ? 0 : 1)) {
     put(w, "=\r\n", 3);
     w->column = 0;
     literal = literal && c != '.' && c != 'F';
@@ -136,7 +136,7 @@ static void put_byte(writer *w, unsigned char c, bool last) {
   put(w, text, n);
 }
 
-int smtp_qp_encode(smtp_slice text, smtp_buf *out, uint64_t *size) {
+int smtp_encode_qp(smtp_slice text, smtp_buf *out, uint64_t *size) {
   writer w = {out, 0, 0, 0};
   while (text.n > 0) {
     smtp_slice line = cut_line(&text);
@@ -164,13 +164,13 @@ static bool is_plain_line(smtp_slice line) {
          (line.p[line.n - 1] != ' ' && line.p[line.n - 1] != '\t');
 }
 
-smtp_encoding smtp_encoding_of(smtp_slice text) {
+smtp_encode_kind smtp_encode_choose(smtp_slice text) {
   smtp_slice rest = text;
   uint64_t size;
   bool plain = true;
   while (plain && rest.n > 0) plain = is_plain_line(cut_line(&rest));
-  if (plain) return SMTP_ENCODING_7BIT;
-  smtp_qp_encode(text, NULL, &size);
-  return size <= smtp_base64_size(text.n) ? SMTP_ENCODING_QP
-                                          : SMTP_ENCODING_BASE64;
+  if (plain) return SMTP_ENCODE_7BIT;
+  smtp_encode_qp(text, NULL, &size);
+  return size <= smtp_encode_base64_size(text.n) ? SMTP_ENCODE_QP
+                                                 : SMTP_ENCODE_BASE64;
 }

@@ -79,7 +79,7 @@ static void set_address(smtp_mailbox_list *list, entry *e, smtp_slice address) {
   smtp_path path;
   if (address.n == 0 || list->result != 0) return;
   e->address = smtp_buf_length(&list->bytes);
-  list->result = smtp_path_mailbox(&path, address, 0) == 0
+  list->result = smtp_path_parse_mailbox(&path, address, 0) == 0
                      ? smtp_path_format_mailbox(&list->bytes, &path)
                      : smtp_buf_append_slice(&list->bytes, address);
   e->address_n = smtp_buf_length(&list->bytes) - e->address;

@@ -136,7 +136,7 @@ static bool take_second_angle(reader *r) {
   smtp_path path;
   smtp_slice text = smtp_buf_data(&r->span.address);
   blame(r, "has a < behind another");
-  if (text.n > 0 && smtp_path_mailbox(&path, text, 0) == 0) return true;
+  if (text.n > 0 && smtp_path_parse_mailbox(&path, text, 0) == 0) return true;
   smtp_buf_truncate(&r->span.address, 0);
   r->p++;
   return false;

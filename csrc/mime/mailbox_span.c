@@ -176,9 +176,9 @@ static smtp_slice address_of(smtp_mailbox_span *span, size_t first) {
   smtp_slice text = joined(span, first, chunk_end(span, first)), none = {"", 0};
   if (span->is_broken || text.n == 0 || memchr(text.p, '@', text.n) == NULL)
     return none;
-  if (smtp_path_mailbox(&path, text, 0) == 0) return text;
+  if (smtp_path_parse_mailbox(&path, text, 0) == 0) return text;
   text = without_brackets(text);
-  return smtp_path_mailbox(&path, text, 0) == 0 ? text : none;
+  return smtp_path_parse_mailbox(&path, text, 0) == 0 ? text : none;
 }
 
 /* The addresses among the chunks count, and the others are the name, as in

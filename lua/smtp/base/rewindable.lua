@@ -3,14 +3,14 @@
 -- can seek, a message that gives its chunks anew, or what comes only once, which goes to a
 -- file that has no name.
 local errors = require "smtp.error"
-local source = require "smtp.base.reader"
+local reader = require "smtp.base.reader"
 
 local M = {}
 
 local CHUNK = 65536
 
-local Held = {}
-Held.__index = Held
+local Rewindable = {}
+Rewindable.__index = Rewindable
 
 local function no_room(why)
   return nil, errors.new { kind = "system", outcome = "not_sent", cause = why,
@@ -21,7 +21,7 @@ end
 local function spool(from, file)
   local size = 0
   while true do
-    local chunk, problem = source.next(from)
+    local chunk, problem = reader.next(from)
     if problem then return nil, errors.new(problem) end
     if chunk == nil then return size end
     local written, why = file:write(chunk)
@@ -34,20 +34,20 @@ end
 local function behind(from)
   local rest, err = M.new(from.rest)
   if not rest then return nil, err end
-  return setmetatable({ front = from.front, rest = rest }, Held)
+  return setmetatable({ front = from.front, rest = rest }, Rewindable)
 end
 
---- Holds what a source of `smtp.source` reads; or nil and an error.
+--- Holds what a source of `reader` reads; or nil and an error.
 function M.new(from)
-  if from.text then return setmetatable({ text = from.text }, Held) end
+  if from.text then return setmetatable({ text = from.text }, Rewindable) end
   if from.front then return behind(from) end
   if from.file and from.here then
-    return setmetatable({ file = from.file, here = from.here, size = from.size }, Held)
+    return setmetatable({ file = from.file, here = from.here, size = from.size }, Rewindable)
   end
-  if from.again then return setmetatable({ again = from.again }, Held) end
+  if from.again then return setmetatable({ again = from.again }, Rewindable) end
   local file, why = io.tmpfile()
   if not file then return no_room(why) end
-  local self = setmetatable({ file = file, here = 0, ours = true }, Held)
+  local self = setmetatable({ file = file, here = 0, ours = true }, Rewindable)
   self.size, why = spool(from, file)
   if self.size then return self end
   file:close()
@@ -56,13 +56,13 @@ end
 
 --- A source of its own, from the first byte, or nil and an error. Several may be read in
 -- turns.
-function Held:open()
-  if self.text then return source.of(self.text) end
+function Rewindable:open()
+  if self.text then return reader.of(self.text) end
   if self.again then return self.again() end
   if self.rest then
     local rest, err = self.rest:open()
     if not rest then return nil, err end
-    return source.behind(self.front, rest)
+    return reader.behind(self.front, rest)
   end
   local at, left = self.here, self.size
   local function read()
@@ -77,13 +77,13 @@ function Held:open()
     measure = function() return self:measure() end }
 end
 
---- The number of bytes on the wire of held content; see `source.wire_size`.
-function Held:measure()
-  self.wire = self.wire or source.measure(self:open())
+--- The number of bytes on the wire; see `reader.wire_size`.
+function Rewindable:measure()
+  self.wire = self.wire or reader.measure(self:open())
   return self.wire
 end
 
-function Held:close()
+function Rewindable:close()
   if self.rest then self.rest:close() end
   if self.ours then
     self.ours = false
@@ -91,6 +91,6 @@ function Held:close()
   end
 end
 
-Held.__close = Held.close
+Rewindable.__close = Rewindable.close
 
 return M

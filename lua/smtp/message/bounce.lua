@@ -12,7 +12,7 @@ local names = require "smtp.base.names"
 local options = require "smtp.base.options"
 local part = require "smtp.message.part"
 local raise = require "smtp.message.record_error"
-local source = require "smtp.base.reader"
+local reader = require "smtp.base.reader"
 
 local M = {}
 
@@ -174,7 +174,7 @@ local function content_of(message, full, max)
   if message.streamed and not (full and not message.touched) then return message:header(), false end
   local parts, n, limit = {}, 0, full and max or HEADER_MAX
   local tail = "" -- where the end of the header may be cut
-  local from, err = source.of(not message.streamed and message.raw or message)
+  local from, err = reader.of(not message.streamed and message.raw or message)
   if not from then
     local cause = err and err.cause
     raise.fail("message", cause and tostring(cause) or "has neither raw nor chunks", cause)

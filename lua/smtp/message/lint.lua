@@ -5,14 +5,14 @@ local core = require "smtp.core"
 local line_ends = require "smtp.message.line_ends"
 local options = require "smtp.base.options"
 local parse = require "smtp.message.parse"
-local single_fields = require "smtp.message.unique_fields"
+local unique_fields = require "smtp.message.unique_fields"
 
 local function count_fields(message, say)
   local seen = {}
   for _, field in ipairs(message.headers) do
     local name = field.name:lower()
     seen[name] = (seen[name] or 0) + 1
-    if single_fields.set[name] and seen[name] == 2 then
+    if unique_fields.set[name] and seen[name] == 2 then
       say("duplicate", field.name .. " stands there more than once (RFC 5322 section 3.6)")
     end
   end

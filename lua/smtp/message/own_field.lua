@@ -2,7 +2,7 @@
 --- Header fields of the user, to be sent. Most are text, with encoded words if needed. A
 -- field with a grammar goes out unchanged, since encoded words are allowed only in names
 -- before addresses (RFC 2047 section 5).
-local addresses = require "smtp.message.recipients"
+local recipients = require "smtp.message.recipients"
 
 local M = {}
 
@@ -47,8 +47,8 @@ local function with_words(name, text)
   local phrase, bracket = text:match("^%s*(.-)%s*(<[^<>\x80-\xff]+>)%s*$")
   phrase = phrase and (phrase:match('^"([^"\\]*)"$') or phrase:match('^[^<>"\\(),:;@%[%]]+$'))
   if phrase then return { "phrase", phrase, "token", bracket } end
-  local list = addresses.list(text)
-  return list and addresses.pieces(list)
+  local list = recipients.list(text)
+  return list and recipients.pieces(list)
 end
 
 --- The pieces of a field for `core.field`.

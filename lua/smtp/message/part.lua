@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 --- The parts of a message on their way out: leaves with their encoding, and
--- multiparts. A part is flattened into segments (smtp.content). What a user gave is
+-- multiparts. A part is flattened into segments (encode_leaf.lua). What a user gave is
 -- copied and cannot be changed afterwards, so no part can hold itself.
-local content = require "smtp.message.encode_leaf"
+local encode_leaf = require "smtp.message.encode_leaf"
 local core = require "smtp.core"
-local media = require "smtp.message.media_types"
+local media_types = require "smtp.message.media_types"
 local options = require "smtp.base.options"
 local parse_part = require "smtp.message.parse.part"
 local raise = require "smtp.message.record_error"
@@ -170,7 +170,7 @@ end
 function flatten(given, random, out)
   local part = made[given]
   local kind, params = type_of(part.type or (part.parts and "multipart/mixed")
-    or (part.content and not part.attached and "text/plain") or media(part.name or part.path))
+    or (part.content and not part.attached and "text/plain") or media_types(part.name or part.path))
   local named
   params, named = params_of(part, params)
   local is_multipart = kind:find("^multipart/") ~= nil
@@ -184,7 +184,7 @@ function flatten(given, random, out)
     return flatten_multipart(part, kind, params, random, out)
   end
   if is_multipart then raise.fail("type", "of a multipart needs parts") end
-  local body, encoding, charset = content.encode(part, kind, named.charset)
+  local body, encoding, charset = encode_leaf.encode(part, kind, named.charset)
   out[#out + 1] = content_type(kind, { "charset", not named.charset and charset or nil }, params)
     .. rest_of_header(part, encoding)
   out[#out + 1] = body
@@ -258,7 +258,7 @@ local CID_MAX = 900 -- so that it fits in a line
 -- sent as a file (RFC 2046 section 4.5.1).
 local function of_parsed(part)
   local kind, cid, params = part.type, part.cid, {}
-  local plain = content.goes_plain(kind) and not content.may_go_plain(part.content)
+  local plain = encode_leaf.goes_plain(kind) and not encode_leaf.may_go_plain(part.content)
   if plain or kind:find("^multipart/") then kind = "application/octet-stream" end
   if part.params.charset then params[1] = { "charset", part.params.charset } end
   if cid and (#cid > CID_MAX or not is_cid(cid)) then cid = nil end
@@ -283,7 +283,7 @@ function M.attachment(given, what)
   for key, value in pairs(given) do part[key] = value end
   if not part.name and part.path then part.name = part.path:match("[^/\\]+$") end
   if part.inline == nil then part.inline = part.cid ~= nil end
-  part.type = part.type or media(part.name)
+  part.type = part.type or media_types(part.name)
   return make(part, true)
 end
 

@@ -4,7 +4,7 @@ local core = require "smtp.core"
 local errors = require "smtp.error"
 local message = require "smtp.message.dkim.message"
 local options = require "smtp.base.options"
-local source = require "smtp.base.reader"
+local reader = require "smtp.base.reader"
 
 local M = {}
 
@@ -252,7 +252,7 @@ end
 -- content is copied to a temporary file during the first reading.
 local function open(given, from)
   local err
-  if not from then from, err = source.of(given) end
+  if not from then from, err = reader.of(given) end
   if not from then
     if err then return nil, err end
     options.misuse("sign: the message must be a string, a function, a file or have chunks()")

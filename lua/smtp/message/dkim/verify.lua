@@ -4,8 +4,8 @@ local core = require "smtp.core"
 local errors = require "smtp.error"
 local message = require "smtp.message.dkim.message"
 local options = require "smtp.base.options"
-local single_fields = require "smtp.message.unique_fields"
-local source = require "smtp.base.reader"
+local unique_fields = require "smtp.message.unique_fields"
+local reader = require "smtp.base.reader"
 local tags = require "smtp.message.dkim.tags"
 
 local M = {}
@@ -125,7 +125,7 @@ end
 local function malformed(fields, named, state)
   if state.bare then return "a CR is no line end", "permerror" end
   if fields.broken then return "a line of the header is no field", "permerror" end
-  for name in pairs(single_fields.set) do
+  for name in pairs(unique_fields.set) do
     if #(named[name] or {}) > 1 then return "the message has more than one " .. name, "fail" end
   end
 end
@@ -156,7 +156,7 @@ function M.verify(given, how)
     options.misuse("dkim_verify: lookup must be a function, as in dkim_verify(message, "
       .. "{ lookup = function(name) return texts end }), which asks the DNS for TXT")
   end
-  local from, err = source.of(given)
+  local from, err = reader.of(given)
   if err then return nil, err end
   if not from then
     options.misuse("dkim_verify: the message must be a string, a function, a file or have chunks()")

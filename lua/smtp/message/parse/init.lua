@@ -8,7 +8,7 @@ local errors = require "smtp.error"
 local options = require "smtp.base.options"
 local parts = require "smtp.message.parse.part"
 local report = require "smtp.message.parse.report"
-local source = require "smtp.base.reader"
+local reader = require "smtp.base.reader"
 local trace_fields = require "smtp.message.trace_fields"
 
 local M = {}
@@ -273,7 +273,7 @@ end
 
 --- Reads a message; see types/smtp/init.d.lua.
 function M.parse(content, why)
-  local from, err = source.of(content)
+  local from, err = reader.of(content)
   if err then return nil, err end
   if not from then -- of a file that is not there, io.open says why
     options.misuse(("parse: a string, a function, a file or a message is needed, not %s%s"):format(

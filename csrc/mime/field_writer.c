@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** words.c: a field is a row of tokens, each after a space at which the line may
-** be folded. See words.h for the contract.
+** field_writer.c: a field is a row of tokens, each after a space at which the line may
+** be folded. See field_writer.h for the contract.
 */
-#include "words.h"
+#include "field_writer.h"
 
 #include <string.h>
 
@@ -79,7 +79,8 @@ static int make_room(smtp_field_writer *f, size_t n) {
   return f->column > 0 && f->column + n > line ? fold(f) : 0;
 }
 
-int smtp_field_begin(smtp_field_writer *f, smtp_buf *out, smtp_slice name) {
+int smtp_field_writer_begin(smtp_field_writer *f, smtp_buf *out,
+                            smtp_slice name) {
   size_t i;
   int r;
   f->out = out;
@@ -95,7 +96,7 @@ int smtp_field_begin(smtp_field_writer *f, smtp_buf *out, smtp_slice name) {
   return r != 0 ? r : append(f, ":", 1);
 }
 
-int smtp_field_end(smtp_field_writer *f) {
+int smtp_field_writer_end(smtp_field_writer *f) {
   return smtp_buf_append(f->out, "\r\n", 2);
 }
 
@@ -110,12 +111,13 @@ static int put_spaced(smtp_field_writer *f, smtp_slice spaces, smtp_slice token,
   return r;
 }
 
-int smtp_field_mailbox(smtp_field_writer *f, smtp_slice mailbox) {
+int smtp_field_writer_mailbox(smtp_field_writer *f, smtp_slice mailbox) {
   int r = check(f, mailbox);
   return r != 0 ? r : put_spaced(f, SMTP_LIT(" "), mailbox, f->behind);
 }
 
-int smtp_field_token(smtp_field_writer *f, smtp_slice token, bool spaced) {
+int smtp_field_writer_token(smtp_field_writer *f, smtp_slice token,
+                            bool spaced) {
   int r = check(f, token);
   if (r == 0 && !is_ascii(token)) r = fail(f, "must be ASCII");
   if (r != 0) return r;
@@ -303,7 +305,7 @@ static int put_plain(smtp_field_writer *f, smtp_slice text, smtp_slice *spaces,
   return r;
 }
 
-int smtp_field_text(smtp_field_writer *f, smtp_slice text) {
+int smtp_field_writer_text(smtp_field_writer *f, smtp_slice text) {
   smtp_slice part, head, tail, spaces = SMTP_LIT(" ");
   int r = check(f, text);
   if (r != 0) return r;
@@ -318,7 +320,7 @@ int smtp_field_text(smtp_field_writer *f, smtp_slice text) {
   return r != 0 ? r : put_plain(f, tail, &spaces, 0);
 }
 
-int smtp_field_structured(smtp_field_writer *f, smtp_slice text) {
+int smtp_field_writer_structured(smtp_field_writer *f, smtp_slice text) {
   smtp_slice spaces = SMTP_LIT(" ");
   int r = check(f, text);
   if (r == 0 && !is_ascii(text))
@@ -357,7 +359,7 @@ static size_t quoted_size(smtp_slice text) {
   return size;
 }
 
-int smtp_field_phrase(smtp_field_writer *f, smtp_slice phrase) {
+int smtp_field_writer_phrase(smtp_field_writer *f, smtp_slice phrase) {
   smtp_slice space = SMTP_LIT(" ");
   size_t size;
   int r = check(f, phrase);
@@ -465,8 +467,8 @@ static bool is_plain(smtp_slice text) {
          memchr(text.p, '%', text.n) == NULL;
 }
 
-int smtp_field_param(smtp_field_writer *f, smtp_slice name, smtp_slice value,
-                     bool words) {
+int smtp_field_writer_param(smtp_field_writer *f, smtp_slice name,
+                            smtp_slice value, bool words) {
   size_t size = 1 + name.n + 1 + quoted_size(value) + f->behind;
   int r = check(f, value);
   if (r == 0 && (!is_plain(name) || name.n > NAME_MAX_LENGTH))
