@@ -99,7 +99,7 @@ demo:
 test:
 	@scripts/setup.sh build test
 	@$(MAKE) --no-print-directory all
-	@scripts/test.sh
+	@scripts/test.sh $(SPEC)
 
 interop:
 	@scripts/setup.sh build test interop

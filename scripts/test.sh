@@ -1,32 +1,84 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Runs the specs: scripts/test.sh [busted's arguments]. The last line is
-# "N passed, N failed" (", N skipped"), also kept in build/summary. busted has
-# no time-out of its own, so all share TEST_TIMEOUT seconds.
+# Runs the specs: scripts/test.sh [files, folders and busted's arguments]. Each
+# file has a process of its own, and as many run at a time as there are cores
+# (JOBS); scripts/specs.lua orders them and reports. The last line is
+# "N passed, N failed" (", N skipped"), also kept in build/summary (SUMMARY).
+#
+# All files share TEST_TIMEOUT seconds, and one has FILE_TIMEOUT. SPEC_RUN is
+# the command that runs a file; its output comes into the folder RESULTS.
 set -eu
 cd "$(dirname "$0")/.."
-seconds=${TEST_TIMEOUT:-1800}
-summary=build/summary
-mkdir -p build
-rm -f "$summary"
+LUA=${LUA:-lua5.4}
+export LUA RESULTS="${RESULTS:-build/specs}" SUMMARY="${SUMMARY:-build/summary}"
+limit=
 
-# At a terminal stay in the foreground, so that ctrl-C reaches the specs; else
-# what the specs have started ends with them.
-bound=
-if command -v timeout >/dev/null; then
-  bound="timeout -k 10 $seconds"
-  [ ! -t 0 ] || bound="timeout --foreground -k 10 $seconds"
-fi
+# bounded SECONDS COMMAND: starts it in a process group of its own, which ends
+# with its time or with this script.
+bounded() {
+  seconds=$1
+  shift
+  if command -v timeout >/dev/null; then
+    set -- timeout -k 10 "$seconds" "$@"
+  fi
+  "$@" </dev/null &
+  limit=$!
+}
+end() {
+  trap - INT TERM HUP
+  [ -z "$limit" ] || kill "$limit" 2>/dev/null || true
+  wait || true
+  exit 130
+}
+trap end INT TERM HUP
 
-code=0
-$bound "${LUA:-lua5.4}" scripts/busted.lua --ignore-lua \
-  -Xoutput "$summary" "$@" || code=$?
-if [ ! -s "$summary" ]; then # it never came to its end
-  case $code in
-  124 | 137) echo "the specs took longer than $seconds s (TEST_TIMEOUT)" ;;
-  *) echo "the specs ended early, status $code; \`busted -v\` shows where" ;;
+case ${1:-} in
+--one) # [ARGUMENTS] FILE
+  shift
+  for file in "$@"; do :; done
+  results=$RESULTS/$(echo "$file" | tr / .)
+  since=$(date +%s)
+  # shellcheck disable=SC2086
+  bounded "${FILE_TIMEOUT:-300}" \
+    ${SPEC_RUN:-$LUA scripts/busted.lua --ignore-lua} \
+    -Xoutput "$results.summary" "$@" >"$results.log" 2>&1
+  code=0
+  wait "$limit" || code=$?
+  echo "$code $(($(date +%s) - since)) $file"
+  exit 0
+  ;;
+--all) # [ARGUMENTS]
+  shift
+  jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
+  xargs -r -n 1 -P "$jobs" scripts/test.sh --one "$@" <"$RESULTS/together"
+  xargs -r -n 1 -P 1 scripts/test.sh --one "$@" <"$RESULTS/alone"
+  exit 0
+  ;;
+esac
+
+paths=
+left=$#
+while [ "$left" -gt 0 ]; do
+  word=$1
+  shift
+  left=$((left - 1))
+  case $word in
+  spec/* | spec | *.lua)
+    [ -e "$word" ] || { echo "there is no $word" >&2 && exit 2; }
+    paths="$paths $word"
+    ;;
+  *) set -- "$@" "$word" ;;
   esac
-  [ "$code" -ne 0 ] || code=1
-  echo "0 passed, 1 failed" | tee "$summary"
-fi
+done
+rm -rf "$RESULTS" "$SUMMARY"
+mkdir -p "$RESULTS"
+# shellcheck disable=SC2086
+find ${paths:-spec} -name '*_spec.lua' | sort -u | "$LUA" scripts/specs.lua order
+mkfifo "$RESULTS/ended"
+"$LUA" scripts/specs.lua report "$@" <"$RESULTS/ended" &
+report=$!
+bounded "${TEST_TIMEOUT:-1800}" scripts/test.sh --all "$@" >"$RESULTS/ended"
+wait "$limit" || true
+code=0
+wait "$report" || code=$?
 exit "$code"
