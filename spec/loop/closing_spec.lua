@@ -17,7 +17,8 @@ describe("variables of a task that is ended", function()
     end)
     local task = loop.spawn(function()
       local _ <close> = closing(function()
-        seen[#seen + 1] = loop.pass(gate, 5)
+        local passed = loop.pass(gate, 5)
+        seen[#seen + 1] = passed
         loop.sleep(0.001)
         seen[#seen + 1] = "closed"
       end)
