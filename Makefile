@@ -111,6 +111,7 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@bench/run
 	@bench/round_trips -w
+	@bench/idle_sessions -w
 
 # Instructions of our own code, with their least in bench/instructions.json.
 instructions: export CFLAGS := $(CFLAGS)
@@ -194,6 +195,7 @@ help:
 	@echo "make            build/smtp/core.so"
 	@echo "make demo       a message from a client to a server, shown"
 	@echo "make test       every spec; the last line counts them"
+	@echo "                SPEC=spec/client: those of a folder or a file"
 	@echo "make check      $(CHECKS)"
 	@echo "make interop    the specs against other programs, installed first"
 	@echo "make valgrind   the specs under memcheck, without #slow"

@@ -4,7 +4,8 @@
  *
  *   floor_sink PORTFILE
  *
- * One connection after another, a blocking socket and a 256 KiB buffer. In
+ * One connection after another, a blocking socket and a recv of 128 KiB, as
+ * large as that of the server under test in content (SPACE_MAX). In
  * commands it does what floor_server does, a line at a time. In the body it
  * looks at nothing but the last five bytes received so far: a sender that
  * waits for its reply has sent nothing behind CRLF.CRLF, so that is enough.
@@ -16,7 +17,7 @@
 #define EHLO "250-floor\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
 #define TAIL 5
 
-static char in[TAIL + 262144]; /* before each recv: the last bytes again */
+static char in[TAIL + 131072]; /* before each recv: the last bytes again */
 
 static ssize_t receive(int fd) {
   ssize_t n;

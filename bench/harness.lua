@@ -43,6 +43,7 @@ local CFLAGS = "-std=c99 -D_POSIX_C_SOURCE=200809L -O2 -Wall -Wextra "
 local PROGRAMS = { -- and the libraries that each needs
   crowd = "", floor_server = "", floor_client = "", floor_sink = "", measure = "", port = "",
   floor_tls = "-lssl -lcrypto", shake = "-lssl -lcrypto", source = "-lssl -lcrypto",
+  idle = "-lssl -lcrypto",
 }
 
 local compiler = (os.getenv("CC") or "cc") .. " " .. CFLAGS

@@ -43,8 +43,8 @@ local function read()
   return old_head, old
 end
 
--- The order of the sections; C2 is of bench/round_trips.
-local ORDER = { "S1", "S2", "S3", "S5a", "S5b", "C1", "C2", "M1", "M2", "K1", "K2" }
+-- The order of the sections; C2 is of bench/round_trips, S4 of bench/idle_sessions.
+local ORDER = { "S1", "S2", "S3", "S4", "S5a", "S5b", "C1", "C2", "M1", "M2", "K1", "K2" }
 
 -- Writes the file: what was measured, and the other sections as they are. `whole`: the head
 -- is new as well.
