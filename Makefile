@@ -89,8 +89,8 @@ $(patsubst fuzz/%.c,$(B)/%,$(FUZZ)): $(B)/%: $(B)/obj/fuzz/%.o \
 -include $(patsubst %.o,%.d,$(STEPS) \
   $(call object,$(CORE) $(REST) $(PROBE) $(FUZZ)))
 
-# What follows needs programs that may be missing; scripts/setup.sh looks, and
-# installs them where it may. So each builds by a make of its own, afterwards.
+# The targets below need programs that may be missing; scripts/setup.sh looks,
+# and installs them where it may. So each builds by a make of its own, afterwards.
 demo:
 	@scripts/setup.sh build
 	@$(MAKE) --no-print-directory all

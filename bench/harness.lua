@@ -18,7 +18,7 @@ local START_LIMIT, STOP_LIMIT = 30, 30
 local PATH = "PATH=$PATH:/usr/sbin; " -- where Debian has smtp-source
 local ENVIRONMENT = "LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='build/?.so;;' "
 
--- What a command prints, without the last line end; nil when it fails.
+-- The output of a command, without the last line end; nil when it fails.
 function M.output(command)
   local pipe = assert(io.popen(PATH .. command .. " 2>/dev/null"))
   local text = pipe:read("a")

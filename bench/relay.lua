@@ -15,7 +15,7 @@ local function connect()
   return socket
 end
 
--- What is on the line: { due, bytes } in order; "" is the end of the stream.
+-- The bytes on the line: { due, bytes } in order; "" is the end of the stream.
 local function receive(from, line)
   while true do
     local bytes = from:recv(65536)

@@ -19,7 +19,7 @@ function M.say(format, ...)
   io.stdout:flush()
 end
 
--- What is said from now on is the section of that row.
+-- All lines from now on are the section of that row.
 function M.begin(id, title)
   print()
   current = {}

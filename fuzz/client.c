@@ -92,8 +92,8 @@ static void queued(run *r, size_t before, int result, smtp_client_step step) {
   push(r, step);
 }
 
-/* What came into the output after `before` are whole chunks: BDAT and so many
-** bytes each; the last of all if the content ends with them. */
+/* The output after `before` is whole chunks: BDAT and so many bytes each; the
+** last of all if the content ends with them. */
 static void queued_chunks(run *r, size_t before, bool ends) {
   smtp_slice out = smtp_client_peek(r->c);
   size_t at = before;
@@ -365,7 +365,7 @@ static void hear(run *r, smtp_slice text) {
   }
 }
 
-/* What servers say, and what they should not. */
+/* Replies that servers send, and some that they should not. */
 static void hear_common(run *r, input *in) {
   static const smtp_slice all[] = {
       LIT("220 here\r\n"),

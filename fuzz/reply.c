@@ -63,7 +63,7 @@ static void check_lines(smtp_slice wire, const char *code) {
   }
 }
 
-/* What is written for a text; read back only if it is within our limits. */
+/* Formats a text, and reads it back if it is within our limits. */
 static void check_format(smtp_slice text, smtp_status status) {
   smtp_buf out;
   smtp_reply r;

@@ -79,7 +79,7 @@ static char *take(smtp_slice *rest, smtp_slice *piece) {
   return copy;
 }
 
-/* What holds after each call, whatever it gave. */
+/* The facts that hold after each call, whatever it gave. */
 static void check(smtp_sasl *s, unsigned mechanism, int result) {
   const smtp_sasl_credentials *c = smtp_sasl_credentials_of(s);
   CHECK(smtp_sasl_output(s).n <= 2 * SMTP_SASL_MAX);

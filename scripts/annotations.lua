@@ -75,7 +75,7 @@ local function new_block()
   return { lines = {}, fields = {}, choices = {}, params = {}, returns = {}, overloads = {} }
 end
 
--- What a line of --- adds to a block. Text after a tag goes on with that tag.
+-- Adds a line of --- to a block. Text after a tag goes on with that tag.
 local function read_line(block, line)
   local tag, rest = line:match("^%s*@(%a+)%s*(.-)%s*$")
   local choice = line:match("^|%s*(.*)$")

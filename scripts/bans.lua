@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What may not stand in the source: functions of C that trust their input, all
+-- Bans in the source: functions of C that trust their input, all
 -- but pure C99 in csrc/core, and files that should have been split.
 package.path = "scripts/?.lua;" .. package.path
 local source = require("source")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What the objects say of themselves: core.so exports luaopen_* and no more;
+# The symbols of the objects: core.so exports luaopen_* and no more;
 # csrc/core keeps no variable and calls nothing outside but memory functions.
 # strlen is here since gcc makes it of a loop; lint bans it in the source.
 set -eu

@@ -6,7 +6,7 @@
 package.path = "scripts/?.lua;" .. package.path
 local source = require("source")
 
--- What the files of a layer of C may include.
+-- The layers that the files of a layer of C may include.
 local below = {
   core = { core = true },
   net = { core = true, net = true },
@@ -15,7 +15,7 @@ local below = {
   lua = { core = true, net = true, mime = true, mock = true, lua = true },
 }
 
--- What the modules of a folder of Lua may require: "net/" has the files in lua/smtp/net,
+-- The folders that those of a folder of Lua may require: "net/" has the files in lua/smtp/net,
 -- "mock" is lua/smtp/mock.lua itself.
 local function above(below_it, words)
   local set = {}
@@ -118,7 +118,7 @@ local function definitions(text)
   return names
 end
 
--- Whoever names a function of another file, be it to call it or to pass it on, needs that.
+-- A file that names a function of another file, be it to call it or to pass it on, needs that.
 local function check_calls(files)
   local texts, home = {}, {}
   for _, file in ipairs(files) do

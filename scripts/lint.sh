@@ -49,4 +49,5 @@ esac
 luacheck --no-color --quiet . bin/lua-smtp *.rockspec || failed=1
 "${LUA:-lua5.4}" scripts/bans.lua || failed=1
 "${LUA:-lua5.4}" scripts/loops.lua || failed=1
+"${LUA:-lua5.4}" scripts/words.lua || failed=1
 [ $failed -eq 0 ] && echo "lint: clean"

@@ -70,7 +70,7 @@ test_() {
   for program in curl python3 openssl; do need $program command_ $program; done
   need iproute2 command_ ip
   need util-linux command_ unshare
-  # What an old Lua says of the library.
+  # Old Luas, to see what they say of the library.
   for old in lua5.1 lua5.2 lua5.3 luajit; do need $old command_ $old; done
   need libidn2-0 library libidn2.so.0
 }
@@ -94,7 +94,7 @@ sasl_plugin() { # Postfix's client finds the plugin that it would load
   return 1
 }
 service() { [ -x /usr/lib/dovecot/"$1" ] || [ -x /usr/libexec/dovecot/"$1" ]; }
-# What the unpacked Exim is linked with, by the names of this release.
+# The libraries of the unpacked Exim, by the names of this release.
 EXIM=build/interop/exim
 exim_links() { ! ldd $EXIM/usr/sbin/exim4 | grep -q "not found"; }
 exim_libraries() {

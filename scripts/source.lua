@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What the checks of the source share: finding files, reading them, and taking
+-- Common parts of the checks of the source: finding files, reading them, and taking
 -- comments out of C without moving a line.
 local M = {}
 

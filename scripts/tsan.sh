@@ -11,15 +11,16 @@ gcc -std=c99 -O1 -g -fsanitize=thread ${LUA_INCDIR:+-I$LUA_INCDIR} \
   spec/support/interpreter.c $libs -o build/tsan/lua
 export LUA_CPATH="build/tsan/?.so;;"
 export TSAN_OPTIONS="log_path=build/tsan/log"
+export RESULTS=build/tsan/specs SUMMARY=build/tsan/summary
+export SPEC_RUN="$PWD/build/tsan/lua scripts/busted.lua --ignore-lua --run=tsan \
+  --exclude-tags=slow"
 rm -f build/tsan/log.*
+[ $# -gt 0 ] || set -- spec/net/tls_spec.lua spec/net/resolve_spec.lua \
+  spec/net/spool_spec.lua spec/client/tls_spec.lua spec/server/tls_spec.lua \
+  spec/client/auth_spec.lua spec/server/message_spec.lua \
+  spec/mock/mock_spec.lua spec/mock/rules_spec.lua spec/mock/busted_spec.lua
 code=0
-# shellcheck disable=SC2086
-timeout -k 10 "${TEST_TIMEOUT:-900}" "$PWD/build/tsan/lua" scripts/busted.lua \
-  --ignore-lua --run=tsan --exclude-tags=slow \
-  ${*:-spec/net/tls_spec.lua spec/net/resolve_spec.lua spec/net/spool_spec.lua \
-  spec/client/tls_spec.lua spec/server/tls_spec.lua spec/client/auth_spec.lua \
-  spec/server/message_spec.lua spec/mock/mock_spec.lua spec/mock/rules_spec.lua \
-  spec/mock/busted_spec.lua} || code=$?
+TEST_TIMEOUT=${TEST_TIMEOUT:-900} scripts/test.sh "$@" || code=$?
 cat build/tsan/log.* 2>/dev/null && code=66
 [ $code -ne 0 ] || echo "tsan: clean"
 exit $code

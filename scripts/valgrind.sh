@@ -4,21 +4,24 @@
 # left open. Slow, so specs tagged #slow and those of other programs are out.
 set -eu
 cd "$(dirname "$0")/.."
-log=build/valgrind.log
-specs=$(find spec -name '*_spec.lua' ! -path 'spec/interop/*' | sort)
-mkdir -p build
-code=0
-# shellcheck disable=SC2086
-valgrind --quiet --log-file="$log" --error-exitcode=99 --leak-check=full \
-  --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+logs=build/valgrind
+rm -rf "$logs"
+mkdir -p "$logs"
+export RESULTS=$logs/specs SUMMARY=$logs/summary
+export TEST_TIMEOUT="${TEST_TIMEOUT:-7200}" FILE_TIMEOUT="${FILE_TIMEOUT:-1800}"
+export SPEC_RUN="valgrind --quiet --log-file=$logs/%p.log --error-exitcode=99 \
+  --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
   --track-fds=yes --child-silent-after-fork=yes \
   --suppressions=spec/support/valgrind.supp \
-  "${LUA:-lua5.4}" scripts/busted.lua --ignore-lua --exclude-tags=slow "$@" \
-  $specs || code=$?
-errors=$(grep -Ec '(Invalid|Conditional jump|definitely lost|depends on|uninit)' \
-  "$log" || true)
-inherited=$(grep -c '<inherited from parent>' "$log" || true)
-open=$(grep -Ec 'Open (file descriptor|AF_)' "$log" || true)
-sed 's/^==[0-9]*== \{0,1\}//' "$log"
-echo "valgrind: $errors errors, $((open - inherited)) descriptors left open at the end; $log"
+  ${LUA:-lua5.4} scripts/busted.lua --ignore-lua --exclude-tags=slow"
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- $(find spec -name '*_spec.lua' ! -path 'spec/interop/*')
+code=0
+scripts/test.sh "$@" || code=$?
+count() { cat "$logs"/*.log | grep -Ec "$1" || true; }
+errors=$(count '(Invalid|Conditional jump|definitely lost|depends on|uninit)')
+inherited=$(count '<inherited from parent>')
+open=$(count 'Open (file descriptor|AF_)')
+cat "$logs"/*.log | sed 's/^==[0-9]*== \{0,1\}//'
+echo "valgrind: $errors errors, $((open - inherited)) descriptors left open at the end; $logs"
 exit "$code"

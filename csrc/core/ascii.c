@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* What most bytes are: a control, visible, an atom's, a letter's ... */
+/* Classes of most bytes: a control, visible, an atom's, a letter's ... */
 #define C SMTP_CONTROL
 #define V (SMTP_QTEXT | SMTP_XCHAR | SMTP_ESMTP)
 #define T (V | SMTP_ATEXT)

@@ -139,7 +139,7 @@ bool smtp_command_foreign(smtp_slice line, smtp_slice own) {
   return line.p[n] == ':' && !is_command(word) && !smtp_ascii_listed(own, word);
 }
 
-/* What may stand behind the verb: no control, and 8-bit only as UTF-8. */
+/* The text behind the verb has no control, and 8-bit only as UTF-8. */
 static bool is_args(smtp_slice args, bool utf8) {
   size_t i;
   for (i = 0; i < args.n; i++)

@@ -41,7 +41,7 @@ SMTP_FUNC int smtp_dot_decode(smtp_dot_decoder *d, char *p, size_t n,
                               size_t *used, size_t *made);
 
 /*
-** The same look at content that has no dots to remove, as BDAT has it: notes
+** A look at content that has no dots to remove, as BDAT has it: notes
 ** what a peer should not send. `last`: it ends with these bytes.
 */
 SMTP_FUNC void smtp_dot_look(smtp_dot_decoder *d, smtp_slice content,

@@ -58,7 +58,7 @@ typedef struct smtp_rcpt_params {
   smtp_slice rrvs;  /* date-time [";" "C" / "R"], RFC 7293 section 3 */
 } smtp_rcpt_params;
 
-/* What may come. */
+/* The parameters that may come. */
 typedef struct smtp_param_rules {
   unsigned offered; /* OR of enum smtp_extension */
   smtp_slice own;   /* other keywords, in upper case, parted by spaces */

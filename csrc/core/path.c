@@ -111,7 +111,7 @@ static bool is_general(smtp_slice tag, smtp_slice content) {
   return true;
 }
 
-/* What stands between the brackets. */
+/* An address literal, without its brackets. */
 static bool is_literal(smtp_slice in) {
   const char *colon = memchr(in.p, ':', in.n);
   if (colon == NULL) return is_ipv4(in);

@@ -213,7 +213,7 @@ void smtp_sasl_free(smtp_sasl *s) {
 
 /* ---- the order of calls ---- */
 
-/* What a result of the mechanism means for the exchange; gives it back. */
+/* Moves the exchange by a result of the mechanism, and gives it back. */
 static int settle(smtp_sasl *s, int result) {
   if (result < 0) {
     s->phase = SMTP_SASL_FAILED;

@@ -112,7 +112,7 @@ static int server_next(smtp_sasl *s, smtp_slice in) {
   return SMTP_SASL_LOOKUP;
 }
 
-/* Whoever it is, one digest is made and compared. */
+/* A digest is made and compared for unknown users too. */
 static int server_lookup(smtp_sasl *s, const smtp_sasl_keys *keys) {
   bool known = keys->kind == SMTP_SASL_PASSWORD;
   smtp_slice password = known ? keys->password : SMTP_LIT("0123456789abcdef");

@@ -15,7 +15,7 @@
 
 #define SALT_SIZE 16
 
-/* What the flag of the client asks for, and whether it may (section 6). */
+/* Reads the flag of the client, and checks that it may be (section 6). */
 static int check_flag(smtp_sasl *s, const smtp_sasl_gs2 *gs2) {
   bool plus = (s->mechanism & SMTP_SASL_PLUS) != 0;
   const smtp_sasl_binding *b = &s->server.binding;

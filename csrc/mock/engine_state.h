@@ -28,8 +28,8 @@ struct smtp_station {
   pid_t owner;
 };
 
-/* Whoever wants the lock goes through the door first and holds it until he has
-** the lock, so that the thread, which is back at once, cannot pass him. */
+/* A caller who wants the lock goes through the door first and holds it until he
+** has the lock, so that the thread, which is back at once, cannot pass him. */
 struct smtp_engine {
   pthread_mutex_t door, lock;
   pthread_cond_t changed;

@@ -58,7 +58,7 @@ SMTP_FUNC bool smtp_mock_hides(const smtp_mock *m, smtp_slice keyword);
 SMTP_FUNC const smtp_mock_step *smtp_mock_fire(smtp_mock *m,
                                                const smtp_mock_facts *f);
 
-/* The same in bytes of content, of BODY rules. */
+/* In bytes of content, for BODY rules. */
 SMTP_FUNC uint64_t smtp_mock_body_after(const smtp_mock *m, uint64_t before);
 
 /* The shortest time, in milliseconds above before, that an IDLE rule waits

@@ -39,7 +39,7 @@ SMTP_FUNC uint64_t smtp_plan_end(const smtp_plan *p);
 SMTP_FUNC int smtp_plan_add(smtp_plan *p, uint64_t from, smtp_slice text,
                             smtp_mock_pace pace);
 
-/* What may be written at a time, and what was. */
+/* The bytes that may be written now; and how many of them were. */
 SMTP_FUNC smtp_slice smtp_plan_peek(const smtp_plan *p, double now);
 SMTP_FUNC void smtp_plan_sent(smtp_plan *p, size_t n, double now);
 

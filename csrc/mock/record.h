@@ -46,7 +46,7 @@ typedef struct smtp_mock_visit {
   uint64_t commands, mails;
 } smtp_mock_visit;
 
-/* What a client did that it should not. */
+/* A fault of a client. */
 typedef struct smtp_mock_violation {
   uint64_t session;
   const char *rule;    /* a word; static */

@@ -15,7 +15,7 @@ SMTP_FUNC int smtp_mock_reply_code(smtp_slice text);
 /* "550 one LF two" as it goes on the wire: each line has the code. */
 SMTP_FUNC void smtp_mock_reply_format(smtp_buf *out, smtp_slice text);
 
-/* The same, n times: for each recipient in LMTP; else with PRDR, behind what
+/* A reply n times: for each recipient in LMTP; else with PRDR, behind what
 ** announces it. */
 SMTP_FUNC void smtp_mock_reply_each(size_t n, bool lmtp, smtp_buf *out,
                                     smtp_slice text);

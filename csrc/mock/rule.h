@@ -110,7 +110,7 @@ SMTP_FUNC int smtp_mock_rule_step(smtp_mock_rule *rule);
 SMTP_FUNC int smtp_mock_rule_add(smtp_mock_rule *rule, smtp_mock_act act,
                                  double seconds, uint64_t n, smtp_slice text);
 
-/* What is known at a point of a session. */
+/* The facts at a point of a session. */
 typedef struct smtp_mock_facts {
   smtp_mock_point point;
   smtp_slice verb, text, from, user;

@@ -49,7 +49,7 @@ static smtp_slice verb_peek(void *m) {
   return smtp_plan_peek(&s->plan, s->now);
 }
 
-/* What goes out is what the transcript has, line by line. */
+/* The transcript has each line as it goes out. */
 static void tell(smtp_mock_session *s, smtp_slice bytes) {
   smtp_slice line;
   smtp_buf_append_slice(&s->said, bytes);
@@ -222,7 +222,7 @@ static void finish(smtp_mock_session *s) {
   s->stage = FINISHING;
 }
 
-/* What comes now is dropped, until the peer is done as well. */
+/* Drops the input until the peer is done as well. */
 static bool linger(smtp_mock_session *s) {
   char drop[4096];
   int i;

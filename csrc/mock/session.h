@@ -22,7 +22,8 @@ SMTP_FUNC void smtp_mock_session_free(smtp_mock_session *s, double now);
 /* Does what there is to do; false: it is over, free it. */
 SMTP_FUNC bool smtp_mock_session_step(smtp_mock_session *s, double now);
 
-/* What to wait for (SMTP_READ, SMTP_WRITE), and until when; < 0: for ever. */
+/* The events to wait for (SMTP_READ, SMTP_WRITE), and until when; < 0: for
+** ever. */
 SMTP_FUNC unsigned smtp_mock_session_waits(const smtp_mock_session *s);
 SMTP_FUNC double smtp_mock_session_due(const smtp_mock_session *s);
 

@@ -19,8 +19,8 @@
 
 #define RFC5321(section) "RFC 5321 section " section
 
-/* What was just said is not said again: a line may be wrong in two ways that
-** are one. */
+/* A fault that was just noted is not noted again: a line may be wrong in two
+** ways that are one. */
 static void note(smtp_mock_session *s, const char *rule, const char *section,
                  smtp_slice text) {
   const smtp_mock_record *r = &s->mock->record;
@@ -95,7 +95,7 @@ void smtp_mock_judge_line(smtp_mock_session *s) {
     note(s, "auth_in_clear", "RFC 4954 section 4", s->line);
 }
 
-/* What EHLO has to offer for a parameter of MAIL. */
+/* The keyword that EHLO has to offer for a parameter of MAIL. */
 static smtp_slice keyword_of(const smtp_param *param) {
   static const struct {
     smtp_slice key, keyword;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a slice owns it may also free. */
+/* The bytes that a slice owns it may also free. */
 typedef union owned {
   const char *in;
   char *p;

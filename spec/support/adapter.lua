@@ -246,7 +246,7 @@ function scenes.outside()
   hold(not loop.busy(), "nothing is left")
 end
 
--- What a task raises reaches the user as the library has it; then all goes on.
+-- An error of a task reaches the user as the library has it; then all goes on.
 function scenes.error()
   local go = loop.gate()
   driver.start(function()

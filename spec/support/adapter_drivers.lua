@@ -1,4 +1,4 @@
--- What a library of an adapter does for itself, for spec/support/adapter.lua: a coroutine of
+-- The things that a library of an adapter does itself, for spec/support/adapter.lua: a coroutine of
 -- it, a pause, a timer, an echo.
 -- `start(fn)` runs a coroutine of the library, `run` its loop to the end, `pause` waits in
 -- the library's way, `echo()` serves lines and gives a function that sends one and gives

@@ -39,7 +39,7 @@ function M.key(kind, bits)
   return made[name]
 end
 
---- The same private key as OpenSSL wrote it before PKCS#8.
+--- The private key as OpenSSL wrote it before PKCS#8.
 function M.traditional(pem)
   return openssl(pem, "rsa", "-traditional")
 end

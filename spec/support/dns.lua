@@ -70,12 +70,12 @@ local function write(self)
   assert(os.rename(self.file .. ".new", self.file))
 end
 
---- What is answered to a question: records, and flags as of `answer`.
+--- Sets the answer to a question: records, and flags as of `answer`.
 function Server:set(name, type, records, flags)
   self:raw(name, type, M.answer(name, type, records, flags))
 end
 
---- The same as bytes behind the ID; nil: there is no answer at all.
+--- Sets an answer as the bytes behind the ID; nil: there is no answer at all.
 function Server:raw(name, type, bytes)
   self.answers[name:lower() .. "/" .. M.TYPES[type]] = bytes and hex(bytes) or "drop"
   write(self)

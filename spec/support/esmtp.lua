@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- What the client and the server do with every MTA that speaks the extensions of ESMTP:
+--- The work of client and server with every MTA that speaks the extensions of ESMTP:
 -- cases that the specs of Postfix and Exim share, two lists of names and functions. An MTA
 -- has `url`, `process`, `mails`, `count`, `drained`, `log`, `pipelined()` (whether it did,
 -- by its log), `id_of(text)` (its name of a message, in its reply) and `quirks`. It delivers
@@ -28,7 +28,7 @@ local function message(content, to, more)
 end
 M.message = message
 
--- What was kept, without the fields that the MTA wrote before it.
+-- The content as it was kept, without the fields that the MTA wrote before it.
 local function content_of(mail)
   return mail:match("\n(X%-Mark: begin\n.*)$")
 end
@@ -207,7 +207,7 @@ end
 local function envid(mx) return mx.quirks.xtext and "a+2Bb+3Dc+207" or "a+b=c 7" end
 local function orcpt(mx) return mx.quirks.xtext and "ad+2Ba@old.example" or "ad+a@old.example" end
 
--- What the reports are about: bob's, with a name of the envelope.
+-- The message that reports are about: bob's, with a name of the envelope.
 local function tracked(to, ret)
   return { envelope = { from = "bob@example.com", to = to }, mail = { ret = ret,
     envid = "a+b=c 7" }, raw = HEADER .. "tracked\r\n" }

@@ -140,7 +140,7 @@ function M.start(relay)
   return self
 end
 
---- What it logged: what happened, and then what went wrong.
+--- Its logs: the main one, and then that of panics.
 function Exim:log()
   local all = {}
   for i, name in ipairs { "main", "reject", "panic" } do

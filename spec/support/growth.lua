@@ -1,4 +1,4 @@
--- What the library does, over and over, and what of it stays in memory:
+-- Runs a scene of the library over and over, and prints how much stays in memory:
 --
 --   lua5.4 spec/support/growth.lua SCENE ROUNDS
 --

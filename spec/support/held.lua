@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What a function leaves of malloc's memory, without Lua's own: bytes of a round, the least
--- of some tries; nothing where malloc does not tell.
+-- The part of malloc's memory that a function leaves, without Lua's own: bytes of a round, the
+-- least of some tries; nothing where malloc does not tell.
 local probe = require "probe"
 
 local ROUNDS, TRIES = 500, 5

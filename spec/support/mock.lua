@@ -1,4 +1,4 @@
--- What specs of the mock share: a mock, and dialogues with it up to a point.
+-- Common parts of the specs of the mock: a mock, and dialogues with it up to a point.
 local mock = require "smtp.mock"
 local smtp = require "smtp"
 

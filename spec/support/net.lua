@@ -1,4 +1,4 @@
--- What the specs of csrc/net share: waiting, a folder of their own, and scripts
+-- Common parts of the specs of csrc/net: waiting, a folder of their own, and scripts
 -- that run in another process.
 local core = require "smtp.core"
 

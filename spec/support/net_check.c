@@ -203,7 +203,7 @@ static void forkjob(void) {
   }
 }
 
-/* What look-ups hold, a child must not wait for. */
+/* A child must not wait for locks that look-ups hold. */
 static void forklookup(void) {
   int i, k;
   for (i = 0; i < 50; i++) {

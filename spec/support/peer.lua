@@ -155,7 +155,7 @@ function Peer:done()
   return self.wrong
 end
 
---- What the client sent after EHLO, joined by " | ".
+--- The lines of the client after EHLO, joined by " | ".
 function Peer:said()
   return table.concat(self.lines, " | ")
 end

@@ -107,7 +107,7 @@ function Player:feed(bytes)
   return self:turn()
 end
 
---- What the machine has to say now; it counts as sent.
+--- The output of the machine so far; it counts as sent.
 function Player:output()
   local bytes = self.core:peek()
   self.core:sent(#bytes)

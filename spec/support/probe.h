@@ -31,7 +31,7 @@ smtp_slice probe_input(lua_State *L, int arg);
 */
 const smtp_mem *probe_mem(void);
 
-/* What stands for cryptography: the same in each run, and none at all. */
+/* Stands for cryptography: the same in each run, and none at all. */
 const smtp_crypto *probe_crypto(void);
 
 /* probe.fail_at: the n-th allocation from now fails; 0: none does. */

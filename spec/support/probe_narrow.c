@@ -33,7 +33,7 @@ static int check_fd(lua_State *L) {
   return fd;
 }
 
-/* What the system calls an error: nothing where it would only block. */
+/* The name of an error of the system: nothing where it would only block. */
 static int failed(lua_State *L) {
   if (errno == EAGAIN || errno == EWOULDBLOCK) {
     lua_pushboolean(L, 0);

@@ -325,7 +325,7 @@ static int auth(run *r, smtp_slice name) {
 }
 
 /* BDAT for so many bytes, the last ones. */
-/* What queues something: its failure leaves the session as it was. */
+/* Queues something: a failure leaves the session as it was. */
 static int queue(run *r, char kind, smtp_slice rest) {
   switch (kind) {
   case '>': return submit(r, rest);

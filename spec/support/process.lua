@@ -78,10 +78,10 @@ function M.start(words, options)
   return setmetatable({ folder = folder, name = words[1], time = options.time or TIME }, Process)
 end
 
---- What it printed so far.
+--- Its standard output so far.
 function Process:output() return slurp(self.folder .. "/out") or "" end
 
---- What it printed to its standard error so far.
+--- Its standard error so far.
 function Process:errors() return slurp(self.folder .. "/err") or "" end
 
 --- Its exit status, or nil while it runs.

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What strangers and users give that is read or composed, each as a function of a size.
+-- Inputs of strangers and users, read or composed, each as a function of a size.
 local address = require "smtp.base.address"
 local core = require "smtp.core"
 local downgrade = require "smtp.message.downgrade"
@@ -18,7 +18,7 @@ end
 
 -- ---- texts -------------------------------------------------------------------
 
--- What stands again and again, alone, before an address, and within one.
+-- Texts that stand again and again, alone, before an address, and within one.
 local UNITS = {
   " ", "\t", "[", "]", "a@[", "(", ")", "()", '"', "<", ">", "<>", ",", ";", ":", "@", "\\", "a",
   "a ", "a.", ".", "-", "=", "%", "%41", "/", "*", "a:", "a: ", "a;", "a=b; ", "a*0*=", "a/b",
