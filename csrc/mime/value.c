@@ -157,7 +157,7 @@ static void splitname(piece *p) {
   p->section = WHOLE;
   p->extended = name.n > 1 && name.p[name.n - 1] == '*';
   if (p->extended) name.n--;
-  star = name.n > 0 ? memchr(name.p, '*', name.n) : NULL;
+  star = memchr(name.p, '*', name.n);
   if (star != NULL && star > name.p) {
     digits.p = star + 1;
     digits.n = (size_t)(name.p + name.n - digits.p);
@@ -234,7 +234,7 @@ static void readparams(reader *r) {
 /* Takes charset'language' off the front of an extended value. */
 static void splitcharset(smtp_slice *value, smtp_slice *charset) {
   const char *end = value->p + value->n, *first, *second;
-  first = value->n > 0 ? memchr(value->p, '\'', value->n) : NULL;
+  first = memchr(value->p, '\'', value->n);
   if (first == NULL) return;
   second = memchr(first + 1, '\'', (size_t)(end - first - 1));
   if (second == NULL) return;

@@ -84,18 +84,26 @@ int smtp_process_cpus(void) {
 
 /* ---- the lifeline ---------------------------------------------------- */
 
+#if defined(__linux__) && !defined(SMTP_PORTABLE)
+
+static int open_pipe(int pair[2]) {
+  return pipe2(pair, O_CLOEXEC | O_NONBLOCK);
+}
+
+#else
+
 static int setflags(int fd) {
   return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -1
                                             : fcntl(fd, F_SETFL, O_NONBLOCK);
 }
 
+/* What was opened is in the pair, even after a failure. */
 static int open_pipe(int pair[2]) {
-#if defined(__linux__) && !defined(SMTP_PORTABLE)
-  return pipe2(pair, O_CLOEXEC | O_NONBLOCK);
-#else
-  return pipe(pair);
-#endif
+  if (pipe(pair) < 0) return -1;
+  return setflags(pair[0]) < 0 ? -1 : setflags(pair[1]);
 }
+
+#endif
 
 static void shut(int *fd) {
   int error = errno;
@@ -105,12 +113,11 @@ static void shut(int *fd) {
 }
 
 int smtp_lifeline_open(smtp_lifeline *l) {
-  int pair[2];
-  l->reader = l->writer = -1;
-  if (open_pipe(pair) < 0) return SMTP_ESYSTEM;
+  int pair[2] = {-1, -1};
+  int result = open_pipe(pair);
   l->reader = pair[0];
   l->writer = pair[1];
-  if (setflags(pair[0]) == 0 && setflags(pair[1]) == 0) return 0;
+  if (result == 0) return 0;
   smtp_lifeline_close(l);
   return SMTP_ESYSTEM;
 }

@@ -86,7 +86,7 @@ describe("smtp.core jobs", function()
   describe("and their kin in C", function()
     local checks = { "exit-while-blocked", "lanes", "signals", "many", "release-first", "fork-job",
       "fork-lookup", "fork-poller", "fork-spool", "folders", "wake", "milliseconds",
-      "names" }
+      "names", "lifeline" }
 
     -- As this system has it, and as one with nothing but POSIX would.
     for flags, where in pairs { [""] = "here", ["-DSMTP_PORTABLE "] = "with POSIX alone" } do

@@ -64,6 +64,20 @@ static void names(void) {
   }
 }
 
+/* Both ends stay in this process, and nobody waits at them. */
+static void lifeline(void) {
+  smtp_lifeline line;
+  int i;
+  REQUIRE(smtp_lifeline_open(&line) == 0);
+  for (i = 0; i < 2; i++) {
+    int fd = i == 0 ? line.reader : line.writer;
+    REQUIRE((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+    REQUIRE((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+  }
+  smtp_lifeline_close(&line);
+  REQUIRE(line.reader == -1 && line.writer == -1);
+}
+
 static void exitwhileblocked(void) {
   smtp_wake started;
   struct pollfd p;
@@ -364,6 +378,7 @@ int main(int argc, char **argv) {
       {"folders", folders},
       {"wake", wake},
       {"milliseconds", milliseconds},
-      {"names", names}};
+      {"names", names},
+      {"lifeline", lifeline}};
   return run_check(checks, sizeof checks / sizeof *checks, argc, argv);
 }
