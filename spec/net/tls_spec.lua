@@ -170,6 +170,14 @@ describe("TLS in memory", function()
     assert.matches("does not speak TLS", why)
   end)
 
+  it("sends an alert where the stream ends without close_notify", function()
+    local client = pair()
+    assert.equal("", client:peek())
+    client:eof()
+    assert.is_nil((client:read()))
+    assert.is_true(#client:peek() > 0)
+  end)
+
   it("takes for TLS what begins as a record does, and nothing else", function()
     for _, context in ipairs { client_context(), server_context() } do
       for byte = 0, 255 do
