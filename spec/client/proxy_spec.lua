@@ -268,17 +268,33 @@ describe("the key proxy of a target", function()
     end
   end)
 
-  it("raises for a table that is none", function()
-    for _, proxy in ipairs { { version = 3 }, { source = "192.0.2.1:25" },
-      { source = "192.0.2.1", destination = "192.0.2.1:25" },
-      { source = "mx:25", destination = "192.0.2.1:25" },
-      { source = "192.0.2.1:65536", destination = "192.0.2.1:25" },
-      { source = "192.0.2.1:1", destination = "[::1]:25" }, { version = 1, crc32c = true },
-      { version = 1, tlvs = { { type = 5, value = "x" } } },
-      { ["local"] = true, tlvs = { { type = 5, value = "x" } } },
-      { tlvs = { { type = 256, value = "x" } } }, { tlvs = { { type = 5 } } }, { tlvs = { 5 } },
-      { tlvs = { { type = 5, value = ("x"):rep(518) } } }, { foo = 1 }, { version = "2" } } do
-      assert.error_matches(function() connect(proxy) end, "^connect: proxy")
+  it("raises for a table that is none, and says why", function()
+    local big = { { type = 5, value = ("x"):rep(518) } }
+    local here, long = "192.0.2.1:25", { { type = 5, value = "x" } }
+    for why, proxies in pairs {
+      ["proxy cannot be told"] = { { version = 3 }, { source = "192.0.2.1:1",
+        destination = "[::1]:25" }, { version = 1, crc32c = true }, { version = 1, tlvs = long },
+        { ["local"] = true, tlvs = long }, { tlvs = { { type = 256, value = "x" } } },
+        { tlvs = big } },
+      ["proxy.source and proxy.destination go together"] = { { source = here },
+        { destination = here } },
+      ["proxy.source must be an address and a port"] = {
+        { source = "192.0.2.1", destination = here }, { source = "mx:25", destination = here },
+        { source = "192.0.2.1:65536", destination = here } },
+      ["proxy.destination must be an address and a port"] = { { source = here,
+        destination = "192.0.2.1" } },
+      ["proxy.tlvs are tables of a type and a value"] = { { tlvs = { { type = 5 } } },
+        { tlvs = { { value = "x" } } } },
+      ["proxy.tlvs"] = { { tlvs = { 5 } } },
+      ["proxy: unknown option \"foo\""] = { { foo = 1 } },
+      ["version must be"] = { { version = "2" } },
+    } do
+      for _, proxy in ipairs(proxies) do
+        local ok, err = pcall(connect, proxy)
+        assert.is_false(ok)
+        assert.truthy(tostring(err):find("connect: ", 1, true), err)
+        assert.truthy(tostring(err):find(why, 1, true), err)
+      end
     end
     assert.has_error(function() connect(5) end)
     assert.has_error(function() smtp.connect { path = "/run/x", proxy = "socks5://h:1" } end)

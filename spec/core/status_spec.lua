@@ -99,6 +99,7 @@ describe("status table", function()
       assert.is_falsy(d.text:find("[^\32-\126]") or d.text:find("[.%s]$"), s.name)
     end
     assert.are.equal(#list - 1, texts)
+    assert.are.same({ 451, "4.3.0" }, { of(0).code, of(0).status }) -- none is told as a failure
     assert.are.equal(of(0).text, of(#list).text) -- one too far is none
     assert.are.equal(of(0).text, of(-1).text)
   end)
