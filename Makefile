@@ -150,9 +150,11 @@ rockspec:
 
 docs:
 	@$(LUA) scripts/reference.lua write
+	@$(LUA) scripts/states.lua write
 
 docs-check: all
 	@$(LUA) scripts/reference.lua check
+	@$(LUA) scripts/states.lua check
 
 # gcc, since its sanitizers are shared objects that a plain Lua can preload.
 sanitize:
@@ -204,7 +206,8 @@ help:
 	@echo "make bench      the benchmarks"
 	@echo "make instructions  what each thing costs: bench/instructions.json"
 	@echo "make gauntlet   clients against hostile servers: docs/gauntlet.md"
-	@echo "make docs       docs/reference.md from types/smtp/*.d.lua"
+	@echo "make docs       docs/reference.md from types/smtp/*.d.lua, and"
+	@echo "                docs/states/ from the tables of states in csrc/core"
 	@echo "make rockspec   the rockspec's list of C files, anew"
 	@echo "make clean      removes build/"
 
