@@ -42,7 +42,7 @@ SMTP_FUNC bool smtp_ascii_equal(smtp_slice a, smtp_slice b);
 /* True if text begins with `with`, in the same way. */
 SMTP_FUNC bool smtp_ascii_begins(smtp_slice text, smtp_slice with);
 
-/* True if word is one of those in all, which spaces part. */
+/* True if word is one of the words in all, with spaces between them. */
 SMTP_FUNC bool smtp_ascii_listed(smtp_slice all, smtp_slice word);
 
 /*

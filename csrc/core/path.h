@@ -3,12 +3,12 @@
 ** path.h: reverse-path, forward-path and mailbox (RFC 5321 section 4.1.2, RFC
 ** 6531 section 3.3), one parser for both roles.
 **
-** Reading is lenient unless told: missing <>, odd dots, a long local part. A
-** source route is read and dropped (RFC 5321 appendix C). A local part that
-** holds "@" is quoted; without quotes such a path is refused, as two readers
-** would see two domains in it. The parsed form is the meaning: the local part
-** without quoting, so that "ada"@x and ada@x are one. Writing quotes where it
-** must and gives only strict forms: parse(format(p)) is p.
+** Reading is lenient unless SMTP_PATH_STRICT is set: missing <>, odd dots, a
+** long local part. A source route is read and dropped (RFC 5321 appendix C). A
+** local part that holds "@" is quoted; without quotes such a path is refused, as
+** two readers would see two domains in it. The parsed form is the meaning: the
+** local part without quoting, so that "ada"@x and ada@x are one. Writing quotes
+** where it must and gives only strict forms: parse(format(p)) is p.
 */
 #ifndef SMTP_PATH_H
 #define SMTP_PATH_H

@@ -156,7 +156,7 @@ static int core_canonical(lua_State *L) {
   return 1;
 }
 
-/* core.qp(text) -> quoted-printable of it */
+/* core.qp(text) -> the text in quoted-printable */
 static int core_qp(lua_State *L) {
   smtp_slice text = smtp_check_slice(L, 1);
   smtp_buf *out = smtp_push_buffer(L, OUT_MAX);

@@ -30,7 +30,7 @@ static void checkresult(lua_State *L, int result) {
   if (result < 0) luaL_error(L, "not enough memory");
 }
 
-/* Pushes what is in out and empties it, for the next use. */
+/* Pushes the bytes of out and empties it for the next use. */
 static void pushout(lua_State *L, smtp_buf *out) {
   smtp_push_slice(L, smtp_buf_data(out));
   smtp_buf_truncate(out, 0);

@@ -9,7 +9,7 @@
 #include "converter.h"
 #include "iso2022.h"
 
-/* What windows-1252 has at 0x80 to 0x9f; 0 for the five bytes without one. */
+/* The points of windows-1252 at 0x80 to 0x9f; 0 for the five bytes without. */
 static const unsigned short high[32] = {
     0x20ac, 0,      0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
     0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0,      0x017d, 0,

@@ -22,7 +22,7 @@
 SMTP_FUNC int smtp_charset_utf8(smtp_buf *out, smtp_slice in,
                                 smtp_slice charset);
 
-/* Likewise for text of one line, as a header field holds it: CR and LF become a
+/* Appends text of one line, as a header field holds it: CR and LF become a
 ** space each, and other controls but TAB U+FFFD. */
 SMTP_FUNC int smtp_charset_line(smtp_buf *out, smtp_slice in,
                                 smtp_slice charset);

@@ -35,8 +35,8 @@ static bool islead(unsigned c) {
   return c > 0x80 && c < 0xff;
 }
 
-/* Whether four bytes are one character, of which those behind the text's end are
-** taken to be right. */
+/* Whether four bytes are one character; bytes behind the text's end are taken to
+** be right. */
 static bool isfour(smtp_slice in) {
   unsigned second = at(in, 1), fourth = at(in, 3);
   return islead(at(in, 0)) && second >= '0' && second <= '9' &&

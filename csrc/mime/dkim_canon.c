@@ -48,7 +48,7 @@ static int put(smtp_dkim_body *b, const char *p, size_t n) {
   return 0;
 }
 
-/* Something comes: writes what was held back before it. */
+/* Writes the held bytes, since other bytes follow them. */
 static int putheld(smtp_dkim_body *b) {
   int result = 0;
   for (; result == 0 && b->ends > 0; b->ends--) result = put(b, "\r\n", 2);

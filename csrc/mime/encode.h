@@ -20,7 +20,7 @@ typedef struct smtp_encode_lines {
   unsigned column;
 } smtp_encode_lines;
 
-/* Appends what is whole of these bytes. 0, or as smtp_buf_append. */
+/* Appends the whole groups of these bytes. 0, or as smtp_buf_append. */
 SMTP_FUNC int smtp_encode_base64(smtp_encode_lines *e, smtp_slice in,
                                  smtp_buf *out);
 
@@ -42,7 +42,7 @@ SMTP_FUNC void smtp_encode_canonical(char *to, smtp_slice text);
 */
 SMTP_FUNC int smtp_encode_qp(smtp_slice text, smtp_buf *out, uint64_t *size);
 
-/* What text needs to be sent (RFC 2045 section 6.2). */
+/* The encoding of a text on the wire (RFC 2045 section 6.2). */
 typedef enum smtp_encode_kind {
   SMTP_ENCODE_7BIT, /* as it is, but for the ends of its lines */
   SMTP_ENCODE_QP,

@@ -133,7 +133,7 @@ static size_t character(const char *p) {
   return c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 }
 
-/* What may stand for itself in a phrase (RFC 2047 section 5, rule 3). */
+/* A byte that stands for itself in a phrase (RFC 2047 section 5, rule 3). */
 static bool is_q_safe(unsigned char c) {
   return smtp_ascii_is(c, SMTP_ALPHA | SMTP_DIGIT) || c == '!' || c == '*' ||
          c == '+' || c == '-' || c == '/';
@@ -202,8 +202,8 @@ static int put_words(smtp_field_writer *f, smtp_slice spaces, smtp_slice text,
   bool q = size <= b_size(text.n);
   int r = 0;
   size = behind + (q ? size : b_size(text.n));
-  /* The rest of a line is used for all of it, or if it is worth it and one word
-  ** on the next line would not do. */
+  /* The rest of a line is used if all words fit, or if it has room enough and one
+  ** word on the next line would be too short. */
   if (!f->bare && f->column > 0 && size > room &&
       (room < WORTH || size <= WORD_MAX - OVERHEAD))
     r = fold(f);
@@ -289,8 +289,8 @@ static smtp_slice encoded_part(smtp_slice text) {
   return part;
 }
 
-/* Words with the white space before each; *spaces is what stands before the
-** first if it brings none, and what is left at the end. */
+/* Words with the white space before each. *spaces stands before a first word that
+** has none; it becomes the white space at the end. */
 static int put_plain(smtp_field_writer *f, smtp_slice text, smtp_slice *spaces,
                      size_t behind) {
   int r = 0;

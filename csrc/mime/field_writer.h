@@ -47,7 +47,7 @@ SMTP_FUNC int smtp_field_writer_structured(smtp_field_writer *f,
 SMTP_FUNC int smtp_field_writer_token(smtp_field_writer *f, smtp_slice token,
                                       bool spaced);
 
-/* The same of a mailbox, which may be UTF-8 (RFC 6532 section 3.2). */
+/* A spaced token that is a mailbox, and may be UTF-8 (RFC 6532 section 3.2). */
 SMTP_FUNC int smtp_field_writer_mailbox(smtp_field_writer *f,
                                         smtp_slice mailbox);
 

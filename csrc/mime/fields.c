@@ -52,7 +52,7 @@ static enum line_kind kind_of(smtp_slice line) {
   return colon(line, &name) > 0 ? LINE_FIELD : LINE_OTHER;
 }
 
-/* Whether it is the line that mailbox files have before a message. */
+/* Whether a line is the "From " line that mailbox files have before a message. */
 static bool is_mailbox(smtp_slice line) {
   if (line.n > 0 && *line.p == '>') {
     line.p++;

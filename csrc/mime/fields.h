@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** fields.h: a header, field by field (RFC 5322 section 2.2), as it comes:
-** lines end with CRLF or LF, white space before the colon is let pass, and so
+** lines end with CRLF or LF, white space before the colon is allowed, and so
 ** are the "From " line of a mailbox file and a byte order mark in front.
 **
 ** An empty line ends a header. A line that is neither a field nor folded is
@@ -42,7 +42,7 @@ SMTP_FUNC size_t smtp_fields_cut(const smtp_fields_scan *scan, size_t end);
 /* Where the body of a message begins. */
 SMTP_FUNC size_t smtp_fields_body(smtp_slice text);
 
-/* The line at the front with its LF, or what is left of text. */
+/* The line at the front with its LF, or all of a text without LF. */
 SMTP_FUNC smtp_slice smtp_fields_first(smtp_slice text);
 
 /*

@@ -74,7 +74,7 @@ static void skipblank(reader *r) {
   }
 }
 
-/* What was appended to the store since it was before long. */
+/* The bytes that were appended to the store since its length was before. */
 static smtp_slice since(reader *r, size_t before) {
   smtp_slice all = smtp_buf_data(&r->v->store);
   smtp_slice s = {all.p + before, all.n - before};

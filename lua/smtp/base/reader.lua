@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- Where the content of a message comes from: a string, a function that gives
+--- The source of a message's content: a string, a function that gives
 -- the next chunk and then nil, a file handle, or anything with `:chunks()`.
 local core = require "smtp.core"
 local errors = require "smtp.error"
@@ -62,7 +62,7 @@ local function of_file(file)
 end
 
 local function of_chunks(object)
-  -- A message that a server receives comes once: a rest of it is not the message.
+  -- A server's message comes once, and a rest is not the message.
   if object.streamed and object.touched then
     return broken("the content was read already",
       "parse it first: the result of smtp.parse(message) can be read and sent many times")
@@ -73,7 +73,7 @@ local function of_chunks(object)
   return { read = read }
 end
 
--- What was said of the size must be true, or SIZE (RFC 1870) was not.
+-- The size from the user must be true, or SIZE (RFC 1870) was false.
 local function counted(source)
   local read, size, n = source.read, source.size, 0
   function source.read()
@@ -90,10 +90,10 @@ end
 
 --- Makes `{ read = function, size = n | nil, text = string | nil, again = function | nil }`
 -- of content, with `file` and `here`, where it begins, of a file that can seek; nil if it is
--- none; nil and an error if it cannot be read. `size` is what the user said of it. What is
--- read is no more and no less than the size, or `read` raises. `again()` gives the source
--- anew, or nil and an error; it is there where it can be. See rewindable.lua for what cannot.
--- Read it by `next` or `all`: what is the user's may raise, and give anything.
+-- none; nil and an error if it cannot be read. `size` is the size from the user:
+-- if there are more bytes or less, `read` raises. `again()`, if the content can be read twice,
+-- gives the source from its beginning, or nil and an error; see rewindable.lua for other
+-- content. Call `next` or `all`, not `read`: a user's function may raise, and give anything.
 function M.of(content, size)
   local source, err
   if type(content) == "string" then
@@ -158,7 +158,7 @@ function M.wire_size(source)
   return rest and #source.front + rest -- whole lines stand in front
 end
 
---- Measures a source by reading it to its end; what is wrong with it is told when it is sent.
+--- Measures a source by reading it to its end; its errors are reported when it is sent.
 function M.measure(source)
   local ok, size = pcall(measured, source.read)
   return ok and size or source.size
@@ -185,8 +185,7 @@ function M.all(source)
   end
 end
 
--- The `again` of a source that `fn` makes from another: it makes the same from that source's
--- next copy.
+-- The `again` of a source that `fn` makes from another source: `fn` of that source's `again`.
 local function again_by(again, fn)
   return again and function()
     local anew, err = again()

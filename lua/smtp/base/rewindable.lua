@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- Content that is read more than once, and by several at a time: a string, a file that
--- can seek, a message that gives its chunks anew, or what comes only once, which goes to a
--- file that has no name.
+--- Content that is read more than once, and by several readers at a time: a string, a file
+-- that can seek, or a message that gives its chunks again. Content that comes only once is
+-- copied to a file without a name.
 local errors = require "smtp.error"
 local reader = require "smtp.base.reader"
 
@@ -30,7 +30,7 @@ local function spool(from, file)
   end
 end
 
--- A text, followed by content that is held in its own way.
+-- A text in front of other content.
 local function behind(from)
   local rest, err = M.new(from.rest)
   if not rest then return nil, err end

@@ -24,8 +24,8 @@ function M.place(host, port)
   return host .. ":" .. port
 end
 
---- What is in front of the last "@" and what behind it: user and password (nil without
--- "@"), decoded, and the rest.
+--- User and password in front of the last "@", decoded, or nil without "@"; and the text
+-- behind it.
 function M.credentials(text)
   local before, place = text:match("^(.*)@([^@]*)$")
   if not before then return nil, nil, text end

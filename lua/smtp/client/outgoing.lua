@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- What `send` takes: envelope and content of a message, out of a record that is
--- composed, one with `raw`, or anything with `.envelope` and `:chunks()`.
+--- Envelope and content of a message for `send`, which takes a record to compose, a table
+-- with `raw`, and anything with `.envelope` and `:chunks()`.
 local address = require "smtp.base.address"
 local compose = require "smtp.message.compose"
 local core = require "smtp.core"
@@ -24,8 +24,8 @@ local function invalid(text, field, kind, hint)
     address = field, outcome = "not_sent", hint = hint }
 end
 
--- What a recipient has for RCPT, or nil. `params` of one that a server was told are the
--- same once more, as they were written.
+-- A recipient's parameters of RCPT, or nil. A server's recipient has them in `params` too, as
+-- they were written.
 local function fields_of(one)
   local fields
   for key in pairs(one) do -- others may stand there; a parameter that is not sent is a loss
@@ -86,8 +86,7 @@ local function signed(raw, given, from)
   return reader.behind(fields, reader.of(content, from.size))
 end
 
--- What was said of the size. A message that a server receives only knows what has been
--- read of it.
+-- The size from the user. A server's message only knows the number of bytes that were read.
 local function size_of(message)
   if message.streamed or message.size == nil then return nil end
   return options.size(message.size) or options.misuse("send: size must be a size in bytes")

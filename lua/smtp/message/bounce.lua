@@ -59,7 +59,7 @@ local function in_fields(given)
   return one
 end
 
--- x.y.z of what is known of a failure, in a class of the action's.
+-- The status x.y.z of a failure, in a class that its action allows.
 local function status_of(failure, action)
   local classes = CLASSES[action]
   local status = failure.status or failure.enhanced or ""
@@ -71,8 +71,8 @@ local function status_of(failure, action)
   return (classes:find(class, 1, true) and class ~= "" and class or classes:sub(1, 1)) .. ".0.0"
 end
 
--- What somebody said, on one line and not too long; in ASCII, as such fields are, but
--- for those of a message in UTF-8 (RFC 6533).
+-- A foreign text on one short line. It is ASCII, unless the report is in UTF-8 (RFC
+-- 6533).
 local function one_line(text, in_utf8)
   text = text:sub(1, TEXT_MAX):gsub("[%s%c]+", " ")
   if in_utf8 and utf8.len(text) then return text end
@@ -137,7 +137,7 @@ end
 
 -- ---- parts -----------------------------------------------------------------
 
--- What is said of an action: in the subject, and to people.
+-- The words for an action: in the subject, and in the text for people.
 local WORDS = {
   failed = { "Undelivered mail returned to sender", "could not be delivered to" },
   delayed = { "Delivery of your mail is delayed", "could not be delivered yet, to" },
@@ -146,7 +146,7 @@ local WORDS = {
   expanded = { "Your mail was delivered", "was delivered to a list, and by it to others" },
 }
 
--- Those of the worst that happened: a failure, else the first.
+-- The words for the worst action: a failure, or else the first action.
 local function words_of(failures)
   for _, one in ipairs(failures) do
     if (one.action or "failed") == "failed" then return WORDS.failed end
@@ -168,8 +168,8 @@ local function human(failures, hostname)
   return table.concat(lines, "\n") .. "\n"
 end
 
--- The returned bytes of the original, and whether they are the whole of it. Of a server's
--- message whose content was read only the header is returned.
+-- The returned bytes of the original, and whether they are all of its bytes. If the content
+-- of a server's message was read already, only the header is returned.
 local function content_of(message, full, max)
   if message.streamed and not (full and not message.touched) then return message:header(), false end
   local parts, n, limit = {}, 0, full and max or HEADER_MAX
@@ -217,7 +217,7 @@ local function returned(message, opts, in_utf8)
     content = header_of(text:sub(1, HEADER_MAX)) }
 end
 
--- RFC 6533 section 4: whether the message, its sender or who should have it needs UTF-8.
+-- Whether the message, its sender or a recipient needs UTF-8 (RFC 6533 section 4).
 local function needs_utf8(message, failures)
   if type(message.sender) == "table" and message.sender.smtputf8 then return true end
   if address.mailbox(message.envelope.from):find("[\x80-\xff]") then return true end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- `smtp.message`: a record of Lua becomes the bytes of RFC 5322. What is made is
--- right by construction, in a fixed order, and of known size before a byte of it
--- is sent; files are read as it goes. The record is not changed.
+--- `smtp.message`: a record of Lua becomes the bytes of RFC 5322. The message is right by
+-- construction, in a fixed order, and of known size before a byte is sent. Files are read
+-- while it is sent. The record is not changed.
 local core = require "smtp.core"
 local date = require "smtp.base.date"
 local dkim = require "smtp.message.dkim"
@@ -42,8 +42,8 @@ local NOBODY = {}
 
 -- ---- chance ----------------------------------------------------------------
 
--- A function that gives n characters: by chance, or always the same for a seed and
--- what is said, so that two messages of one seed have two ids.
+-- A function that gives n characters: by chance, or with a seed always the same. The content
+-- counts too, so that two messages of one seed have two ids.
 local function random_of(record)
   if record.seed == nil then return core.random_digits end
   local hex, state = "0123456789abcdef", 1469598103934665603
@@ -294,7 +294,7 @@ local function header(record, lists, random)
   return table.concat(out), id
 end
 
--- A copy of what the user gave; it is checked when it is sent.
+-- A copy of the user's envelope, which is checked when it is sent.
 local function given_envelope(given)
   options.check("message: envelope", given, { from = "string table", to = "string table" })
   local to = given.to

@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
---- A message that was composed, for a server without 8BITMIME (RFC 6152 section 3): what
--- has 8-bit bytes, which is messages within messages, is written anew, each of its leaves
--- in an encoding that has none (RFC 2045 section 6).
+--- A composed message for a server without 8BITMIME (RFC 6152 section 3). Only messages within
+-- messages have 8-bit bytes: each of their leaves gets an encoding without such bytes (RFC
+-- 2045 section 6).
 local core = require "smtp.core"
 
 local M = {}
 
 local DEPTH_MAX = 50 -- as the parser of messages has it
 
--- The fields of a header, each with the lines that continue it, and what stands behind.
+-- The fields of a header, each with the lines that continue it, and the body.
 local function split(text)
   local fields, at = {}, 1
   while true do
@@ -43,8 +43,8 @@ end
 
 local rewrite
 
--- The parts between the lines of a boundary, each written anew. `default`: what one is that
--- does not say it (RFC 2046 section 5.1.5).
+-- A multipart with each part rewritten. `default`: the type of a part without Content-Type
+-- (RFC 2046 section 5.1.5).
 local function multipart(body, boundary, depth, default)
   local out, at, from = {}, 1, nil
   local delimiter = "--" .. boundary

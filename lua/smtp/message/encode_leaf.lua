@@ -12,8 +12,8 @@ local CHUNK = 57 * 1024 -- of whole lines of base64
 
 -- ---- where it comes from ---------------------------------------------------
 
--- Each gives `{ size = n | nil, once = boolean | nil, open = function }`; `open()` gives the
--- reader of chunks, and may be called again, unless it is `once`. Segments have the mark too.
+-- Each function gives `{ size = n | nil, once = boolean | nil, open = function }`. `open()`
+-- gives a reader of chunks. With `once`, also a segment's, it may be called only once.
 
 local function of_string(text)
   return { size = #text, open = function()
@@ -26,7 +26,7 @@ local function of_string(text)
   end }
 end
 
--- What was measured must be what is sent, or the size that was told is wrong.
+-- A file must not change between its measure and its sending, or SIZE would be wrong.
 local function of_path(path)
   if path:find("\0", 1, true) then raise.fail("path", "has a NUL") end
   local size, mark, cause = core.file_mark(path)
@@ -102,7 +102,7 @@ local function text_of(text)
   return base64(core.canonical(text)), encoding
 end
 
--- Reads all of it once, before it is sent.
+-- Reads all chunks before they are sent.
 local function look(chunks, see)
   local ok, why = pcall(function()
     for chunk in chunks do

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- The parts of a message on their way out: leaves with their encoding, and
--- multiparts. A part is flattened into segments (encode_leaf.lua). What a user gave is
--- copied and cannot be changed afterwards, so no part can hold itself.
+-- multiparts. A part is flattened into segments (encode_leaf.lua). A user's tables
+-- are copied, so no part can hold itself.
 local encode_leaf = require "smtp.message.encode_leaf"
 local core = require "smtp.core"
 local media_types = require "smtp.message.media_types"
@@ -142,8 +142,8 @@ end
 
 local flatten
 
--- Also tells whether 8-bit bytes are in it, which a multipart must declare (RFC 2045
--- section 6.4).
+-- Gives whether there are 8-bit bytes, which a multipart must declare (RFC 2045 section
+-- 6.4).
 local function flatten_multipart(part, kind, params, random, out)
   local segments, starts, eightbit = {}, {}, false
   for i, child in ipairs(part.parts) do

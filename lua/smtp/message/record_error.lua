@@ -11,7 +11,8 @@ function M.fail(field, why, cause)
   error({ field = field, why = why, cause = cause }, 0)
 end
 
---- What `make` gives; or nil and an error where `fail` ended it. `what` is the call.
+--- Gives the results of `make`, or nil and an error if `fail` ended it. `what` is the name of
+-- the call.
 function M.guard(what, make, ...)
   local ok, result, err = pcall(make, ...)
   if ok then return result, err end

@@ -8,8 +8,8 @@ local names = require "smtp.base.names"
 
 local M = {}
 
--- A Return-Path that is not at its end after so many bytes is none (RFC 5321 section
--- 4.5.3.1.3 has 256 for a path).
+-- A longer field is not taken for a Return-Path (a path has 256 bytes by RFC 5321 section
+-- 4.5.3.1.3).
 local HEAD = 4096
 
 local RETURN_PATH = "return-path"
@@ -82,7 +82,7 @@ end
 
 -- ---- text in front of a message ------------------------------------------
 
--- Why a line may not stand in a header; `first`: there is none above it to continue.
+-- The reason why a line may not stand in a header. The `first` line continues no other.
 local function objection(line, first)
   if #line > line_ends.MAX then return "has a line of more than 998 bytes" end
   if line:find("[%z\1-\8\10-\31\127]") then return "has a control character" end
@@ -91,7 +91,7 @@ local function objection(line, first)
   return "has a line that is no header field"
 end
 
--- Why a text is not whole header fields, each line with its CRLF; nil if it is.
+-- The reason why a text is not whole header fields, each line with its CRLF; or nil.
 local function problem_of(text)
   local read = 0
   for line in text:gmatch("([^\r\n]*)\r\n") do

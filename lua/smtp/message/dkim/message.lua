@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- What signing and verifying DKIM share: a message is read once, its header into
--- fields and its body into hashes; fields are picked in the order of RFC 6376
+--- The common half of signing and verifying DKIM: a message is read once, its header
+-- into fields and its body into hashes. Fields are picked in the order of RFC 6376
 -- section 5.4.2.
 local core = require "smtp.core"
 
@@ -44,8 +44,8 @@ local function read_lines(read)
   end
 end
 
--- Fields of lines: { name = as it is, lower, text = with CRLF }; what is none is left
--- out, with the lines that continue it.
+-- The fields of lines: { name = as written, lower, text = with CRLF }. A line that is no
+-- field is left out, with the lines that continue it.
 local function fields_of(lines)
   local fields, current = {}, nil
   local function finish()

@@ -25,21 +25,21 @@ local OPTIONS = {
   time = "number",
 }
 
--- RFC 6376 section 5.4.1, with Message-ID and what says how the body is read. These are
--- named once more than they are there, so that nobody adds another one.
+-- RFC 6376 section 5.4.1, with Message-ID and the fields about the body. A signature names
+-- each once more than the message has it, so that nobody can add another one.
 local SEALED = {
   "From", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References",
   "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
 }
 
--- These are signed where they are there; a list on the way may add its own.
+-- Fields that are signed if the message has them; a list on the way may add its own.
 local PLAIN = {
   "Sender", "Resent-Date", "Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc",
   "Resent-Message-ID", "List-Id", "List-Help", "List-Unsubscribe", "List-Unsubscribe-Post",
   "List-Subscribe", "List-Post", "List-Owner", "List-Archive", "Autocrypt",
 }
 
--- What is changed on the way, or is the signature itself.
+-- Fields that change on the way, and the signature itself.
 local REFUSED = { ["dkim-signature"] = true, received = true, ["return-path"] = true, bcc = true }
 
 local IS_SEALED = {}
@@ -278,7 +278,7 @@ local function open(given, from)
 end
 
 --- Signs: the field or fields to put before the message, and the content that has to
--- follow them. `from`: the source of the message, where there is one already.
+-- follow them. `from`: the source of the message, if the caller has one already.
 function Signer:sign(given, from)
   local opened, err = open(given, from)
   if not opened then return nil, err end

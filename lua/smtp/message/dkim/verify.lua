@@ -65,7 +65,7 @@ local function judge(sig, named, lookup, found)
   return settle(sig, "fail", "the header was changed, or another key has signed")
 end
 
--- What a caller sees of it.
+-- The public result of a signature.
 local function report(sig)
   return {
     domain = sig.domain,
@@ -102,8 +102,8 @@ local function collect(named, now)
   return all, open
 end
 
--- Tells whether a CR that no LF follows went by: those who read the message take it for
--- no line end (RFC 5322 section 2.3), so what they see is not what was signed.
+-- Notes a CR without an LF. Readers of the message do not take it for a line end (RFC 5322
+-- section 2.3), so they would see other lines than the signer.
 local function watched(read)
   local state, last = {}, ""
   return function()
@@ -119,9 +119,9 @@ local function watched(read)
   end, state
 end
 
--- Why what a reader sees may be another message than the one that was signed (RFC 6376
--- sections 3.8 and 8.15: of two fields readers show the first, a signature is of the
--- last), and the result that this is.
+-- The reason why a reader may see another message than the signed one, and the result for
+-- it. Of two equal fields readers show the first, and a signature covers the last (RFC 6376
+-- sections 3.8 and 8.15).
 local function malformed(fields, named, state)
   if state.bare then return "a CR is no line end", "permerror" end
   if fields.broken then return "a line of the header is no field", "permerror" end

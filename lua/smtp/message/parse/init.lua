@@ -18,7 +18,7 @@ local CHUNK = 65536
 local Message = { __name = "smtp.parsed" }
 local lazy = {} -- field of a message -> function that makes it, or nil
 
--- Of a message in a message they would be there once a level.
+-- Fields that are not kept: of messages in messages there would be a copy for each level.
 local UNKEPT = { raw = true, content = true }
 
 function Message.__index(message, key)
@@ -90,8 +90,8 @@ end
 function lazy.in_reply_to(message) return ids(message, "In-Reply-To")[1] end
 function lazy.references(message) return ids(message, "References") end
 
--- Of a report of what became of a message, which nobody may answer (RFC 5321 section
--- 6.1), it is from nobody.
+-- The sender is empty for a report about a message, which nobody may answer (RFC 5321 section
+-- 6.1).
 function lazy.envelope(message)
   local from
   local _, path = message.headers:get("Return-Path")
@@ -145,7 +145,7 @@ local function sort(part, shown, rest, hidden)
   end
 end
 
--- What is shown, and what is not.
+-- The parts that are shown, and the rest.
 function lazy._sorted(message)
   local sorted = { shown = {}, rest = {} }
   sort(message._root, sorted.shown, sorted.rest, false)
@@ -235,8 +235,7 @@ end
 --- Whether a value is a parsed message.
 function M.is(value) return getmetatable(value) == Message end
 
--- The bytes of a message without its Bcc fields and their continuation lines, also those
--- that lack the blank.
+-- The bytes of a message without its Bcc fields and the lines behind them that are no fields.
 local function without_bcc(bytes)
   local out, at, dropping = {}, #(bytes:match("^\xef\xbb\xbf") or "") + 1, false
   out[1] = bytes:sub(1, at - 1)
@@ -251,8 +250,9 @@ local function without_bcc(bytes)
   return table.concat(out) .. bytes:sub(at)
 end
 
---- What of a parsed message may be sent, or nil and why: not Bcc, unless the message
--- came by SMTP with that, and no CR that is no line end here, but might be elsewhere.
+--- The bytes of a parsed message that may be sent, or nil and the reason. Bcc is left out,
+-- unless the message came by SMTP with it. A bare CR is refused, since another reader
+-- might take it for a line end.
 function M.sendable(message)
   local bytes = message.raw
   if bytes:find("\r[^\n]") or bytes:sub(-1) == "\r" then

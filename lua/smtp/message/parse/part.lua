@@ -36,7 +36,7 @@ function Headers:all(name)
   return list
 end
 
--- Headers of which fields were left out.
+-- Headers with too many fields, so that some were left out.
 local cut = setmetatable({}, { __mode = "k" })
 
 --- Reads the header that is in the bytes first to last.
@@ -74,7 +74,7 @@ function Part.__index(part, key)
   local make = lazy[key]
   if not make then return Part[key] end
   local value = make(part)
-  -- what is nil is looked for again
+  -- nil is not kept, so it is looked for again
   if part._is_leaf or not UNKEPT[key] then rawset(part, key, value) end
   return value
 end
@@ -179,8 +179,8 @@ end
 --- Whether a value is a part of a parsed message.
 function M.is(value) return getmetatable(value) == Part end
 
---- The name of the first limit that cut what is known of a part, but not of those in it,
--- or nil.
+--- The name of the first limit that cut a part, or nil. The limits of inner parts do not
+-- count.
 function M.limit(part)
   if part._kind == "C" then return "parts" end
   if part._limit then return part._limit end
@@ -191,8 +191,8 @@ end
 
 local MESSAGES = { ["message/rfc822"] = true, ["message/global"] = true }
 
---- Of how many encoded messages an encoded message in a part is a part; nil if the part has no
--- encoded message.
+--- The number of encoded messages around the encoded message in a part; nil if the part has
+-- no encoded message.
 function M.encoded_level(part)
   return part._kind == "L" and not part._limit and MESSAGES[part.type] and part._level or nil
 end

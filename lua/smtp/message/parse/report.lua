@@ -183,7 +183,7 @@ local function find(part, wanted)
   end
 end
 
--- What the report of each media type is read by.
+-- The reader of the report of each media type.
 local REPORTS = {
   ["message/delivery-status"] = delivery, ["message/global-delivery-status"] = delivery,
   ["message/feedback-report"] = feedback,
@@ -191,8 +191,8 @@ local REPORTS = {
   ["message/global-disposition-notification"] = disposition,
 }
 
---- The report in a message of which `root` is the part, or nil. `parse` reads the
--- header of the message that comes back.
+--- The report in a message, whose part is `root`, or nil. `parse` reads the header of the
+-- returned message.
 function M.of(root, parse)
   local found = find(root, REPORTS)
   if not found then return nil end
