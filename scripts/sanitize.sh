@@ -10,7 +10,7 @@ preload=$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so)
 export LUA LUA_CPATH="build/asan/?.so;;"
 export ASAN_OPTIONS=detect_leaks=1:leak_check_at_exit=0:halt_on_error=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-export RESULTS=build/asan/specs SUMMARY=build/asan/summary
+export SUMMARY=build/asan/summary
 export FILE_TIMEOUT="${FILE_TIMEOUT:-900}"
 export SPEC_RUN="env LD_PRELOAD=$preload $LUA scripts/busted.lua --ignore-lua --run=asan"
 # shellcheck disable=SC2046

@@ -6,11 +6,12 @@
 # "N passed, N failed" (", N skipped"), also kept in build/summary (SUMMARY).
 #
 # All files share TEST_TIMEOUT seconds, and one has FILE_TIMEOUT. SPEC_RUN is
-# the command that runs a file; its output comes into the folder RESULTS.
+# the command that runs a file.
 set -eu
 cd "$(dirname "$0")/.."
-LUA=${LUA:-lua5.4}
-export LUA RESULTS="${RESULTS:-build/specs}" SUMMARY="${SUMMARY:-build/summary}"
+export LUA="${LUA:-lua5.4}" SUMMARY="${SUMMARY:-build/summary}"
+export LUA_PATH="${LUA_PATH:-lua/?.lua;lua/?/init.lua;;}" # for what specs start
+export LUA_CPATH="${LUA_CPATH:-build/?.so;;}"
 limit=
 
 # bounded SECONDS COMMAND: starts it in a process group of its own, which ends
@@ -28,6 +29,7 @@ end() {
   trap - INT TERM HUP
   [ -z "$limit" ] || kill "$limit" 2>/dev/null || true
   wait || true
+  [ "${report:-}" = "" ] || rm -rf "$RESULTS"
   exit 130
 }
 trap end INT TERM HUP
@@ -39,7 +41,7 @@ case ${1:-} in
   results=$RESULTS/$(echo "$file" | tr / .)
   since=$(date +%s)
   # shellcheck disable=SC2086
-  bounded "${FILE_TIMEOUT:-300}" \
+  bounded "${FILE_TIMEOUT:-600}" \
     ${SPEC_RUN:-$LUA scripts/busted.lua --ignore-lua} \
     -Xoutput "$results.summary" "$@" >"$results.log" 2>&1
   code=0
@@ -70,8 +72,10 @@ while [ "$left" -gt 0 ]; do
   *) set -- "$@" "$word" ;;
   esac
 done
-rm -rf "$RESULTS" "$SUMMARY"
-mkdir -p "$RESULTS"
+rm -f "$SUMMARY"
+mkdir -p build "$(dirname "$SUMMARY")"
+RESULTS=$(mktemp -d "$PWD/build/specs.XXXXXX") # for each run: there may be others
+export RESULTS
 # shellcheck disable=SC2086
 find ${paths:-spec} -name '*_spec.lua' | sort -u | "$LUA" scripts/specs.lua order
 mkfifo "$RESULTS/ended"
@@ -81,4 +85,5 @@ bounded "${TEST_TIMEOUT:-1800}" scripts/test.sh --all "$@" >"$RESULTS/ended"
 wait "$limit" || true
 code=0
 wait "$report" || code=$?
+rm -rf "$RESULTS"
 exit "$code"

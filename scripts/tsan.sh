@@ -11,7 +11,7 @@ gcc -std=c99 -O1 -g -fsanitize=thread ${LUA_INCDIR:+-I$LUA_INCDIR} \
   spec/support/interpreter.c $libs -o build/tsan/lua
 export LUA_CPATH="build/tsan/?.so;;"
 export TSAN_OPTIONS="log_path=build/tsan/log"
-export RESULTS=build/tsan/specs SUMMARY=build/tsan/summary
+export SUMMARY=build/tsan/summary
 export SPEC_RUN="$PWD/build/tsan/lua scripts/busted.lua --ignore-lua --run=tsan \
   --exclude-tags=slow"
 rm -f build/tsan/log.*

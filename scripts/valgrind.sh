@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 logs=build/valgrind
 rm -rf "$logs"
 mkdir -p "$logs"
-export RESULTS=$logs/specs SUMMARY=$logs/summary
+export SUMMARY=$logs/summary
 export TEST_TIMEOUT="${TEST_TIMEOUT:-7200}" FILE_TIMEOUT="${FILE_TIMEOUT:-1800}"
 export SPEC_RUN="valgrind --quiet --log-file=$logs/%p.log --error-exitcode=99 \
   --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
