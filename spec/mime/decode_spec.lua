@@ -68,6 +68,20 @@ describe("the percent form of RFC 2231", function()
 end)
 
 describe("encoded words (RFC 2047)", function()
+  it("are eight bytes at least, and end with the text or before", function()
+    for word, text in pairs { ["=?a?q??="] = "", ["=?a?b??="] = "", ["=?a?q?x?="] = "x",
+      ["=?a?b?eA==?="] = "x" } do
+      assert.equal(text, probe.decode_words(word), word)
+      assert.equal("y " .. text .. " z", probe.decode_words("y " .. word .. " z"), word)
+      for n = 1, #word - 1 do -- every beginning is text
+        assert.equal(word:sub(1, n), probe.decode_words(word:sub(1, n)))
+      end
+    end
+    for _, text in ipairs { "=??q?x?=", "=?a?x?x?=", "=?a?qq?x?=", "=?a??x?=", "=a?q?x?=" } do
+      assert.equal(text, probe.decode_words(text))
+    end
+  end)
+
   it("decode as the examples of section 8 do", function()
     for given, wanted in pairs {
       ["=?ISO-8859-1?Q?a?="] = "a",
