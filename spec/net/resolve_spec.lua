@@ -10,6 +10,10 @@ describe("smtp.core.resolve", function()
     assert.same({ { host = "2001:db8::1", port = 0, family = "inet6" } }, six:result())
     assert.equal(net.READ, net.await(job))
     assert.equal(net.READ, net.await(job)) -- and stays so
+    for _, port in ipairs { 1, 65535 } do
+      local one <close> = assert(core.resolve("127.0.0.1", port))
+      assert.equal(port, one:result()[1].port)
+    end
   end)
 
   it("finds localhost by a job", function()

@@ -82,6 +82,24 @@ describe("smtp.core.spool", function()
     assert.equal(lowest, net.lowest())
   end)
 
+  it("may have the descriptor 0, and gives it back", function()
+    local status, output = net.run(([[
+      local core, net = require "smtp.core", require "spec.support.net"
+      for _, ending in ipairs { "commit", "discard" } do
+        local spool = assert(core.spool(%q .. "/0.tmp"))
+        print(net.lowest() > 0, spool:write(("x"):rep(20000)))
+        if ending == "commit" then
+          local job <close> = assert(spool:commit(%q .. "/0"))
+          print(net.finish(job))
+        else
+          spool:discard()
+        end
+        print(net.lowest())
+      end
+    ]]):format(folder, folder), "exec <&-;")
+    assert.same({ 0, "true\ttrue\ntrue\n0\ntrue\ttrue\n0\n" }, { status, output })
+  end)
+
   it("moves from tmp to new of a maildir", function()
     os.execute(("mkdir %s/tmp %s/new"):format(folder, folder))
     local spool <close> = assert(core.spool(folder .. "/tmp/1.host"))
