@@ -312,6 +312,18 @@ describe("client", function()
     assert.equal(1, server:stats().accepted)
   end)
 
+  it("shows the last 32 commands and replies of a long dialogue", function()
+    local server <close>, _, url = start()
+    local client <close> = assert(smtp.connect(url))
+    for i = 1, 20 do assert(client:command("VRFY user" .. i)) end
+    local commands, replies = {}, 0
+    for line in client:transcript():gmatch("[^\n]+") do
+      if line:find("^C") then commands[#commands + 1] = line else replies = replies + 1 end
+    end
+    assert.same({ 16, 16, "C: VRFY user5", "C: VRFY user20", 1 }, { #commands, replies,
+      commands[1], commands[16], server:stats().accepted })
+  end)
+
   it("closes itself at the end of a block, without a word", function()
     local server <close> = peer.start(peer.script(peer.hello(), "EOF"))
     do
@@ -330,6 +342,7 @@ describe("client", function()
       trace = function(side, line) seen[#seen + 1] = side .. " " .. line end })
     assert(client:send(message("secret\r\n")))
     local text = client:transcript()
+    assert.matches("^S: 220 [^\n]+\nC: EHLO me.example\n", text) -- from its beginning
     assert.truthy(text:find("C: EHLO me.example\n", 1, true))
     assert.truthy(text:find("C: MAIL FROM:<ada@a.example>", 1, true))
     assert.truthy(text:find("S: 354 ", 1, true))

@@ -46,6 +46,15 @@ describe("smtp.parse", function()
     assert.is_nil(m.report)
   end)
 
+  it("takes ids that fit in a line, and none that are longer", function()
+    for n, taken in pairs { [990] = true, [991] = false } do
+      local id = ("i"):rep(n - 2) .. "@x"
+      local m = smtp.parse(("Message-ID: <%s>\nReferences: <%s> <a@b>\n\n"):format(id, id))
+      assert.equal(taken and id or nil, m.message_id)
+      assert.same(taken and { id, "a@b" } or { "a@b" }, m.references)
+    end
+  end)
+
   it("keeps the bytes, and gives the tree of parts", function()
     local m = smtp.parse(SAMPLE)
     assert.equal(SAMPLE, tostring(m))

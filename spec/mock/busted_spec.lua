@@ -54,6 +54,8 @@ describe("assert.smtp", function()
     mx:chaos { seed = 5, rate = 0 }
     fails("chaos { seed = 5 }", function() assert.smtp(mx).has.received { to = "x@y" } end)
     fails("needs a mock", function() assert.smtp(5) end)
+    local _, err = pcall(function() assert.smtp(5) end)
+    assert.matches("busted_spec.lua:%d+: ", tostring(err)) -- it names the caller
   end)
 
   it("sees sessions and violations", function()

@@ -2,8 +2,8 @@
 /*
 ** probe.c: the test-only Lua module "probe": the helpers of probe.h, and the
 ** functions that all specs share.
-**   probe.fail_at([n])  the n-th allocation from now and all later ones fail;
-**                       without n none does
+**   probe.fail_at([n [, once]])  the n-th allocation from now and all later
+**                       ones fail, or that one alone; without n none does
 **   probe.fork()        0 in the child, else its process id
 **   probe.wait(id)      its exit status; -1: it crashed
 **   probe.live()        bytes that were allocated and not freed
@@ -46,11 +46,12 @@ static int wait_child(lua_State *L) {
 
 static struct {
   lua_Integer left; /* allocations that succeed before one fails; < 0: all */
+  bool once;        /* those behind it succeed again */
   size_t live;
   char secret[32]; /* what probe.watch was given, n bytes; 0: nothing */
   size_t n;
   lua_Integer unwiped;
-} state = {-1, 0, "", 0, 0};
+} state = {-1, false, 0, "", 0, 0};
 
 /* Counts the block if what is watched for is in it. */
 static void look(const char *p, size_t size) {
@@ -68,7 +69,10 @@ static void *probe_alloc(void *ctx, void *p, size_t old, size_t n) {
   void *fresh = NULL;
   (void)ctx;
   if (n > 0) {
-    if (state.left == 0) return NULL;
+    if (state.left == 0) {
+      if (state.once) state.left = -1;
+      return NULL;
+    }
     if (state.left > 0) state.left--;
     fresh = malloc(n);
     if (fresh == NULL) return NULL;
@@ -90,10 +94,12 @@ const smtp_mem *probe_mem(void) {
 
 void probe_fail_at(lua_Integer n) {
   state.left = n - 1;
+  state.once = false;
 }
 
 static int fail_at(lua_State *L) {
   probe_fail_at(luaL_optinteger(L, 1, 0));
+  state.once = lua_toboolean(L, 2);
   return 0;
 }
 
