@@ -85,7 +85,7 @@ static void check_mailboxes(smtp_slice in) {
   smtp_mailbox_list_init(&some, smtp_mem_libc());
   CHECK(smtp_mailbox_parse(&l, in, SIZE_MAX) == 0);
   CHECK(smtp_mailbox_parse(&some, in, SIZE_MAX - 1) == 0);
-  CHECK(l.fault == some.fault && l.count >= some.count && !l.in_group);
+  CHECK(l.fault == some.fault && !l.in_group);
   for (size_t i = 0; i < l.count; i++) {
     smtp_mailbox m = smtp_mailbox_list_at(&l, i);
     CHECK(m.name.n + m.address.n > 0 && smtp_utf8_valid(m.name));

@@ -22,7 +22,7 @@ for name, seconds in ([[
   spec/message/compose_parse 34  spec/interop/python_email_fields 34  spec/interop/xclient 23
   spec/interop/swaks_protocol 22  spec/interop/postfix 22  spec/mock/gauntlet 20
   spec/growth 20  spec/linear 20  spec/cli/cli 20  spec/interop/aiosmtpd 18
-  spec/interop/postfix_tls 18  spec/interop/postfix_esmtp 18  spec/mime/words 17]])
+  spec/interop/postfix_tls 18  spec/interop/postfix_esmtp 18  spec/mime/field_writer 17]])
     :gmatch("(%S+) (%d+)") do
   SECONDS[name .. "_spec.lua"] = tonumber(seconds)
 end
