@@ -97,6 +97,14 @@ describe("memory of a server session", function()
     assert.match("\r\n221 ", wire)
   end)
 
+  it("is given back where many replies wait at once", function()
+    local outcome, wire = server("", "n", "EHLO client.example\r\n",
+      ("RSET\r\n"):rep(90) .. "QUIT\r\n")
+    assert.equal("closed", outcome)
+    assert.equal(90, select(2, wire:gsub("250 2.0.0 Reset\r\n", "")))
+    assert.match("\r\n221 ", wire)
+  end)
+
   it("is given back with chunks, taken and refused", function()
     local outcome, wire, log = server("ct", "n", ENVELOPE:match("^[^\n]*\n"),
       ENVELOPE:match("MAIL.*"), "BDAT 3\r\na\r\nBDAT 2 LAST\r\nbc",
