@@ -105,6 +105,20 @@ describe("BDAT of the server machine", function()
     assert.equal("ab", contents(player):gsub("|", ""))
   end)
 
+  it("C148 is flagged or refused for 8-bit bytes without 8BITMIME, in any chunk", function()
+    for _, at in ipairs { 1, 2 } do
+      local text = RCPT .. "C: BDAT 3\nC> a" .. (at == 1 and "\\xe4" or "b") .. "c\n"
+      local last = "C: BDAT 3 LAST\nC> d" .. (at == 2 and "\\xe4" or "e") .. "f\n"
+      local player = play(text .. CHUNK .. last .. TAKEN)
+      assert.is_true(player:events("message")[1][4])
+    end
+    play(RCPT .. "C: BDAT 3 LAST\nC> a\\xe4b\nS: 550 5.6.3 8-bit content needs BODY=8BITMIME\n"
+      .. OVER, { config = { refuse_eightbit = true } })
+    local player = play(RCPT .. "C: BDAT 3 LAST\nC> abc\n" .. TAKEN,
+      { config = { refuse_eightbit = true } })
+    assert.is_false(player:events("message")[1][4])
+  end)
+
   it("C064 has binary content alone", function()
     local binary = BEGIN .. "C: MAIL FROM:<a@b.example> BODY=BINARYMIME\nS: 250 2.1.0 Sender OK\n"
       .. "C: RCPT TO:<c@d.example>\nS: 250 2.1.5 Recipient OK\n"
@@ -116,6 +130,7 @@ describe("BDAT of the server machine", function()
     end
     play(RCPT .. "C: BDAT 3 LAST\nC> a\\nb\nS: 550 5.5.2 Bare CR, LF or NUL in message\n" .. OVER)
     play(RCPT .. "C: BDAT 2 LAST\nC> a\\r\nS: 550 5.5.2 Bare CR, LF or NUL in message\n" .. OVER)
+    play(RCPT .. "C: BDAT 3 LAST\nC> a\\0b\nS: 550 5.5.2 Bare CR, LF or NUL in message\n" .. OVER)
     local player = play(RCPT .. "C: BDAT 3\nC> a\\nb\n" .. CHUNK
       .. "C: BDAT 1 LAST\nC> \\r\n" .. TAKEN,
       { config = { bare_newline = "normalize" } })
