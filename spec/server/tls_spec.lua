@@ -7,6 +7,7 @@ local loop = require "smtp.loop"
 local net = require "spec.support.net"
 local serve = require "spec.support.serve"
 local server_auth = require "smtp.server.auth"
+local server_tls = require "smtp.server.tls"
 
 local ca = assert(authority.new())
 local good = assert(ca:issue { names = { "mx.example" } })
@@ -304,6 +305,26 @@ describe("certificates of a server", function()
     if not ok then return nil, why end
     return peer.socket:info().certificate.names[1]
   end
+
+  it("are kept once they are made, a thousand of them at most", function()
+    local made, choose = 0, core.tls_context
+    local tls = assert(server_tls.new { cert = other.cert, key = other.key, sni = function(name)
+      return { cert = other.cert, key = other.key .. ("\n"):rep(tonumber(name)) }
+    end })
+    core.tls_context = function() -- one for all: a thousand take their time
+      made = made + 1
+      return {}
+    end
+    local restore <close> = setmetatable({}, { __close = function() core.tls_context = choose end })
+    for _ = 1, 2 do
+      for name = 1, 1000 do assert.is_table(tls:choose(tostring(name))) end
+    end
+    assert.equal(1000, made)
+    assert.is_table(tls:choose("1001")) -- and all others are forgotten
+    assert.is_table(tls:choose("1"))
+    assert.is_table(tls:choose("1"))
+    assert.same({ 1002, true }, { made, restore ~= nil })
+  end)
 
   it("are chosen by name, from a table", function()
     local server <close> = start({}, { implicit = true,
