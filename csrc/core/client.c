@@ -9,6 +9,9 @@
 
 #define SPACE 4096
 
+/* A result besides 0, 1 and failures. */
+#define AGAIN 2
+
 /* Somebody between us and the server wants them to be read as if they had come
 ** through TLS (RFC 3207 section 6). */
 #define BEHIND_STARTTLS "bytes behind the reply to STARTTLS"
@@ -24,6 +27,7 @@ smtp_client *smtp_client_new(const smtp_mem *mem,
   smtp_buf_init(&c->io.out, mem, OUT_MAX);
   smtp_buf_init(&c->content.chunk, mem, 2 * CHUNK_MAX + 2);
   smtp_reply_init(&c->at_hand.reply, mem);
+  smtp_transcript_init(&c->transcript, mem, config->trace);
   return c;
 }
 
@@ -37,6 +41,8 @@ void smtp_client_free(smtp_client *c) {
   smtp_buf_clear(&c->io.out);
   smtp_buf_clear(&c->content.chunk);
   smtp_reply_clear(&c->at_hand.reply);
+  smtp_transcript_clear(&c->transcript);
+  while (smtp_client_message_take(c) != NULL) continue;
   smtp_mem_free(c->mem, c->due.ring, c->due.size * sizeof *c->due.ring);
   smtp_mem_free(c->mem, c, sizeof *c);
 }
@@ -160,12 +166,39 @@ static int early(smtp_client *c, smtp_client_event *event, bool content,
   if (!refusal && (c->at_hand.reply.code != 421 || c->state == ST_OVER))
     return astray(c, reason);
   event->step = refusal ? SMTP_CLIENT_FINAL : SMTP_CLIENT_UNASKED;
+  if (!smtp_client_idle(c)) event->kind = SMTP_CLIENT_ENDED;
   smtp_client_enter(c, EV_ENDED);
   return 1;
 }
 
+static smtp_status status_of(const smtp_client *c) {
+  smtp_status none = {0, 0, 0};
+  return smtp_client_offered(c, SMTP_EXT_ENHANCEDSTATUSCODES)
+             ? smtp_reply_status(&c->at_hand.reply)
+             : none;
+}
+
+/* The reply is for a message. 1 if it ends the session, else AGAIN, or a
+** failure. A 421 to the content is the verdict on its message, and ends those
+** behind it. A 421 to one recipient says nothing of the others. */
+static int answer_message(smtp_client *c, smtp_transaction *t,
+                          smtp_client_event *event) {
+  bool ends =
+      c->at_hand.reply.code == 421 && event->step != SMTP_CLIENT_RECIPIENT;
+  int r;
+  if (ends && event->step != SMTP_CLIENT_FINAL) {
+    event->kind = SMTP_CLIENT_ENDED;
+    return 1;
+  }
+  r = smtp_client_message_reply(c, t, event->step, status_of(c));
+  if (r != 0) return r;
+  c->messages.ended = ends;
+  return AGAIN;
+}
+
 static int answer(smtp_client *c, smtp_client_event *event) {
   const struct due *d = smtp_client_due_first(c);
+  smtp_transaction *t = d == NULL ? NULL : d->transaction;
   int r;
   if (c->state == ST_GREETING) {
     event->step = SMTP_CLIENT_GREETING;
@@ -186,14 +219,7 @@ static int answer(smtp_client *c, smtp_client_event *event) {
   r = proceed(c, event->step);
   if (r != 0) return r;
   if (c->at_hand.reply.code == 421) smtp_client_enter(c, EV_ENDED);
-  return 1;
-}
-
-static smtp_status status_of(const smtp_client *c) {
-  smtp_status none = {0, 0, 0};
-  return smtp_client_offered(c, SMTP_EXT_ENHANCEDSTATUSCODES)
-             ? smtp_reply_status(&c->at_hand.reply)
-             : none;
+  return t == NULL ? 1 : answer_message(c, t, event);
 }
 
 /* The next whole reply: 1, 0 if there is none, or a failure. */
@@ -203,20 +229,39 @@ static int read_reply(smtp_client *c) {
     r = smtp_reply_end(&c->at_hand.reply);
     if (r == 0) r = SMTP_ECLOSED;
   }
+  if (r == 1 || c->at_hand.reply.differs)
+    smtp_transcript_add(&c->transcript, c->at_hand.reply.code,
+                        smtp_reply_text(&c->at_hand.reply), SMTP_LIT(""));
   if (r == SMTP_EPROTOCOL) return smtp_client_breach(c, c->at_hand.reply.error);
   return r < 0 ? (c->failure.code = r) : r;
 }
 
-int smtp_client_next(smtp_client *c, smtp_client_event *event) {
+/* Tells what is known already: what became of the first message, or that the
+** reply at hand has ended the session for those left. Else 0. */
+static int tell(smtp_client *c, smtp_client_event *event) {
+  const smtp_transaction *first = c->messages.first;
+  if (first != NULL && smtp_transaction_done(first)) {
+    event->kind = SMTP_CLIENT_MESSAGE;
+    event->transaction = smtp_client_message_take(c);
+    return 1;
+  }
+  if (first == NULL || !c->messages.ended) return 0;
+  c->messages.ended = false;
+  event->kind = SMTP_CLIENT_ENDED;
+  event->step = SMTP_CLIENT_FINAL;
+  event->reply = &c->at_hand.reply;
+  event->status = status_of(c);
+  return 1;
+}
+
+/* An event, 0, a failure, or AGAIN: a reply was taken in. */
+static int take_in(smtp_client *c, smtp_client_event *event) {
   const char *stray;
   int r;
-  memset(event, 0, sizeof *event);
-  c->at_hand.step = SMTP_CLIENT_UNASKED;
   if (c->at_hand.given) {
     smtp_reply_clear(&c->at_hand.reply);
     c->at_hand.given = false;
   }
-  if (c->failure.code != 0) return c->failure.code;
   if (smtp_client_paused(c) && smtp_buf_length(&c->io.in) > 0)
     return smtp_client_breach(c, BEHIND_STARTTLS);
   if (c->io.fed && c->state != ST_OVER) {
@@ -233,7 +278,25 @@ int smtp_client_next(smtp_client *c, smtp_client_event *event) {
   if (smtp_client_paused(c) && smtp_buf_length(&c->io.in) > 0)
     return smtp_client_breach(c, BEHIND_STARTTLS);
   if (event->step != SMTP_CLIENT_EHLO) event->status = status_of(c);
-  return 1;
+  return r;
+}
+
+int smtp_client_next(smtp_client *c, smtp_client_event *event) {
+  int r;
+  smtp_client_message_forget(c);
+  do {
+    memset(event, 0, sizeof *event);
+    c->at_hand.step = SMTP_CLIENT_UNASKED;
+    if (c->failure.code != 0) return c->failure.code;
+    r = smtp_client_advance(c);
+    if (r == 0) r = tell(c, event);
+    if (r == 0) r = take_in(c, event);
+  } while (r == AGAIN);
+  return r;
+}
+
+void smtp_client_anew(smtp_client *c) {
+  c->messages.open = false;
 }
 
 const char *smtp_client_reason(const smtp_client *c) {

@@ -10,6 +10,11 @@
 ** than commands are a breach: no reply that came in the same bytes counts. The
 ** caller decides which command comes next, and when to give up.
 **
+** A whole message (smtp_client_send) is sent by the machine itself: it decides
+** which of its commands share a flight, gives each reply to its command and
+** recipient, and tells once what became of the message. Several may be under
+** way at a time.
+**
 ** The 220 to STARTTLS pauses it: the caller makes the handshake, and tells by
 ** smtp_client_secured that from now on its bytes come through TLS.
 */
@@ -26,6 +31,8 @@
 #include "reply.h"
 #include "sasl.h"
 #include "smtp.h"
+#include "transaction.h"
+#include "transcript.h"
 
 typedef struct smtp_client smtp_client;
 
@@ -47,17 +54,34 @@ typedef enum smtp_client_step {
   SMTP_CLIENT_COMMAND /* any other */
 } smtp_client_step;
 
+typedef enum smtp_client_kind {
+  SMTP_CLIENT_REPLY,   /* to a command; a message under way has its own */
+  SMTP_CLIENT_MESSAGE, /* it is known what became of a message */
+  SMTP_CLIENT_ENDED    /* by this reply the session is over, and with it every
+                          message under way: see smtp_client_lose */
+} smtp_client_kind;
+
 /* Borrowed until the next call of next. */
 typedef struct smtp_client_event {
+  smtp_client_kind kind;
+  smtp_transaction *transaction; /* of a MESSAGE, which has no reply */
   smtp_client_step step;
   const smtp_reply *reply;
   smtp_status status; /* only if ENHANCEDSTATUSCODES was offered */
 } smtp_client_event;
 
+/* What sending a message waits for. */
+typedef enum smtp_client_want {
+  SMTP_WANT_NOTHING, /* no message is under way, or all of it was queued */
+  SMTP_WANT_CONTENT, /* smtp_client_content, or smtp_client_end */
+  SMTP_WANT_TIME     /* writes or replies must come first */
+} smtp_client_want;
+
 typedef struct smtp_client_config {
   unsigned disable; /* OR of enum smtp_extension: as if not offered */
   bool strict_body; /* bare CR or LF in content is an error, not mended */
-  bool tls; /* without TLS only EHLO, STARTTLS, NOOP and QUIT are legal */
+  bool tls;   /* without TLS only EHLO, STARTTLS, NOOP and QUIT are legal */
+  bool trace; /* each entry of the transcript is kept until it is read */
 } smtp_client_config;
 
 /* A new session that waits for the greeting. NULL: no memory. */
@@ -160,12 +184,67 @@ SMTP_FUNC int smtp_client_finish(smtp_client *c);
 ** it waits for RSET. SMTP_ESTATE where it goes otherwise. */
 SMTP_FUNC int smtp_client_abandon(smtp_client *c);
 
-/* Content that was queued in chunks; a call of body queues one at most. */
-SMTP_FUNC uint64_t smtp_client_chunked(const smtp_client *c);
-
 /* How many bytes were queued in all, and how many of them were written. */
 SMTP_FUNC uint64_t smtp_client_queued(const smtp_client *c);
 SMTP_FUNC uint64_t smtp_client_written(const smtp_client *c);
+
+/* ---- whole messages -------------------------------------------------- */
+
+/*
+** Adds MAIL (verb) and then each RCPT to a transaction that was made with as many
+** recipients, and is not sent yet. SMTP_EINVALID: they may not go out; SMTP_ENOMEM.
+*/
+SMTP_FUNC int smtp_client_plan(smtp_client *c, smtp_transaction *t,
+                               smtp_verb verb, const smtp_path *path,
+                               const smtp_param *params, size_t n);
+
+/* A transaction for the content alone, where MAIL and RCPT were single commands
+** that were answered. 0, or SMTP_ENOMEM. */
+SMTP_FUNC int smtp_client_plan_open(smtp_client *c, smtp_transaction **t);
+
+/*
+** Sends a message; the transaction belongs to the machine from then on. If
+** `whole` its content is `text`; else smtp_client_content gives it. 0;
+** SMTP_EBUSY: the one before is not queued to its end; SMTP_ESTATE: MAIL is not
+** legal now; a failure. After these the transaction is still the caller's.
+*/
+SMTP_FUNC int smtp_client_send(smtp_client *c, smtp_transaction *t);
+
+/* Queues what may go out now; smtp_client_next does so too. 0, or a failure. */
+SMTP_FUNC int smtp_client_advance(smtp_client *c);
+
+SMTP_FUNC smtp_client_want smtp_client_wants(const smtp_client *c);
+
+/* Content of the message, where it is wanted, and its end; *taken as of
+** smtp_client_body. SMTP_EBUSY: not now. */
+SMTP_FUNC int smtp_client_content(smtp_client *c, smtp_slice content,
+                                  size_t *taken);
+SMTP_FUNC int smtp_client_end(smtp_client *c);
+
+/* The rest of the content does not come. True: the server is told by RSET, and
+** the replies due still come; false: only the end of the connection can tell. */
+SMTP_FUNC bool smtp_client_give_up(smtp_client *c);
+
+/* Whether no message is under way. */
+SMTP_FUNC bool smtp_client_idle(const smtp_client *c);
+
+/* The outcome of the first message under way, if nothing more is heard. */
+SMTP_FUNC smtp_outcome smtp_client_outcome(const smtp_client *c);
+
+/* The session is over: the next message that was under way; NULL if there is
+** none. Borrowed until the next call. */
+SMTP_FUNC smtp_transaction *smtp_client_lose(smtp_client *c);
+
+/* Whether RSET is needed before another MAIL: what a message that failed has
+** left at the server. smtp_client_send does that itself. */
+SMTP_FUNC bool smtp_client_open(const smtp_client *c);
+
+/* The session begins anew, by the reply to XCLIENT. */
+SMTP_FUNC void smtp_client_anew(smtp_client *c);
+
+/* ---- facts ----------------------------------------------------------- */
+
+SMTP_FUNC smtp_transcript *smtp_client_transcript(smtp_client *c);
 
 SMTP_FUNC size_t smtp_client_outstanding(const smtp_client *c);
 

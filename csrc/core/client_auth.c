@@ -11,6 +11,9 @@
 ** 4): then the server asks for it by an empty challenge. */
 #define INITIAL_MAX 512
 
+/* A secret, for who reads along. */
+#define HIDDEN SMTP_LIT("***")
+
 /* Room for all of it at once: a buffer that grows leaves copies behind. */
 static int reserve(smtp_client *c, size_t bytes) {
   char *place;
@@ -32,14 +35,22 @@ static int finish_line(smtp_client *c, smtp_slice bytes, size_t before) {
 
 static int put_auth(smtp_client *c, smtp_slice name, smtp_slice initial) {
   size_t before = smtp_buf_length(&c->io.out);
-  smtp_slice none = {"", 0};
+  smtp_slice none = {"", 0}, line;
   int r = smtp_buf_append_slice(&c->io.out, SMTP_LIT("AUTH "));
   if (r == 0) r = smtp_buf_append_slice(&c->io.out, name);
-  if (r == 0 && !c->auth.initial) {
-    r = smtp_buf_append(&c->io.out, " =", initial.n == 0 ? 2 : 1);
-    if (r == 0) return finish_line(c, initial, before);
+  if (r != 0) {
+    smtp_buf_truncate(&c->io.out, before);
+    return r;
   }
-  return r == 0 ? finish_line(c, none, before) : r;
+  line = smtp_buf_data(&c->io.out);
+  line.p += before;
+  line.n -= before;
+  smtp_transcript_add(&c->transcript, 0, line, SMTP_LIT(" ***"));
+  if (!c->auth.initial) {
+    r = smtp_buf_append(&c->io.out, " =", initial.n == 0 ? 2 : 1);
+    if (r != 0) return r;
+  }
+  return finish_line(c, c->auth.initial ? none : initial, before);
 }
 
 int smtp_client_auth(smtp_client *c, smtp_sasl *sasl) {
@@ -81,6 +92,7 @@ static int cancel(smtp_client *c, const char *reason, bool broken) {
   if (r == 0) r = smtp_buf_append(&c->io.out, "*\r\n", 3);
   if (r != 0) return r;
   smtp_client_due_add(c, SMTP_CLIENT_AUTH, before);
+  smtp_transcript_add(&c->transcript, 0, HIDDEN, SMTP_LIT(""));
   c->auth.cancelled = true;
   c->auth.broken = broken;
   c->auth.reason = reason;
@@ -89,7 +101,9 @@ static int cancel(smtp_client *c, const char *reason, bool broken) {
 
 static int answer(smtp_client *c, smtp_slice bytes) {
   int r = reserve(c, bytes.n);
-  return r != 0 ? r : finish_line(c, bytes, smtp_buf_length(&c->io.out));
+  if (r == 0) r = finish_line(c, bytes, smtp_buf_length(&c->io.out));
+  if (r == 0) smtp_transcript_add(&c->transcript, 0, HIDDEN, SMTP_LIT(""));
+  return r;
 }
 
 /* The decoded challenge. A challenge for people, such as LOGIN's, comes from

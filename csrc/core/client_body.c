@@ -18,7 +18,9 @@ int smtp_client_content_due(smtp_client *c) {
     return smtp_client_breach(c, "content is asked for, and for nobody");
   begin(c, SMTP_DOT_STUFF);
   smtp_client_enter(c, EV_CONTENT_WANTED);
-  return c->due.counts.accepted == 0 ? smtp_client_finish(c) : 0;
+  if (c->due.counts.accepted > 0) return 0;
+  c->messages.open = true;
+  return smtp_client_finish(c);
 }
 
 int smtp_client_chunks(smtp_client *c, bool binary) {
@@ -32,6 +34,13 @@ int smtp_client_chunks(smtp_client *c, bool binary) {
   c->content.queued = 0;
   smtp_client_enter(c, EV_CHUNKS);
   return 0;
+}
+
+/* The command before so many bytes of content, for who reads along. */
+static void note_chunk(smtp_client *c, size_t before, size_t n) {
+  smtp_slice out = smtp_buf_data(&c->io.out);
+  smtp_slice line = {out.p + before, out.n - before - n - 2}; /* CRLF */
+  smtp_transcript_add(&c->transcript, 0, line, SMTP_LIT(""));
 }
 
 /* bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] */
@@ -52,6 +61,7 @@ static int put_chunk(smtp_client *c, bool last) {
     smtp_buf_truncate(&c->io.out, before);
     return r;
   }
+  note_chunk(c, before, content.n);
   smtp_client_due_add(c, last ? SMTP_CLIENT_FINAL : SMTP_CLIENT_CHUNK, before);
   c->content.queued += content.n;
   smtp_buf_truncate(&c->content.chunk, 0);
@@ -95,10 +105,6 @@ int smtp_client_body(smtp_client *c, smtp_slice content, size_t *taken) {
   c->io.queued += smtp_buf_length(&c->io.out) - before;
   *taken = content.n;
   return 0;
-}
-
-uint64_t smtp_client_chunked(const smtp_client *c) {
-  return c->content.queued;
 }
 
 int smtp_client_abandon(smtp_client *c) {

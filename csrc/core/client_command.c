@@ -48,18 +48,42 @@ static bool has_utf8(const smtp_client *c, smtp_verb verb, smtp_slice args) {
   return smtp_ascii_equal((smtp_slice){args.p + args.n - word.n, word.n}, word);
 }
 
-int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
-  smtp_verb verb = smtp_command_verb(name);
-  const struct command *rule = &commands[verb];
-  size_t before = smtp_buf_length(&c->io.out);
-  int r;
+/* Whether a command may be queued now. */
+static int may_submit(const smtp_client *c, smtp_verb verb) {
   if (c->failure.code != 0) return c->failure.code;
-  if (!smtp_client_is(c, rule->states))
+  if (!smtp_client_is(c, commands[verb].states))
     return c->due.n > 0 && c->state != ST_OVER ? SMTP_EBUSY : SMTP_ESTATE;
   if (!smtp_client_allowed(c, verb)) return SMTP_ESTATE;
   if (!smtp_client_joins(c) ||
       (c->due.n > 0 && (verb == SMTP_VERB_QUIT || verb == SMTP_VERB_STARTTLS)))
     return SMTP_EBUSY;
+  return 0;
+}
+
+/* A command was appended behind `before` bytes. */
+static void submitted(smtp_client *c, smtp_verb verb, size_t before) {
+  const struct command *rule = &commands[verb];
+  smtp_slice line = smtp_buf_data(&c->io.out);
+  line.p += before;
+  line.n -= before + 2; /* CRLF */
+  smtp_transcript_add(&c->transcript, 0, line, SMTP_LIT(""));
+  smtp_client_due_add(c, rule->step, before);
+  c->due.group_ended = rule->ends_group;
+  if (rule->step == SMTP_CLIENT_EHLO) {
+    c->hello.esmtp = verb != SMTP_VERB_HELO;
+    c->hello.lmtp = verb == SMTP_VERB_LHLO;
+  }
+  smtp_client_enter(c, rule->event);
+  if (verb != SMTP_VERB_RSET) return;
+  smtp_buf_truncate(&c->content.chunk, 0);
+  c->messages.open = false;
+}
+
+int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
+  smtp_verb verb = smtp_command_verb(name);
+  size_t before = smtp_buf_length(&c->io.out);
+  int r = may_submit(c, verb);
+  if (r != 0) return r;
   if (verb == SMTP_VERB_STARTTLS && args.n > 0) return SMTP_EINVALID;
   if (name.n > SMTP_LINE_MAX || args.n > SMTP_LINE_MAX - 3 ||
       name.n + args.n + 3 > SMTP_LINE_MAX) /* SP and CRLF */
@@ -68,21 +92,45 @@ int smtp_client_submit(smtp_client *c, smtp_slice name, smtp_slice args) {
   r = smtp_client_due_reserve(c);
   if (r == 0)
     r = smtp_command_format(&c->io.out, name, args, has_utf8(c, verb, args));
-  if (r != 0) return r;
-  smtp_client_due_add(c, rule->step, before);
-  c->due.group_ended = rule->ends_group;
-  if (rule->step == SMTP_CLIENT_EHLO) {
-    c->hello.esmtp = verb != SMTP_VERB_HELO;
-    c->hello.lmtp = verb == SMTP_VERB_LHLO;
-  }
-  smtp_client_enter(c, rule->event);
-  if (verb == SMTP_VERB_RSET) smtp_buf_truncate(&c->content.chunk, 0);
-  return 0;
+  if (r == 0) submitted(c, verb, before);
+  return r;
 }
 
-/* Whether a parameter asks for an extension that is offered. */
-static bool asks(const smtp_client *c, const smtp_param *params, size_t n,
-                 smtp_slice key, unsigned extension) {
+int smtp_client_submit_line(smtp_client *c, smtp_verb verb, smtp_slice line) {
+  size_t before = smtp_buf_length(&c->io.out);
+  int r = may_submit(c, verb);
+  if (r != 0) return r;
+  if (before > OUT_MAX - SMTP_LINE_MAX) return SMTP_EBUSY;
+  r = smtp_client_due_reserve(c);
+  if (r == 0) r = smtp_buf_append_slice(&c->io.out, line);
+  if (r == 0) submitted(c, verb, before);
+  return r;
+}
+
+int smtp_client_format_path(smtp_buf *out, smtp_verb verb,
+                            const smtp_path *path, const smtp_param *params,
+                            size_t n, bool utf8) {
+  size_t before = smtp_buf_length(out), i;
+  smtp_slice line;
+  int r =
+      smtp_buf_append_slice(out, verb == SMTP_VERB_MAIL ? SMTP_LIT("MAIL FROM:")
+                                                        : SMTP_LIT("RCPT TO:"));
+  if (r == 0) r = smtp_path_format(out, path);
+  for (i = 0; r == 0 && i < n; i++) r = smtp_param_format(out, &params[i]);
+  if (r == 0) {
+    line = smtp_buf_data(out);
+    line.p += before;
+    line.n -= before;
+    if (line.n + 2 > SMTP_LINE_MAX || !smtp_command_is_args(line, utf8))
+      r = SMTP_EINVALID;
+  }
+  if (r == 0) r = smtp_buf_append(out, "\r\n", 2);
+  if (r != 0) smtp_buf_truncate(out, before);
+  return r == SMTP_ETOOBIG ? SMTP_EINVALID : r;
+}
+
+bool smtp_client_asks(const smtp_client *c, const smtp_param *params, size_t n,
+                      smtp_slice key, unsigned extension) {
   size_t i;
   for (i = 0; i < n; i++)
     if (smtp_ascii_equal(params[i].key, key))
@@ -93,25 +141,21 @@ static bool asks(const smtp_client *c, const smtp_param *params, size_t n,
 int smtp_client_submit_path(smtp_client *c, smtp_verb verb,
                             const smtp_path *path, const smtp_param *params,
                             size_t n) {
-  bool before = c->mail.utf8;
-  smtp_buf args;
-  size_t i;
+  bool is_mail = verb == SMTP_VERB_MAIL;
+  bool utf8 = is_mail ? smtp_client_asks(c, params, n, SMTP_LIT("SMTPUTF8"),
+                                         SMTP_EXT_SMTPUTF8)
+                      : c->mail.utf8;
+  smtp_buf line;
   int r;
   if (c->failure.code != 0) return c->failure.code;
-  if (verb == SMTP_VERB_MAIL)
-    c->mail.utf8 = asks(c, params, n, SMTP_LIT("SMTPUTF8"), SMTP_EXT_SMTPUTF8);
-  smtp_buf_init(&args, c->mem, SMTP_LINE_MAX);
-  r = smtp_buf_append_slice(&args, verb == SMTP_VERB_MAIL ? SMTP_LIT("FROM:")
-                                                          : SMTP_LIT("TO:"));
-  if (r == 0) r = smtp_path_format(&args, path);
-  for (i = 0; r == 0 && i < n; i++) r = smtp_param_format(&args, &params[i]);
-  if (r == SMTP_ETOOBIG) r = SMTP_EINVALID;
-  if (r == 0)
-    r = smtp_client_submit(c, smtp_command_name(verb), smtp_buf_data(&args));
-  if (r != 0)
-    c->mail.utf8 = before;
-  else if (verb == SMTP_VERB_MAIL)
-    c->mail.prdr = asks(c, params, n, SMTP_LIT("PRDR"), SMTP_EXT_PRDR);
-  smtp_buf_clear(&args);
+  smtp_buf_init(&line, c->mem, 2 * SMTP_LINE_MAX);
+  r = smtp_client_format_path(&line, verb, path, params, n, utf8);
+  if (r == 0) r = smtp_client_submit_line(c, verb, smtp_buf_data(&line));
+  if (r == 0 && is_mail) {
+    c->mail.utf8 = utf8;
+    c->mail.prdr =
+        smtp_client_asks(c, params, n, SMTP_LIT("PRDR"), SMTP_EXT_PRDR);
+  }
+  smtp_buf_clear(&line);
   return r;
 }

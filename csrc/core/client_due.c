@@ -91,6 +91,8 @@ void smtp_client_due_add(smtp_client *c, smtp_client_step step, size_t before) {
   d->lmtp = c->hello.lmtp;
   d->prdr = c->mail.prdr;
   d->end = c->io.queued;
+  d->transaction = c->messages.sending;
+  if (d->transaction != NULL) d->transaction->due++;
 }
 
 /* Whether more replies to the content follow. By LMTP each accepted recipient

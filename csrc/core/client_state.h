@@ -7,6 +7,7 @@
 **   client_command.c  commands
 **   client_body.c     content
 **   client_auth.c     the challenges of AUTH, and the passage to TLS
+**   client_message.c  whole messages: what of them may go out now
 **   client.c          bytes and replies
 */
 #ifndef SMTP_CLIENT_STATE_H
@@ -15,6 +16,7 @@
 #include "buf.h"
 #include "client.h"
 #include "dot.h"
+#include "transcript.h"
 
 /* A flight may grow to this before replies must be read; content is encoded
 ** as long as less than half of it waits, since it may double. */
@@ -41,10 +43,11 @@
 **   TLS       STARTTLS was submitted, or its 220 was read
 **   OVER      QUIT was submitted, or the server ended the session
 */
-#define SMTP_CLIENT_STATES(X)                                                  \
-  X(GREETING)                                                                  \
-  X(START) X(READY) X(MAIL) X(RCPT) X(DATA) X(BODY) X(CHUNKS) X(FINAL) X(AUTH) \
-      X(TLS) X(OVER)
+#define SMTP_CLIENT_STATES(X) \
+  X(GREETING)                 \
+  X(START)                    \
+  X(READY)                    \
+  X(MAIL) X(RCPT) X(DATA) X(BODY) X(CHUNKS) X(FINAL) X(AUTH) X(TLS) X(OVER)
 
 /*
 ** Each event that leads from one state to another. An event without a line for
@@ -141,6 +144,7 @@ struct due {
   bool lmtp; /* content has a reply for each recipient */
   bool prdr; /* it may have */
   uint64_t end;
+  smtp_transaction *transaction; /* NULL: of a single command */
 };
 
 /* Counts of a transaction by the replies up to now. */
@@ -166,6 +170,8 @@ struct smtp_client {
     bool fed;     /* lines came that were not compared with the replies due */
     uint64_t queued, written;
   } io;
+
+  smtp_transcript transcript;
 
   struct { /* the failure that sticks */
     int code;
@@ -204,6 +210,22 @@ struct smtp_client {
     bool binary;     /* it goes out as it is */
     uint64_t queued; /* bytes in the chunks that were queued for the message */
   } content;
+
+  struct { /* messages under way, in the order in which they were begun */
+    smtp_transaction *first, *last;
+    smtp_transaction
+        *sending;            /* the last one, if it is not queued to its end */
+    smtp_transaction *given; /* was told to the caller: free it */
+    enum smtp_turn {
+      TURN_RSET,   /* what the server may have of an earlier one is dropped */
+      TURN_LINES,  /* MAIL and the RCPTs */
+      TURN_DATA,   /* DATA, or the beginning of chunks */
+      TURN_ASKED,  /* DATA was queued */
+      TURN_CONTENT /* content is queued as it comes */
+    } turn;
+    bool open;  /* the server may have a transaction that RSET must drop */
+    bool ended; /* by the reply at hand, which is told for those left */
+  } messages;
 
   struct {           /* the exchange of AUTH */
     smtp_sasl *sasl; /* borrowed while it is under way */
@@ -247,6 +269,23 @@ SMTP_FUNC bool smtp_client_note_reply(struct smtp_client_counts *t,
 /* The server broke the protocol; gives SMTP_EPROTOCOL. */
 SMTP_FUNC int smtp_client_breach(smtp_client *c, const char *reason);
 
+/* ---- client_command.c ------------------------------------------------ */
+
+/* A line that was made before, with its CRLF; results as smtp_client_submit. */
+SMTP_FUNC int smtp_client_submit_line(smtp_client *c, smtp_verb verb,
+                                      smtp_slice line);
+
+/* Whether a parameter asks for an extension that is offered. */
+SMTP_FUNC bool smtp_client_asks(const smtp_client *c, const smtp_param *params,
+                                size_t n, smtp_slice key, unsigned extension);
+
+/* Appends MAIL or RCPT with its parameters and CRLF. SMTP_EINVALID,
+** SMTP_ENOMEM; then out is as it was. */
+SMTP_FUNC int smtp_client_format_path(smtp_buf *out, smtp_verb verb,
+                                      const smtp_path *path,
+                                      const smtp_param *params, size_t n,
+                                      bool utf8);
+
 /* ---- client_body.c --------------------------------------------------- */
 
 /* The content is asked for. */
@@ -256,5 +295,16 @@ SMTP_FUNC int smtp_client_content_due(smtp_client *c);
 
 /* A reply to AUTH or to an answer; 0, or a failure. */
 SMTP_FUNC int smtp_client_auth_reply(smtp_client *c);
+
+/* ---- client_message.c ------------------------------------------------ */
+
+/* Notes the reply at hand, to a command of a message. 0, or SMTP_ENOMEM. */
+SMTP_FUNC int smtp_client_message_reply(smtp_client *c, smtp_transaction *t,
+                                        smtp_client_step step,
+                                        smtp_status status);
+
+/* Takes the first message off the list; it is freed at the next call. */
+SMTP_FUNC smtp_transaction *smtp_client_message_take(smtp_client *c);
+SMTP_FUNC void smtp_client_message_forget(smtp_client *c);
 
 #endif

@@ -139,8 +139,7 @@ bool smtp_command_foreign(smtp_slice line, smtp_slice own) {
   return line.p[n] == ':' && !is_command(word) && !smtp_ascii_listed(own, word);
 }
 
-/* The text behind the verb has no control, and 8-bit only as UTF-8. */
-static bool is_args(smtp_slice args, bool utf8) {
+bool smtp_command_is_args(smtp_slice args, bool utf8) {
   size_t i;
   for (i = 0; i < args.n; i++)
     if (smtp_ascii_is((unsigned char)args.p[i], SMTP_CONTROL)) return false;
@@ -153,7 +152,8 @@ int smtp_command_format(smtp_buf *out, smtp_slice name, smtp_slice args,
   size_t before = smtp_buf_length(out);
   int rc;
 
-  if (name.n == 0 || verb_length(name) != name.n || !is_args(args, utf8))
+  if (name.n == 0 || verb_length(name) != name.n ||
+      !smtp_command_is_args(args, utf8))
     return SMTP_EINVALID;
   rc = smtp_buf_append_slice(out, name);
   if (rc == 0 && args.n > 0) rc = smtp_buf_append(out, " ", 1);

@@ -71,6 +71,10 @@ SMTP_FUNC smtp_slice smtp_command_name(smtp_verb verb);
 /* The verb of a name in any case; SMTP_VERB_OTHER if it is none of ours. */
 SMTP_FUNC smtp_verb smtp_command_verb(smtp_slice name);
 
+/* Whether args may stand behind a verb: no byte below 0x20 and no 0x7f, and
+** bytes above it only under utf8, where they are UTF-8. */
+SMTP_FUNC bool smtp_command_is_args(smtp_slice args, bool utf8);
+
 /*
 ** Appends "NAME[ args]CRLF". SMTP_EINVALID for a name that is not letters,
 ** digits and hyphens, or a byte in args below 0x20 or 0x7f, or above 0x7f

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
+#include <string.h>
 
 #include "../core/client.h"
 #include "../net/pump.h"
@@ -80,16 +81,18 @@ int smtp_client_session_push_submitted(lua_State *L, int r) {
 /* core.client([socket [, disable [, strict_body [, tls]]]]): takes the socket;
 ** tls: without TLS only EHLO, STARTTLS, NOOP and QUIT may be said. */
 static int client_new(lua_State *L) {
-  smtp_client_config config = {0, false, false};
+  smtp_client_config config = {0, false, false, false};
   bool socket = !lua_isnoneornil(L, 1);
   smtp_client_session *c;
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   config.disable = smtp_keyword_mask(L, 2);
   config.strict_body = lua_toboolean(L, 3);
   config.tls = lua_toboolean(L, 4);
-  c = lua_newuserdatauv(L, sizeof *c, 0);
-  c->machine = NULL;
-  c->sasl = NULL;
+  config.trace = lua_toboolean(L, 5);
+  c = lua_newuserdatauv(L, sizeof *c, 1);
+  memset(c, 0, sizeof *c);
+  lua_newtable(L);
+  lua_setiuservalue(L, -2, 1);
   smtp_pump_init(&c->pump, &verbs, NULL, -1);
   luaL_setmetatable(L, SMTP_CLIENT_SESSION);
   if (socket) c->pump.fd = smtp_check_socket_take(L, 1);
@@ -104,6 +107,8 @@ static int client_close(lua_State *L) {
   smtp_client_session *c = luaL_checkudata(L, 1, SMTP_CLIENT_SESSION);
   smtp_pump_close(&c->pump);
   smtp_client_free(c->machine);
+  smtp_transaction_free(c->plan);
+  c->plan = NULL;
   smtp_sasl_free(c->sasl);
   c->sasl = NULL;
   c->machine = NULL;
@@ -170,14 +175,18 @@ static const char *step_name(smtp_client_step step) {
   return names[step];
 }
 
-/* Pushes what next gave: step name, reply table; or nothing; or a failure. */
+/* Pushes what next gave: step name, reply table; or "ended" and these; or
+** "message" and what became of it; or nothing; or a failure. */
 static int push_next(lua_State *L, smtp_client_session *c, int r,
                      const smtp_client_event *e) {
   if (r < 0) return fail(L, c, r);
   if (r == 0) return 0;
+  if (e->kind == SMTP_CLIENT_MESSAGE)
+    return smtp_client_session_push_message(L, e->transaction);
+  if (e->kind == SMTP_CLIENT_ENDED) lua_pushliteral(L, "ended");
   lua_pushstring(L, step_name(e->step));
   smtp_push_reply(L, e->reply, e->status);
-  return 2;
+  return e->kind == SMTP_CLIENT_ENDED ? 3 : 2;
 }
 
 /* client:next() -> step, reply | nothing | nil, kind, sentence: in memory. */
@@ -207,20 +216,35 @@ static int write_out(smtp_client_session *c) {
   return smtp_pump_flush(&c->pump);
 }
 
+/* Whether the sending of a message can go on, or needs no more. */
+static bool is_ready(const smtp_client *machine) {
+  return smtp_client_wants(machine) != SMTP_WANT_TIME;
+}
+
+static int push_want(lua_State *L, const smtp_client *machine) {
+  lua_pushstring(L, smtp_client_wants(machine) == SMTP_WANT_CONTENT ? "content"
+                                                                    : "sent");
+  return 1;
+}
+
 /*
-** client:step() -> step, reply | false, "r" or "rw" (what to wait for) |
+** client:step([sending]) -> step, reply | "ended", step, reply | "message" ... |
+** "content" or "sent", if it is asked about the message being sent | false, "r" or "rw" (what to wait for) |
 ** nil, kind, sentence [, cause [, reply]]. It reads while it cannot write, so that
 ** two full pipes never wait for each other (RFC 2920 section 3.1). A write
 ** that fails is told only when there is no reply left that explains it.
 */
 static int client_step(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check_socket(L);
+  bool sending = lua_toboolean(L, 2);
   int reads = 0;
+  lua_settop(L, 1);
   for (;;) {
     smtp_client_event e;
     int r = smtp_client_next(c->machine, &e);
     int w;
     if (r != 0) return push_next(L, c, r, &e);
+    if (sending && is_ready(c->machine)) return push_want(L, c->machine);
     /* More than a reply can be: the caller looks at the time, and at others. */
     if (++reads > STEP_READS) return wait_for(L, "rw");
     if (smtp_client_paused(c->machine)) return luaL_error(L, "TLS is due");
@@ -234,6 +258,10 @@ static int client_step(lua_State *L) {
       errno = saved;
       return fail(L, c, SMTP_ESYSTEM);
     }
+    if (w == 0 && smtp_client_advance(c->machine) == 0 &&
+        (smtp_client_peek(c->machine).n > 0 ||
+         (sending && is_ready(c->machine))))
+      continue;
     r = smtp_pump_receive(&c->pump);
     if (r == SMTP_EBUSY) return wait_for(L, w == SMTP_EBUSY ? "rw" : "r");
     if (r < 0) return fail(L, c, r);
@@ -303,13 +331,6 @@ static int client_chunks(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check(L);
   return smtp_client_session_push_submitted(
       L, smtp_client_chunks(c->machine, lua_toboolean(L, 2)));
-}
-
-/* client:chunked() -> bytes of the content that were queued in chunks */
-static int client_chunked(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)smtp_client_chunked(
-                         smtp_client_session_check(L)->machine));
-  return 1;
 }
 
 /* client:queued() -> bytes that were ever queued; client:written() -> of them,
@@ -432,7 +453,16 @@ void smtp_open_client(lua_State *L) {
       {"submit_path", client_submit_path},
       {"body", client_body},
       {"chunks", client_chunks},
-      {"chunked", client_chunked},
+      {"message", smtp_client_session_message},
+      {"content", smtp_client_session_content},
+      {"give_up", smtp_client_session_give_up},
+      {"outcome", smtp_client_session_outcome},
+      {"lose", smtp_client_session_lose},
+      {"idle", smtp_client_session_idle},
+      {"needs_rset", smtp_client_session_needs_rset},
+      {"anew", smtp_client_session_anew},
+      {"transcript", smtp_client_session_transcript},
+      {"said", smtp_client_session_said},
       {"queued", client_queued},
       {"written", client_written},
       {"finish", client_finish},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** client_session.h: private to the two files of "smtp.client_session": client.c
-** moves commands, replies and content; client_secure.c is TLS and AUTH.
+** client_session.h: private to the files of "smtp.client_session": client.c
+** moves bytes, commands and replies; client_message.c sends whole messages;
+** client_secure.c is TLS and AUTH.
 */
 #ifndef SMTP_LUA_CLIENT_SESSION_H
 #define SMTP_LUA_CLIENT_SESSION_H
@@ -14,8 +15,10 @@
 #define SMTP_CLIENT_SESSION "smtp.client_session"
 
 typedef struct smtp_client_session {
-  smtp_client *machine; /* NULL: closed */
-  smtp_sasl *sasl;      /* of the last AUTH, which the machine borrows */
+  smtp_client *machine;   /* NULL: closed */
+  smtp_sasl *sasl;        /* of the last AUTH, which the machine borrows */
+  smtp_transaction *plan; /* of a message that is not the machine's yet */
+  int tags;               /* given to transactions so far */
   smtp_pump pump;
 } smtp_client_session;
 
@@ -25,6 +28,20 @@ SMTP_FUNC smtp_client_session *smtp_client_session_check_socket(lua_State *L);
 
 /* true | nil, "busy" | "state" | "invalid" */
 SMTP_FUNC int smtp_client_session_push_submitted(lua_State *L, int r);
+
+/* client_message.c: pushes "message" and what became of it; methods. */
+SMTP_FUNC int smtp_client_session_push_message(lua_State *L,
+                                               const smtp_transaction *t);
+SMTP_FUNC int smtp_client_session_message(lua_State *L);
+SMTP_FUNC int smtp_client_session_content(lua_State *L);
+SMTP_FUNC int smtp_client_session_give_up(lua_State *L);
+SMTP_FUNC int smtp_client_session_outcome(lua_State *L);
+SMTP_FUNC int smtp_client_session_lose(lua_State *L);
+SMTP_FUNC int smtp_client_session_idle(lua_State *L);
+SMTP_FUNC int smtp_client_session_needs_rset(lua_State *L);
+SMTP_FUNC int smtp_client_session_anew(lua_State *L);
+SMTP_FUNC int smtp_client_session_transcript(lua_State *L);
+SMTP_FUNC int smtp_client_session_said(lua_State *L);
 
 /* client_secure.c: methods. */
 SMTP_FUNC int smtp_client_session_secure(lua_State *L);

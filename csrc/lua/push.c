@@ -59,13 +59,11 @@ static void push_status(lua_State *L, smtp_status s) {
   lua_pushfstring(L, "%d.%d.%d", (int)s.class_, (int)s.subject, (int)s.detail);
 }
 
-void smtp_push_reply(lua_State *L, const smtp_reply *reply,
-                     smtp_status status) {
-  smtp_slice text = smtp_reply_text(reply);
+void smtp_set_reply(lua_State *L, int code, smtp_status status,
+                    smtp_slice text) {
   smtp_status same;
   size_t used = 0;
-  lua_createtable(L, 0, 4); /* reply */
-  lua_pushinteger(L, reply->code);
+  lua_pushinteger(L, code);
   lua_setfield(L, -2, "code");
   push_lines(L, text);
   lua_setfield(L, -2, "lines");
@@ -76,6 +74,12 @@ void smtp_push_reply(lua_State *L, const smtp_reply *reply,
       text = (smtp_slice){text.p + used, text.n - used};
   }
   set_slice(L, "text", text);
+}
+
+void smtp_push_reply(lua_State *L, const smtp_reply *reply,
+                     smtp_status status) {
+  lua_createtable(L, 0, 4); /* reply */
+  smtp_set_reply(L, reply->code, status, smtp_reply_text(reply));
 }
 
 void smtp_push_path(lua_State *L, const smtp_path *path) {

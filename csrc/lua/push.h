@@ -25,6 +25,10 @@ SMTP_FUNC int smtp_push_bytes(lua_State *L, smtp_buf *b);
 /* The class of those buffers, before anything that makes one. */
 SMTP_FUNC void smtp_open_buffer(lua_State *L);
 
+/* Sets code, lines, enhanced and text in the table on top. */
+SMTP_FUNC void smtp_set_reply(lua_State *L, int code, smtp_status status,
+                              smtp_slice text);
+
 /* { code, text, lines, enhanced }: text without the enhanced code. */
 SMTP_FUNC void smtp_push_reply(lua_State *L, const smtp_reply *reply,
                                smtp_status status);

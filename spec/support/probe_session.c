@@ -391,7 +391,7 @@ static int client_failed(lua_State *L, run *r) {
 
 static int client_session(lua_State *L) {
   int i, result = 0, last = lua_gettop(L);
-  smtp_client_config config = {0, lua_toboolean(L, 1), false};
+  smtp_client_config config = {0, lua_toboolean(L, 1), false, false};
   run *r = run_new(L);
   for (i = 2; i <= last; i++)
     luaL_argcheck(L, *luaL_checkstring(L, i) != '\0', i, "empty");

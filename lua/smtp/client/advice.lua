@@ -54,15 +54,15 @@ function M.handshake(word, stage, certificate)
 end
 
 --- The hint for a reply that refuses this user or this connection, not the mail.
-function M.reply(client, reply)
+function M.reply(connection, reply)
   local text = reply.text:lower()
   if reply.code ~= 530 and not (reply.code // 100 == 5 and text:find("authenticat")) then
     return nil
   end
-  if not client.tls and (text:find("tls", 1, true) or text:find("encrypt", 1, true)) then
+  if not connection.tls and (text:find("tls", 1, true) or text:find("encrypt", 1, true)) then
     return 'tls = "required" asks for STARTTLS'
   end
-  if client.target.auth then return nil end
+  if connection.target.auth then return nil end
   return 'auth = { user = "...", password = "..." } signs in'
 end
 

@@ -29,26 +29,26 @@ local NEXT = { [500] = true, [501] = true, [502] = true, [504] = true, [534] = t
 
 M.KNOWN = KNOWN
 
-local function is_safe(client)
-  return client.target.auth.cleartext or client._loopback
-    or client.tls ~= nil and client.tls.verified
+local function is_safe(connection)
+  return connection.target.auth.cleartext or connection.loopback
+    or connection.tls ~= nil and connection.tls.verified
 end
 
-local function error_of(client, fields)
+local function error_of(connection, fields)
   fields.kind, fields.stage = "auth", "auth"
-  return client:_error(fields)
+  return connection:fail(fields)
 end
 
 -- The names in the order of preference, and what is wrong with the others.
-local function candidates(client)
-  local auth, offered = client.target.auth, client.capabilities.AUTH or {}
-  local exporter, endpoint = client._core:bindings()
+local function candidates(connection)
+  local auth, offered = connection.target.auth, connection.capabilities.AUTH or {}
+  local exporter, endpoint = connection.machine:bindings()
   local bound = (exporter or "") ~= "" or (endpoint or "") ~= ""
   local list, bare = {}, nil
   for _, name in ipairs(auth.mechanisms or auth.token and TOKEN or PASSWORD) do
     name = name:upper()
     if offered[name] and (bound or not name:find("%-PLUS$")) then
-      if not BARE[name] or is_safe(client) then
+      if not BARE[name] or is_safe(connection) then
         list[#list + 1] = name
       else
         bare = bare or name
@@ -58,9 +58,9 @@ local function candidates(client)
   return list, bare, bound
 end
 
-local function offers(client)
-  local auth, names = client.target.auth, {}
-  for name in pairs(client.capabilities.AUTH or {}) do names[#names + 1] = name end
+local function offers(connection)
+  local auth, names = connection.target.auth, {}
+  for name in pairs(connection.capabilities.AUTH or {}) do names[#names + 1] = name end
   table.sort(names)
   return #names == 0 and "the server does not offer AUTH"
     or ("the server offers AUTH %s, and none of what was asked for: %s"):format(
@@ -68,18 +68,18 @@ local function offers(client)
       table.concat(auth.mechanisms or auth.token and TOKEN or PASSWORD, " "))
 end
 
-local function none_fits(client, bare)
+local function none_fits(connection, bare)
   if bare then
-    return error_of(client, {
+    return error_of(connection, {
       message = ("%s needs TLS with a verified certificate, else anybody may read it"):format(bare),
       hint = "auth.cleartext = true sends it all the same",
     })
   end
   local hint
-  if not client.capabilities.AUTH and not client.tls then
+  if not connection.capabilities.AUTH and not connection.tls then
     hint = "many servers offer it only under TLS"
   end
-  return error_of(client, { message = offers(client), hint = hint })
+  return error_of(connection, { message = offers(connection), hint = hint })
 end
 
 -- What the user gave as the secret of a mechanism.
@@ -89,30 +89,30 @@ end
 
 -- The secret for a mechanism, or nil and an error. A secret may be a function, which is
 -- called again after a refusal. Its failure is temporary.
-local function secret_of(client, name, again)
+local function secret_of(connection, name, again)
   if name == "EXTERNAL" then return nil end -- the certificate is enough
-  local value = given(client.target.auth, name)
+  local value = given(connection.target.auth, name)
   if type(value) ~= "function" then
     if value then return value end
-    return error_of(client, { message = name .. ": there is no secret" })
+    return error_of(connection, { message = name .. ": there is no secret" })
   end
-  local ok, secret, why = client:_call(pcall, value, again)
+  local ok, secret, why = connection:call(pcall, value, again)
   if ok and type(secret) == "string" then return secret end
   if not ok then
     if secret == loop.EXPIRED then error(secret, 0) end -- the time-out of the calling handler
     why = secret
   end
   local what = TAKES_TOKEN[name] and "token" or "password"
-  return error_of(client, { cause = why, temporary = not ok or secret == nil,
+  return error_of(connection, { cause = why, temporary = not ok or secret == nil,
     message = ("%s: the function for the %s %s"):format(name, what,
       why ~= nil and (ok and "failed: " or "raised: ") .. tostring(why) or "gave no string") })
 end
 
-local function make(client, name, secret, bound)
-  local auth, target = client.target.auth, client.target
-  local exporter, endpoint = client._core:bindings()
+local function make(connection, name, secret, bound)
+  local auth, target = connection.target.auth, connection.target
+  local exporter, endpoint = connection.machine:bindings()
   local plus = false
-  for offered in pairs(client.capabilities.AUTH) do
+  for offered in pairs(connection.capabilities.AUTH) do
     plus = plus or offered:find("%-PLUS$") ~= nil
   end
   return core.sasl_client(name, {
@@ -123,19 +123,17 @@ local function make(client, name, secret, bound)
 end
 
 -- Gives the last reply, or nil and an error.
-local function exchange(client, name, sasl)
-  local ok, why = client._core:auth(sasl)
+local function exchange(connection, name, sasl)
+  local ok, why = connection.machine:auth(sasl)
   if not ok then
-    return error_of(client, { message = why == "invalid"
+    return error_of(connection, { message = why == "invalid"
       and name .. " cannot carry this user or secret" or "not possible at this point" })
   end
-  client._transcript:sent("AUTH " .. name .. " ***")
   while true do
-    local step, reply = client:_await()
+    local step, reply = connection:await()
     if not step then return nil, reply end
-    if step == "unasked" then return client:_over(reply, "auth") end
+    if step == "unasked" then return connection:over(reply, "auth") end
     if reply.code ~= 334 then return reply end
-    client._transcript:sent("***")
   end
 end
 
@@ -155,47 +153,47 @@ local function status_of(problem)
 end
 
 -- nil, an error, and whether another mechanism may work.
-local function refused(client, name, reply)
-  local why, problem = client._core:auth_reason(), client._core:auth_problem()
+local function refused(connection, name, reply)
+  local why, problem = connection.machine:auth_reason(), connection.machine:auth_problem()
   local next_may = NEXT[reply.code]
   if why ~= "" then -- the reason is on our side, and the code answers our "*"
-    next_may = client._core:auth_broken()
+    next_may = connection.machine:auth_broken()
   else
     why = problem and status_of(problem)
   end
-  local _, err = client:_rejected(reply, "auth", { kind = "auth", message = why, cause = problem,
+  local _, err = connection:rejected(reply, "auth", { kind = "auth", message = why, cause = problem,
     hint = hint_of(reply.code, name) })
-  if reply.code < 300 or not client._core:usable() then client:close() end
-  return nil, err, next_may and client:usable()
+  if reply.code < 300 or not connection.machine:usable() then connection:close() end
+  return nil, err, next_may and connection:is_usable()
 end
 
 -- One mechanism; true, or nil, an error, and whether another one may be tried.
-local function try(client, name, bound, again)
-  local secret, problem = secret_of(client, name, again)
+local function try(connection, name, bound, again)
+  local secret, problem = secret_of(connection, name, again)
   if problem then return nil, problem end
-  local sasl <close>, why = make(client, name, secret, bound)
+  local sasl <close>, why = make(connection, name, secret, bound)
   if not sasl then
-    return error_of(client, { message = name .. ": " .. tostring(why), cause = why })
+    return error_of(connection, { message = name .. ": " .. tostring(why), cause = why })
   end
-  local reply, err = exchange(client, name, sasl)
+  local reply, err = exchange(connection, name, sasl)
   if not reply then return nil, err end
-  if reply.code < 300 and client._core:auth_reason() == "" then
-    client._auth = name
+  if reply.code < 300 and connection.machine:auth_reason() == "" then
+    connection.auth = name
     return true
   end
-  return refused(client, name, reply)
+  return refused(connection, name, reply)
 end
 
 --- Authenticates as the target says; true, or nil and an error.
-function M.run(client)
-  local auth = client.target.auth
-  local list, bare, bound = candidates(client)
-  if #list == 0 then return none_fits(client, bare) end
+function M.run(connection)
+  local auth = connection.target.auth
+  local list, bare, bound = candidates(connection)
+  if #list == 0 then return none_fits(connection, bare) end
   for i, name in ipairs(list) do
-    local ok, err, next_may = try(client, name, bound, false)
+    local ok, err, next_may = try(connection, name, bound, false)
     if not ok and not next_may and err.code and err.code // 100 == 5
-      and type(given(auth, name)) == "function" and client:usable() then
-      ok, err, next_may = try(client, name, bound, true) -- the token may just have run out
+      and type(given(auth, name)) == "function" and connection:is_usable() then
+      ok, err, next_may = try(connection, name, bound, true) -- the token may just have run out
     end
     if ok then return true end
     if not next_may or i == #list then return nil, err end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- The failures of a client, as methods of its class (init.lua): each makes an error with
--- the facts of the connection, and leaves the connection open or closed.
+--- The failures of a connection, as methods of its class (connection.lua): each makes an
+-- error with the facts of the connection, and leaves it open or closed. Each gives nil and
+-- the error.
 local advice = require "smtp.client.advice"
 local errors = require "smtp.error"
 
@@ -18,17 +19,17 @@ local PHASE = {
 -- between two commands the stage is "command".
 local STAGE = { chunk = "body", recipient = "final", unasked = "command" }
 
---- Gives nil and an error with what this connection knows.
-function M:error(fields)
+--- An error with the facts of this connection.
+function M:fail(fields)
   fields.peer = fields.peer or self.target.name
   fields.outcome = fields.outcome or "not_sent"
-  fields.transcript = tostring(self._transcript)
+  fields.transcript = self:transcript()
   return nil, errors.new(fields)
 end
 
 -- The connection cannot be used any more.
 function M:broken(fields)
-  local result, err = self:_error(fields)
+  local result, err = self:fail(fields)
   self:close()
   return result, err
 end
@@ -42,65 +43,51 @@ local function greeting_hint(self)
   return "is that an SMTP port? a port 465 expects TLS from the first byte"
 end
 
--- The outcome of the current message if no further reply comes.
-function M:outcome_now()
-  return self._flight:outcome(self._core and self._core:written() or self._written)
-end
-
 --- The current stage, and its time-out. While content is incomplete the stage is "body",
 -- whatever reply is due.
 function M:stage()
-  if self._core:writes_content() then return "body", "block" end
-  local due = self._core:awaits()
+  if self.machine:writes_content() then return "body", "block" end
+  local due = self.machine:awaits()
   return STAGE[due] or due, PHASE[due]
 end
 
 --- A failure of the machine: kind, sentence, cause, and a reply with several codes.
 function M:failed(kind, sentence, cause, reply)
-  local stage = self:_stage()
-  self._flight.astray = not self._core:in_step()
+  local stage = self:stage()
   if kind == "system" then kind = "closed" end
   local fields = { kind = kind, stage = stage, message = sentence, cause = cause,
-    outcome = self:_outcome_now(),
+    outcome = self:outcome(),
     hint = stage == "greeting" and not reply and greeting_hint(self) or nil }
   -- A stream that was secure and is damaged may be sound the next time; an alert refuses us.
   if kind == "tls" then fields.temporary = cause ~= "alert" end
   if reply then
-    self._transcript:reply(reply)
     fields.code, fields.enhanced, fields.text = reply.code, reply.enhanced, reply.text
     fields.lines = reply.lines
   end
-  return self:_broken(fields)
+  return self:broken(fields)
 end
 
 --- A time-out.
 function M:timed_out(stage, is_deadline)
-  return self:_broken {
-    kind = "timeout", stage = stage, outcome = self:_outcome_now(),
+  return self:broken {
+    kind = "timeout", stage = stage, outcome = self:outcome(),
     message = is_deadline and "the deadline has passed" or "the server did not answer in time",
     hint = stage == "greeting" and greeting_hint(self) or nil,
   }
 end
 
---- The client was closed by a function of the user or by another task: nil, and the error
--- of the call under way.
-function M:gone()
-  local _, err = self:_error { kind = "closed", stage = self._closed_at,
-    message = "the client was closed", outcome = self:_outcome_now() }
-  return self._flight:fail(err)
-end
-
+--- A reply that refuses something at `stage`.
 function M:rejected(reply, stage, fields)
   fields = fields or {}
   fields.peer, fields.outcome = self.target.name, fields.outcome or "not_sent"
-  fields.transcript = tostring(self._transcript)
+  fields.transcript = self:transcript()
   fields.hint = fields.hint or advice.reply(self, reply)
   return nil, errors.rejected(reply, stage, fields)
 end
 
 -- A 421 without a command, or another end of the session.
 function M:over(reply, stage)
-  local result, err = self:_rejected(reply, STAGE[stage] or stage)
+  local result, err = self:rejected(reply, STAGE[stage] or stage)
   self:close()
   return result, err
 end
@@ -111,7 +98,7 @@ local FIRST = { mail = "a transaction is open, which client:reset drops",
 
 -- The machine refuses the command in its state.
 function M:misplaced(stage, mailbox)
-  return self:_error { kind = "protocol", stage = stage, address = mailbox, hint = FIRST[stage],
+  return self:fail { kind = "protocol", stage = stage, address = mailbox, hint = FIRST[stage],
     message = "not possible at this point of the session" }
 end
 

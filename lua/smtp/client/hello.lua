@@ -25,18 +25,18 @@ local function capabilities(reply)
   return all
 end
 
-local function disabled(client)
-  for keyword, off in pairs(client.target.disable or {}) do
-    if off and type(keyword) == "string" then client.capabilities[keyword:upper()] = nil end
+local function disabled(connection)
+  for keyword, off in pairs(connection.target.disable or {}) do
+    if off and type(keyword) == "string" then connection.capabilities[keyword:upper()] = nil end
   end
 end
 
 --- The greeting: true, or nil and an error.
-function M.greeting(client)
-  local step, reply = client:_await()
+function M.greeting(connection)
+  local step, reply = connection:await()
   if not step then return nil, reply end
-  client.greeting = reply
-  if reply.code >= 300 then return client:_rejected(reply, "greeting") end
+  connection.greeting = reply
+  if reply.code >= 300 then return connection:rejected(reply, "greeting") end
   return true
 end
 
@@ -48,30 +48,30 @@ end
 
 --- EHLO, and HELO for a server that does not know it, which is of no use where TLS must be;
 -- LMTP has LHLO alone. True, or nil and an error.
-function M.hello(client)
-  local lmtp = client.target.lmtp
-  local reply, err = client:_exchange("ehlo", lmtp and "LHLO" or "EHLO", client.helo)
+function M.hello(connection)
+  local lmtp = connection.target.lmtp
+  local reply, err = connection:exchange("ehlo", lmtp and "LHLO" or "EHLO", connection.helo)
   if not reply then return nil, err end
   if reply.code < 300 then
-    client.esmtp, client.capabilities = true, capabilities(reply)
-    disabled(client)
-    client._used:learn(client.capabilities.LIMITS)
+    connection.esmtp, connection.capabilities = true, capabilities(reply)
+    disabled(connection)
+    connection.used:learn(connection.capabilities.LIMITS)
     return true
   end
   if reply.code < 500 or lmtp then
     local hint = lmtp and other_protocol(reply.code, "SMTP") or nil
-    return client:_rejected(reply, "ehlo", { hint = hint })
+    return connection:rejected(reply, "ehlo", { hint = hint })
   end
-  if client._must_tls and not client.tls then -- HELO has no STARTTLS
-    return client:_rejected(reply, "ehlo", { kind = "tls",
+  if connection.must_tls and not connection.tls then -- HELO has no STARTTLS
+    return connection:rejected(reply, "ehlo", { kind = "tls",
       message = "the server knows no EHLO, and so no STARTTLS" })
   end
-  reply, err = client:_ask("ehlo", "HELO", client.helo)
+  reply, err = connection:ask("ehlo", "HELO", connection.helo)
   if not reply then
     err.hint = err.hint or err.code and other_protocol(err.code, "LMTP") or nil
     return nil, err
   end
-  client.esmtp, client.capabilities = false, {}
+  connection.esmtp, connection.capabilities = false, {}
   return true
 end
 

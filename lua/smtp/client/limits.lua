@@ -46,6 +46,13 @@ function Used:note(verb, mailbox)
   end
 end
 
+--- The commands of a message, which are sent from now on.
+function Used:note_message(mailboxes)
+  self.mails = self.mails + 1
+  if not self.limits.RCPTDOMAINMAX then return end
+  for _, mailbox in ipairs(mailboxes) do self:note("RCPT", mailbox) end
+end
+
 --- Whether another session is needed for one more message.
 function Used:is_full()
   local most = self.limits.MAILMAX

@@ -8,83 +8,64 @@ local parameters = require "smtp.client.parameters"
 
 local M = {}
 
-local function invalid(client, stage, mailbox, why, kind, enhanced)
-  return client:_error { kind = kind or "invalid", stage = stage, address = mailbox,
+local function invalid(connection, stage, mailbox, why, kind, enhanced)
+  return connection:fail { kind = kind or "invalid", stage = stage, address = mailbox,
     message = why, enhanced = enhanced }
 end
 
--- The command as it goes out, for who reads along.
-local function line_of(verb, mailbox, params)
-  local line = (verb == "MAIL" and "MAIL FROM:<" or "RCPT TO:<") .. mailbox .. ">"
-  if not params or not params[1] then return line end
-  local words = { line }
-  for i = 1, #params, 2 do
-    local key, value = params[i], params[i + 1]
-    words[#words + 1] = value == true and key or key .. "=" .. value
-  end
-  return table.concat(words, " ")
-end
-
---- Queues MAIL or RCPT. Gives true; or false when replies must come first; or nil and an
--- error.
-function M.submit(client, verb, mailbox, params)
-  local ok, why = client._core:submit_path(verb, mailbox, params)
-  if ok then
-    client._transcript:sent(line_of(verb, mailbox, params))
-    client._used:note(verb, mailbox)
-    return true
-  end
-  if why == "busy" then return false end
+--- The error of a MAIL or RCPT that the machine refuses: "invalid" or "state".
+function M.refused(connection, why, stage, mailbox)
   if why == "invalid" then
-    return invalid(client, verb:lower(), mailbox, "not a mailbox or parameter that may be sent")
+    return invalid(connection, stage, mailbox, "not a mailbox or parameter that may be sent")
   end
-  return client:_misplaced(verb:lower(), mailbox)
+  return connection:misplaced(stage, mailbox)
 end
 
 --- A mailbox as it goes out, and whether it needs SMTPUTF8.
-function M.wire(client, stage, mailbox)
-  local sent, utf8, kind = names.wire(mailbox, client.capabilities.SMTPUTF8)
-  if not sent then return invalid(client, stage, mailbox, utf8, kind) end
+function M.wire(connection, stage, mailbox)
+  local sent, utf8, kind = names.wire(mailbox, connection.capabilities.SMTPUTF8)
+  if not sent then return invalid(connection, stage, mailbox, utf8, kind) end
   return sent, utf8
 end
 
 --- Checks the fields of a single command: true, or nil and an error.
-local function check(client, stage, fields, mailbox)
+local function check(connection, stage, fields, mailbox)
   local ok, why, kind, enhanced = parameters.check(stage, fields)
-  if not ok then return invalid(client, stage, mailbox, why, kind, enhanced) end
+  if not ok then return invalid(connection, stage, mailbox, why, kind, enhanced) end
   return true
 end
 
 --- Gives the parameters of fields; `relayed`: of received mail that is passed on.
-function M.parameters(client, stage, fields, mailbox, relayed)
-  local list, why, kind, enhanced = parameters[stage](client, fields, relayed)
-  if not list then return invalid(client, stage, mailbox, why, kind, enhanced) end
+function M.parameters(connection, stage, fields, mailbox, relayed)
+  local list, why, kind, enhanced = parameters[stage](connection, fields, relayed)
+  if not list then return invalid(connection, stage, mailbox, why, kind, enhanced) end
   return list
 end
 
 M.NOT_8BIT = "the content has 8-bit bytes and the server does not offer 8BITMIME"
 
-function M.not_8bit(client, stage)
-  return client:_error { kind = "unsupported", stage = stage, message = M.NOT_8BIT }
+function M.not_8bit(connection, stage)
+  return connection:fail { kind = "unsupported", stage = stage, message = M.NOT_8BIT }
 end
 
 -- ---- single commands ----------------------------------------------------
 
-local function single(client, verb, mailbox, params)
+local function single(connection, verb, mailbox, params)
   local stage = verb:lower()
-  local ok, err = M.submit(client, verb, mailbox, params)
-  if not ok then return nil, err end
-  local step, reply = client:_await()
+  local ok, why = connection.machine:submit_path(verb, mailbox, params)
+  if not ok then return M.refused(connection, why, stage, mailbox) end
+  connection.used:note(verb, mailbox)
+  local step, reply = connection:await()
   if not step then return nil, reply end
-  if step == "unasked" then return client:_over(reply, stage) end
+  if step == "unasked" then return connection:over(reply, stage) end
   if reply.code >= 300 then
-    return client:_rejected(reply, stage, { address = mailbox })
+    return connection:rejected(reply, stage, { address = mailbox })
   end
   return reply
 end
 
-local function alone(client, ...)
-  return client:_within(nil, single, ...)
+local function alone(connection, ...)
+  return connection:within(nil, single, ...)
 end
 
 local function mailbox_of(value, verb)
@@ -93,34 +74,34 @@ local function mailbox_of(value, verb)
   return mailbox
 end
 
-function M.mail(client, value, given)
-  local mailbox, utf8 = M.wire(client, "mail", mailbox_of(value, "mail"))
+function M.mail(connection, value, given)
+  local mailbox, utf8 = M.wire(connection, "mail", mailbox_of(value, "mail"))
   if not mailbox then return nil, utf8 end
-  local ok, why = check(client, "mail", given or {}, mailbox)
+  local ok, why = check(connection, "mail", given or {}, mailbox)
   if not ok then return nil, why end
   local fields = {}
   for key, one in pairs(given or {}) do fields[key] = one end
-  if fields.body == "8BITMIME" and not client.capabilities["8BITMIME"] then
-    return M.not_8bit(client, "mail")
+  if fields.body == "8BITMIME" and not connection.capabilities["8BITMIME"] then
+    return M.not_8bit(connection, "mail")
   end
   if utf8 then fields.smtputf8 = true end
-  local params, err = M.parameters(client, "mail", fields, mailbox)
+  local params, err = M.parameters(connection, "mail", fields, mailbox)
   if not params then return nil, err end
-  if client._dirty then -- a send that failed
-    ok, err = client:reset()
+  if connection.machine:needs_rset() then
+    ok, err = connection:ask("rset", "RSET")
     if not ok then return nil, err end
   end
-  return alone(client, "MAIL", mailbox, params)
+  return alone(connection, "MAIL", mailbox, params)
 end
 
-function M.rcpt(client, value, given)
-  local mailbox, utf8 = M.wire(client, "rcpt", mailbox_of(value, "rcpt"))
+function M.rcpt(connection, value, given)
+  local mailbox, utf8 = M.wire(connection, "rcpt", mailbox_of(value, "rcpt"))
   if not mailbox then return nil, utf8 end
   local ok, params, err
-  ok, err = check(client, "rcpt", given or {}, mailbox)
-  if ok then params, err = M.parameters(client, "rcpt", given or {}, mailbox) end
+  ok, err = check(connection, "rcpt", given or {}, mailbox)
+  if ok then params, err = M.parameters(connection, "rcpt", given or {}, mailbox) end
   if not params then return nil, err end
-  return alone(client, "RCPT", mailbox, params)
+  return alone(connection, "RCPT", mailbox, params)
 end
 
 return M

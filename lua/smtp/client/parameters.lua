@@ -223,8 +223,8 @@ function M.own(what, given)
 end
 
 --- Of MAIL, for content of this size (or nil), 8-bit or not, where nothing else is wished.
-function M.content(client, size, eightbit)
-  local offered = client.capabilities
+function M.content(connection, size, eightbit)
+  local offered = connection.capabilities
   local all = {}
   if size and offered.SIZE then all[1], all[2] = "SIZE", tostring(size) end
   if eightbit and offered["8BITMIME"] then
@@ -234,20 +234,20 @@ function M.content(client, size, eightbit)
 end
 
 --- Of MAIL; `given` is checked.
-function M.mail(client, given, relayed)
+function M.mail(connection, given, relayed)
   given = checked("mail", given)
-  if given.requiretls and not (client.tls and client.tls.verified) then
+  if given.requiretls and not (connection.tls and connection.tls.verified) then
     return nil, "requiretls needs verified TLS", "unsupported", "5.7.30"
   end
-  if given.body == "BINARYMIME" and not client.capabilities.CHUNKING then
+  if given.body == "BINARYMIME" and not connection.capabilities.CHUNKING then
     return missing("body", "CHUNKING")
   end
-  return list(client.capabilities, given, client.target.own.mail, relayed)
+  return list(connection.capabilities, given, connection.target.own.mail, relayed)
 end
 
 --- Of RCPT.
-function M.rcpt(client, given, relayed)
-  return list(client.capabilities, checked("rcpt", given), client.target.own.rcpt, relayed)
+function M.rcpt(connection, given, relayed)
+  return list(connection.capabilities, checked("rcpt", given), connection.target.own.rcpt, relayed)
 end
 
 M.RCPT = RCPT

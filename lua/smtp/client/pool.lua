@@ -6,13 +6,14 @@
 -- connection or opens one, so there are never more of them than slots. A slot is a
 -- to-be-closed variable: however an attempt ends, by an error or with its task, a
 -- connection that is still with it was left in the middle and is closed.
-local client = require "smtp.client"
+local connections = require "smtp.client.connection"
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local limits = require "smtp.client.limits"
 local loop = require "smtp.loop"
 local options = require "smtp.base.options"
 local outgoing = require("smtp.client.outgoing").outgoing
+local split = require "smtp.client.split"
 local target_of = require "smtp.client.target"
 
 local Pool = { __name = "smtp.pool" }
@@ -38,24 +39,12 @@ end
 
 -- ---- connections -----------------------------------------------------------
 
--- QUIT, and nobody waits for its reply.
-local function part(one)
-  local machine = one.client._core
-  if one.client:usable() and machine:submit("QUIT") then machine:flush() end
-  one.client:close()
-end
-
--- Nothing has come on an idle connection: no 421, no end. The first step says that it
--- would wait, the second one looks as if it had.
-local function is_quiet(one)
-  local machine = one.client._core
-  return one.client:usable() and machine:step() == false and machine:step() == false
-end
-
 -- Those that were idle for too long; the list is by time.
 local function drop_old(self)
   local oldest = core.now() - self.idle_time
-  while self.idle[1] and self.idle[1].since <= oldest do part(table.remove(self.idle, 1)) end
+  while self.idle[1] and self.idle[1].since <= oldest do
+    table.remove(self.idle, 1).connection:part()
+  end
 end
 
 -- The one that was used last, so that the others grow old.
@@ -63,24 +52,24 @@ local function take_idle(self)
   drop_old(self)
   while #self.idle > 0 do
     local one = table.remove(self.idle)
-    if is_quiet(one) then return one end
-    one.client:close()
+    if one.connection:is_quiet() then return one end
+    one.connection:close()
   end
 end
 
 local function connect(self, limit)
-  local made, err = client._open(self.target, limit)
+  local made, err = connections.open(self.target, limit)
   if not made then return nil, err end
   self.connected = self.connected + 1
   local mailmax = limits.parse(made.capabilities.LIMITS).MAILMAX or math.huge
-  return { client = made, left = math.min(self.max_messages, mailmax) }
+  return { connection = made, left = math.min(self.max_messages, mailmax) }
 end
 
 local function give_back(self, one)
-  if not one.client:usable() then
-    one.client:close()
+  if not one.connection:is_usable() then
+    one.connection:close()
   elseif self.closed or one.left == 0 then
-    part(one)
+    one.connection:part()
   else
     one.since = core.now()
     self.idle[#self.idle + 1] = one
@@ -103,7 +92,7 @@ end
 
 function Slot.__close(slot)
   local self = slot.pool
-  if slot.one then slot.one.client:close() end
+  if slot.one then slot.one.connection:close() end
   if slot.held then return next_in_line(self) end
   for i, other in ipairs(self.queue) do
     if other == slot then
@@ -167,7 +156,7 @@ local function attempt(self, out, limit, opts)
   end
   slot.one, one.left = one, one.left - 1
   local receipt
-  receipt, err = one.client:_deliver(out, left(limit), opts)
+  receipt, err = one.connection:within(left(limit), split.send, out, opts)
   slot.one = nil
   give_back(self, one)
   return receipt, err
@@ -248,7 +237,7 @@ end
 function Pool:close()
   if self.closed then return end
   self.closed = true
-  for _, one in ipairs(self.idle) do part(one) end
+  for _, one in ipairs(self.idle) do one.connection:part() end
   self.idle = {}
   local queue = self.queue
   self.queue = {}

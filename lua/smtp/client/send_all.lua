@@ -4,7 +4,7 @@
 -- 2920 section 3.1), with CHUNKING whole messages do (RFC 3030). What came of each is given
 -- in their order.
 local core = require "smtp.core"
-local dispatch = require "smtp.client.split"
+local split = require "smtp.client.split"
 local options = require "smtp.base.options"
 local outgoing = require("smtp.client.outgoing").outgoing
 
@@ -26,7 +26,7 @@ local function next_message(self)
   if type(self.messages) == "table" then
     message = self.messages[self.pulled + 1]
   else
-    if self.client._core then self.client._core:flush() end
+    self.connection:flush()
     message = self.messages()
   end
   if message == nil then self.ended = true else self.pulled = self.pulled + 1 end
@@ -39,8 +39,8 @@ local function has_room(self)
 end
 
 -- Sends what its client takes now of a message, unless that ends the client.
-local function send(client, its)
-  local ok, err = client:_within(nil, function()
+local function send(connection, its)
+  local ok, err = connection:within(nil, function()
     if not its.session then
       local ready, why = its:prepare()
       if not ready then return nil, why end
@@ -55,23 +55,23 @@ end
 local function start(self)
   local message = next_message(self)
   if message == nil then return false end
-  local client = self.client
+  local connection = self.connection
   local one = { message = message }
   self.last = self.last + 1
   self[self.last] = one
-  if not client._core then
-    one.err = select(2, client:_error { kind = "closed", message = "the connection is lost" })
+  if not connection.machine then
+    one.err = select(2, connection:fail { kind = "closed", message = "the connection is lost" })
     return true
   end
   local out
-  out, one.err = outgoing(message, client.target.dkim, self.front)
+  out, one.err = outgoing(message, connection.target.dkim, self.front)
   if not out then
-    one.err.peer = client.target.name
+    one.err.peer = connection.target.name
     return true
   end
-  one.dispatch = dispatch.new(client, out, self.progress)
+  one.dispatch = split.new(connection, out, self.progress)
   self.bytes = self.bytes + one.dispatch.size
-  send(client, one.dispatch)
+  send(connection, one.dispatch)
   return true
 end
 
@@ -81,7 +81,7 @@ local function first_result(self)
   local its = one.dispatch
   while its and not its:settle() do
     if its.flying > 0 then return nil end
-    send(self.client, its) -- recipients that want another transaction
+    send(self.connection, its) -- recipients that want another transaction
   end
   self[self.first] = nil
   self.first = self.first + 1
@@ -93,14 +93,10 @@ local function first_result(self)
   return self.first - 1, receipt, err, one.message
 end
 
-local function take(client)
-  return client._flight:take()
-end
-
--- Waits for the next reply, if the client was not closed meanwhile.
-local function hear(client)
-  if not client._core then return client:_gone() end
-  return client:_within(nil, take)
+-- Waits for the next event, if the client was not closed meanwhile.
+local function hear(connection)
+  if not connection.machine then return connection:gone() end
+  return connection:within(nil, connection.hear)
 end
 
 -- One turn: sends what may go, then gives the next result, if there is one.
@@ -110,7 +106,7 @@ local function turn(self)
     if self.first > self.last then return nil end
     local i, receipt, err, message = first_result(self)
     if i then return i, receipt, err, message end
-    hear(self.client) -- what it fails of is told by the results
+    hear(self.connection) -- what it fails of is told by the results
   end
 end
 
@@ -120,38 +116,38 @@ local function is_ending()
   return not is_main and not coroutine.isyieldable()
 end
 
--- Whoever leaves the loop early still has what was sent answered.
+-- A loop that is left early still has what was sent answered.
 function Run:__close(err)
-  local client = self.client
-  client._run = nil
-  if err ~= nil or is_ending() then client:close() end
-  while client._core and not client._flight:is_empty() do hear(client) end
+  local connection = self.connection
+  connection.run = nil
+  if err ~= nil or is_ending() then connection:close() end
+  while connection.machine and not connection.machine:idle() do hear(connection) end
 end
 
 -- Keeps others from the client while the body of the loop runs, and not itself.
 local function given(self, i, ...)
-  self.client._run = i and self or nil
+  self.connection.run = i and self or nil
   return i, ...
 end
 
 function Run:__call()
-  local client = self.client
-  client._run = nil
+  local connection = self.connection
+  connection.run = nil
   if not self.deadline then return given(self, turn(self)) end
   local left = math.max(self.deadline - core.now(), 0)
-  return given(self, client:_within(left, function() return turn(self) end))
+  return given(self, connection:within(left, function() return turn(self) end))
 end
 
 --- See types/smtp/client.d.lua.
-function M.run(client, messages, opts)
+function M.run(connection, messages, opts)
   opts = options.check("send_all: options", opts or {}, SPEC)
   if type(messages) ~= "table" and type(messages) ~= "function" then
     options.misuse("send_all: a list of messages, or a function that gives them, is needed")
   end
   local self = setmetatable({
-    client = client, messages = messages, pulled = 0, first = 1, last = 0, bytes = 0,
+    connection = connection, messages = messages, pulled = 0, first = 1, last = 0, bytes = 0,
     window = opts.window or WINDOW, window_bytes = options.size(opts.window_bytes or WINDOW_BYTES),
-    progress = opts.progress or client.target.progress,
+    progress = opts.progress or connection.target.progress,
     front = { received = opts.received, prepend = opts.prepend },
     deadline = opts.deadline and core.now() + opts.deadline,
   }, Run)

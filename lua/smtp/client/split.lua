@@ -4,11 +4,11 @@
 -- section 4.5.3.1.10); then the content goes several times, and the receipt is of all.
 local advice = require "smtp.client.advice"
 local core = require "smtp.core"
-local envelope = require "smtp.client.mail_rcpt"
 local errors = require "smtp.error"
-local held = require "smtp.base.rewindable"
+local mail_rcpt = require "smtp.client.mail_rcpt"
 local parameters = require "smtp.client.parameters"
-local source_of = require "smtp.base.reader"
+local reader = require "smtp.base.reader"
+local rewindable = require "smtp.base.rewindable"
 local transaction = require "smtp.client.transaction"
 
 local Dispatch = {}
@@ -20,11 +20,11 @@ local M = {}
 local CHUNK_MAX = 65536
 
 --- Makes it of what `message.outgoing` gives.
-function M.new(client, out, progress)
+function M.new(connection, out, progress)
   local todo = {}
   for i = 1, #out.to do todo[i] = i end
   return setmetatable({
-    client = client, out = out, source = out.source, progress = progress, todo = todo,
+    connection = connection, out = out, source = out.source, progress = progress, todo = todo,
     flying = 0, accepted = {}, rejected = {}, size = out.source.size or 0,
   }, Dispatch)
 end
@@ -32,28 +32,28 @@ end
 -- ---- before MAIL -----------------------------------------------------------
 
 -- Reads all of a source, which is small, into its `text`: true, or nil and an error.
-local function gather(client, source)
+local function gather(connection, source)
   if source.text then return true end
-  local text, problem = client:_call(source_of.all, source)
+  local text, problem = connection:call(reader.all, source)
   if not text then
     problem.stage = "mail"
-    return client:_error(problem)
+    return connection:fail(problem)
   end
-  for key, value in pairs(source_of.of(text)) do source[key] = value end
+  for key, value in pairs(reader.of(text)) do source[key] = value end
   return true
 end
 
 -- The mailboxes as they go out; whether one needs SMTPUTF8. Nil and an error.
 local function address_all(self)
-  local client, out = self.client, self.out
+  local connection, out = self.connection, self.out
   self.sender, self.sent = out.from, out.to
   if out.ascii then return true, false end
   local any
-  self.sender, any = envelope.wire(client, "mail", out.from)
+  self.sender, any = mail_rcpt.wire(connection, "mail", out.from)
   if not self.sender then return nil, any end
   self.sent = {}
   for i, mailbox in ipairs(out.to) do
-    local sent, utf8 = envelope.wire(client, "rcpt", mailbox)
+    local sent, utf8 = mail_rcpt.wire(connection, "rcpt", mailbox)
     if not sent then return nil, utf8 end
     self.sent[i], any = sent, any or utf8
   end
@@ -62,17 +62,17 @@ end
 
 -- The parameters of MAIL and of the RCPTs that have some: true, or nil and an error.
 local function parameterize(self, eightbit, utf8)
-  local client, out = self.client, self.out
+  local connection, out = self.connection, self.out
   local err
   self.given = {}
   for i, fields in pairs(out.given) do
-    self.given[i], err = envelope.parameters(client, "rcpt", fields, out.to[i],
+    self.given[i], err = mail_rcpt.parameters(connection, "rcpt", fields, out.to[i],
       out.relayed)
     if err then return nil, err end
   end
-  local prdr = client.capabilities.PRDR and #out.to > 1
+  local prdr = connection.capabilities.PRDR and #out.to > 1
   if not out.mail and not utf8 and not prdr then
-    self.params = parameters.content(client, self.wire, eightbit)
+    self.params = parameters.content(connection, self.wire, eightbit)
     return true
   end
   local fields = {}
@@ -82,14 +82,14 @@ local function parameterize(self, eightbit, utf8)
   if utf8 then fields.smtputf8 = true end
   if fields.prdr == nil then fields.prdr = prdr and true or nil end
   self.binary = fields.body == "BINARYMIME"
-  self.params, err = envelope.parameters(client, "mail", fields, out.from, out.relayed)
+  self.params, err = mail_rcpt.parameters(connection, "mail", fields, out.from, out.relayed)
   return self.params ~= nil, err
 end
 
 -- The source from its beginning, if it was read.
 local function rewind(self)
   if not self.begun then return true end
-  local source, err = self.client:_call(self.source.again)
+  local source, err = self.connection:call(self.source.again)
   if not source then return nil, err end
   self.source, self.begun = source, false
   return true
@@ -98,24 +98,24 @@ end
 -- The number of bytes on the wire, if the server offers SIZE; nil if it is unknown.
 local function measure(self)
   local mail = self.out.mail
-  if not self.client.capabilities.SIZE then return nil end
+  if not self.connection.capabilities.SIZE then return nil end
   if mail and mail.body == "BINARYMIME" then return self.source.size end
-  return source_of.wire_size(self.source)
+  return reader.wire_size(self.source)
 end
 
-local function check_size(client, size)
-  local limit = client.capabilities.SIZE
+local function check_size(connection, size)
+  local limit = connection.capabilities.SIZE
   if not (size and limit and limit > 0 and size > limit) then return true end
-  return client:_error { kind = "too_big", stage = "mail",
+  return connection:fail { kind = "too_big", stage = "mail",
     message = ("the message has %s, the server takes %s"):format(advice.size(size),
       advice.size(limit)) }
 end
 
 -- What was composed goes without 8-bit bytes.
 local function downgrade(self)
-  local source, err = self.client:_call(self.out.downgrade)
+  local source, err = self.connection:call(self.out.downgrade)
   if not source then
-    err.peer = self.client.target.name
+    err.peer = self.connection.target.name
     return nil, err
   end
   self.source, self.downgraded = source, true
@@ -127,14 +127,14 @@ end
 function Dispatch:prepare()
   local ok, err = rewind(self)
   if not ok then return nil, err end
-  local client, out, source = self.client, self.out, self.source
-  local offered = client.capabilities
-  self.session = client._flight
+  local connection, out, source = self.connection, self.out, self.source
+  local offered = connection.capabilities
+  self.session = connection.session
   self.wire = measure(self)
-  ok, err = check_size(client, self.wire)
+  ok, err = check_size(connection, self.wire)
   local small = source.size and source.size <= CHUNK_MAX
   if ok and small and (offered.CHUNKING or not offered["8BITMIME"]) then
-    ok, err = gather(client, source)
+    ok, err = gather(connection, source)
   end
   if not ok then return nil, err end
   local eightbit = out.eightbit -- nil: it was not composed here
@@ -142,7 +142,7 @@ function Dispatch:prepare()
   eightbit = eightbit and not self.downgraded
   if eightbit and not offered["8BITMIME"] and not out.utf8 then
     if out.downgrade then return downgrade(self) end
-    if source.text then return envelope.not_8bit(client, "mail") end
+    if source.text then return mail_rcpt.not_8bit(connection, "mail") end
   end
   self.any_bits = not eightbit and out.eightbit ~= nil or offered["8BITMIME"] or out.utf8
   local utf8
@@ -183,7 +183,7 @@ local function supply(self, more)
   if not ok then return nil, err end
   if more and not self.source.again then
     local content
-    content, err = self.client:_call(held.new, self.source)
+    content, err = self.connection:call(rewindable.new, self.source)
     if not content then return nil, err end
     self.source = content:open()
   end
@@ -193,7 +193,7 @@ end
 
 -- How many recipients the session may have now; 0: it needs another one.
 local function room(self)
-  local used = self.client._used
+  local used = self.connection.used
   if used:is_full() then return 0 end
   local mailboxes = self.sent
   if #self.todo < #mailboxes then
@@ -204,16 +204,16 @@ local function room(self)
 end
 
 local function lost(self)
-  return self.client:_error { kind = "closed", message = "the connection is lost" }
+  return self.connection:fail { kind = "closed", message = "the connection is lost" }
 end
 
 -- Another session: what is under way is waited for first, and fails by errors of its own.
 local function renew(self)
-  local client = self.client
-  while not client._flight:is_empty() do
-    if not client._flight:take() then return lost(self) end
+  local connection = self.connection
+  while not connection.machine:idle() do
+    if not connection:hear() then return lost(self) end
   end
-  local ok, err = client:_reopen()
+  local ok, err = connection:renew()
   if not ok then return nil, err end
   return self:prepare()
 end
@@ -222,8 +222,8 @@ end
 -- or nil and an error.
 local function ready(self)
   local ok, err = true, nil
-  if not self.client:_alive() then return lost(self) end
-  if self.session ~= self.client._flight then ok, err = self:prepare() end
+  if not self.connection.machine then return lost(self) end
+  if self.session ~= self.connection.session then ok, err = self:prepare() end
   local n = ok and room(self)
   if n == 0 then
     ok, err = renew(self)
@@ -241,7 +241,7 @@ function Dispatch:start()
     self.err = err
     return nil, err
   end
-  local one = transaction.new(self.client, plan(self, n))
+  local one = transaction.new(self.connection, plan(self, n))
   self.flying = self.flying + 1
   self.parts = self.parts or {}
   self.parts[#self.parts + 1] = one
@@ -250,9 +250,9 @@ end
 
 -- Takes the refusals in; those of RCPT that may go in another transaction are to do again.
 local function sort_out(self, one, receipt)
-  for _, refusal in ipairs(receipt.rejected) do
-    if one.too_many and one.too_many[refusal] and self.source.again then
-      local place = one.places[refusal]
+  for i, refusal in ipairs(receipt.rejected) do
+    if one.too_many[i] and self.source.again then
+      local place = one.places[i]
       table.insert(self.todo, one.whole and one.whole[place] or place)
     else
       table.insert(self.rejected, refusal)
@@ -263,7 +263,7 @@ end
 -- Nobody had this part: who was not refused before is so by what the error says.
 local function refuse_all(self, one, err)
   local known = {}
-  for _, refusal in ipairs(err.rejected or {}) do known[one.places[refusal]] = refusal end
+  for i, refusal in ipairs(err.rejected or {}) do known[one.places[i]] = refusal end
   for place, mailbox in ipairs(one.to) do
     table.insert(self.rejected, known[place] or transaction.rejection(mailbox, err))
   end
@@ -278,7 +278,7 @@ end
 --- Takes in what came of the transactions that are done; whether all is.
 function Dispatch:settle()
   local parts = self.parts or {}
-  while parts[1] and parts[1].done do
+  while parts[1] and parts[1].finished do
     local one = table.remove(parts, 1)
     self.flying = self.flying - 1
     local receipt, err = one:result()
@@ -287,7 +287,7 @@ function Dispatch:settle()
       self.accepted = append(self.accepted, receipt.accepted)
       self.replies = append(self.replies, receipt.replies)
       if receipt.rejected[1] then sort_out(self, one, receipt) end
-    elseif errors.is(err) and err.kind == "rejected" and self.client:_alive() then
+    elseif errors.is(err) and err.kind == "rejected" and self.connection.machine then
       if self.refusal then self.refusal.rejected = self.rejected end -- of all parts
       self.refusal = self.refusal or err
       refuse_all(self, one, err)
@@ -302,7 +302,7 @@ end
 -- Accepted recipients whose success somebody wanted to be told, which this server will not
 -- do: a relay tells it (RFC 3461 section 5.2.2). Nil if there are none.
 local function left_to_us(self)
-  if not self.out.relayed or self.client.capabilities.DSN then return nil end
+  if not self.out.relayed or self.connection.capabilities.DSN then return nil end
   local list, wanted = {}, {}
   for i, fields in pairs(self.out.given) do
     for _, word in ipairs(fields.notify or {}) do
@@ -323,28 +323,28 @@ function Dispatch:result()
   end
   if err or not receipt then return nil, err or self.refusal end
   receipt.accepted, receipt.rejected, receipt.replies = self.accepted, self.rejected, self.replies
-  local client = self.client
+  local connection = self.connection
   receipt.relayed = left_to_us(self)
-  receipt.used = { pipelining = client.capabilities.PIPELINING ~= nil, chunking = self.chunks and
-    true or false, tls = client.tls and client.tls.version, auth = client._auth,
+  receipt.used = { pipelining = connection.capabilities.PIPELINING ~= nil,
+    chunking = self.chunks and true or false, tls = connection.tls and connection.tls.version, auth = connection.auth,
     smtputf8 = self.utf8, downgraded = self.downgraded }
   return receipt
 end
 
-local function run(client, self)
+local function run(connection, self)
   local ok, err = self:prepare()
   if not ok then return nil, err end
   repeat
     ok = self:start()
-    while ok and not client._flight:is_empty() do ok = client._flight:take() end
+    while ok and not connection.machine:idle() do ok = connection:hear() end
   until self:settle()
   return true
 end
 
---- Sends one message; see types/smtp/client.d.lua.
-function M.send(client, out, opts)
-  local self = M.new(client, out, opts.progress or client.target.progress)
-  local ok, err = client:_within(nil, run, self)
+--- Sends what `outgoing` made; see types/smtp/client.d.lua.
+function M.send(connection, out, opts)
+  local self = M.new(connection, out, opts.progress or connection.target.progress)
+  local ok, err = connection:within(nil, run, self)
   if not ok then -- some recipients may have the message
     self.err = self.err or err
     self:settle()

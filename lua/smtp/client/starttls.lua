@@ -38,11 +38,11 @@ function M.explain(why, word, name, stage, info)
   return why, advice.handshake(word, stage, info and info.certificate)
 end
 
-local function failed(client, stage, why, word, cause)
+local function failed(connection, stage, why, word, cause)
   if errors.is(why) then return nil, why end -- a time-out
   local hint
-  why, hint = M.explain(why, word, client._tls_name, stage, client._core:info())
-  return client:_broken { kind = word == "closed" and word or "tls", stage = stage,
+  why, hint = M.explain(why, word, connection.tls_name, stage, connection.machine:info())
+  return connection:broken { kind = word == "closed" and word or "tls", stage = stage,
     message = why, cause = cause, hint = hint }
 end
 
@@ -57,81 +57,82 @@ local function dane_engine(tlsa, context, name)
   if engine:dane(tlsa.names, tlsa.records) > 0 then return engine end
 end
 
-local function handshake(client, stage)
-  local target = client.target
+local function handshake(connection, stage)
+  local target = connection.target
   local entry, why = tls.client { ca = target.ca, cert = target.cert, key = target.key,
-    verify = client._verify }
+    verify = connection.verify }
   if not entry then
-    return client:_broken { kind = "tls", stage = stage, message = why }
+    return connection:broken { kind = "tls", stage = stage, message = why }
   end
-  client._tls_name = name_of(target)
-  if client._verify and client._tls_name == "" then
-    return client:_broken { kind = "tls", stage = stage,
+  connection.tls_name = name_of(target)
+  if connection.verify and connection.tls_name == "" then
+    return connection:broken { kind = "tls", stage = stage,
       message = "it is not known for which name the certificate must be", hint = "give sni" }
   end
-  local machine, limit = client._core, core.now() + target.timeout.connect
-  local engine = target.tlsa and dane_engine(target.tlsa, entry.context, client._tls_name)
+  local machine, limit = connection.machine, core.now() + target.timeout.connect
+  local engine = target.tlsa and dane_engine(target.tlsa, entry.context, connection.tls_name)
   if target.tlsa and not engine and target.dane.mode == "required" then
-    return client:_broken { kind = "tls", stage = stage, message = "no TLSA record is of use" }
+    return connection:broken { kind = "tls", stage = stage, message = "no TLSA record is of use" }
   end
   if not engine then
-    local resumed = entry.sessions[target.name .. "\0" .. client._tls_name]
-    engine = entry.context:engine(client._tls_name, resumed)
+    local resumed = entry.sessions[target.name .. "\0" .. connection.tls_name]
+    engine = entry.context:engine(connection.tls_name, resumed)
   end
   machine:secure(engine)
   local ok, word, cause
   ok, why, word, cause = tls.handshake(machine, function(events)
-    return client:_wait(events, limit, stage)
+    return connection:wait(events, limit, stage)
   end)
-  if not ok then return failed(client, stage, why, word, cause) end
+  if not ok then return failed(connection, stage, why, word, cause) end
   machine:secured()
   target.stood = true
-  client.tls = machine:info()
-  if not client.tls.dane then client._tls_entry = entry end -- records may change
-  if client._tls_name == "" then client.tls.verified = false end -- of whom?
+  connection.tls = machine:info()
+  if not connection.tls.dane then connection.tls_entry = entry end -- records may change
+  if connection.tls_name == "" then connection.tls.verified = false end -- of whom?
   return true
 end
 
 --- TLS from the first byte.
-function M.implicit(client)
-  return handshake(client, "connect")
+function M.implicit(connection)
+  return handshake(connection, "connect")
 end
 
 -- A server without STARTTLS, or one that refused it.
-local function plain(client, mode, reply)
+local function plain(connection, mode, reply)
   if not M.is_must(mode) then
-    if reply and reply.code == 421 then return client:_over(reply, "starttls") end
+    if reply and reply.code == 421 then return connection:over(reply, "starttls") end
     return true
   end
   if reply then
-    return client:_rejected(reply, "starttls", { kind = "tls", hint = NOT_OFFERED })
+    return connection:rejected(reply, "starttls", { kind = "tls", hint = NOT_OFFERED })
   end
-  if client.target.stood then
-    return client:_error { kind = "tls", stage = "starttls", temporary = true,
+  if connection.target.stood then
+    return connection:fail { kind = "tls", stage = "starttls", temporary = true,
       message = "the server offered STARTTLS before, and does not offer it now" }
   end
-  return client:_error { kind = "tls", stage = "starttls", hint = NOT_OFFERED,
+  return connection:fail { kind = "tls", stage = "starttls", hint = NOT_OFFERED,
     message = "the server does not offer STARTTLS" }
 end
 
 --- STARTTLS where it is wished and offered, and EHLO anew.
-function M.upgrade(client, mode)
-  if client.tls or mode == "none" then return true end
-  if not client.capabilities.STARTTLS then return plain(client, mode) end
-  local reply, err = client:_exchange("starttls", "STARTTLS")
+function M.upgrade(connection, mode)
+  if connection.tls or mode == "none" then return true end
+  if not connection.capabilities.STARTTLS then return plain(connection, mode) end
+  local reply, err = connection:exchange("starttls", "STARTTLS")
   if not reply then return nil, err end
-  if reply.code // 100 ~= 2 then return plain(client, mode, reply) end
-  client.capabilities, client.esmtp = {}, false
+  if reply.code // 100 ~= 2 then return plain(connection, mode, reply) end
+  connection.capabilities, connection.esmtp = {}, false
   local ok
-  ok, err = handshake(client, "starttls")
+  ok, err = handshake(connection, "starttls")
   if not ok then return nil, err end
-  return hello.hello(client)
+  return hello.hello(connection)
 end
 
 --- Keeps the session for the next connection to the same place.
-function M.keep(client)
-  if client._tls_entry then
-    tls.keep(client._tls_entry, client.target.name .. "\0" .. client._tls_name, client._core)
+function M.keep(connection)
+  if connection.tls_entry then
+    tls.keep(connection.tls_entry, connection.target.name .. "\0" .. connection.tls_name,
+      connection.machine)
   end
 end
 

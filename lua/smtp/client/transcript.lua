@@ -44,6 +44,15 @@ function M:reply(reply)
   if self.trace then each(reply, self.trace) end
 end
 
+--- The text of lines, { "C" or "S", line ... }.
+function M.text(list)
+  local lines = {}
+  for i = 1, #list, 2 do
+    lines[#lines + 1] = list[i] .. ": " .. visible(list[i + 1])
+  end
+  return table.concat(lines, "\n")
+end
+
 function M:__tostring()
   local lines = {}
   local function add(side, line) lines[#lines + 1] = side .. ": " .. visible(line) end

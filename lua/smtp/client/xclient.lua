@@ -61,34 +61,35 @@ local function unsupported(offer, verb, told)
   end
 end
 
-local function say(client, verb, told)
+local function say(connection, verb, told)
   local args, why = M.args(verb, told)
   if not args then
-    return client:_error { kind = "invalid", stage = "command", message = why }
+    return connection:fail { kind = "invalid", stage = "command", message = why }
   end
-  local missing = unsupported(client.capabilities[verb], verb, told)
+  local missing = unsupported(connection.capabilities[verb], verb, told)
   if missing then
-    return client:_error { kind = "unsupported", stage = "command",
+    return connection:fail { kind = "unsupported", stage = "command",
       message = "the server does not offer " .. missing }
   end
-  return client:_ask("command", verb, args)
+  return connection:ask("command", verb, args)
 end
 
 --- XCLIENT, and EHLO anew: the session begins from its greeting.
-function M.xclient(client, told)
-  local reply, err = say(client, "XCLIENT", told)
+function M.xclient(connection, told)
+  local reply, err = say(connection, "XCLIENT", told)
   if not reply then return nil, err end
-  client.greeting, client.capabilities, client.esmtp, client._dirty = reply, {}, false, false
-  client._speaks_for = true
+  connection.machine:anew()
+  connection.greeting, connection.capabilities, connection.esmtp = reply, {}, false
+  connection.speaks_for = true
   local ok
-  ok, err = hello.hello(client)
+  ok, err = hello.hello(connection)
   if not ok then return nil, err end
   return reply
 end
 
 --- XFORWARD, for the next message.
-function M.xforward(client, told)
-  return say(client, "XFORWARD", told)
+function M.xforward(connection, told)
+  return say(connection, "XFORWARD", told)
 end
 
 return M

@@ -121,7 +121,7 @@ function Delivery:attempt(group, target)
   local out = setmetatable({ to = group.to, given = group.given,
     source = self.content:open() }, { __index = self.out })
   target.stood = self.secured[target.host]
-  local receipt, err, tls = client._run(target, out, { progress = self.options.progress }, now)
+  local receipt, err, tls = client.run(target, out, { progress = self.options.progress }, now)
   self.secured[target.host] = self.secured[target.host] or target.stood
   if receipt then receipt.host, receipt.tls = target.host, tls end
   return receipt, err
