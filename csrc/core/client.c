@@ -154,6 +154,7 @@ static int proceed(smtp_client *c, smtp_client_step step) {
 
 static int astray(smtp_client *c, const char *reason) {
   c->failure.astray = true;
+  if (c->messages.first != NULL) c->messages.first->unsure = true;
   return smtp_client_breach(c, reason);
 }
 

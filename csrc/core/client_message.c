@@ -7,6 +7,9 @@
 */
 #include "client_state.h"
 
+/* Content is not queued in smaller pieces. */
+#define ROOM_MIN 4096
+
 int smtp_client_plan(smtp_client *c, smtp_transaction *t, smtp_verb verb,
                      const smtp_path *path, const smtp_param *params,
                      size_t n) {
@@ -142,6 +145,13 @@ static bool must_wait(const smtp_client *c, const smtp_transaction *t) {
          c->failure.code == 0;
 }
 
+/* Whether content of so many bytes, or a good part of it, can be encoded now. */
+static bool has_room(const smtp_client *c, size_t n) {
+  size_t length = smtp_buf_length(&c->io.out);
+  size_t room = length < BODY_MAX ? (BODY_MAX - length) / 2 : 0;
+  return room >= ROOM_MIN || room >= n;
+}
+
 /* Whether the server has no use for the rest of the content. */
 static bool is_unwanted(const smtp_transaction *t) {
   return t->chunk.code != 0 || (t->chunks && smtp_transaction_vain(t));
@@ -154,6 +164,7 @@ static int put_content(smtp_client *c, smtp_transaction *t, smtp_slice content,
   *taken = 0;
   if (must_wait(c, t)) return SMTP_EBUSY;
   if (is_unwanted(t)) return stop(c, t);
+  if (!has_room(c, content.n)) return SMTP_EBUSY;
   r = smtp_client_body(c, content, taken);
   if (c->due.n > before) t->chunked = true;
   return r;
@@ -213,8 +224,7 @@ smtp_client_want smtp_client_wants(const smtp_client *c) {
   const smtp_transaction *t = c->messages.sending;
   if (t == NULL) return SMTP_WANT_NOTHING;
   if (c->messages.turn != TURN_CONTENT || t->whole || must_wait(c, t) ||
-      smtp_buf_length(&c->io.out) >= BODY_MAX ||
-      (t->chunks && !smtp_client_joins(c)))
+      !has_room(c, SIZE_MAX) || (t->chunks && !smtp_client_joins(c)))
     return SMTP_WANT_TIME;
   return SMTP_WANT_CONTENT;
 }

@@ -228,8 +228,9 @@ describe("client's AUTH", function()
       local one <close> = peer.start(script(name))
       local client = assert(smtp.connect { host = "127.0.0.1", port = one.port, tls = "implicit",
         verify = false })
-      client._loopback, client.target.auth = false, fields
-      local ok, err = auth.run(client)
+      local connection = client._connection
+      connection.loopback, client.target.auth = false, fields
+      local ok, err = auth.run(connection)
       client:close()
       return ok, err, table.concat(one.segments)
     end

@@ -326,8 +326,8 @@ function Dispatch:result()
   local connection = self.connection
   receipt.relayed = left_to_us(self)
   receipt.used = { pipelining = connection.capabilities.PIPELINING ~= nil,
-    chunking = self.chunks and true or false, tls = connection.tls and connection.tls.version, auth = connection.auth,
-    smtputf8 = self.utf8, downgraded = self.downgraded }
+    chunking = self.chunks and true or false, auth = connection.auth,
+    tls = connection.tls and connection.tls.version, smtputf8 = self.utf8, downgraded = self.downgraded }
   return receipt
 end
 
