@@ -81,6 +81,7 @@ build = {
         "csrc/lua/client.c",
         "csrc/lua/client_message.c",
         "csrc/lua/client_secure.c",
+        "csrc/lua/client_session.c",
         "csrc/lua/dkim.c",
         "csrc/lua/dns.c",
         "csrc/lua/file.c",

@@ -98,16 +98,6 @@ end
 
 -- ---- calls between files of C --------------------------------------------
 
--- Circles that stand for now.
-local CIRCLES = { ["^csrc/%a+/client"] = true }
-
-local function is_exempt(file)
-  for pattern in pairs(CIRCLES) do
-    if file:find(pattern) then return true end
-  end
-  return false
-end
-
 -- The functions that a file defines for others: "smtp_x(...) {" behind a type that begins a
 -- line.
 local function definitions(text)
@@ -122,7 +112,7 @@ end
 local function check_calls(files)
   local texts, home = {}, {}
   for _, file in ipairs(files) do
-    if file:find("%.c$") and not is_exempt(file) then
+    if file:find("%.c$") then
       texts[file] = "\n" .. source.strip_c(source.read(file))
       for _, name in ipairs(definitions(texts[file])) do home[name] = file end
     end

@@ -48,36 +48,6 @@ static void verb_sent(void *m, size_t n) {
 static const smtp_machine verbs = {verb_space, verb_fed, verb_eof, verb_peek,
                                    verb_sent};
 
-smtp_client_session *smtp_client_session_check(lua_State *L) {
-  smtp_client_session *c = smtp_check_self(L, SMTP_CLIENT_SESSION);
-  if (c->machine == NULL) luaL_error(L, "connection is closed");
-  return c;
-}
-
-smtp_client_session *smtp_client_session_check_socket(lua_State *L) {
-  smtp_client_session *c = smtp_client_session_check(L);
-  if (c->pump.fd < 0) luaL_error(L, "client has no socket");
-  return c;
-}
-
-/* true | nil, "busy" | "state" | "invalid" */
-int smtp_client_session_push_submitted(lua_State *L, int r) {
-  if (r == 0) {
-    lua_pushboolean(L, 1);
-    return 1;
-  }
-  lua_pushnil(L);
-  if (r == SMTP_EBUSY)
-    lua_pushliteral(L, "busy");
-  else if (r == SMTP_EINVALID)
-    lua_pushliteral(L, "invalid");
-  else if (r == SMTP_ENOMEM)
-    return luaL_error(L, "not enough memory");
-  else
-    lua_pushliteral(L, "state");
-  return 2;
-}
-
 /* core.client([socket [, disable [, strict_body [, tls]]]]): takes the socket;
 ** tls: without TLS only EHLO, STARTTLS, NOOP and QUIT may be said. */
 static int client_new(lua_State *L) {

@@ -327,7 +327,8 @@ function Dispatch:result()
   receipt.relayed = left_to_us(self)
   receipt.used = { pipelining = connection.capabilities.PIPELINING ~= nil,
     chunking = self.chunks and true or false, auth = connection.auth,
-    tls = connection.tls and connection.tls.version, smtputf8 = self.utf8, downgraded = self.downgraded }
+    tls = connection.tls and connection.tls.version,
+    smtputf8 = self.utf8, downgraded = self.downgraded }
   return receipt
 end
 
