@@ -304,7 +304,7 @@ static void check_reply(run *r, const smtp_client_event *e, size_t before) {
   }
   if (e->step == SMTP_CLIENT_RCPT && code < 300 && !r->refused) r->accepted++;
   if (e->step == SMTP_CLIENT_DATA) CHECK(code >= 300);
-  if (e->step == SMTP_CLIENT_DATA && code < 400) {
+  if (e->step == SMTP_CLIENT_DATA && code < 400 && !r->over) {
     r->content = r->accepted > 0;
     r->chunks = false;
     if (!r->content) { /* the machine ended it by itself */

@@ -18,6 +18,7 @@ int smtp_client_content_due(smtp_client *c) {
     return smtp_client_breach(c, "content is asked for, and for nobody");
   begin(c, SMTP_DOT_STUFF);
   smtp_client_enter(c, EV_CONTENT_WANTED);
+  if (c->state != ST_BODY) return 0; /* behind a 421 */
   if (c->due.counts.accepted > 0) return 0;
   c->messages.open = true;
   return smtp_client_finish(c);
