@@ -134,17 +134,6 @@ function Client:send_all(messages, opts)
   return send_all.run(check(self), messages, opts)
 end
 
--- Connects, sends what `outgoing` made, and quits, all within the target's deadline,
--- which began at `since`. Gives receipt and error, and what is known of TLS.
-local function run(target, out, opts, since)
-  local connection <close>, why = connections.open(target)
-  if not connection then return nil, why end
-  local left = target.deadline and math.max(since + target.deadline - core.now(), 0)
-  local receipt, err = connection:within(left, split.send, out, opts)
-  if connection:is_usable() then connection:quit() end
-  return receipt, err, connection.tls
-end
-
 --- See `smtp.send`: what can be known to be wrong is told before connecting.
 local function send(given, message, opts)
   local since = core.now()
@@ -159,7 +148,7 @@ local function send(given, message, opts)
   if not out then return nil, err end
   local deadline = math.min(target.deadline or math.huge, opts.deadline or math.huge)
   target.deadline = deadline < math.huge and deadline or nil
-  local receipt, failure = run(target, out, opts, since)
+  local receipt, failure = split.once(target, out, opts, since)
   return receipt, failure
 end
 
@@ -177,4 +166,4 @@ function Client:close() self._connection:close() end
 
 Client.__close = Client.close
 
-return { connect = connect, send = send, run = run }
+return { connect = connect, send = send }

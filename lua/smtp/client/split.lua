@@ -3,6 +3,7 @@
 -- it takes. One is enough, unless the server limits the recipients (RFC 9422, RFC 5321
 -- section 4.5.3.1.10); then the content goes several times, and the receipt is of all.
 local advice = require "smtp.client.advice"
+local connections = require "smtp.client.connection"
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local mail_rcpt = require "smtp.client.mail_rcpt"
@@ -351,6 +352,17 @@ function M.send(connection, out, opts)
     self:settle()
   end
   return self:result()
+end
+
+--- Connects, sends what `outgoing` made, and quits, all within the target's deadline,
+-- which began at `since`. Gives receipt and error, and what is known of TLS.
+function M.once(target, out, opts, since)
+  local connection <close>, why = connections.open(target)
+  if not connection then return nil, why end
+  local left = target.deadline and math.max(since + target.deadline - core.now(), 0)
+  local receipt, err = connection:within(left, M.send, out, opts)
+  if connection:is_usable() then connection:quit() end
+  return receipt, err, connection.tls
 end
 
 return M

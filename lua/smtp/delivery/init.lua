@@ -4,7 +4,7 @@
 -- what a server said of the message or a recipient is final, and so is not knowing
 -- whether it has the message. How a host is trusted is in policy.lua.
 local address = require "smtp.base.address"
-local client = require "smtp.client"
+local split = require "smtp.client.split"
 local core = require "smtp.core"
 local dkim = require "smtp.message.dkim"
 local dns = require "smtp.net.dns"
@@ -121,7 +121,7 @@ function Delivery:attempt(group, target)
   local out = setmetatable({ to = group.to, given = group.given,
     source = self.content:open() }, { __index = self.out })
   target.stood = self.secured[target.host]
-  local receipt, err, tls = client.run(target, out, { progress = self.options.progress }, now)
+  local receipt, err, tls = split.once(target, out, { progress = self.options.progress }, now)
   self.secured[target.host] = self.secured[target.host] or target.stood
   if receipt then receipt.host, receipt.tls = target.host, tls end
   return receipt, err
