@@ -117,7 +117,10 @@ static void learn(smtp_client *c) {
 static int proceed(smtp_client *c, smtp_client_step step) {
   int digit = c->at_hand.reply.code / 100;
   switch (step) {
-  case SMTP_CLIENT_GREETING: smtp_client_enter(c, EV_GREETED); break;
+  case SMTP_CLIENT_GREETING:
+    smtp_client_enter(c, EV_GREETED);
+    c->io.ignored = digit >= 4;
+    break;
   case SMTP_CLIENT_EHLO:
     if (digit != 2) break;
     learn(c);
@@ -265,7 +268,7 @@ static int take_in(smtp_client *c, smtp_client_event *event) {
   }
   if (smtp_client_paused(c) && smtp_buf_length(&c->io.in) > 0)
     return smtp_client_breach(c, BEHIND_STARTTLS);
-  if (c->io.fed && c->state != ST_OVER) {
+  if (c->io.fed && !c->io.ignored && c->state != ST_OVER) {
     stray = smtp_client_stray(c);
     if (stray != NULL) return astray(c, stray);
   }

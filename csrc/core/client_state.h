@@ -167,6 +167,7 @@ struct smtp_client {
     smtp_buf in, out;
     bool eof;
     bool secured; /* bytes come through TLS */
+    bool ignored; /* the greeting refused us: bytes behind it are no breach */
     bool fed;     /* lines came that were not compared with the replies due */
     uint64_t queued, written;
   } io;

@@ -65,7 +65,7 @@ typedef struct smtp_transaction {
   smtp_recipient recipients[];
 } smtp_transaction;
 
-/* What a reply answers. */
+/* The command that a reply answers. */
 typedef enum smtp_transaction_part {
   SMTP_PART_OTHER, /* RSET */
   SMTP_PART_MAIL,
@@ -76,14 +76,14 @@ typedef enum smtp_transaction_part {
   SMTP_PART_FINAL
 } smtp_transaction_part;
 
-/* What became of the message. */
+/* The end of a message. */
 typedef enum smtp_message_verdict {
   SMTP_MESSAGE_OPEN,     /* not known: see the outcome */
   SMTP_MESSAGE_ACCEPTED, /* somebody has it */
   SMTP_MESSAGE_REFUSED   /* nobody has it */
 } smtp_message_verdict;
 
-/* What is known if nothing more is heard. */
+/* The knowledge of a message if nothing more is heard. */
 typedef enum smtp_outcome {
   SMTP_OUTCOME_NOT_SENT,
   SMTP_OUTCOME_UNKNOWN,
@@ -118,7 +118,7 @@ typedef struct smtp_refusal {
   size_t place;
 } smtp_refusal;
 
-/* What became of it. *good: a reply by which it was accepted. */
+/* The end of it. *good: a reply by which it was accepted. */
 SMTP_FUNC smtp_message_verdict smtp_transaction_verdict(
     const smtp_transaction *t, const smtp_kept **good, smtp_refusal *why);
 

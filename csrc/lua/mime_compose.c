@@ -85,6 +85,18 @@ static int put_field(lua_State *L, smtp_field_writer *f, smtp_buf *out) {
   return r == 0 ? smtp_field_writer_end(f) : r;
 }
 
+/* Whether the field fits into `few`, however it is encoded: then nothing is
+** written twice. */
+static bool is_few(lua_State *L) {
+  size_t total = lua_rawlen(L, 1);
+  lua_Integer i, n = (lua_Integer)lua_rawlen(L, 2);
+  for (i = 1; i <= n && total <= FEW / 8; i++) {
+    total += lua_rawgeti(L, 2, i) == LUA_TSTRING ? lua_rawlen(L, -1) : 0;
+    lua_pop(L, 1);
+  }
+  return total <= FEW / 8;
+}
+
 /* core.field(name, { kind, value, ... }) -> the field with its CRLF | nil, why.
 ** A "param" and "words" have two values. Most fields fit into `few`. */
 static int core_field(lua_State *L) {
@@ -98,7 +110,7 @@ static int core_field(lua_State *L) {
   smtp_buf_init(&small, NULL, sizeof few);
   small.p = few;
   small.size = sizeof few;
-  r = put_field(L, &f, out);
+  r = is_few(L) ? put_field(L, &f, out) : SMTP_ETOOBIG;
   if (r == SMTP_ETOOBIG) {
     lua_settop(L, 2);
     out = smtp_push_buffer(L, FIELD_MAX); /* at 3 */
