@@ -69,6 +69,7 @@ static void submitted(smtp_client *c, smtp_verb verb, size_t before) {
   smtp_transcript_add(&c->transcript, 0, line, SMTP_LIT(""));
   smtp_client_due_add(c, rule->step, before);
   c->due.group_ended = rule->ends_group;
+  c->io.ignored = false;
   if (rule->step == SMTP_CLIENT_EHLO) {
     c->hello.esmtp = verb != SMTP_VERB_HELO;
     c->hello.lmtp = verb == SMTP_VERB_LHLO;

@@ -167,7 +167,8 @@ struct smtp_client {
     smtp_buf in, out;
     bool eof;
     bool secured; /* bytes come through TLS */
-    bool ignored; /* the greeting refused us: bytes behind it are no breach */
+    bool ignored; /* the greeting refused us, and no command was said: no bytes
+                     are a breach */
     bool fed;     /* lines came that were not compared with the replies due */
     uint64_t queued, written;
   } io;
