@@ -204,7 +204,8 @@ smtp_message_verdict smtp_transaction_verdict(const smtp_transaction *t,
       !smtp_transaction_vain(t))
     return SMTP_MESSAGE_OPEN;
   explain(t, why);
-  return SMTP_MESSAGE_REFUSED;
+  /* No reply refused it: its content was given up. */
+  return why->reply->code == 0 ? SMTP_MESSAGE_OPEN : SMTP_MESSAGE_REFUSED;
 }
 
 smtp_outcome smtp_transaction_outcome(const smtp_transaction *t,

@@ -79,7 +79,7 @@ describe("the end of a process within TLS", function()
       connect(2)
       local child = probe.fork()
       if child == 0 then -- a close_notify here would end the parent's connections
-        for i = 1, 2 do clients[i]._core:close() end
+        for i = 1, 2 do clients[i]:close() end
         os.exit(3)
       end
       assert(probe.wait(child) == 3)
