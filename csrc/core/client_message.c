@@ -220,10 +220,16 @@ int smtp_client_advance(smtp_client *c) {
   return r == SMTP_EBUSY || r == SMTP_ESTATE ? 0 : r;
 }
 
+/* Whether content can go out now; not in a session that has ended meanwhile. */
+static bool is_content_due(const smtp_client *c) {
+  return c->messages.turn == TURN_CONTENT &&
+         smtp_client_is(c, IN(ST_BODY) | IN(ST_CHUNKS));
+}
+
 smtp_client_want smtp_client_wants(const smtp_client *c) {
   const smtp_transaction *t = c->messages.sending;
   if (t == NULL) return SMTP_WANT_NOTHING;
-  if (c->messages.turn != TURN_CONTENT || t->whole || must_wait(c, t) ||
+  if (!is_content_due(c) || t->whole || must_wait(c, t) ||
       !has_room(c, SIZE_MAX) || (t->chunks && !smtp_client_joins(c)))
     return SMTP_WANT_TIME;
   return SMTP_WANT_CONTENT;
@@ -234,15 +240,14 @@ int smtp_client_content(smtp_client *c, smtp_slice content, size_t *taken) {
   *taken = 0;
   if (c->failure.code != 0) return c->failure.code;
   if (t == NULL) return 0;
-  return c->messages.turn == TURN_CONTENT ? put_content(c, t, content, taken)
-                                          : SMTP_EBUSY;
+  return is_content_due(c) ? put_content(c, t, content, taken) : SMTP_EBUSY;
 }
 
 int smtp_client_end(smtp_client *c) {
   smtp_transaction *t = c->messages.sending;
   if (c->failure.code != 0) return c->failure.code;
   if (t == NULL) return 0;
-  return c->messages.turn == TURN_CONTENT ? put_end(c, t) : SMTP_EBUSY;
+  return is_content_due(c) ? put_end(c, t) : SMTP_EBUSY;
 }
 
 bool smtp_client_give_up(smtp_client *c) {
