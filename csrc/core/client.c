@@ -118,24 +118,24 @@ static int proceed(smtp_client *c, smtp_client_step step) {
   int digit = c->at_hand.reply.code / 100;
   switch (step) {
   case SMTP_CLIENT_GREETING:
-    smtp_client_enter(c, EV_GREETED);
+    smtp_client_enter(c, MOVE_GREETED);
     c->io.ignored = digit >= 4;
     break;
   case SMTP_CLIENT_EHLO:
     if (digit != 2) break;
     learn(c);
-    smtp_client_enter(c, EV_HELLO_ACCEPTED);
+    smtp_client_enter(c, MOVE_HELLO);
     break;
   case SMTP_CLIENT_MAIL:
-    if (digit != 2 && c->due.n == 0) smtp_client_enter(c, EV_MAIL_REFUSED);
+    if (digit != 2 && c->due.n == 0) smtp_client_enter(c, MOVE_MAIL_REFUSED);
     break;
   case SMTP_CLIENT_DATA:
     if (digit == 2) return smtp_client_breach(c, "a 2xx reply to DATA");
     if (digit == 3) return smtp_client_content_due(c);
-    smtp_client_enter(c, EV_CONTENT_UNWANTED);
+    smtp_client_enter(c, MOVE_UNWANTED);
     break;
   case SMTP_CLIENT_STARTTLS:
-    if (digit != 2) smtp_client_enter(c, EV_TLS_REFUSED);
+    if (digit != 2) smtp_client_enter(c, MOVE_NO_TLS);
     break;
   case SMTP_CLIENT_AUTH: return smtp_client_auth_reply(c);
   case SMTP_CLIENT_RECIPIENT: /* PRDR begins with a 3xx, and has no other */
@@ -148,7 +148,7 @@ static int proceed(smtp_client *c, smtp_client_step step) {
   case SMTP_CLIENT_FINAL:
     if (digit == 3)
       return smtp_client_breach(c, "a 3xx reply to the end of the content");
-    smtp_client_enter(c, EV_CONTENT_ANSWERED);
+    smtp_client_enter(c, MOVE_ANSWERED);
     break;
   default: break;
   }
@@ -171,7 +171,7 @@ static int early(smtp_client *c, smtp_client_event *event, bool content,
     return astray(c, reason);
   event->step = refusal ? SMTP_CLIENT_FINAL : SMTP_CLIENT_UNASKED;
   if (!smtp_client_idle(c)) event->kind = SMTP_CLIENT_ENDED;
-  smtp_client_enter(c, EV_ENDED);
+  smtp_client_enter(c, MOVE_ENDED);
   return 1;
 }
 
@@ -222,7 +222,7 @@ static int answer(smtp_client *c, smtp_client_event *event) {
   c->at_hand.step = event->step;
   r = proceed(c, event->step);
   if (r != 0) return r;
-  if (c->at_hand.reply.code == 421) smtp_client_enter(c, EV_ENDED);
+  if (c->at_hand.reply.code == 421) smtp_client_enter(c, MOVE_ENDED);
   return t == NULL ? 1 : answer_message(c, t, event);
 }
 
@@ -319,6 +319,6 @@ bool smtp_client_in_step(const smtp_client *c) {
 }
 
 bool smtp_client_usable(const smtp_client *c) {
-  return c->failure.code == 0 && !c->io.eof && smtp_client_is(c, IDLE) &&
+  return c->failure.code == 0 && !c->io.eof && smtp_client_is(c, ST_IDLE) &&
          smtp_buf_length(&c->io.in) == 0;
 }

@@ -73,7 +73,7 @@ int smtp_client_auth(smtp_client *c, smtp_sasl *sasl) {
   c->auth.cancelled = c->auth.broken = false;
   c->auth.reason = "";
   c->due.group_ended = true;
-  smtp_client_enter(c, EV_AUTH);
+  smtp_client_enter(c, MOVE_AUTH);
   return 0;
 }
 
@@ -156,7 +156,7 @@ int smtp_client_auth_reply(smtp_client *c) {
   }
   c->auth.sasl = NULL;
   smtp_buf_wipe(&c->io.out);
-  smtp_client_enter(c, believed ? EV_AUTH_ENDED : EV_AUTH_UNPROVEN);
+  smtp_client_enter(c, believed ? MOVE_AUTH_END : MOVE_UNPROVEN);
   return 0;
 }
 
@@ -174,6 +174,6 @@ int smtp_client_secured(smtp_client *c) {
   c->io.secured = true;
   if (c->state == ST_GREETING) return 0;
   c->hello.offered = nothing;
-  smtp_client_enter(c, EV_TLS_STANDS);
+  smtp_client_enter(c, MOVE_SECURED);
   return 0;
 }

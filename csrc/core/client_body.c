@@ -17,7 +17,7 @@ int smtp_client_content_due(smtp_client *c) {
   if (c->due.counts.accepted == 0 && c->hello.lmtp)
     return smtp_client_breach(c, "content is asked for, and for nobody");
   begin(c, SMTP_DOT_STUFF);
-  smtp_client_enter(c, EV_CONTENT_WANTED);
+  smtp_client_enter(c, MOVE_WANTED);
   if (c->state != ST_BODY) return 0; /* behind a 421 */
   if (c->due.counts.accepted > 0) return 0;
   c->messages.open = true;
@@ -33,7 +33,7 @@ int smtp_client_chunks(smtp_client *c, bool binary) {
   begin(c, 0);
   c->content.binary = binary;
   c->content.queued = 0;
-  smtp_client_enter(c, EV_CHUNKS);
+  smtp_client_enter(c, MOVE_CHUNKS);
   return 0;
 }
 
@@ -112,7 +112,7 @@ int smtp_client_abandon(smtp_client *c) {
   if (c->failure.code != 0) return c->failure.code;
   if (c->state != ST_CHUNKS) return SMTP_ESTATE;
   smtp_buf_truncate(&c->content.chunk, 0);
-  smtp_client_enter(c, EV_CONTENT_ABANDONED);
+  smtp_client_enter(c, MOVE_ABANDONED);
   return 0;
 }
 
@@ -124,7 +124,7 @@ static int finish_chunks(smtp_client *c) {
               : smtp_dot_finish(&c->content.dot, &c->content.chunk);
   if (r == 0) r = put_chunk(c, true);
   if (r == 0) {
-    smtp_client_enter(c, EV_CONTENT_COMPLETE);
+    smtp_client_enter(c, MOVE_COMPLETE);
     return 0;
   }
   c->content.dot = dot;
@@ -143,6 +143,6 @@ int smtp_client_finish(smtp_client *c) {
   if (r != 0) return r;
   smtp_client_due_add(c, SMTP_CLIENT_FINAL, before);
   c->due.group_ended = false;
-  smtp_client_enter(c, EV_CONTENT_COMPLETE);
+  smtp_client_enter(c, MOVE_COMPLETE);
   return 0;
 }

@@ -4,37 +4,36 @@
 #include "client_state.h"
 
 /* In which states a command is legal, whether others may follow it in its
-** flight (RFC 2920 section 3.1), and the event that it is. */
+** flight (RFC 2920 section 3.1), and the move that it makes; MOVES: none. */
 static const struct command {
   unsigned states;
   bool ends_group;
   smtp_client_step step;
-  enum client_transition event;
+  enum move move;
 } commands[SMTP_VERB_COUNT] = {
-    [SMTP_VERB_OTHER] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
-    [SMTP_VERB_XCLIENT] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
-    [SMTP_VERB_XFORWARD] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
-    [SMTP_VERB_HELO] = {IDLE, true, SMTP_CLIENT_EHLO, EV_NONE},
-    [SMTP_VERB_EHLO] = {IDLE, true, SMTP_CLIENT_EHLO, EV_NONE},
-    [SMTP_VERB_LHLO] = {IDLE, true, SMTP_CLIENT_EHLO, EV_NONE},
-    [SMTP_VERB_MAIL] = {IN(ST_READY) | IN(ST_FINAL), false, SMTP_CLIENT_MAIL,
-                        EV_MAIL},
-    [SMTP_VERB_RCPT] = {IN(ST_MAIL) | IN(ST_RCPT), false, SMTP_CLIENT_RCPT,
-                        EV_RCPT},
-    [SMTP_VERB_DATA] = {IN(ST_RCPT), true, SMTP_CLIENT_DATA, EV_DATA},
+    [SMTP_VERB_OTHER] = {ST_IDLE, true, SMTP_CLIENT_COMMAND, MOVES},
+    [SMTP_VERB_XCLIENT] = {ST_IDLE, true, SMTP_CLIENT_COMMAND, MOVES},
+    [SMTP_VERB_XFORWARD] = {ST_IDLE, true, SMTP_CLIENT_COMMAND, MOVES},
+    [SMTP_VERB_HELO] = {ST_IDLE, true, SMTP_CLIENT_EHLO, MOVES},
+    [SMTP_VERB_EHLO] = {ST_IDLE, true, SMTP_CLIENT_EHLO, MOVES},
+    [SMTP_VERB_LHLO] = {ST_IDLE, true, SMTP_CLIENT_EHLO, MOVES},
+    [SMTP_VERB_MAIL] = {ST_READY | ST_FINAL, false, SMTP_CLIENT_MAIL,
+                        MOVE_MAIL},
+    [SMTP_VERB_RCPT] = {ST_MAIL | ST_RCPT, false, SMTP_CLIENT_RCPT, MOVE_RCPT},
+    [SMTP_VERB_DATA] = {ST_RCPT, true, SMTP_CLIENT_DATA, MOVE_DATA},
     [SMTP_VERB_BDAT] = {0, false, SMTP_CLIENT_FINAL,
-                        EV_NONE}, /* smtp_client_chunks */
-    [SMTP_VERB_RSET] = {IDLE | IN(ST_CHUNKS) | IN(ST_FINAL), false,
-                        SMTP_CLIENT_RSET, EV_RSET},
-    [SMTP_VERB_NOOP] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
-    [SMTP_VERB_VRFY] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
-    [SMTP_VERB_EXPN] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
-    [SMTP_VERB_HELP] = {IDLE, true, SMTP_CLIENT_COMMAND, EV_NONE},
-    [SMTP_VERB_QUIT] = {IDLE, true, SMTP_CLIENT_QUIT, EV_QUIT},
-    [SMTP_VERB_STARTTLS] = {IN(ST_READY), true, SMTP_CLIENT_STARTTLS,
-                            EV_STARTTLS},
+                        MOVES}, /* smtp_client_chunks */
+    [SMTP_VERB_RSET] = {ST_IDLE | ST_CHUNKS | ST_FINAL, false, SMTP_CLIENT_RSET,
+                        MOVE_RSET},
+    [SMTP_VERB_NOOP] = {ST_IDLE, true, SMTP_CLIENT_COMMAND, MOVES},
+    [SMTP_VERB_VRFY] = {ST_IDLE, true, SMTP_CLIENT_COMMAND, MOVES},
+    [SMTP_VERB_EXPN] = {ST_IDLE, true, SMTP_CLIENT_COMMAND, MOVES},
+    [SMTP_VERB_HELP] = {ST_IDLE, true, SMTP_CLIENT_COMMAND, MOVES},
+    [SMTP_VERB_QUIT] = {ST_IDLE, true, SMTP_CLIENT_QUIT, MOVE_QUIT},
+    [SMTP_VERB_STARTTLS] = {ST_READY, true, SMTP_CLIENT_STARTTLS,
+                            MOVE_STARTTLS},
     [SMTP_VERB_AUTH] = {0, true, SMTP_CLIENT_AUTH,
-                        EV_NONE}, /* smtp_client_auth */
+                        MOVES}, /* smtp_client_auth */
 };
 
 /* Where SMTPUTF8 lets UTF-8 be: behind a MAIL that asked for it, and in a VRFY
@@ -74,7 +73,7 @@ static void submitted(smtp_client *c, smtp_verb verb, size_t before) {
     c->hello.esmtp = verb != SMTP_VERB_HELO;
     c->hello.lmtp = verb == SMTP_VERB_LHLO;
   }
-  smtp_client_enter(c, rule->event);
+  if (rule->move != MOVES) smtp_client_enter(c, rule->move);
   if (verb != SMTP_VERB_RSET) return;
   smtp_buf_truncate(&c->content.chunk, 0);
   c->messages.open = false;

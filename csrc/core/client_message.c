@@ -88,10 +88,9 @@ static int may_begin(const smtp_client *c, const smtp_transaction *t) {
   if (c->messages.sending != NULL) return SMTP_EBUSY;
   if (t->open) return c->state == ST_RCPT ? 0 : SMTP_ESTATE;
   if (!smtp_client_allowed(c, SMTP_VERB_MAIL)) return SMTP_ESTATE;
-  if (smtp_client_is(c, IN(ST_READY) | IN(ST_FINAL))) return 0;
-  return c->messages.open && smtp_client_is(c, IN(ST_MAIL) | IN(ST_RCPT))
-             ? 0
-             : SMTP_ESTATE;
+  if (smtp_client_is(c, ST_READY | ST_FINAL)) return 0;
+  return c->messages.open && smtp_client_is(c, ST_MAIL | ST_RCPT) ? 0
+                                                                  : SMTP_ESTATE;
 }
 
 int smtp_client_send(smtp_client *c, smtp_transaction *t) {
@@ -222,8 +221,7 @@ int smtp_client_advance(smtp_client *c) {
 
 /* Whether content can go out now; not in a session that has ended meanwhile. */
 static bool is_content_due(const smtp_client *c) {
-  return c->messages.turn == TURN_CONTENT &&
-         smtp_client_is(c, IN(ST_BODY) | IN(ST_CHUNKS));
+  return c->messages.turn == TURN_CONTENT && smtp_client_is(c, ST_CONTENT);
 }
 
 smtp_client_want smtp_client_wants(const smtp_client *c) {

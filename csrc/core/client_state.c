@@ -2,18 +2,20 @@
 /* client_state.c: the state of the client machine, and its one writer. */
 #include "client_state.h"
 
-void smtp_client_enter(smtp_client *c, enum client_transition event) {
-  static const unsigned char next[ST_COUNT][EV_COUNT] = {
-#define SMTP_TRANSITION(from, event, to) [ST_##from][EV_##event] = ST_##to,
-      SMTP_CLIENT_TRANSITIONS(SMTP_TRANSITION)
-#undef SMTP_TRANSITION
+void smtp_client_enter(smtp_client *c, enum move move) {
+  static const struct {
+    unsigned from;
+    enum state to;
+  } moves[MOVES] = {
+#define MOVE(event, from, to) [MOVE_##event] = {from, to},
+      SMTP_CLIENT_MOVES(MOVE)
+#undef MOVE
   };
-  unsigned char to = event == EV_NONE ? ST_NONE : next[c->state][event];
-  if (to != ST_NONE) c->state = (enum client_state)to;
+  if (smtp_client_is(c, moves[move].from)) c->state = moves[move].to;
 }
 
 bool smtp_client_is(const smtp_client *c, unsigned states) {
-  return (states & IN(c->state)) != 0;
+  return (states & (unsigned)c->state) != 0;
 }
 
 bool smtp_client_offered(const smtp_client *c, unsigned extension) {

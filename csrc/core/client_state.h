@@ -15,6 +15,7 @@
 
 #include "buf.h"
 #include "client.h"
+#include "client_table.h"
 #include "dot.h"
 #include "transcript.h"
 
@@ -26,116 +27,6 @@
 /* Content that goes in chunks makes one as soon as there is so much of it. */
 #define CHUNK_MAX (64 * 1024)
 #define IN_MAX (2 * SMTP_REPLY_MAX)
-
-/*
-** The states of a session, by the commands that were submitted and the replies
-** that were read:
-**   GREETING  the greeting is due
-**   START     no EHLO was accepted
-**   READY     no transaction is open
-**   MAIL      MAIL was submitted
-**   RCPT      RCPT was submitted
-**   DATA      DATA was submitted
-**   BODY      the content is due
-**   CHUNKS    the content is due, and goes in chunks
-**   FINAL     all of the content was queued
-**   AUTH      AUTH was submitted
-**   TLS       STARTTLS was submitted, or its 220 was read
-**   OVER      QUIT was submitted, or the server ended the session
-*/
-#define SMTP_CLIENT_STATES(X) \
-  X(GREETING)                 \
-  X(START)                    \
-  X(READY)                    \
-  X(MAIL) X(RCPT) X(DATA) X(BODY) X(CHUNKS) X(FINAL) X(AUTH) X(TLS) X(OVER)
-
-/*
-** Each event that leads from one state to another. An event without a line for
-** the state leaves it. The names of commands are those that were submitted.
-*/
-#define SMTP_CLIENT_TRANSITIONS(X)   \
-  X(GREETING, GREETED, START)        \
-  X(GREETING, ENDED, OVER)           \
-  X(START, HELLO_ACCEPTED, READY)    \
-  X(START, QUIT, OVER)               \
-  X(START, ENDED, OVER)              \
-  X(READY, HELLO_ACCEPTED, READY)    \
-  X(READY, MAIL, MAIL)               \
-  X(READY, RSET, READY)              \
-  X(READY, AUTH, AUTH)               \
-  X(READY, STARTTLS, TLS)            \
-  X(READY, QUIT, OVER)               \
-  X(READY, ENDED, OVER)              \
-  X(MAIL, HELLO_ACCEPTED, READY)     \
-  X(MAIL, RCPT, RCPT)                \
-  X(MAIL, MAIL_REFUSED, READY)       \
-  X(MAIL, RSET, READY)               \
-  X(MAIL, QUIT, OVER)                \
-  X(MAIL, ENDED, OVER)               \
-  X(RCPT, HELLO_ACCEPTED, READY)     \
-  X(RCPT, RCPT, RCPT)                \
-  X(RCPT, DATA, DATA)                \
-  X(RCPT, CHUNKS, CHUNKS)            \
-  X(RCPT, RSET, READY)               \
-  X(RCPT, QUIT, OVER)                \
-  X(RCPT, ENDED, OVER)               \
-  X(DATA, CONTENT_WANTED, BODY)      \
-  X(DATA, CONTENT_UNWANTED, RCPT)    \
-  X(DATA, ENDED, OVER)               \
-  X(BODY, CONTENT_COMPLETE, FINAL)   \
-  X(BODY, ENDED, OVER)               \
-  X(CHUNKS, CONTENT_COMPLETE, FINAL) \
-  X(CHUNKS, CONTENT_ABANDONED, RCPT) \
-  X(CHUNKS, RSET, READY)             \
-  X(CHUNKS, ENDED, OVER)             \
-  X(FINAL, CONTENT_ANSWERED, READY)  \
-  X(FINAL, MAIL, MAIL)               \
-  X(FINAL, RSET, READY)              \
-  X(FINAL, ENDED, OVER)              \
-  X(AUTH, AUTH_ENDED, READY)         \
-  X(AUTH, AUTH_UNPROVEN, OVER)       \
-  X(AUTH, ENDED, OVER)               \
-  X(TLS, TLS_REFUSED, READY)         \
-  X(TLS, TLS_STANDS, START)          \
-  X(TLS, ENDED, OVER)
-
-enum client_state {
-  ST_NONE,
-#define SMTP_STATE(name) ST_##name,
-  SMTP_CLIENT_STATES(SMTP_STATE)
-#undef SMTP_STATE
-      ST_COUNT
-};
-
-enum client_transition {
-  EV_GREETED,
-  EV_HELLO_ACCEPTED,
-  EV_MAIL,
-  EV_MAIL_REFUSED,
-  EV_RCPT,
-  EV_DATA,
-  EV_CONTENT_WANTED,
-  EV_CONTENT_UNWANTED,
-  EV_CHUNKS,
-  EV_CONTENT_ABANDONED,
-  EV_CONTENT_COMPLETE,
-  EV_CONTENT_ANSWERED,
-  EV_RSET,
-  EV_AUTH,
-  EV_AUTH_ENDED,
-  EV_AUTH_UNPROVEN,
-  EV_STARTTLS,
-  EV_TLS_REFUSED,
-  EV_TLS_STANDS,
-  EV_QUIT,
-  EV_ENDED,
-  EV_COUNT,
-  EV_NONE
-};
-
-/* A set of states. */
-#define IN(state) (1u << (state))
-#define IDLE (IN(ST_START) | IN(ST_READY) | IN(ST_MAIL) | IN(ST_RCPT))
 
 /* A command whose reply is due; end is the place of its last byte among all
 ** that was ever queued, so that a reply cannot come too early. */
@@ -161,7 +52,7 @@ struct smtp_client_counts {
 struct smtp_client {
   const smtp_mem *mem;
   smtp_client_config config;
-  enum client_state state; /* written by smtp_client_enter alone */
+  enum state state; /* written by smtp_client_enter alone */
 
   struct { /* the stream */
     smtp_buf in, out;
@@ -241,7 +132,7 @@ struct smtp_client {
 /* ---- client_state.c -------------------------------------------------- */
 
 /* An event happened. */
-SMTP_FUNC void smtp_client_enter(smtp_client *c, enum client_transition event);
+SMTP_FUNC void smtp_client_enter(smtp_client *c, enum move move);
 
 /* Whether the state is one of a set; whether the server offered it; whether
 ** TLS, where it must be, lets the command pass. */
