@@ -270,13 +270,13 @@ static smtp_transaction_part part_of(smtp_client_step step) {
 }
 
 /* DATA was answered: by its content, by a lone dot where nobody was accepted,
-** or not at all. */
+** or not at all; and by nothing in a session that has ended meanwhile. */
 static void data_answered(smtp_client *c, smtp_transaction *t) {
   if (t->data.code != 0) {
     stop(c, t);
   } else if (c->state == ST_BODY) {
     c->messages.turn = TURN_CONTENT;
-  } else {
+  } else if (c->state == ST_FINAL) {
     t->complete = c->messages.open = true;
     c->messages.sending = NULL;
   }

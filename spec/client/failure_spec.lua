@@ -427,4 +427,25 @@ describe("client whose content is cut", function()
     _, err = smtp.send(none.url, message("x\r\n"))
     assert.is_nil(tostring(err):find("accepted", 1, true))
   end)
+
+  it("gives no receipt for a message behind a 421 to one recipient of another", function()
+    -- By LMTP the others of that message still have their replies. What follows is not begun.
+    for _, last in ipairs { "354 go", "250 ok", "554 no" } do
+      local steps = script(hello("PIPELINING"), "C MAIL", "C RCPT", "C RCPT", "C DATA",
+        "S 250 ok", "S 250 ok", "S 250 ok", "S 354 go", "BODY", "C MAIL", "C RCPT", "C DATA",
+        "S 421 4.3.2 bye", "S 250 b has it", "S 250 ok", "S 250 ok", "S " .. last, "CLOSE")
+      steps[2] = "C LHLO"
+      local lmtp <close> = peer.start(steps)
+      local client <close> = assert(smtp.connect { url = lmtp.url:gsub("^smtp", "lmtp"),
+        timeout = 5 })
+      local results = {}
+      for i, receipt, err in client:send_all { message("x\r\n", { "a@b.c", "b@b.c" }),
+        message("y\r\n") } do
+        results[i] = { receipt, err }
+      end
+      assert.same({ "b@b.c" }, results[1][1].accepted, last)
+      assert.is_nil(results[2][1], last)
+      assert.equal("not_sent", results[2][2].outcome, last)
+    end
+  end)
 end)

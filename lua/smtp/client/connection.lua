@@ -92,7 +92,7 @@ function Connection:wait(events, limit, stage)
 end
 
 -- The next step of the machine, waited for; or nil and an error. See client:step in
--- types/internal/client_session.d.lua.
+-- csrc/lua/client.c.
 local function step_of(self, sending)
   local machine = self.machine
   local step, a, b, c, d, e = machine:step(sending)

@@ -129,6 +129,10 @@ end
 function Transaction:done(verdict, result, places, too_many)
   take(self, verdict, result, places, too_many)
   if verdict == "refused" then self.err = self.err or refused(self) end
+  if verdict == "open" and not self.err then -- without a verdict there is no receipt
+    self.err = select(2, self.connection:fail { kind = "protocol", stage = "final",
+      message = "it is not known what became of the message", outcome = "unknown" })
+  end
 end
 
 --- Nothing more will be heard: `lost` has what is known. What the server has refused already
