@@ -7,8 +7,8 @@ local source = require("source")
 local BEGINNINGS = { "The same", "What", "Whoever", "As before" }
 -- Not yet mended. A folder here is a line to delete.
 local LATER = {
-  "csrc/core/client", "csrc/core/server", "csrc/net/", "csrc/mime/", "csrc/lua/",
-  "lua/smtp/", "spec/%l+/", "spec/%l+_spec", "types/",
+  "csrc/core/server", "csrc/net/", "csrc/mime/", "csrc/lua/",
+  "lua/smtp/[^c]", "spec/%l+/", "spec/%l+_spec", "types/",
 }
 local SINCE = "e0f4adc" -- the subjects of older commits stay as they are
 local SUBJECT_MAX = 50

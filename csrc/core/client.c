@@ -113,7 +113,7 @@ static void learn(smtp_client *c) {
   c->hello.offered.extensions &= ~c->config.disable;
 }
 
-/* What a reply changes. Only its first digit decides (RFC 5321 4.2.1). */
+/* The effect of a reply. Only its first digit decides (RFC 5321 4.2.1). */
 static int proceed(smtp_client *c, smtp_client_step step) {
   int digit = c->at_hand.reply.code / 100;
   switch (step) {

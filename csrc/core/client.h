@@ -36,7 +36,7 @@
 
 typedef struct smtp_client smtp_client;
 
-/* What a reply answers. */
+/* The command that a reply answers. */
 typedef enum smtp_client_step {
   SMTP_CLIENT_UNASKED, /* a 421 that nothing asked for: the session is over */
   SMTP_CLIENT_GREETING,
@@ -70,7 +70,7 @@ typedef struct smtp_client_event {
   smtp_status status; /* only if ENHANCEDSTATUSCODES was offered */
 } smtp_client_event;
 
-/* What sending a message waits for. */
+/* The condition for the next step of sending a message. */
 typedef enum smtp_client_want {
   SMTP_WANT_NOTHING, /* no message is under way, or all of it was queued */
   SMTP_WANT_CONTENT, /* smtp_client_content, or smtp_client_end */

@@ -288,7 +288,7 @@ int smtp_client_message_reply(smtp_client *c, smtp_transaction *t,
   int r = smtp_transaction_note(t, part_of(step), c->hello.lmtp, reply->code,
                                 status, smtp_reply_text(reply));
   if (r != 0) return c->failure.code = r;
-  /* What follows would be for the recipients of the message before. */
+  /* The next commands would be for the recipients of the message before. */
   if (step == SMTP_CLIENT_RSET && reply->code >= 300)
     return smtp_client_breach(c, "the server refused RSET");
   if (step == SMTP_CLIENT_DATA && t == c->messages.sending) data_answered(c, t);

@@ -19,7 +19,7 @@ local function line_of(reply)
   return ("%d %s"):format(reply.code, reply.lines[1])
 end
 
--- What EHLO offers, by keyword; false if it is refused; nil and an error.
+-- The extensions that EHLO offers, by keyword; false if it is refused; nil and an error.
 local function ehlo(rows, d, label)
   local reply, err = d:cmd(HELO)
   if not reply then return nil, err end

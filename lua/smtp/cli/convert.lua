@@ -22,7 +22,7 @@ function M.file(word)
   return nil, why
 end
 
---- What may be a port.
+--- A number that may be a port.
 function M.port(word)
   local number = M.whole(word)
   if number and number <= 65535 then return number end

@@ -48,7 +48,7 @@ local function show_tls(info)
     info.verified and "verified" or "not verified: " .. tostring(info.distrust))
 end
 
--- What `starttls` and `secure` of the dialogue take.
+-- The options of `starttls` and `secure` of the dialogue.
 local function trust_of(args)
   return { ca = args.ca, verify = not args.insecure }
 end

@@ -40,7 +40,7 @@ local function load()
   return gauntlet
 end
 
--- What COMMAND finds in its environment, besides what each command finds of a mock.
+-- The environment of COMMAND, besides the variables of a mock that each command has.
 local function environment(target)
   local env = shell.environment(target)
   local auth = target.auth or {}

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- What `mock run` and `mock serve` have in common: the options of a mock, and its start.
+--- The common part of `mock run` and `mock serve`: the options of a mock, and its start.
 local convert = require "smtp.cli.convert"
 local json = require "smtp.cli.json"
 local mock = require "smtp.mock"

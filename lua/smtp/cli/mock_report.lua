@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- What a mock has to tell at the end: mails, what clients did wrong, and rules that were
+--- The report of a mock at the end: mails, what clients did wrong, and rules that were
 -- never needed. On standard error, so that the output of a command stays what it is.
 local say = require "smtp.cli.say"
 local violations = require "smtp.mock.violations"

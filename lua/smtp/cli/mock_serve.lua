@@ -39,7 +39,7 @@ function M.describe(command)
   command:flag("--until-eof", "End when standard input does.")
 end
 
--- What cannot be handed out must not be lost in silence.
+-- A line that cannot be written must not be lost in silence.
 local function put_line(value)
   local ok, why = io.stdout:write(json.encode(value), "\n")
   if ok then ok, why = io.stdout:flush() end

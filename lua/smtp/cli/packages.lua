@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- What only the command line needs and the library does without.
+--- Packages that the command line needs, and the library does not.
 local say = require "smtp.cli.say"
 
 local M = {}

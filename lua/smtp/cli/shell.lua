@@ -76,7 +76,7 @@ function M.limited(words, seconds)
   return { "timeout", "-k", "1", ("%d"):format(seconds), table.unpack(words) }
 end
 
---- What a command finds of a mock in its environment.
+--- The variables of a mock in the environment of a command.
 function M.environment(mock)
   return {
     { "SMTP_HOST", mock.host }, { "SMTP_PORT", ("%d"):format(mock.port) },

@@ -18,7 +18,7 @@ for _, list in ipairs { PASSWORD, TOKEN } do
   for _, name in ipairs(list) do KNOWN[name] = true end
 end
 
--- What shows its secret to whoever listens.
+-- Mechanisms that show their secret to everybody who listens.
 local BARE = { PLAIN = true, LOGIN = true, OAUTHBEARER = true, XOAUTH2 = true }
 local TAKES_TOKEN = { OAUTHBEARER = true, XOAUTH2 = true }
 
@@ -82,7 +82,7 @@ local function none_fits(connection, bare)
   return error_of(connection, { message = offers(connection), hint = hint })
 end
 
--- What the user gave as the secret of a mechanism.
+-- The secret of a mechanism, as the user gave it.
 local function given(auth, name)
   return TAKES_TOKEN[name] and auth.token or auth.password
 end

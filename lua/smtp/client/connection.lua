@@ -317,14 +317,14 @@ end
 
 Connection.__close = Connection.close
 
---- What is known of the first message under way, if nothing more is heard.
+--- The outcome of the first message under way, if nothing more is heard.
 function Connection:outcome()
   if self.machine then return self.machine:outcome() end
   local first = self._lost and self._lost[1]
   return first and first.outcome or "not_sent"
 end
 
--- What the first one's end is for those behind it. Behind a 421 they were not looked at
+-- The error of a message behind the first one. Behind a 421 they were not looked at
 -- any more; another refusal was not of them.
 local function behind(err, outcome)
   local is_refusal = err.kind == "rejected"

@@ -45,7 +45,7 @@ local function connect(given, more)
   return setmetatable({ _connection = connection }, Client)
 end
 
--- What `command` leaves alone, and who does it.
+-- Commands that `command` leaves alone, and who says them.
 local MANAGED = {
   DATA = "client:data sends content, client:send a message", BDAT = "client:send says it",
   STARTTLS = "`tls` of the target has it", AUTH = "`auth` of the target has it",

@@ -20,7 +20,7 @@ function M.parse(text)
   return limits
 end
 
---- What a session has used of its limits: nothing yet.
+--- The use of its limits by a session: nothing yet.
 function M.used()
   return setmetatable({ limits = {}, mails = 0, domains = 0, domain = {} }, Used)
 end

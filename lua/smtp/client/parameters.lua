@@ -18,7 +18,7 @@ local RCPT = { notify = "string table", orcpt = "string", rrvs = "string", param
 
 local BY = { seconds = "number", mode = { "return", "notify" }, trace = "boolean" }
 
--- What a field needs, in the order in which parameters go out. Of those that are
+-- The keyword that a field needs, in the order in which parameters go out. Of those that are
 -- `optional` a server that does not offer them may still have the mail; of those of `relay`
 -- it may have mail that only passes here (RFC 3461 section 5.2.2).
 local ORDER = {

@@ -75,7 +75,7 @@ local function start(self)
   return true
 end
 
--- What came of the first message, once that is known; else nil.
+-- The result of the first message, once it is known; else nil.
 local function first_result(self)
   local one = self[self.first]
   local its = one.dispatch

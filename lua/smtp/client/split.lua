@@ -112,7 +112,7 @@ local function check_size(connection, size)
       advice.size(limit)) }
 end
 
--- What was composed goes without 8-bit bytes.
+-- A composed message goes without 8-bit bytes.
 local function downgrade(self)
   local source, err = self.connection:call(self.out.downgrade)
   if not source then
@@ -123,7 +123,7 @@ local function downgrade(self)
   return self:prepare()
 end
 
---- What must hold before MAIL, by what the server offers in this session: true, or nil and
+--- The conditions before MAIL, by what the server offers in this session: true, or nil and
 -- an error.
 function Dispatch:prepare()
   local ok, err = rewind(self)

@@ -195,7 +195,7 @@ local function check(what, given)
   return target
 end
 
--- What the URL says; nil and an error if it is none.
+-- The parts of a target that the URL has; nil and an error if it is none.
 local function take_url(target, text)
   local port = target.port
   local ok, why = parse_url(text, target)

@@ -33,7 +33,7 @@ local function value_of(key, value)
   return core.xtext(value)
 end
 
---- What stands behind the verb; or nil and a sentence. Raises on misuse.
+--- The words behind the verb; or nil and a sentence. Raises on misuse.
 function M.args(verb, told)
   told = options.check(verb:lower(), told, SPECS[verb])
   local words = {}
