@@ -2,9 +2,9 @@
 -- docs/reference.md from types/smtp/*.d.lua. `write` writes it; `check` fails
 -- if it is not up to date, or if a public name has no entry.
 --
--- A module of lua/smtp is public unless a comment line at its top begins with
--- "Internal". Its public names are the functions `X.name` and `X:name` that it
--- defines and the keys of the table that it returns, but for names with a _.
+-- The public modules of lua/smtp are those of PUBLIC. The public names of one are the
+-- functions `X.name` and `X:name` that it defines and the keys of the table that it
+-- returns, but for names with a _.
 package.path = "scripts/?.lua;" .. package.path
 local source = require("source")
 local annotations = require("annotations")

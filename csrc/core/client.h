@@ -191,8 +191,9 @@ SMTP_FUNC uint64_t smtp_client_written(const smtp_client *c);
 /* ---- whole messages -------------------------------------------------- */
 
 /*
-** Adds MAIL (verb) and then each RCPT to a transaction that was made with as many
-** recipients, and is not sent yet. SMTP_EINVALID: they may not go out; SMTP_ENOMEM.
+** Adds MAIL (verb) and then each RCPT to a transaction that was made with as
+** many recipients, and is not sent yet. SMTP_EINVALID: it may not go out;
+** SMTP_ENOMEM.
 */
 SMTP_FUNC int smtp_client_plan(smtp_client *c, smtp_transaction *t,
                                smtp_verb verb, const smtp_path *path,
@@ -206,11 +207,13 @@ SMTP_FUNC int smtp_client_plan_open(smtp_client *c, smtp_transaction **t);
 ** Sends a message; the transaction belongs to the machine from then on. If
 ** `whole` its content is `text`; else smtp_client_content gives it. 0;
 ** SMTP_EBUSY: the one before is not queued to its end; SMTP_ESTATE: MAIL is not
-** legal now; a failure. After these the transaction is still the caller's.
+** legal now; a failure of before. After these the transaction is still the
+** caller's.
 */
 SMTP_FUNC int smtp_client_send(smtp_client *c, smtp_transaction *t);
 
-/* Queues what may go out now; smtp_client_next does so too. 0, or a failure. */
+/* Queues what may go out now; smtp_client_next does so too. 0, or a failure,
+** which sticks. */
 SMTP_FUNC int smtp_client_advance(smtp_client *c);
 
 SMTP_FUNC smtp_client_want smtp_client_wants(const smtp_client *c);

@@ -32,7 +32,6 @@ int smtp_client_chunks(smtp_client *c, bool binary) {
   if (!smtp_client_joins(c)) return SMTP_EBUSY;
   begin(c, 0);
   c->content.binary = binary;
-  c->content.queued = 0;
   smtp_client_enter(c, MOVE_CHUNKS);
   return 0;
 }
@@ -64,7 +63,6 @@ static int put_chunk(smtp_client *c, bool last) {
   }
   note_chunk(c, before, content.n);
   smtp_client_due_add(c, last ? SMTP_CLIENT_FINAL : SMTP_CLIENT_CHUNK, before);
-  c->content.queued += content.n;
   smtp_buf_truncate(&c->content.chunk, 0);
   return 0;
 }

@@ -105,7 +105,8 @@ int smtp_client_send(smtp_client *c, smtp_transaction *t) {
   c->messages.turn = t->open            ? TURN_DATA
                      : c->messages.open ? TURN_RSET
                                         : TURN_LINES;
-  return smtp_client_advance(c);
+  smtp_client_advance(c); /* a failure is told by next */
+  return 0;
 }
 
 /* Nothing more of it is queued; the next message begins with RSET. */
@@ -139,9 +140,8 @@ static int put_data(smtp_client *c, const smtp_transaction *t) {
 
 /* Whether the rest of the content must wait: one chunk goes with the envelope,
 ** more only if somebody was accepted. */
-static bool must_wait(const smtp_client *c, const smtp_transaction *t) {
-  return t->chunks && t->chunked && t->answered < t->n && t->mail.code == 0 &&
-         c->failure.code == 0;
+static bool must_wait(const smtp_transaction *t) {
+  return t->chunks && t->chunked && t->answered < t->n && t->mail.code == 0;
 }
 
 /* Whether content of so many bytes, or a good part of it, can be encoded now. */
@@ -161,7 +161,7 @@ static int put_content(smtp_client *c, smtp_transaction *t, smtp_slice content,
   size_t before = c->due.n;
   int r;
   *taken = 0;
-  if (must_wait(c, t)) return SMTP_EBUSY;
+  if (must_wait(t)) return SMTP_EBUSY;
   if (is_unwanted(t)) return stop(c, t);
   if (!has_room(c, content.n)) return SMTP_EBUSY;
   r = smtp_client_body(c, content, taken);
@@ -171,7 +171,7 @@ static int put_content(smtp_client *c, smtp_transaction *t, smtp_slice content,
 
 static int put_end(smtp_client *c, smtp_transaction *t) {
   int r;
-  if (must_wait(c, t)) return SMTP_EBUSY;
+  if (must_wait(t)) return SMTP_EBUSY;
   if (is_unwanted(t)) return stop(c, t);
   r = smtp_client_finish(c);
   if (r != 0) return r;
@@ -216,7 +216,8 @@ int smtp_client_advance(smtp_client *c) {
     r = put_next(c, c->messages.sending);
   /* In a session that has ended a command is not legal any more; the reply
   ** that ended it is told by next. */
-  return r == SMTP_EBUSY || r == SMTP_ESTATE ? 0 : r;
+  if (r == SMTP_EBUSY || r == SMTP_ESTATE) return 0;
+  return r == 0 ? 0 : (c->failure.code = r);
 }
 
 /* Whether content can go out now; not in a session that has ended meanwhile. */
@@ -227,7 +228,7 @@ static bool is_content_due(const smtp_client *c) {
 smtp_client_want smtp_client_wants(const smtp_client *c) {
   const smtp_transaction *t = c->messages.sending;
   if (t == NULL) return SMTP_WANT_NOTHING;
-  if (!is_content_due(c) || t->whole || must_wait(c, t) ||
+  if (!is_content_due(c) || t->whole || must_wait(t) ||
       !has_room(c, SIZE_MAX) || (t->chunks && !smtp_client_joins(c)))
     return SMTP_WANT_TIME;
   return SMTP_WANT_CONTENT;

@@ -99,9 +99,8 @@ struct smtp_client {
 
   struct { /* the content */
     smtp_dot_encoder dot;
-    smtp_buf chunk;  /* of the chunk at hand */
-    bool binary;     /* it goes out as it is */
-    uint64_t queued; /* bytes in the chunks that were queued for the message */
+    smtp_buf chunk; /* of the chunk at hand */
+    bool binary;    /* it goes out as it is */
   } content;
 
   struct { /* messages under way, in the order in which they were begun */

@@ -10,7 +10,7 @@
 #include "ascii.h"
 #include "server_state.h"
 
-/* What is received at once, at first. */
+/* The room for one receive, at first. */
 #define SPACE_MIN 4096
 
 /* Input that waits is bounded by the pump, which asks for events between two

@@ -280,7 +280,7 @@ static int other(smtp_server *s, const smtp_command *c, smtp_slice line) {
                                 : SMTP_S_NOT_IMPLEMENTED);
 }
 
-/* What speaks against a BDAT here, or NONE. */
+/* The reason against a BDAT here, or NONE. */
 static smtp_situation may_chunk(const smtp_server *s) {
   smtp_situation why = check_policy(s, SMTP_VERB_BDAT);
   if (s->state == ST_REFUSED) return SMTP_S_SEQUENCE;

@@ -8,7 +8,7 @@
 
 #include "server_state.h"
 
-/* What is received at once: small while commands come, large in content. */
+/* The room for one receive: small while commands come, large in content. */
 #define SPACE_MAX 131072
 
 /* ---- bytes in -------------------------------------------------------- */

@@ -32,7 +32,7 @@
 /* The most that a channel binding or the name in a certificate may have. */
 #define SECURED_MAX 256
 
-/* What the handshake left. */
+/* The bindings of the handshake. */
 struct secured {
   char exporter[SECURED_MAX], endpoint[SECURED_MAX], name[SECURED_MAX];
   size_t exporter_n, endpoint_n, name_n;

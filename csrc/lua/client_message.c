@@ -12,7 +12,7 @@
 #include "params.h"
 #include "push.h"
 
-/* The integer or string at a place of the list at index `list`. */
+/* The mailbox at a place of the list at index `list`. */
 static smtp_slice check_item(lua_State *L, int list, size_t i) {
   smtp_slice s;
   lua_rawgeti(L, list, (lua_Integer)i);
@@ -99,10 +99,10 @@ static void drop(lua_State *L, int tag) {
 }
 
 /*
-** client:message(part) sends a message, or under `open` the content alone: `sender`, `params`, `sent` (the
-** recipients as they go out), `given` (their parameters, by place), `chunks`,
-** `binary`, and `text`, or content that is given by client:content. The results
-** are told with the part: mailboxes of its `to`.
+** client:message(part) sends a message, or under `open` the content alone:
+** `sender`, `params`, `sent` (the recipients as they go out), `given` (their
+** parameters, by place), `chunks`, `binary`, and `text`, or content that is given
+** by client:content. The results are told with the part: mailboxes of its `to`.
 ** -> whether it was queued to its end | nil, "invalid", place (0: the sender)
 ** | nil, "state" | "busy"
 */
@@ -125,8 +125,10 @@ int smtp_client_session_message(lua_State *L) {
   plan_content(L, c->plan);
   keep(L, c);
   r = smtp_client_send(c->machine, c->plan);
-  if (r == SMTP_EBUSY || r == SMTP_ESTATE) drop(L, c->plan->tag);
-  if (r != 0) return smtp_client_session_push_submitted(L, r);
+  if (r != 0) {
+    drop(L, c->plan->tag);
+    return smtp_client_session_push_submitted(L, r);
+  }
   c->plan = NULL; /* it is the machine's */
   lua_pushboolean(L, smtp_client_wants(c->machine) == SMTP_WANT_NOTHING);
   return 1;

@@ -97,7 +97,7 @@ static int setflags(int fd) {
                                             : fcntl(fd, F_SETFL, O_NONBLOCK);
 }
 
-/* What was opened is in the pair, even after a failure. */
+/* The ends that were opened are in the pair, even after a failure. */
 static int open_pipe(int pair[2]) {
   if (pipe(pair) < 0) return -1;
   return setflags(pair[0]) < 0 ? -1 : setflags(pair[1]);

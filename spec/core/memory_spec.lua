@@ -232,6 +232,24 @@ describe("memory of a client session", function()
     assert.match("chunk c\nfinal 2.0.0 queued\n", log)
   end)
 
+  it("is given back whatever fails in whole messages", function()
+    -- A failure behind the beginning of a message is told by the next reading.
+    local REFUSED = "<250 ok\r\n550 5.1.1 no\r\n250 ok\r\n"
+    local outcome, wire, log = session(false, "PIPELINING", "Tone\r\n", "*", REFUSED,
+      "<354 go on\r\n", "*", "T.two\r\n", "*", "<250 2.0.0 queued\r\n", REFUSED,
+      "<354 go on\r\n", "*", "<554 5.6.0 no\r\n", ">QUIT", "*", "<221 bye\r\n", "!")
+    assert.equal("closed", outcome)
+    assert.match("DATA\r\none\r\n%.\r\nMAIL .*DATA\r\n%.%.two\r\n%.\r\nQUIT\r\n$", wire)
+    assert.match("message 2.0.0 queued\nmessage 5.6.0 no\n", log)
+    outcome, wire, log = session(false, "PIPELINING\r\n250-CHUNKING", "tone\r\n",
+      "t" .. (("x"):rep(998) .. "\r\n"):rep(70), "*", REFUSED, "<250 2.0.0 queued\r\n",
+      "<250 reset\r\n", REFUSED, "<250 a chunk\r\n", "*", "<250 2.0.0 both\r\n", ">QUIT", "*",
+      "<221 bye\r\n", "!")
+    assert.equal("closed", outcome)
+    assert.match("BDAT 5 LAST\r\none\r\nRSET\r\n.*BDAT 65536\r\n.*BDAT 4464 LAST\r\n", wire)
+    assert.match("message 2.0.0 queued\nmessage 2.0.0 both\n", log)
+  end)
+
   it("is given back when there are many commands in one flight", function()
     local steps = {}
     for i = 1, 40 do steps[i] = ("Ru%d@example.com"):format(i) end

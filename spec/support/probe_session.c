@@ -324,7 +324,31 @@ static int auth(run *r, smtp_slice name) {
   return r->sasl == NULL ? SMTP_ENOMEM : smtp_client_auth(r->client, r->sasl);
 }
 
-/* BDAT for so many bytes, the last ones. */
+/* A whole message for two recipients; `chunks`: it goes by BDAT. */
+static int send_whole(run *r, smtp_slice content, bool chunks) {
+  static const smtp_verb verbs[] = {SMTP_VERB_MAIL, SMTP_VERB_RCPT,
+                                    SMTP_VERB_RCPT};
+  smtp_transaction *t = smtp_transaction_new(probe_mem(), 2);
+  int result = t == NULL ? SMTP_ENOMEM : 0;
+  smtp_path path;
+  size_t used, i;
+  PROBE_POISON(path);
+  for (i = 0; result == 0 && i < 3; i++) {
+    result = smtp_path_parse(&path, SMTP_LIT("ada@code.energy"), SMTP_PATH_BARE,
+                             &used);
+    if (result == 0)
+      result = smtp_client_plan(r->client, t, verbs[i], &path, NULL, 0);
+  }
+  if (result == 0) {
+    t->text = content;
+    t->whole = true;
+    t->chunks = chunks;
+    result = smtp_client_send(r->client, t);
+  }
+  if (result != 0) smtp_transaction_free(t);
+  return result;
+}
+
 /* Queues something: a failure leaves the session as it was. */
 static int queue(run *r, char kind, smtp_slice rest) {
   switch (kind) {
@@ -334,6 +358,8 @@ static int queue(run *r, char kind, smtp_slice rest) {
   case 'B': return body(r, rest);
   case 'A': return auth(r, rest);
   case 'C': return smtp_client_chunks(r->client, false);
+  case 'T': return send_whole(r, rest, false);
+  case 't': return send_whole(r, rest, true);
   default: return smtp_client_finish(r->client);
   }
 }
@@ -347,7 +373,11 @@ static int read_replies(run *r) {
     PROBE_POISON(e);
     int got = smtp_client_next(r->client, &e);
     if (got <= 0) return got;
-    note(r, names[e.step], smtp_reply_text(e.reply));
+    if (e.kind == SMTP_CLIENT_MESSAGE)
+      note(r, "message",
+           smtp_transaction_text(e.transaction, &e.transaction->final));
+    else
+      note(r, names[e.step], smtp_reply_text(e.reply));
   }
 }
 
@@ -367,8 +397,9 @@ static int client_step(run *r, smtp_slice step) {
       probe_fail_at(0);
       result = queue(r, step.p[0], rest);
     }
+    if (result == SMTP_ENOMEM) return result; /* it has failed for good */
     if (result != 0) note(r, "refused", step);
-    return result == SMTP_ENOMEM ? result : 0;
+    return 0;
   }
 }
 

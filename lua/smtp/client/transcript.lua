@@ -54,12 +54,12 @@ function M.text(list)
 end
 
 function M:__tostring()
-  local lines = {}
-  local function add(side, line) lines[#lines + 1] = side .. ": " .. visible(line) end
+  local list = {}
+  local function add(side, line) list[#list + 1], list[#list + 2] = side, line end
   for i = math.max(self.n - KEPT, 0), self.n - 1 do
     each(self[i % KEPT + 1], add)
   end
-  return table.concat(lines, "\n")
+  return M.text(list)
 end
 
 return M

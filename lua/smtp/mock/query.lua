@@ -160,7 +160,7 @@ function M.mail(query)
   end
 end
 
---- The same of a session.
+--- The function for a query of sessions, as `mail` gives one for mails.
 function M.session(query)
   local given, whole = prepared("mock: a query of sessions", query, SESSION)
   return function(session)

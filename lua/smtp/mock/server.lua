@@ -99,7 +99,7 @@ function Mock:on(event, matcher)
   return keep(self, rule.new(self, event, matcher))
 end
 
---- The same as a table.
+--- A rule, as `on` makes one, from a table.
 function Mock:rule(given)
   check_running(self)
   return keep(self, rule.of_table(self, given))
@@ -330,7 +330,7 @@ function Mock:transcript(number)
   return table.concat(out, "\n")
 end
 
---- What clients did wrong.
+--- The violations of the protocol by clients.
 function Mock:violations(level)
   return violations.of(self, self.strict, level)
 end
@@ -347,7 +347,7 @@ function Mock:clear()
   return self
 end
 
---- The same, unless a mail came that was not looked at yet; gives whether it did.
+--- As `clear`, unless a mail came that was not looked at yet; gives whether it did.
 function Mock:_clear_seen()
   local done = self._core:clear(self._next - 1)
   if done then self._seen, self._sessions, self._failures = {}, {}, {} end
