@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "../core/ascii.h"
 #include "../core/buf.h"
 #include "../mime/charset.h"
 #include "../mime/decode.h"
@@ -19,7 +20,8 @@
 #define VALUE "smtp.mime_value"
 #define OUT_MAX (SIZE_MAX / 4)
 #define FIELDS_MAX 10000
-#define FEW 32 /* entities that need no memory of their own */
+#define FEW 32    /* entities that need no memory of their own */
+#define GROWTH 32 /* of the memory for more of them */
 
 static int value_free(lua_State *L) {
   smtp_value_clear(luaL_checkudata(L, 1, VALUE));
@@ -114,8 +116,8 @@ static int mime_value(lua_State *L) {
 }
 
 /* core.mime_fields(bytes [, first [, last]]) -> { name, value, raw, name ... },
-** place of the body, and whether there are more than FIELDS_MAX, which are left
-** out; a value is decoded, raw is as it stands there */
+** and whether there are more than FIELDS_MAX, which are left out; a value is
+** decoded, raw is as it stands there */
 static int mime_fields(lua_State *L) {
   lua_Integer first, n = 0;
   smtp_slice text = checkrange(L, &first);
@@ -137,9 +139,44 @@ static int mime_fields(lua_State *L) {
     lua_rawseti(L, -2, ++n);
   }
   smtp_buf_clear(out);
-  lua_pushinteger(L, first + (lua_Integer)text.n);
   lua_pushboolean(L, is_more);
+  return 2;
+}
+
+/* Pushes a name in small letters. */
+static void pushlower(lua_State *L, smtp_slice name) {
+  luaL_Buffer b;
+  char *place = luaL_buffinitsize(L, &b, name.n);
+  for (size_t i = 0; i < name.n; i++)
+    place[i] = (char)smtp_ascii_lower((unsigned char)name.p[i]);
+  luaL_pushresultsize(&b, name.n);
+}
+
+/* The iterator of core.fields: upvalues are the text, the length of its header,
+** and how much of that was read. */
+static int next_field(lua_State *L) {
+  smtp_slice header = {lua_tostring(L, lua_upvalueindex(1)),
+                       (size_t)lua_tointeger(L, lua_upvalueindex(2))};
+  size_t at = (size_t)lua_tointeger(L, lua_upvalueindex(3));
+  smtp_field field;
+  if (smtp_fields_next(header, &at, &field) == 0) return 0;
+  pushlower(L, field.name);
+  lua_pushinteger(L, field.name.p - header.p + 1);
+  lua_pushinteger(L, (lua_Integer)at);
+  lua_copy(L, -1, lua_upvalueindex(3));
   return 3;
+}
+
+/* core.fields(bytes) -> an iterator over the fields of the header in front: the
+** name in small letters, and the places of the first and the last byte, which is
+** that of the line end. */
+static int fields(lua_State *L) {
+  smtp_slice text = smtp_check_slice(L, 1);
+  lua_settop(L, 1);
+  lua_pushinteger(L, (lua_Integer)smtp_fields_body(text));
+  lua_pushinteger(L, 0);
+  lua_pushcclosure(L, next_field, 3);
+  return 1;
 }
 
 static void pushentities(lua_State *L, const smtp_entity *list, int count) {
@@ -168,20 +205,25 @@ static void pushentities(lua_State *L, const smtp_entity *list, int count) {
   }
 }
 
-/* core.mime_entities(bytes) -> { kind, parent, begin, body, last, limit, kind ... }:
-** kind is "L" leaf, "M" multipart, "R" message in a message, "C" cut off; the
-** parent's number, 0 for the first; the places of the first byte, of that of the
-** body, and of the last byte; and false, or why a leaf was not looked into */
+/* core.mime_entities(bytes [, most]) -> { kind, parent, begin, body, last, limit,
+** kind ... }: kind is "L" leaf, "M" multipart, "R" message in a message, "C" cut
+** off behind the most; the parent's number, 0 for the first; the places of the
+** first byte, of that of the body, and of the last byte; and false, or why a leaf
+** was not looked into */
 static int mime_entities(lua_State *L) {
   smtp_slice text = smtp_check_slice(L, 1);
+  lua_Integer most = luaL_optinteger(L, 2, SMTP_ENTITY_MAX);
   smtp_entity few[FEW], *list = few;
-  int count = smtp_entity_walk(few, FEW, text, smtp_mem_libc());
-  checkresult(L, count);
-  if (few[count - 1].kind == SMTP_ENTITY_REST) {
-    list = lua_newuserdatauv(L, SMTP_ENTITY_MAX * sizeof *list, 0);
-    count = smtp_entity_walk(list, SMTP_ENTITY_MAX, text, smtp_mem_libc());
-    checkresult(L, count);
+  size_t n = FEW;
+  int count = smtp_entity_walk(list, n, text, smtp_mem_libc());
+  while (count > 0 && list[count - 1].kind == SMTP_ENTITY_REST &&
+         (lua_Integer)n < most) {
+    n = (lua_Integer)n < most / GROWTH ? n * GROWTH : (size_t)most;
+    lua_settop(L, 2);
+    list = lua_newuserdatauv(L, n * sizeof *list, 0);
+    count = smtp_entity_walk(list, n, text, smtp_mem_libc());
   }
+  checkresult(L, count);
   pushentities(L, list, count);
   return 1;
 }
@@ -191,6 +233,7 @@ void smtp_open_mime_parse(lua_State *L) {
                                        {"decode_words", decode_words},
                                        {"to_utf8", to_utf8},
                                        {"mime_value", mime_value},
+                                       {"fields", fields},
                                        {"mime_fields", mime_fields},
                                        {"mime_entities", mime_entities},
                                        {NULL, NULL}};

@@ -139,11 +139,19 @@ describe("8-bit content that was composed", function()
       .. "Content-Transfer-Encoding: quoted-printable\r\n\r\ngr=C3=BCn=3D\r\n--b--", 1, true), body)
   end)
 
+  it("is encoded in a report of RFC 6533, which allows that", function()
+    local body = sent(record("Content-Type: message/global-delivery-status\r\n\r\n"
+      .. "A: b\r\n\r\nC: ü\r\n"))
+    assert.truthy(body:find("\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+      .. "A: b\r\n\r\nC: =C3=BC\r\n", 1, true), body)
+  end)
+
   it("is an error where it cannot be encoded anew", function()
     for _, content in ipairs { "Subject: gr\u{fc}n\r\n\r\nx\r\n",
       "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\nü\r\n--b--\r\n",
       "Content-Transfer-Encoding: base64\r\n\r\nü\r\n",
       "Content-Transfer-Encoding: ;\r\n\r\nü\r\n",
+      "Content-Type: message/delivery-status\r\n\r\nA: b\r\n\r\nC: ü\r\n",
       "Content-Type: multipart/mixed; boundary=b\r\n\r\nü\r\n--b\r\n\r\nx\r\n--b--\r\n",
       "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\nü" } do
       local server <close> = peer.start(script(hello(), "C QUIT", "S 221 bye"))

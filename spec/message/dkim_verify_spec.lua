@@ -176,7 +176,7 @@ describe("dkim_verify", function()
       digest:feed("body\r\n")
       local own = "DKIM-Signature: v=1; a=ed25519-sha256; d=example.com; s=s; h=From; l=4; bh=" ..
         core.base64((digest:finish())) .. "; b="
-      local named = message.by_name { { lower = "from", text = "From: a@example.com\r\n" } }
+      local named = { from = { { text = "From: a@example.com\r\n" } } }
       local signature = key:sign(message.input("simple", named, { "From" }, own))
       local text = own .. core.base64(signature) .. "\r\nFrom: a@example.com\r\n\r\n"
       for _, body in ipairs { "body", "body\r\n", "body and more\r\n" } do

@@ -195,15 +195,13 @@ end
 
 -- The fields at the front. A line that is no field ends them, since it may be in the body.
 local function header_of(text)
-  local first = #(text:match("^>?From [^\n]*\n") or "") + 1 -- of a file of mailboxes
-  local at = first
-  while at <= #text do
-    local line = text:match("^[^\n]*\n?", at)
-    local folded = at > first and line:find("^[ \t]")
-    if not folded and not line:find("^[!-9;-~]+[ \t]*:") then break end
-    at = at + #line
+  local from = text:match("^>?From [ \t]*[^: \t][^\n]*\n()") or 1 -- of a file of mailboxes
+  local at = from
+  for _, first, last in core.fields(text) do
+    if first ~= at then break end
+    at = last + 1
   end
-  return text:sub(first, at - 1)
+  return text:sub(from, at - 1)
 end
 
 -- The part that goes back: the whole, where that is asked for and may be sent.

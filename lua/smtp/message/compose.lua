@@ -6,6 +6,7 @@ local core = require "smtp.core"
 local date = require "smtp.base.date"
 local dkim = require "smtp.message.dkim"
 local lint = require "smtp.message.lint"
+local names = require "smtp.base.names"
 local options = require "smtp.base.options"
 local own_field = require "smtp.message.own_field"
 local parse = require "smtp.message.parse"
@@ -70,8 +71,7 @@ end
 -- The domain of an id of our own may be written in other letters.
 local function message_id(text)
   local id = text:match("^<(.*)>$") or text
-  local left, domain = id:match("^(.*)@([^@]*)$")
-  if left and domain:find("[\x80-\xff]") then id = left .. "@" .. (core.idna(domain) or domain) end
+  id = names.mailbox(id) or id
   if id:find("[%s<>%c\x80-\xff]") or not id:find("^.+@.+$") then
     raise.fail("message_id", ('"%s" is no message id'):format(text))
   end
@@ -155,7 +155,7 @@ end
 -- An array of { name, value }, or a table by name, which is sorted; several values of a
 -- name are several fields.
 local function pairs_of(headers)
-  local list, names = {}, {}
+  local list, keys = {}, {}
   local function add(name, value)
     if type(name) ~= "string" then raise.fail("headers", "must be pairs of name and value") end
     if type(value) ~= "table" then value = { value } end
@@ -169,14 +169,14 @@ local function pairs_of(headers)
   end
   local named = {}
   for key, value in pairs(headers) do
-    if type(key) == "string" then names[#names + 1] = key else named[key] = value end
+    if type(key) == "string" then keys[#keys + 1] = key else named[key] = value end
   end
   for _, one in ipairs(options.list("message: headers", named)) do
     if type(one) ~= "table" then raise.fail("headers", "must be pairs of name and value") end
     add(one.name or one[1], one.value or one[2])
   end
-  table.sort(names)
-  for _, name in ipairs(names) do add(name, headers[name]) end
+  table.sort(keys)
+  for _, name in ipairs(keys) do add(name, headers[name]) end
   return list
 end
 

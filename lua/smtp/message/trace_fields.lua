@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- Trace fields (RFC 5321 section 4.4): Received and Return-Path of a server's message,
 -- and the text in front of a message that is sent or kept.
+local core = require "smtp.core"
 local date = require "smtp.base.date"
 local errors = require "smtp.error"
 local line_ends = require "smtp.message.line_ends"
@@ -110,14 +111,8 @@ local function checked(prepend, stage)
     or nil, message = "prepend " .. why }
 end
 
-local function is_field(field, name)
-  local own = field:match("^([^:]*):")
-  return own ~= nil and own:lower() == name
-end
-
--- Whether a field is a Received of this hop, which `line` is: of our host, or with our id.
+-- Whether a Received is of this hop, as `line` is: of our host, or with our id.
 local function is_ours(field, line)
-  if not is_field(field, "received") then return false end
   for _, clause in ipairs { "%sby%s+([^%s;]+)", "%sid%s+([^%s;]+)" } do
     local own, given = line:match(clause), field:match(clause)
     if own and given and own:lower() == given:lower() then return true end
@@ -127,14 +122,11 @@ end
 
 -- Splits header fields: the Return-Paths, all others, and whether one is a Received of ours.
 local function split(text, line)
-  local paths, others, has_ours, at = {}, {}, false, 1
-  while at <= #text do
-    local stop = text:find("\n[^ \t]", at) or #text
-    local field = text:sub(at, stop)
-    local list = is_field(field, RETURN_PATH) and paths or others
+  local paths, others, has_ours = {}, {}, false
+  for name, first, last in core.fields(text) do
+    local field, list = text:sub(first, last), name == RETURN_PATH and paths or others
     list[#list + 1] = field
-    has_ours = has_ours or line ~= nil and is_ours(field, line)
-    at = stop + 1
+    has_ours = has_ours or line ~= nil and name == "received" and is_ours(field, line)
   end
   return table.concat(paths), table.concat(others), has_ours
 end

@@ -9,18 +9,17 @@ local M = {}
 --- More bytes of header are no header.
 M.HEADER_MAX = 1048576
 
--- Cuts off the header of what `read` gives: its lines, without their ends, which may
--- be CRLF, LF or CR, and the first bytes of the body. Each byte is looked at once or
--- twice, however it comes. nil: it is too long.
-local function read_lines(read)
-  local lines, parts = {}, {} -- parts: of a line that has not ended
-  local size, skip = 0, false -- skip: an LF now belongs to the CR before
+-- Cuts off the header of what `read` gives: its lines, whose ends may be CRLF, LF or CR,
+-- with CRLF, and the first bytes of the body. Each byte is looked at once or twice, however
+-- it comes. nil: it is too long.
+local function read_header(read)
+  local parts, size = {}, 0
+  local length, skip = 0, false -- of the line so far; an LF now belongs to the CR before
   while true do
     local chunk = read()
     if chunk == nil then
-      local rest = table.concat(parts)
-      if rest ~= "" then lines[#lines + 1] = rest end
-      return lines, "", false
+      if length > 0 then parts[#parts + 1] = "\r\n" end
+      return table.concat(parts), "", false
     end
     local from = 1
     if skip and chunk ~= "" then
@@ -29,43 +28,29 @@ local function read_lines(read)
     end
     while true do
       local at = chunk:find("[\r\n]", from)
-      size = size + (at or #chunk + 1) - from + 2
+      local piece = chunk:sub(from, (at or 0) - 1)
+      size, length = size + #piece + 2, length + #piece
       if size > M.HEADER_MAX then return nil end
-      parts[#parts + 1] = chunk:sub(from, (at or 0) - 1)
+      parts[#parts + 1] = piece
       if not at then break end
-      local line = table.concat(parts)
-      parts = {}
-      local both = chunk:sub(at, at + 1) == "\r\n"
       skip = at == #chunk and chunk:byte(at) == 13
-      from = at + (both and 2 or 1)
-      if line == "" then return lines, chunk:sub(from), skip end
-      lines[#lines + 1] = line
+      from = at + (chunk:sub(at, at + 1) == "\r\n" and 2 or 1)
+      if length == 0 then return table.concat(parts), chunk:sub(from), skip end
+      parts[#parts + 1], length = "\r\n", 0
     end
   end
 end
 
--- The fields of lines: { name = as written, lower, text = with CRLF }. A line that is no
--- field is left out, with the lines that continue it.
-local function fields_of(lines)
-  local fields, current = {}, nil
-  local function finish()
-    if current and current.name then
-      current.text = table.concat(current.lines, "\r\n") .. "\r\n"
-      current.lines = nil
-      fields[#fields + 1] = current
-    end
+-- The fields of a header: { name = in small letters, text = with CRLF }; `broken` if there
+-- are other lines, but for the first one of a file of mailboxes.
+local function fields_of(text)
+  local fields, at = {}, text:match("^>?From [ \t]*[^: \t][^\n]*\n()") or 1
+  for name, first, last in core.fields(text) do
+    fields[#fields + 1] = { name = name, text = text:sub(first, last) }
+    if first ~= at then fields.broken = true end
+    at = last + 1
   end
-  for i, line in ipairs(lines) do
-    if line:find("^[ \t]") and current then
-      table.insert(current.lines, line)
-    else
-      finish()
-      local name = line:match("^([\33-\57\59-\126]+)[ \t]*:")
-      if not name and not (i == 1 and line:find("^>?From ")) then fields.broken = true end
-      current = { name = name, lower = name and name:lower(), lines = { line } }
-    end
-  end
-  finish()
+  if at <= #text then fields.broken = true end
   return fields
 end
 
@@ -83,9 +68,9 @@ end
 -- then nil. nil: the header is longer than HEADER_MAX.
 function M.read(given)
   local read = checked(given)
-  local lines, first, skip = read_lines(read)
-  if not lines then return nil end
-  return fields_of(lines), function()
+  local header, first, skip = read_header(read)
+  if not header then return nil end
+  return fields_of(header), function()
     local chunk = first or read()
     first = nil
     if chunk and chunk ~= "" and skip then
@@ -100,11 +85,8 @@ end
 function M.by_name(fields)
   local named = {}
   for _, field in ipairs(fields) do
-    local list = named[field.lower]
-    if not list then
-      list = {}
-      named[field.lower] = list
-    end
+    local list = named[field.name] or {}
+    named[field.name] = list
     list[#list + 1] = field
   end
   return named

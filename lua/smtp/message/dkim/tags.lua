@@ -67,11 +67,6 @@ local function number(text, most)
   return #text <= most and text:find("^%d+$") and math.tointeger(tonumber(text)) or nil
 end
 
-local function domain_of(text)
-  local name = core.idna(text)
-  return name and not name:find("[^%w._-]") and name or nil
-end
-
 -- ---- signatures ----
 
 local REQUIRED = { "v", "a", "b", "bh", "d", "h", "s" }
@@ -86,7 +81,7 @@ end
 -- The domain of i=, which must be d= or below it.
 local function identity_of(tags, domain)
   if not tags.i then return "@" .. domain, domain end
-  local host = domain_of(tags.i:match("@([^@]*)$") or "")
+  local host = core.idna(tags.i:match("@([^@]*)$") or "")
   if not host then return nil end
   if host ~= domain and host:sub(-#domain - 1) ~= "." .. domain then return nil end
   return tags.i, host
@@ -151,10 +146,10 @@ function M.signature(sig, text, now)
     if not tags[name] then return refuse(name .. "= is missing") end
   end
   if tags.v ~= "1" then return refuse("v= is not 1") end
-  local domain = domain_of(tags.d)
+  local domain = core.idna(tags.d)
   if not domain then return refuse("d= is no domain") end
   sig.domain = domain
-  sig.selector = domain_of(tags.s)
+  sig.selector = core.idna(tags.s)
   if not sig.selector then return refuse("s= is no selector") end
   if not tags.s:find("[\x80-\xff]") then sig.selector = tags.s end -- in its own case
   sig.identity, sig.identity_domain = identity_of(tags, domain)

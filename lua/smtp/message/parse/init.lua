@@ -237,17 +237,13 @@ function M.is(value) return getmetatable(value) == Message end
 
 -- The bytes of a message without its Bcc fields and the lines behind them that are no fields.
 local function without_bcc(bytes)
-  local out, at, dropping = {}, #(bytes:match("^\xef\xbb\xbf") or "") + 1, false
-  out[1] = bytes:sub(1, at - 1)
-  while true do
-    local behind = (bytes:find("\n", at, true) or #bytes) + 1
-    local line = bytes:sub(at, behind - 1)
-    if line:find("^\r?\n") or line == "" then break end
-    if line:find("^[!-9;-~]+[ \t]*:") then dropping = line:find("^[Bb][Cc][Cc][ \t]*:") ~= nil end
-    if not dropping then out[#out + 1] = line end
-    at = behind
+  local out, from, is_bcc = {}, 1, false
+  for name, first in core.fields(bytes) do
+    if not is_bcc then out[#out + 1] = bytes:sub(from, first - 1) end
+    from, is_bcc = first, name == "bcc"
   end
-  return table.concat(out) .. bytes:sub(at)
+  if is_bcc then from = bytes:match("\n()\r?\n", from) or #bytes + 1 end
+  return table.concat(out) .. bytes:sub(from)
 end
 
 --- The bytes of a parsed message that may be sent, or nil and the reason. Bcc is left out,

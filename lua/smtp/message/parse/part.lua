@@ -41,7 +41,7 @@ local cut = setmetatable({}, { __mode = "k" })
 
 --- Reads the header that is in the bytes first to last.
 function M.headers(bytes, first, last)
-  local flat, _, is_more = core.mime_fields(bytes, first, last)
+  local flat, is_more = core.mime_fields(bytes, first, last)
   local list = {}
   for i = 1, #flat, 3 do
     list[#list + 1] = { name = flat[i], value = flat[i + 1], raw = flat[i + 2] }
