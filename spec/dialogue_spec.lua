@@ -3,12 +3,12 @@ local smtp = require "smtp"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
 local net = require "spec.support.net"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 
 local servers = {} -- of one spec
 
 local function dialogue(script, options)
-  local server = peer.start(script)
+  local server = scripted.server(script)
   servers[#servers + 1] = server
   local d = assert(smtp.dialogue(server.url, options))
   return d, server
@@ -182,7 +182,7 @@ describe("dialogue", function()
   end)
 
   it("closes itself at the end of a block", function()
-    local server <close> = peer.start { "EOF" }
+    local server <close> = scripted.server { "EOF" }
     do local _ <close> = assert(smtp.dialogue(server.url)) end
     assert.is_nil(server:done())
   end)

@@ -4,7 +4,7 @@ local core = require "smtp.core"
 local dns = require "spec.support.dns"
 local keys = require "spec.support.dkim"
 local names = require "smtp.base.names"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
 local target = require "smtp.client.target"
@@ -231,8 +231,8 @@ describe("names", function()
   end)
 
   it("reach the wire", function()
-    local server <close> = peer.start { "S 220 mx.example", "C EHLO xn--4ca.example", "S 250 mx",
-      "C MAIL FROM:<ada@xn--bcher-kva.example>", "S 250 ok",
+    local server <close> = scripted.server { "S 220 mx.example", "C EHLO xn--4ca.example",
+      "S 250 mx", "C MAIL FROM:<ada@xn--bcher-kva.example>", "S 250 ok",
       "C RCPT TO:<bob@xn--oxapnq6b.example>", "S 250 ok", "C DATA", "S 354 go", "BODY", "S 250 ok",
       "C QUIT", "S 221 bye" }
     local made = assert(target.parse("x", server.url))

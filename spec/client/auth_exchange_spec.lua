@@ -1,7 +1,7 @@
 -- AUTH as the client does it, against scripts of servers: odd ones, old ones, hostile ones.
 local authority = require "smtp.authority"
 local core = require "smtp.core"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local smtp = require "smtp"
 
 local ca = assert(authority.new())
@@ -9,7 +9,7 @@ local identity = assert(ca:issue { names = { "localhost" }, addresses = { "127.0
 
 describe("client's AUTH", function()
   local function fails(script, auth, pattern, options)
-    local server <close> = peer.start(script)
+    local server <close> = scripted.server(script)
     local all = { host = "127.0.0.1", port = server.port, auth = auth,
       timeout = { command = 5, quit = 0.1 } }
     for key, value in pairs(options or {}) do all[key] = value end
@@ -25,22 +25,23 @@ describe("client's AUTH", function()
   local ADA = { user = "ada", password = "TheSecret" }
 
   it("is an error where the server does not offer it, or nothing that fits", function()
-    fails(peer.script(peer.hello("SIZE"), "EOF"), ADA, "does not offer AUTH")
-    fails(peer.script(peer.hello("AUTH GSSAPI NTLM"), "EOF"), ADA, "offers AUTH GSSAPI NTLM")
-    fails(peer.script(peer.hello("AUTH"), "EOF"), ADA, "does not offer AUTH")
+    fails(scripted.script(scripted.hello("SIZE"), "EOF"), ADA, "does not offer AUTH")
+    fails(scripted.script(scripted.hello("AUTH GSSAPI NTLM"), "EOF"), ADA,
+      "offers AUTH GSSAPI NTLM")
+    fails(scripted.script(scripted.hello("AUTH"), "EOF"), ADA, "does not offer AUTH")
   end)
 
   it("C088 understands AUTH= of old servers", function()
-    local server <close> = peer.start(peer.script(peer.hello("AUTH=PLAIN LOGIN"), "C AUTH PLAIN",
-      "S 235 fine", "C QUIT", "S 221 bye"))
+    local server <close> = scripted.server(scripted.script(scripted.hello("AUTH=PLAIN LOGIN"),
+      "C AUTH PLAIN", "S 235 fine", "C QUIT", "S 221 bye"))
     assert(smtp.connect { url = server.url, auth = ADA }):quit()
     assert.is_nil(server:done())
   end)
 
   it("C086 accepts a bare 334", function()
     for _, challenge in ipairs { "334", "334 " } do
-      local server <close> = peer.start(peer.script(peer.hello("AUTH LOGIN"), "C AUTH LOGIN",
-        "S " .. challenge, "C " .. core.base64("ada"), "S " .. challenge,
+      local server <close> = scripted.server(scripted.script(scripted.hello("AUTH LOGIN"),
+        "C AUTH LOGIN", "S " .. challenge, "C " .. core.base64("ada"), "S " .. challenge,
         "C " .. core.base64("TheSecret"), "S 235 fine", "C QUIT", "S 221 bye"))
       assert(smtp.connect { url = server.url, auth = ADA }):quit()
       assert.is_nil(server:done())
@@ -49,9 +50,9 @@ describe("client's AUTH", function()
 
   it("sends what is long for an initial response after an empty challenge", function()
     local token = ("t"):rep(3000)
-    local server <close> = peer.start(peer.script(peer.hello("AUTH XOAUTH2"), "C AUTH XOAUTH2",
-      "S 334 ", "C " .. core.base64("user=ada\1auth=Bearer " .. token .. "\1\1"), "S 235 fine",
-      "C QUIT", "S 221 bye"))
+    local server <close> = scripted.server(scripted.script(scripted.hello("AUTH XOAUTH2"),
+      "C AUTH XOAUTH2", "S 334 ", "C " .. core.base64("user=ada\1auth=Bearer " .. token .. "\1\1"),
+      "S 235 fine", "C QUIT", "S 221 bye"))
     assert(smtp.connect { url = server.url, auth = { user = "ada", token = token } }):quit()
     assert.is_nil(server:done())
     assert.matches("^AUTH XOAUTH2$", server.lines[2])
@@ -59,7 +60,7 @@ describe("client's AUTH", function()
 
   -- The AUTH succeeds, with these steps on the wire after EHLO.
   local function goes_well(offer, auth, ...)
-    local server <close> = peer.start(peer.script(peer.hello("AUTH " .. offer), ...))
+    local server <close> = scripted.server(scripted.script(scripted.hello("AUTH " .. offer), ...))
     local client = assert(smtp.connect { url = server.url, auth = auth, timeout = 5 })
     client:quit()
     assert.is_nil(server:done())
@@ -79,8 +80,9 @@ describe("client's AUTH", function()
       goes_well("LOGIN", ADA, "C AUTH LOGIN", "S 334 " .. words[1], "C " .. USER,
         "S 334 " .. words[2], "C " .. PASSWORD, "S 235 fine", table.unpack(QUIT))
     end
-    fails(peer.script(peer.hello("AUTH LOGIN"), "C AUTH LOGIN", "S 334 a", "C " .. USER, "S 334 b",
-      "C " .. PASSWORD, "S 334 c", "C *", "S 501 no", table.unpack(QUIT)), ADA, "more questions")
+    fails(scripted.script(scripted.hello("AUTH LOGIN"), "C AUTH LOGIN", "S 334 a", "C " .. USER,
+      "S 334 b", "C " .. PASSWORD, "S 334 c", "C *", "S 501 no", table.unpack(QUIT)), ADA,
+      "more questions")
   end)
 
   it("sends a response again that the server has not taken with AUTH", function()
@@ -101,12 +103,12 @@ describe("client's AUTH", function()
     goes_well("EXTERNAL", { mechanisms = { "EXTERNAL" } }, "C AUTH EXTERNAL =", "S 334 ", "C ",
       "S 235 fine", table.unpack(QUIT))
     -- Once, and not for ever.
-    fails(peer.script(peer.hello("AUTH PLAIN"), "C AUTH PLAIN", "S 334 ", "C " .. plain, "S 334 ",
-      "C *", "S 501 no", table.unpack(QUIT)), ADA, "a challenge after the response")
-    fails(peer.script(peer.hello("AUTH PLAIN"), "C AUTH PLAIN", "S 334 ", "C " .. plain, "S 334 ",
-      "C *", "S 235 ok", "EOF"), ADA, "a challenge after the response")
-    fails(peer.script(peer.hello("AUTH XOAUTH2"), "C AUTH XOAUTH2", "S 334 ", "C " .. xoauth2,
-      "S 334 ", "C ", "S 334 ", "C *", "S 535 no", table.unpack(QUIT)),
+    fails(scripted.script(scripted.hello("AUTH PLAIN"), "C AUTH PLAIN", "S 334 ", "C " .. plain,
+      "S 334 ", "C *", "S 501 no", table.unpack(QUIT)), ADA, "a challenge after the response")
+    fails(scripted.script(scripted.hello("AUTH PLAIN"), "C AUTH PLAIN", "S 334 ", "C " .. plain,
+      "S 334 ", "C *", "S 235 ok", "EOF"), ADA, "a challenge after the response")
+    fails(scripted.script(scripted.hello("AUTH XOAUTH2"), "C AUTH XOAUTH2", "S 334 ",
+      "C " .. xoauth2, "S 334 ", "C ", "S 334 ", "C *", "S 535 no", table.unpack(QUIT)),
       { user = "ada", token = "tok" }, "after the refusal")
   end)
 
@@ -118,8 +120,8 @@ describe("client's AUTH", function()
         ['{ "schemes" : "Bearer", "status" : "invalid_token" }'] = '"invalid_token"',
         ['{"status":400}'] = '"400"', ['{"error":"x"}'] = "refused" } do
         for _, sent in ipairs { core.base64(json), json } do
-          local server <close> = peer.start(peer.script(peer.hello("AUTH " .. name), "C AUTH ",
-            "S 334 " .. sent, "C " .. answer, "S 535 bad token", table.unpack(QUIT)))
+          local server <close> = scripted.server(scripted.script(scripted.hello("AUTH " .. name),
+            "C AUTH ", "S 334 " .. sent, "C " .. answer, "S 535 bad token", table.unpack(QUIT)))
           local client, err = smtp.connect { url = server.url, auth = TOKEN }
           assert.is_nil(client)
           assert.is_nil(server:done())
@@ -130,7 +132,7 @@ describe("client's AUTH", function()
         end
       end
       -- A yes after the refusal is not believed.
-      fails(peer.script(peer.hello("AUTH " .. name), "C AUTH", "S 334 e30=", "C " .. answer,
+      fails(scripted.script(scripted.hello("AUTH " .. name), "C AUTH", "S 334 e30=", "C " .. answer,
         "S 235 fine", "EOF"), TOKEN, "did not prove")
     end
   end)
@@ -138,13 +140,13 @@ describe("client's AUTH", function()
   it("cancels by * what it must read and cannot", function()
     for _, name in ipairs { "CRAM-MD5", "SCRAM-SHA-256" } do
       for _, challenge in ipairs { "a=b=", "?", "YWJj ZGVm" } do
-        fails(peer.script(peer.hello("AUTH " .. name), "C AUTH " .. name, "S 334 " .. challenge,
-          "C *", "S 501 cancelled", table.unpack(QUIT)), { user = "ada", password = "TheSecret",
-          mechanisms = { name } }, "not base64")
+        fails(scripted.script(scripted.hello("AUTH " .. name), "C AUTH " .. name,
+          "S 334 " .. challenge, "C *", "S 501 cancelled", table.unpack(QUIT)), { user = "ada",
+          password = "TheSecret", mechanisms = { name } }, "not base64")
       end
     end
-    local server <close> = peer.start(peer.script(peer.hello("AUTH LOGIN"), "C AUTH LOGIN",
-      "S 334 Zm9v\r\n334 x", "EOF"))
+    local server <close> = scripted.server(scripted.script(scripted.hello("AUTH LOGIN"),
+      "C AUTH LOGIN", "S 334 Zm9v\r\n334 x", "EOF"))
     local client, err = smtp.connect { url = server.url, auth = ADA }
     assert.is_nil(client)
     assert.equal("protocol", err.kind)
@@ -159,15 +161,15 @@ describe("client's AUTH", function()
       connection:say("334 " .. core.base64(change(nonce)) .. "\r\n")
     end
     local function script(change, ...)
-      return peer.script(peer.hello("AUTH SCRAM-SHA-256"), function(connection)
+      return scripted.script(scripted.hello("AUTH SCRAM-SHA-256"), function(connection)
         server_first(connection, change)
       end, ...)
     end
     local salt = core.base64("salt")
     local function fine(nonce) return ("r=%sX,s=%s,i=4096"):format(nonce, salt) end
     -- A success without the signature, at once or after the proof.
-    local err = fails(peer.script(peer.hello("AUTH SCRAM-SHA-256"), "C AUTH", "S 235 welcome",
-      "EOF"), SCRAM, "did not prove")
+    local err = fails(scripted.script(scripted.hello("AUTH SCRAM-SHA-256"), "C AUTH",
+      "S 235 welcome", "EOF"), SCRAM, "did not prove")
     assert.equal(235, err.code)
     fails(script(fine, "C ", "S 235 welcome", "EOF"), SCRAM, "did not prove")
     fails(script(fine, "C ", "S 334 " .. core.base64("v=" .. core.base64(("x"):rep(32))), "C *",
@@ -196,9 +198,9 @@ describe("client's AUTH", function()
       local context = assert(core.tls_context { server = true, cert = identity.cert,
         key = identity.key })
       local message
-      local server <close> = peer.start(peer.script(function(connection)
+      local server <close> = scripted.server(scripted.script(function(connection)
         if tls then connection:tls(context) end
-      end, peer.hello("AUTH " .. offer), function(connection)
+      end, scripted.hello("AUTH " .. offer), function(connection)
         message = core.unbase64(connection:line():match("^AUTH %S+ (%S+)$"))
         connection:say("535 no\r\n")
       end, "C QUIT", "S 221 bye"))
@@ -215,17 +217,17 @@ describe("client's AUTH", function()
   it("shows a bare secret to nobody but a verified server", function()
     local stranger = authority.self_signed()
     local function script(name)
-      return peer.script(peer.tls(stranger), peer.hello("AUTH " .. name), "EOF")
+      return scripted.script(scripted.tls(stranger), scripted.hello("AUTH " .. name), "EOF")
     end
     -- To this machine it may go.
-    local server <close> = peer.start(peer.script(peer.tls(stranger), peer.hello("AUTH PLAIN"),
-      "C AUTH PLAIN", "S 235 ok", "C QUIT", "S 221 bye"))
+    local server <close> = scripted.server(scripted.script(scripted.tls(stranger),
+      scripted.hello("AUTH PLAIN"), "C AUTH PLAIN", "S 235 ok", "C QUIT", "S 221 bye"))
     assert(smtp.connect { host = "127.0.0.1", port = server.port, tls = "implicit",
       verify = false, auth = ADA }):quit()
     -- The policy itself, as for a host off this machine.
     local auth = require "smtp.client.auth"
     local function run(name, fields)
-      local one <close> = peer.start(script(name))
+      local one <close> = scripted.server(script(name))
       local client = assert(smtp.connect { host = "127.0.0.1", port = one.port, tls = "implicit",
         verify = false })
       local connection = client._connection
@@ -261,14 +263,14 @@ describe("client's AUTH", function()
     goes_well("PLAIN LOGIN", ADA, "C AUTH PLAIN", "S 334 ", "C ", "S 334 ", "C *",
       "S 501 cancelled", table.unpack(login))
     -- But not where a server has failed to prove itself.
-    fails(peer.script(peer.hello("AUTH SCRAM-SHA-256 LOGIN"), "C AUTH SCRAM-SHA-256",
+    fails(scripted.script(scripted.hello("AUTH SCRAM-SHA-256 LOGIN"), "C AUTH SCRAM-SHA-256",
       "S 334 " .. core.base64("r=other,s=c2FsdA==,i=4096"), "C *", "S 501 cancelled",
       table.unpack(QUIT)), ADA, "nonce")
     -- The last one's error is that of all.
-    fails(peer.script(peer.hello("AUTH PLAIN LOGIN"), "C AUTH PLAIN", "S 504 no", "C AUTH LOGIN",
-      "S 504 neither", table.unpack(QUIT)), ADA, "504 neither")
-    local server <close> = peer.start(peer.script(peer.hello("AUTH PLAIN LOGIN"), "C AUTH PLAIN",
-      "S 535 5.7.8 wrong", "C QUIT", "S 221 bye"))
+    fails(scripted.script(scripted.hello("AUTH PLAIN LOGIN"), "C AUTH PLAIN", "S 504 no",
+      "C AUTH LOGIN", "S 504 neither", table.unpack(QUIT)), ADA, "504 neither")
+    local server <close> = scripted.server(scripted.script(scripted.hello("AUTH PLAIN LOGIN"),
+      "C AUTH PLAIN", "S 535 5.7.8 wrong", "C QUIT", "S 221 bye"))
     local client, err = smtp.connect { url = server.url, auth = ADA }
     assert.is_nil(client)
     assert.equal(535, err.code)
@@ -276,12 +278,13 @@ describe("client's AUTH", function()
   end)
 
   it("ends with a 421, a breach, a closed connection", function()
-    local server <close> = peer.start(peer.script(peer.hello("AUTH PLAIN"), "C AUTH", "S 421 bye",
-      "EOF"))
+    local server <close> = scripted.server(scripted.script(scripted.hello("AUTH PLAIN"), "C AUTH",
+      "S 421 bye", "EOF"))
     local client, err = smtp.connect { url = server.url, auth = ADA }
     assert.is_nil(client)
     assert.equal(421, err.code)
-    local other <close> = peer.start(peer.script(peer.hello("AUTH PLAIN"), "C AUTH", "CLOSE"))
+    local other <close> = scripted.server(scripted.script(scripted.hello("AUTH PLAIN"), "C AUTH",
+      "CLOSE"))
     client, err = smtp.connect { url = other.url, auth = ADA }
     assert.is_nil(client)
     assert.same({ "closed", "auth" }, { err.kind, err.stage })
@@ -289,10 +292,10 @@ describe("client's AUTH", function()
 
   it("is as lenient in a dialogue", function()
     local plain = core.base64("\0ada\0TheSecret")
-    local server <close> = peer.start(peer.script("S 220 mx", "C AUTH LOGIN", "S 334 Username:",
-      "C " .. USER, "S 334 ?", "C " .. PASSWORD, "S 535 no", "C AUTH PLAIN " .. plain,
-      "S 334 go ahead", "C " .. plain, "S 235 fine", "C AUTH CRAM-MD5", "S 334 ?", "C *",
-      "S 501 no", "EOF"))
+    local server <close> = scripted.server(scripted.script("S 220 mx", "C AUTH LOGIN",
+      "S 334 Username:", "C " .. USER, "S 334 ?", "C " .. PASSWORD, "S 535 no",
+      "C AUTH PLAIN " .. plain, "S 334 go ahead", "C " .. plain, "S 235 fine", "C AUTH CRAM-MD5",
+      "S 334 ?", "C *", "S 501 no", "EOF"))
     local d <close> = assert(smtp.dialogue(server.url, { timeout = 5 }))
     assert(d:expect(220))
     local reply, err = d:auth("LOGIN", "ada", "TheSecret")

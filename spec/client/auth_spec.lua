@@ -1,6 +1,6 @@
 -- AUTH from end to end: our client and our server, every mechanism; what the client
 -- tells nobody, and what a hostile server may try.
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local smtp = require "smtp"
 local authority = require "smtp.authority"
 local core = require "smtp.core"
@@ -85,8 +85,8 @@ describe("AUTH, client and server", function()
       local receipt = assert(client:send { envelope = { from = "a@b", to = "c@d" }, raw = "x" })
       assert.equal(name:upper(), receipt.used.auth)
     end
-    local listener <close> = peer.start { { "S 220 mx", "C EHLO", "S 250-mx", "S 250 auth plain",
-      "C AUTH PLAIN AGFkYQB", "S 235 ok", "C QUIT", "S 221 bye" } }
+    local listener <close> = scripted.server { { "S 220 mx", "C EHLO", "S 250-mx",
+      "S 250 auth plain", "C AUTH PLAIN AGFkYQB", "S 235 ok", "C QUIT", "S 221 bye" } }
     local client = assert(smtp.connect { url = listener.url, auth = { user = "ada",
       password = SECRET, cleartext = true } })
     assert(client:quit())

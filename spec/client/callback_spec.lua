@@ -1,10 +1,10 @@
 -- A client that one of the functions which it calls has closed: the call under way ends by an
 -- error that says so, and by what is known of the message.
 local loop = require "smtp.loop"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local smtp = require "smtp"
 
-local script, hello = peer.script, peer.hello
+local script, hello = scripted.script, scripted.hello
 
 local function message(raw)
   return { envelope = { from = "ada@a.example", to = "bob@b.example" }, raw = raw or "x: y\r\n" }
@@ -33,7 +33,7 @@ local OFFERS = { chunks = { "PIPELINING", "CHUNKING" }, content = { "PIPELINING"
 
 -- A client and what `fn(client)` gives: no result, and the error.
 local function closed_by(offers, options, fn)
-  local server <close> = peer.start(willing(table.unpack(offers)))
+  local server <close> = scripted.server(willing(table.unpack(offers)))
   local given = { url = server.url, timeout = 5 }
   for key, value in pairs(options) do given[key] = value end
   local client <close> = assert(smtp.connect(given))
@@ -87,7 +87,7 @@ describe("a client that is closed within its own call", function()
             mine:close()
           end
         end
-        local server <close> = peer.start(willing(table.unpack(offers)))
+        local server <close> = scripted.server(willing(table.unpack(offers)))
         local client <close> = assert(smtp.connect { url = server.url, timeout = 5, trace = trace })
         mine = client
         local receipt, err = client:send(message())
@@ -121,7 +121,7 @@ describe("a client that is closed within its own call", function()
 
   it("by a token, when it signs in at another session", function()
     local step = script(hello("AUTH XOAUTH2", "LIMITS RCPTMAX=1 MAILMAX=1"), "C AUTH", "S 235 ok")
-    local server <close> = peer.start { script(step, "* MAIL", "* RCPT", "C DATA", "S 354 go",
+    local server <close> = scripted.server { script(step, "* MAIL", "* RCPT", "C DATA", "S 354 go",
       "BODY", "S 250 ok", "C QUIT", "S 221 bye"), hello("AUTH XOAUTH2"), }
     local mine
     local client <close> = assert(smtp.connect { url = server.url, timeout = 5,
@@ -139,7 +139,7 @@ describe("a client that is closed within its own call", function()
 
   it("leaves each message of send_all its error", function()
     for _, how in ipairs { "progress", "raw", "trace", "messages" } do
-      local server <close> = peer.start(willing("PIPELINING", "CHUNKING"))
+      local server <close> = scripted.server(willing("PIPELINING", "CHUNKING"))
       local mine, armed
       local function close() if armed then mine:close() end end
       local client <close> = assert(smtp.connect { url = server.url, timeout = 5,
@@ -163,7 +163,7 @@ describe("a client that is closed within its own call", function()
   end)
 
   it("by another task, ends where it waits", function()
-    local server <close> = peer.start(script(hello(), "C NOOP", "EOF"))
+    local server <close> = scripted.server(script(hello(), "C NOOP", "EOF"))
     local client <close> = assert(smtp.connect { url = server.url, timeout = 5 })
     local reply, err, ended
     loop.spawn(function()

@@ -1,7 +1,7 @@
 -- The client's calls, against our server and against scripted peers.
 local smtp = require "smtp"
 local loop = require "smtp.loop"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 
 -- A server that keeps what it is given.
 local function start(options)
@@ -113,8 +113,8 @@ describe("client", function()
   end)
 
   it("gives command's reply whatever its code, and asks for 2xx elsewhere", function()
-    local server <close> = peer.start(peer.script(peer.hello(), "C VRFY", "S 550 no", "C NOOP",
-      "S 451 4.0.0 later", "C RSET", "S 500 what", "C VRFY", "S 252 perhaps", "C QUIT",
+    local server <close> = scripted.server(scripted.script(scripted.hello(), "C VRFY", "S 550 no",
+      "C NOOP", "S 451 4.0.0 later", "C RSET", "S 500 what", "C VRFY", "S 252 perhaps", "C QUIT",
         "S 221 bye"))
     local client <close> = assert(smtp.connect(server.url))
     assert.equal(550, assert(client:command("VRFY x")).code)
@@ -132,7 +132,7 @@ describe("client", function()
   end)
 
   it("keeps DATA, BDAT, STARTTLS and AUTH out of command()", function()
-    local server <close> = peer.start(peer.script(peer.hello(), "C QUIT", "S 221 bye"))
+    local server <close> = scripted.server(scripted.script(scripted.hello(), "C QUIT", "S 221 bye"))
     local client <close> = assert(smtp.connect(server.url))
     for _, line in ipairs { "DATA", "data", "BDAT 1 LAST", "StartTLS", "AUTH PLAIN x",
       "DATA\r\n" } do
@@ -212,8 +212,8 @@ describe("client", function()
   end
 
   it("resets by itself before a MAIL by hand", function()
-    local server <close> = peer.start(peer.script(peer.hello("PIPELINING"), "C MAIL", "C RCPT",
-      "C DATA",
+    local server <close> = scripted.server(scripted.script(scripted.hello("PIPELINING"), "C MAIL",
+      "C RCPT", "C DATA",
       "S 250 ok", "S 550 no", "S 503 no", "C RSET", "S 250 ok", "C MAIL", "S 250 ok"))
     local client <close> = assert(smtp.connect(server.url))
     assert.is_nil((client:send(message("x\r\n"))))
@@ -245,7 +245,7 @@ describe("client", function()
 
   it("C002 falls back to HELO when EHLO is not known", function()
     for _, refusal in ipairs { "500 what", "502 5.5.1 what", "554 no" } do
-      local server <close> = peer.start(peer.script("S 220 old", "C EHLO", "S " .. refusal,
+      local server <close> = scripted.server(scripted.script("S 220 old", "C EHLO", "S " .. refusal,
         "C HELO",
         "S 250 old", "C MAIL FROM:<ada@a.example>", "S 250 ok", "* RCPT", "C DATA", "S 354 go",
           "BODY",
@@ -258,14 +258,14 @@ describe("client", function()
   end)
 
   it("C002 does not fall back after a 4xx, and tells a refused HELO", function()
-    local server <close> = peer.start(peer.script("S 220 mx", "C EHLO", "S 451 later", "C QUIT",
-      "S 221 bye"))
+    local server <close> = scripted.server(scripted.script("S 220 mx", "C EHLO", "S 451 later",
+      "C QUIT", "S 221 bye"))
     local client, err = smtp.connect(server.url)
     assert.is_nil(client)
     assert.same({ "rejected", "ehlo", 451, true }, { err.kind, err.stage, err.code, err.temporary })
     assert.is_nil(server:done())
-    local other <close> = peer.start(peer.script("S 220 mx", "C EHLO", "S 500 what", "C HELO",
-      "S 550 no",
+    local other <close> = scripted.server(scripted.script("S 220 mx", "C EHLO", "S 500 what",
+      "C HELO", "S 550 no",
       "C QUIT", "S 221 bye"))
     client, err = smtp.connect(other.url)
     assert.is_nil(client)
@@ -277,15 +277,15 @@ describe("client", function()
   it("C017 does not mind how QUIT ends", function()
     for _, steps in ipairs { { "S 500 what" }, { "CLOSE" }, { "ABORT" }, { "S 421 bye" },
       { "S garbage" } } do
-      local server <close> = peer.start(peer.script(peer.hello(), "* MAIL", "* RCPT", "C DATA",
-        "S 354 go",
+      local server <close> = scripted.server(scripted.script(scripted.hello(), "* MAIL", "* RCPT",
+        "C DATA", "S 354 go",
         "BODY", "S 250 kept", "C QUIT", steps))
       assert.equal("kept", assert(smtp.send(server.url, message("x\r\n"))).text)
     end
   end)
 
   it("waits for QUIT's reply a short time only", function()
-    local server <close> = peer.start(peer.script(peer.hello(), "C QUIT", "STOP"))
+    local server <close> = scripted.server(scripted.script(scripted.hello(), "C QUIT", "STOP"))
     local client = assert(smtp.connect { url = server.url, timeout = { quit = 0.05 } })
     local target = require "smtp.client.target"
     assert.equal(2, target.parse("t", "x").timeout.quit)
@@ -325,7 +325,7 @@ describe("client", function()
   end)
 
   it("closes itself at the end of a block, without a word", function()
-    local server <close> = peer.start(peer.script(peer.hello(), "EOF"))
+    local server <close> = scripted.server(scripted.script(scripted.hello(), "EOF"))
     do
       local client <close> = assert(smtp.connect(server.url))
       assert.truthy(client:usable())

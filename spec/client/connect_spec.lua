@@ -3,7 +3,7 @@ local smtp = require "smtp"
 local core = require "smtp.core"
 local loop = require "smtp.loop"
 local net = require "spec.support.net"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local transport = require "smtp.net.transport"
 
 local function connect_fails(target, kind, stage)
@@ -65,8 +65,8 @@ describe("client's way to its server", function()
 
   it("goes from a local address", function()
     local from
-    local server <close> = peer.start(peer.script(function(c) from = c.socket:peer() end,
-      peer.hello()))
+    local server <close> = scripted.server(scripted.script(function(c) from = c.socket:peer() end,
+      scripted.hello()))
     local client <close> = assert(smtp.connect { url = server.url, local_address = "127.0.0.1" })
     assert.equal("127.0.0.1", from)
     assert.truthy(client:usable())
@@ -76,13 +76,13 @@ describe("client's way to its server", function()
   end)
 
   it("finds localhost where only IPv4 listens", function()
-    local server <close> = peer.start(peer.hello())
+    local server <close> = scripted.server(scripted.hello())
     local client <close> = assert(smtp.connect("localhost:" .. server.port))
     assert.equal("EHLO [127.0.0.1]", client and server:said())
   end)
 
   it("finds localhost where only IPv6 listens, and names itself so", function()
-    local ok, server = pcall(peer.start, peer.hello(), { host = "::1", port = 0 })
+    local ok, server = pcall(scripted.server, scripted.hello(), { host = "::1", port = 0 })
     if not ok then return pending("no IPv6 here") end
     local _ <close> = server
     local client <close> = assert(smtp.connect(server.url))
@@ -181,7 +181,8 @@ describe("client's policy", function()
   it("takes clear text on this machine, unless TLS is asked for", function()
     for tls, ok in pairs { none = true, opportunistic = true, required = false,
       implicit = false } do
-      local server <close> = peer.start(peer.script("S 220 mx", "C EHLO", "S 250 mx", "EOF"))
+      local server <close> = scripted.server(scripted.script("S 220 mx", "C EHLO", "S 250 mx",
+        "EOF"))
       local client, err = smtp.connect { url = server.url, tls = tls }
       if ok then
         assert(client):close()
@@ -198,8 +199,8 @@ describe("client's policy", function()
   it("sends no mail in clear text to an address off this machine", function()
     local address = outer_address()
     if not address then return pending("no address but loopback here") end
-    local script = peer.script(peer.hello("PIPELINING"), "C QUIT", "S 221 bye")
-    local server <close> = peer.start({ script, script }, { host = address, port = 0 })
+    local script = scripted.script(scripted.hello("PIPELINING"), "C QUIT", "S 221 bye")
+    local server <close> = scripted.server({ script, script }, { host = address, port = 0 })
     for _, tls in ipairs { false, "required" } do
       local client, err = smtp.connect { url = server.url, tls = tls or nil }
       assert.is_nil(client)
@@ -207,7 +208,7 @@ describe("client's policy", function()
     end
     assert.is_nil(server:done())
     assert.equal(("EHLO [%s] | QUIT"):format(address):rep(2, " | "), server:said())
-    local other <close> = peer.start(peer.hello(), { host = address, port = 0 })
+    local other <close> = scripted.server(scripted.hello(), { host = address, port = 0 })
     local client <close> = assert(smtp.connect { url = other.url, tls = "none" })
     assert.truthy(client:usable())
   end)

@@ -1,7 +1,7 @@
 -- A connection that is cut at every byte of a window of messages, of what the client says
 -- and of what the server does: what the client tells of each message is held against what
 -- the server has.
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local smtp = require "smtp"
 
 local Mortal = {}
@@ -118,10 +118,10 @@ local LIST = {
 -- Sends them; what is told of each, by its sender.
 local function send(flavour, takes, says)
   local kept, told = {}, {}
-  local steps = peer.hello(table.unpack(flavour))
+  local steps = scripted.hello(table.unpack(flavour))
   if flavour.lmtp then steps[2] = "C LHLO" end
   steps[#steps + 1] = mortal(flavour, takes, says, kept)
-  local server <close> = peer.start(steps)
+  local server <close> = scripted.server(steps)
   local scheme = flavour.lmtp and "lmtp" or "smtp"
   local client <close> = assert(smtp.connect {
     url = server.url:gsub("^smtp", scheme), timeout = 5 })

@@ -2,16 +2,16 @@
 -- once, and not without TLS to a host with which TLS stood (C173).
 local authority = require "smtp.authority"
 local dns = require "spec.support.dns"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local servers = require "spec.support.fleet"
 local smtp = require "smtp"
 
 local ca = assert(authority.new())
 local good = assert(ca:issue { names = { "localhost", "mx1.example.com", "mx2.example.com" },
   addresses = { "127.0.0.1", "127.0.0.2" } })
-local TLS = peer.tls(good)
+local TLS = scripted.tls(good)
 
-local script, hello = peer.script, peer.hello
+local script, hello = scripted.script, scripted.hello
 local MESSAGE = { envelope = { from = "ada@a.example", to = "bob@b.example" },
   raw = "Subject: x\r\n\r\nx\r\n" }
 
@@ -72,7 +72,7 @@ describe("C173 an end under TLS", function()
         -- In clear text a reset may come before the connection is known of.
         local is_early = how == "reset" and place[1] == "greeting"
         for i, tls in ipairs { is_early and "implicit" or "none", "implicit" } do
-          local server <close> = peer.start(script(tls == "implicit" and TLS or {},
+          local server <close> = scripted.server(script(tls == "implicit" and TLS or {},
             flat(place, 3), step))
           local receipt, err = smtp.send(target(server, tls), MESSAGE)
           assert.is_nil(receipt)
@@ -94,12 +94,12 @@ describe("C173 an end under TLS", function()
     for tls, stage in pairs { implicit = "connect", required = "starttls" } do
       local before = tls == "required" and script(hello("STARTTLS"), "C STARTTLS", "S 220 go") or {}
       for _, steps in ipairs { { hears, "CLOSE" }, { hears, "ABORT" }, { hears, half, "CLOSE" } } do
-        local server <close> = peer.start(script(before, steps))
+        local server <close> = scripted.server(script(before, steps))
         local receipt, err = smtp.send(target(server, tls), MESSAGE)
         assert.is_nil(receipt)
         assert.same({ "closed", stage, "not_sent", true }, facts(err))
       end
-      local server <close> = peer.start(script(before, hears, "STOP"))
+      local server <close> = scripted.server(script(before, hears, "STOP"))
       local silent = target(server, tls)
       silent.timeout = { connect = 0.2 }
       local _, err = smtp.send(silent, MESSAGE)
@@ -109,7 +109,7 @@ describe("C173 an end under TLS", function()
 
   it("is no excuse for what the certificate is", function()
     local stranger = assert(assert(authority.new()):issue { names = { "localhost" } })
-    local server <close> = peer.start(script(peer.tls(stranger)))
+    local server <close> = scripted.server(script(scripted.tls(stranger)))
     local _, err = smtp.send(target(server, "implicit"), MESSAGE)
     assert.same({ "tls", "connect", "not_sent", false }, facts(err))
   end)
@@ -130,7 +130,7 @@ describe("C173 a pool", function()
           end
         end
         for i, first in ipairs(places) do
-          local server <close> = peer.start { first,
+          local server <close> = scripted.server { first,
             script(before, TLS, flat(REST, tls == "implicit" and 1 or 2)) }
           local given = target(server, tls)
           given.backoff = 0
@@ -147,7 +147,7 @@ describe("C173 a pool", function()
   it("never tries again what may have been taken, nor where nobody is trusted", function()
     local place = PLACES[#PLACES]
     for _, step in pairs(ENDS) do
-      local server <close> = peer.start { script(TLS, flat(place, 3), step), REST }
+      local server <close> = scripted.server { script(TLS, flat(place, 3), step), REST }
       local given = target(server, "implicit")
       given.backoff = 0
       local pool <close> = assert(smtp.pool(given))
@@ -156,7 +156,7 @@ describe("C173 a pool", function()
       assert.matches("the message may have been accepted", tostring(err))
       assert.same({ 0, 1 }, { pool:stats().retried, pool:stats().connected })
     end
-    local server <close> = peer.start { script(peer.tls(authority.self_signed())), REST }
+    local server <close> = scripted.server { script(scripted.tls(authority.self_signed())), REST }
     local given = target(server, "implicit")
     given.backoff = 0
     local pool <close> = assert(smtp.pool(given))
@@ -165,8 +165,8 @@ describe("C173 a pool", function()
   end)
 
   it("says nothing in clear text once TLS stood with its server", function()
-    local server <close> = peer.start { script(hello("STARTTLS"), "C STARTTLS", "S 220 go", TLS,
-      "C EHLO", "S 250 mx", "C MAIL", ENDS.cut), script(hello(), "C QUIT", "S 221 bye") }
+    local server <close> = scripted.server { script(hello("STARTTLS"), "C STARTTLS", "S 220 go",
+      TLS, "C EHLO", "S 250 mx", "C MAIL", ENDS.cut), script(hello(), "C QUIT", "S 221 bye") }
     local given = target(server, "opportunistic")
     given.backoff, given.retries = 0, 1
     local pool <close> = assert(smtp.pool(given))
@@ -198,8 +198,8 @@ describe("C173 smtp.deliver", function()
   it("sends a message once, whose reply is lost", function()
     servers.mx(names, "one.example", 1)
     for _, step in pairs(ENDS) do
-      local server <close> = peer.start { script(SECURE, "* MAIL", "* RCPT", "C DATA", "S 354 go",
-        "BODY", step), CLEAR }
+      local server <close> = scripted.server { script(SECURE, "* MAIL", "* RCPT", "C DATA",
+        "S 354 go", "BODY", step), CLEAR }
       local result, err = deliver(server)
       assert.is_nil(result)
       assert.same({ "closed", "final", "unknown", true }, facts(err))
@@ -212,7 +212,7 @@ describe("C173 smtp.deliver", function()
     servers.mx(names, "one.example", 1)
     for _, step in pairs(ENDS) do
       for _, heard in ipairs { { "C EHLO" }, { "C EHLO", "S 250 mx", "C MAIL" } } do
-        local server <close> = peer.start { script(OFFER, TLS, heard, step), CLEAR }
+        local server <close> = scripted.server { script(OFFER, TLS, heard, step), CLEAR }
         local result, err = deliver(server)
         assert.is_nil(result)
         assert.same({ "closed", heard[3] and "mail" or "ehlo", "not_sent", true }, facts(err))
@@ -229,13 +229,13 @@ describe("C173 smtp.deliver", function()
     end
     for _, steps in ipairs { { hears, "S no TLS", "EOF" }, { hears, "CLOSE" }, { hears, "ABORT" },
       { hears, { raw = "\21\3\3\0\2\2\40" }, "EOF" } } do -- an alert: handshake_failure
-      local server <close> = peer.start { script(OFFER, steps), CLEAR }
+      local server <close> = scripted.server { script(OFFER, steps), CLEAR }
       local result = assert(deliver(server))
       assert.equal("kept", result.receipts["one.example"].text)
       assert.is_nil(result.receipts["one.example"].tls)
     end
     -- bytes that came together with the 220
-    local server <close> = peer.start { script(hello("STARTTLS"), "C STARTTLS",
+    local server <close> = scripted.server { script(hello("STARTTLS"), "C STARTTLS",
       { raw = "220 go\r\nno TLS\r\n" }, "EOF"), CLEAR }
     assert.equal("kept", assert(deliver(server)).receipts["one.example"].text)
   end)
@@ -247,8 +247,8 @@ describe("C173 smtp.deliver", function()
       for _, step in pairs(ENDS) do
         for _, first in ipairs { script(SECURE, "C MAIL", step), script(OFFER, TLS, "C EHLO", step),
           script(SECURE, "* MAIL", "* RCPT", "C DATA", step) } do
-          local one <close> = peer.start(first)
-          local two <close> = peer.start(script(SECURE, flat(REST, 3)),
+          local one <close> = scripted.server(first)
+          local two <close> = scripted.server(script(SECURE, flat(REST, 3)),
             { host = "127.0.0.2", port = one.port })
           local result = assert(deliver(one, nil, given))
           assert.equal("mx2.example.com", result.receipts["one.example"].host)
@@ -261,7 +261,7 @@ describe("C173 smtp.deliver", function()
   it("remembers for all domains of a call that TLS stood with a host", function()
     servers.mx(names, "one.example", 1)
     servers.mx(names, "two.example", 1)
-    local server <close> = peer.start { script(SECURE, flat(REST, 3)),
+    local server <close> = scripted.server { script(SECURE, flat(REST, 3)),
       script(OFFER, function(connection)
         connection:fill()
         connection.buffer = ""

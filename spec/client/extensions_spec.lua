@@ -1,11 +1,11 @@
 -- What the client says of the extensions that a server offers.
 local authority = require "smtp.authority"
 local misused = require "spec.support.misuse"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
 
-local script, hello = peer.script, peer.hello
+local script, hello = scripted.script, scripted.hello
 
 -- A step that reads n bytes of a chunk.
 local function bytes(n)
@@ -13,7 +13,7 @@ local function bytes(n)
     while #connection.buffer < n do
       if not connection:fill() then return end
     end
-    connection.peer.chunk = connection.buffer:sub(1, n)
+    connection.server.chunk = connection.buffer:sub(1, n)
     connection.buffer = connection.buffer:sub(n + 1)
   end
 end
@@ -33,7 +33,7 @@ local CHUNKS = hello("PIPELINING", "CHUNKING")
 
 describe("chunks of the client", function()
   it("put a small message into the flight of its envelope", function()
-    local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 15 LAST",
+    local server <close> = scripted.server(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 15 LAST",
       bytes(15), { raw = "250 a\r\n250 b\r\n250 kept\r\n" }, "C QUIT", "S 221 bye"))
     local told = {}
     local receipt = assert(smtp.send(server.url, message(".dots\n\nstay"), { progress =
@@ -61,7 +61,7 @@ describe("chunks of the client", function()
   end)
 
   it("C095 carry no 8-bit content where 8BITMIME is not offered, composed or not", function()
-    local server <close> = peer.start(script(CHUNKS, "EOF"))
+    local server <close> = scripted.server(script(CHUNKS, "EOF"))
     local client <close> = assert(smtp.connect(server.url))
     failed("unsupported", "mail", client:send(message("gr\u{fc}n\r\n")))
     local chunks = { "gr\u{fc}n\r\n" }
@@ -75,7 +75,7 @@ describe("chunks of the client", function()
 
   it("are not used where they are not offered, or not in one flight", function()
     for _, offer in ipairs { hello("CHUNKING"), hello("PIPELINING") } do
-      local server <close> = peer.start(script(offer, "* MAIL", "* RCPT", "C DATA", "S 354 go",
+      local server <close> = scripted.server(script(offer, "* MAIL", "* RCPT", "C DATA", "S 354 go",
         "BODY", "S 250 kept", "C QUIT", "S 221 bye"))
       local receipt = assert(smtp.send(server.url, message("x")))
       assert.is_false(receipt.used.chunking)
@@ -93,8 +93,8 @@ describe("chunks of the client", function()
     end
     for _, raw in ipairs { large, lines } do
       local parts = {}
-      local function keep(connection) parts[#parts + 1] = connection.peer.chunk end
-      local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 65536",
+      local function keep(connection) parts[#parts + 1] = connection.server.chunk end
+      local server <close> = scripted.server(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 65536",
         bytes(65536), keep, { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "C BDAT 65536",
         bytes(65536), keep, "S 250 d", "C BDAT 3328 LAST", bytes(3328), keep, "S 250 kept",
         "C QUIT", "S 221 bye"))
@@ -111,7 +111,7 @@ describe("chunks of the client", function()
       { "550 a\r\n503 b\r\n503 c\r\n", "mail", 550 },
       { "250 a\r\n250 b\r\n552 c\r\n", "final", 552 },
     } do
-      local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 65536",
+      local server <close> = scripted.server(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 65536",
         bytes(65536), { raw = case[1] }, function(c)
           while true do -- what was on its way already
             local line = c:line()
@@ -133,12 +133,12 @@ describe("chunks of the client", function()
   end)
 
   it("C066 stay refused when a 421 follows for those behind", function()
-    local two = peer.script("C BDAT 65536", bytes(65536), "C BDAT 65536", bytes(65536))
+    local two = scripted.script("C BDAT 65536", bytes(65536), "C BDAT 65536", bytes(65536))
     for _, case in ipairs {
       { "552 d\r\n421 e\r\n", "final", 552 },
       { "250 d\r\n421 e\r\n", "body", 421 },
     } do
-      local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 65536",
+      local server <close> = scripted.server(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 65536",
         bytes(65536), { raw = "250 a\r\n250 b\r\n250 c\r\n" }, two, { raw = case[1] }, "CLOSE"))
       local client <close> = assert(smtp.connect(server.url))
       local receipt, err = client:send(message(large:rep(3)))
@@ -153,7 +153,7 @@ describe("chunks of the client", function()
       { "250 a\r\n550 b\r\n421 c\r\n", "rcpt", 550 }, { "550 a\r\n421 b\r\n", "mail", 550 },
       { "250 a\r\n421 b\r\n", "rcpt", 421 },
     } do
-      local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 3 LAST",
+      local server <close> = scripted.server(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 3 LAST",
         bytes(3), { raw = case[1] }, "CLOSE"))
       local client <close> = assert(smtp.connect(server.url))
       local receipt, err = client:send(message("y\r\n"))
@@ -164,7 +164,7 @@ describe("chunks of the client", function()
   end)
 
   it("can be given up by who reads the content, and the session goes on", function()
-    local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 65536",
+    local server <close> = scripted.server(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 65536",
       bytes(65536), { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "C RSET", "C MAIL", "C RCPT",
       "C BDAT 3 LAST", bytes(3), { raw = "250 r\r\n250 a\r\n250 b\r\n250 kept\r\n" }))
     local client <close> = assert(smtp.connect(server.url))
@@ -183,7 +183,7 @@ describe("chunks of the client", function()
       { "250 a\r\n550 b\r\n503 c\r\n", "rcpt", 550 },
       { "250 a\r\n250 b\r\n452 full\r\n", "final", 452 },
     } do
-      local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 3 LAST",
+      local server <close> = scripted.server(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 3 LAST",
         bytes(3), { raw = case[1] }, "C RSET", "C MAIL", "C RCPT", "C BDAT 3 LAST", bytes(3),
         { raw = "250 r\r\n250 a\r\n250 b\r\n250 kept\r\n" }, "C QUIT", "S 221 bye"))
       local client <close> = assert(smtp.connect(server.url))
@@ -197,8 +197,8 @@ describe("chunks of the client", function()
   end)
 
   it("are told of by who accepted and who did not", function()
-    local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C RCPT", "C BDAT 3 LAST",
-      bytes(3), { raw = "250 a\r\n550 5.1.1 b\r\n250 c\r\n250 kept\r\n" }))
+    local server <close> = scripted.server(script(CHUNKS, "C MAIL", "C RCPT", "C RCPT",
+      "C BDAT 3 LAST", bytes(3), { raw = "250 a\r\n550 5.1.1 b\r\n250 c\r\n250 kept\r\n" }))
     local client <close> = assert(smtp.connect(server.url))
     local receipt = assert(client:send(message("x\r\n", { "no@b.example", "yes@b.example" })))
     assert.same({ "yes@b.example" }, receipt.accepted)
@@ -206,8 +206,8 @@ describe("chunks of the client", function()
   end)
 
   it("may have arrived where nothing is heard of them", function()
-    local server <close> = peer.start(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 3 LAST", bytes(3),
-      { raw = "250 a\r\n250 b\r\n" }, "CLOSE"))
+    local server <close> = scripted.server(script(CHUNKS, "C MAIL", "C RCPT", "C BDAT 3 LAST",
+      bytes(3), { raw = "250 a\r\n250 b\r\n" }, "CLOSE"))
     local receipt, err = smtp.send(server.url, message("x\r\n"))
     assert.is_nil(receipt)
     assert.same({ "closed", "unknown" }, { err.kind, err.outcome })
@@ -217,7 +217,7 @@ end)
 describe("SMTPUTF8 of the client", function()
   it("C099 is used where an address needs it, or A-labels are enough", function()
     local function run(offer, from, to, said)
-      local server <close> = peer.start(script(hello(table.unpack(offer)), "* " .. said[1],
+      local server <close> = scripted.server(script(hello(table.unpack(offer)), "* " .. said[1],
         "* " .. said[2], "C DATA", "S 354 go", "BODY", "S 250 kept", "C QUIT", "S 221 bye"))
       local receipt = assert(smtp.send(server.url, { envelope = { from = from, to = to },
         raw = "x\r\n" }))
@@ -274,7 +274,7 @@ describe("SMTPUTF8 of the client", function()
   end)
 
   it("fails before MAIL where there is none", function()
-    local server <close> = peer.start(script(hello("8BITMIME"), "EOF"))
+    local server <close> = scripted.server(script(hello("8BITMIME"), "EOF"))
     local client <close> = assert(smtp.connect(server.url))
     failed("unsupported", "rcpt", client:send(message("x", "grüße@b.example")))
     failed("unsupported", "mail", client:mail("grüße@b.example"))
@@ -288,7 +288,7 @@ end)
 
 describe("parameters of the client", function()
   it("C076 are sent with MAIL and RCPT where they are offered", function()
-    local server <close> = peer.start(script(hello("DSN", "DELIVERBY", "MT-PRIORITY",
+    local server <close> = scripted.server(script(hello("DSN", "DELIVERBY", "MT-PRIORITY",
       "FUTURERELEASE 60 2027-01-01T00:00:00Z", "RRVS", "XADA"),
       "* MAIL FROM:<a@b.example> RET=HDRS ENVID=q+2Bx+3D1 BY=-5;NT MT-PRIORITY=-3 HOLDFOR=60"
         .. " XADA=1",
@@ -317,7 +317,7 @@ describe("parameters of the client", function()
       r.envelope.from = "a@b.example"
       return smtp.message(r)
     end } do
-      local server <close> = peer.start(script(hello("DSN", "PIPELINING"),
+      local server <close> = scripted.server(script(hello("DSN", "PIPELINING"),
         "C MAIL FROM:<a@b.example> RET=FULL ENVID=1", "C RCPT TO:<c@d.example> NOTIFY=FAILURE",
         "C RCPT TO:<e@f.example>", "C DATA", "S 250 ok", "S 250 ok",
         "S 250 ok", "S 354 go", "BODY", "S 250 kept", "C QUIT", "S 221 bye"))
@@ -329,7 +329,7 @@ describe("parameters of the client", function()
   end)
 
   it("C077 are those that a server was told of a recipient, once", function()
-    local server <close> = peer.start(script(hello("DSN"), "* MAIL",
+    local server <close> = scripted.server(script(hello("DSN"), "* MAIL",
       "* RCPT TO:<c@d.example> NOTIFY=DELAY ORCPT=rfc822;x@y", "C DATA", "S 354 go", "BODY",
       "S 250 kept", "C QUIT", "S 221 bye"))
     local gateway <close> = serve.start { extensions = { DSN = true }, on_rcpt = true,
@@ -346,7 +346,8 @@ describe("parameters of the client", function()
   end)
 
   it("are an error where they are needed and not offered, and left out where not", function()
-    local server <close> = peer.start(script(hello("8BITMIME"), "* MAIL FROM:<a@b.example>", "EOF"))
+    local server <close> = scripted.server(script(hello("8BITMIME"), "* MAIL FROM:<a@b.example>",
+      "EOF"))
     local client <close> = assert(smtp.connect(server.url))
     for _, given in ipairs { { ret = "FULL" }, { envid = "x" }, { requiretls = true },
       { by = { seconds = 1, mode = "return" } }, { hold_for = 1 },
@@ -376,7 +377,7 @@ describe("parameters of the client", function()
   end)
 
   it("say what is wrong with them", function()
-    local server <close> = peer.start(script(hello("DSN", "MT-PRIORITY", "DELIVERBY"), "EOF"))
+    local server <close> = scripted.server(script(hello("DSN", "MT-PRIORITY", "DELIVERBY"), "EOF"))
     local client <close> = assert(smtp.connect(server.url))
     misused("priority must be", function() client:mail("a@b", { priority = 10 }) end)
     misused("by needs seconds", function() client:mail("a@b", { by = { mode = "return" } }) end)

@@ -2,7 +2,7 @@
 local smtp = require "smtp"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 
 local function message(raw, to)
   return { envelope = { from = "ada@a.example", to = to or "bob@b.example" }, raw = raw }
@@ -10,7 +10,7 @@ end
 
 -- Connects to a peer with this script and sends; gives the error and the client.
 local function fail(script, raw, options)
-  local server <close> = peer.start(script)
+  local server <close> = scripted.server(script)
   local target = { url = server.url }
   for key, value in pairs(options or {}) do target[key] = value end
   local client, err = smtp.connect(target)
@@ -22,8 +22,8 @@ local function fail(script, raw, options)
   return err, client
 end
 
-local hello = peer.hello
-local script = peer.script
+local hello = scripted.hello
+local script = scripted.script
 
 -- The way of one mail, command by command and in one flight.
 local STEPS = {
@@ -106,7 +106,7 @@ describe("client whose server goes away", function()
   end)
 
   it("C020 tells a 421 that nothing asked for", function()
-    local server <close> = peer.start(script(hello(), "S 421 idle", "EOF"))
+    local server <close> = scripted.server(script(hello(), "S 421 idle", "EOF"))
     local client <close> = assert(smtp.connect(server.url))
     local reply, err = client:noop()
     assert.is_nil(reply)
@@ -115,7 +115,7 @@ describe("client whose server goes away", function()
   end)
 
   it("tells a greeting that refuses, and says QUIT", function()
-    local server <close> = peer.start { "S 554 5.7.1 not you", "C QUIT", "S 221 bye" }
+    local server <close> = scripted.server { "S 554 5.7.1 not you", "C QUIT", "S 221 bye" }
     local client, err = smtp.connect(server.url)
     assert.is_nil(client)
     assert.same({ "rejected", "greeting", 554, false }, { err.kind, err.stage, err.code,
@@ -166,7 +166,7 @@ describe("client whose server is silent", function()
     local to = {}
     for i = 1, 60 do to[i] = ("r%d@b.example"):format(i) end
     for _, call in ipairs { "smtp.send", "client:send" } do
-      local server <close> = peer.start(steps)
+      local server <close> = scripted.server(steps)
       local since = loop.now()
       local receipt, err
       if call == "smtp.send" then
@@ -183,7 +183,7 @@ describe("client whose server is silent", function()
   end)
 
   it("does not keep the deadline of a call that raised", function()
-    local server <close> = peer.start(script(hello(), "C NOOP", function(c)
+    local server <close> = scripted.server(script(hello(), "C NOOP", function(c)
       loop.sleep(0.1)
       c:say("250 ok\r\n")
     end))
@@ -271,7 +271,7 @@ describe("client that may not say what it is given", function()
   end
 
   it("refuses CR, LF and NUL everywhere, and writes nothing", function()
-    local server <close> = peer.start(script(hello(), "* NOOP", "C QUIT", "S 221 bye"))
+    local server <close> = scripted.server(script(hello(), "* NOOP", "C QUIT", "S 221 bye"))
     local client <close> = assert(smtp.connect(server.url))
     for _, c in ipairs(bad) do
       local address = "a" .. c .. "b@c.example"
@@ -299,7 +299,7 @@ describe("client that may not say what it is given", function()
   end)
 
   it("refuses addresses that are none", function()
-    local server <close> = peer.start(script(hello(), "EOF"))
+    local server <close> = scripted.server(script(hello(), "EOF"))
     local client <close> = assert(smtp.connect(server.url))
     for _, one in ipairs { "a", "a b@c", "a@b>c", "@b", "a@", "a@b@c", "x@[999.1.1.1]" } do
       refused("invalid", "mail", client:mail(one))
@@ -320,7 +320,7 @@ describe("client that may not say what it is given", function()
   end)
 
   it("C046 refuses what is larger than the server takes", function()
-    local server <close> = peer.start(script(hello("SIZE 10"),
+    local server <close> = scripted.server(script(hello("SIZE 10"),
       "C MAIL FROM:<ada@a.example> SIZE=10",
       "S 250 ok", "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 ok"))
     local client <close> = assert(smtp.connect(server.url))
@@ -333,8 +333,8 @@ describe("client that may not say what it is given", function()
 
   it("C046 takes SIZE without a number, or 0, for no limit", function()
     for _, keyword in ipairs { "SIZE", "SIZE 0" } do
-      local server <close> = peer.start(script(hello(keyword), "C MAIL FROM:<ada@a.example> SIZE=3",
-        "S 550 no"))
+      local server <close> = scripted.server(script(hello(keyword),
+        "C MAIL FROM:<ada@a.example> SIZE=3", "S 550 no"))
       local receipt, err = smtp.send(server.url, message("x\r\n"))
       assert.is_nil(receipt)
       assert.equal("rejected", err.kind)
@@ -343,7 +343,7 @@ describe("client that may not say what it is given", function()
   end)
 
   it("C095 refuses 8-bit content where 8BITMIME is not offered", function()
-    local server <close> = peer.start(script(hello(), "* MAIL", "* RCPT"))
+    local server <close> = scripted.server(script(hello(), "* MAIL", "* RCPT"))
     local client <close> = assert(smtp.connect(server.url))
     refused("unsupported", "mail", client:send(message("ä\r\n")))
     refused("unsupported", "mail", client:mail("a@b.example", { body = "8BITMIME" }))
@@ -356,7 +356,7 @@ describe("client that may not say what it is given", function()
   end)
 
   it("C095 never sends an 8-bit byte of a stream there either", function()
-    local server <close> = peer.start(script(hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go",
+    local server <close> = scripted.server(script(hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go",
       "BODY"))
     local chunks = { "plain\r\n", "\xe4\r\n" }
     local receipt, err = smtp.send(server.url, message(function() return table.remove(chunks,
@@ -369,7 +369,7 @@ describe("client that may not say what it is given", function()
 
   it("C095 announces 8-bit content where 8BITMIME is offered", function()
     for raw, params in pairs { ["ä\r\n"] = " BODY=8BITMIME", ["a\r\n"] = "" } do
-      local server <close> = peer.start(script(hello("8BITMIME"),
+      local server <close> = scripted.server(script(hello("8BITMIME"),
         "C MAIL FROM:<ada@a.example>" .. params, "S 250 ok", "* RCPT", "C DATA", "S 354 go", "BODY",
         "S 250 ok"))
       assert(smtp.send({ url = server.url, timeout = { quit = 0.01 } }, message(raw)))
@@ -387,7 +387,7 @@ describe("client whose content is cut", function()
     local path = os.tmpname()
     os.remove(path)
     local replies = { raw = "250 a\r\n250 b\r\n" .. (offers[2] and "" or "354 c\r\n") }
-    local server <close> = peer.start(script(hello(table.unpack(offers)), "C MAIL", "C RCPT",
+    local server <close> = scripted.server(script(hello(table.unpack(offers)), "C MAIL", "C RCPT",
       offers[2] and "C BDAT" or "C DATA", replies, how), { path = path })
     local target = { url = server.url, timeout = 5 }
     for key, value in pairs(options or {}) do target[key] = value end
@@ -411,7 +411,7 @@ describe("client whose content is cut", function()
   end)
 
   it("says what is not known, in the sentence", function()
-    local server <close> = peer.start(script(hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go",
+    local server <close> = scripted.server(script(hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go",
       "BODY", "CLOSE"))
     local _, err = smtp.send(server.url, message("x\r\n"))
     assert.same({ "final", "unknown" }, { err.stage, err.outcome })
@@ -419,11 +419,11 @@ describe("client whose content is cut", function()
     local steps = script(hello(), "* MAIL", "* RCPT", "* RCPT", "C DATA", "S 354 go", "BODY",
       "S 250 a has it", "CLOSE")
     steps[2] = "C LHLO"
-    local lmtp <close> = peer.start(steps)
+    local lmtp <close> = scripted.server(steps)
     _, err = smtp.send(lmtp.url:gsub("^smtp", "lmtp"), message("x\r\n", { "a@b.c", "b@b.c" }))
     assert.equal("partial", err.outcome)
     assert.matches("accepted for some recipients, and may have been for others", tostring(err))
-    local none <close> = peer.start(script(hello(), "C MAIL", "CLOSE"))
+    local none <close> = scripted.server(script(hello(), "C MAIL", "CLOSE"))
     _, err = smtp.send(none.url, message("x\r\n"))
     assert.is_nil(tostring(err):find("accepted", 1, true))
   end)
@@ -435,7 +435,7 @@ describe("client whose content is cut", function()
         "S 250 ok", "S 250 ok", "S 250 ok", "S 354 go", "BODY", "C MAIL", "C RCPT", "C DATA",
         "S 421 4.3.2 bye", "S 250 b has it", "S 250 ok", "S 250 ok", "S " .. last, "CLOSE")
       steps[2] = "C LHLO"
-      local lmtp <close> = peer.start(steps)
+      local lmtp <close> = scripted.server(steps)
       local client <close> = assert(smtp.connect { url = lmtp.url:gsub("^smtp", "lmtp"),
         timeout = 5 })
       local results = {}

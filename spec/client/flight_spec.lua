@@ -2,9 +2,9 @@
 local smtp = require "smtp"
 local core = require "smtp.core"
 local loop = require "smtp.loop"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 
-local script, hello = peer.script, peer.hello
+local script, hello = scripted.script, scripted.hello
 
 local function message(raw, to)
   return { envelope = { from = "ada@a.example", to = to or "bob@b.example" }, raw = raw }
@@ -20,7 +20,7 @@ local TAIL = { "C DATA", "S 354 go", "BODY", "S 250 kept", "C QUIT", "S 221 bye"
 
 describe("client's flights", function()
   it("carry MAIL, RCPT and DATA in one segment where PIPELINING is offered", function()
-    local server <close> = peer.start(script(hello("PIPELINING"), "C MAIL", "C RCPT", "C RCPT",
+    local server <close> = scripted.server(script(hello("PIPELINING"), "C MAIL", "C RCPT", "C RCPT",
       "C DATA", { raw = "250 a\r\n250 b\r\n550 c\r\n354 d\r\n" }, "BODY", "S 250 kept", "C QUIT",
       "S 221 bye"))
     local receipt = assert(smtp.send(server.url, message("x\r\n", recipients(2))))
@@ -37,7 +37,7 @@ describe("client's flights", function()
     { "is disabled", hello("PIPELINING"), { PIPELINING = true } },
     { "is disabled in lower case", hello("PIPELINING"), { pipelining = true } } } do
     it("carry one command each where PIPELINING " .. case[1], function()
-      local server <close> = peer.start(script(case[2], "* MAIL", "* RCPT", "* RCPT", TAIL))
+      local server <close> = scripted.server(script(case[2], "* MAIL", "* RCPT", "* RCPT", TAIL))
       local receipt = assert(smtp.send({ url = server.url, disable = case[3] },
         message("x\r\n", recipients(2))))
       assert.is_nil(server:done())
@@ -49,7 +49,7 @@ describe("client's flights", function()
   end
 
   it("C032 hold no DATA where all recipients are refused, one by one", function()
-    local server <close> = peer.start(script(hello(), "* MAIL", "C RCPT", "S 550 no", "C RCPT",
+    local server <close> = scripted.server(script(hello(), "* MAIL", "C RCPT", "S 550 no", "C RCPT",
       "S 451 later", "C QUIT", "S 221 bye"))
     local receipt, err = smtp.send(server.url, message("x\r\n", recipients(2)))
     assert.is_nil(receipt)
@@ -60,9 +60,9 @@ describe("client's flights", function()
 
   it("C056 end with a lone dot where content is asked for and nobody was accepted", function()
     for _, final in ipairs { "S 250 kept", "S 554 nobody" } do
-      local server <close> = peer.start(script(hello("PIPELINING"), "C MAIL", "C RCPT", "C DATA",
-        "S 250 ok", "S 550 no", "S 354 go", "BODY", final, "C RSET", "C MAIL", "C RCPT", "C DATA",
-        "S 250 ok", "S 250 ok", "S 250 ok", "S 354 go", "BODY", "S 250 kept"))
+      local server <close> = scripted.server(script(hello("PIPELINING"), "C MAIL", "C RCPT",
+        "C DATA", "S 250 ok", "S 550 no", "S 354 go", "BODY", final, "C RSET", "C MAIL", "C RCPT",
+        "C DATA", "S 250 ok", "S 250 ok", "S 250 ok", "S 354 go", "BODY", "S 250 kept"))
       local client <close> = assert(smtp.connect(server.url))
       local receipt, err = client:send(message("secret\r\n"))
       assert.is_nil(receipt)
@@ -75,8 +75,8 @@ describe("client's flights", function()
   end)
 
   it("C029 give those that were too many to another transaction", function()
-    local server <close> = peer.start(script(hello("PIPELINING", "ENHANCEDSTATUSCODES"), "C MAIL",
-      "C RCPT", "C RCPT", "C RCPT", "C RCPT", "C DATA", "S 250 ok", "S 250 ok",
+    local server <close> = scripted.server(script(hello("PIPELINING", "ENHANCEDSTATUSCODES"),
+      "C MAIL", "C RCPT", "C RCPT", "C RCPT", "C RCPT", "C DATA", "S 250 ok", "S 250 ok",
       "S 452 4.5.3 enough", "S 552 enough", "S 452 4.2.2 full", "S 354 go", "BODY", "S 250 one",
       "C MAIL", "C RCPT TO:<r0002@b.example>", "C RCPT TO:<r0003@b.example>", "C DATA",
       "S 250 ok", "S 250 ok", "S 550 no", "S 354 go", "BODY", "S 250 two", "C QUIT", "S 221 bye"))
@@ -88,7 +88,7 @@ describe("client's flights", function()
   end)
 
   it("C029 leave those that were too many to who cannot read the content again", function()
-    local server <close> = peer.start(script(hello("PIPELINING"), "C MAIL", "C RCPT", "C RCPT",
+    local server <close> = scripted.server(script(hello("PIPELINING"), "C MAIL", "C RCPT", "C RCPT",
       "C DATA", "S 250 ok", "S 250 ok", "S 552 enough", "S 354 go", "BODY", "S 250 one", "C QUIT",
       "S 221 bye"))
     local receipt = assert(smtp.send(server.url, message(function() return nil end, recipients(2))))
@@ -123,7 +123,7 @@ describe("client's flights", function()
     end
     local long = {}
     for i = 1, 1000 do long[i] = ("%064d@%s.example"):format(i, ("d"):rep(60)) end
-    local server <close> = peer.start(script(hello("PIPELINING"), "* MAIL", rcpts, TAIL))
+    local server <close> = scripted.server(script(hello("PIPELINING"), "* MAIL", rcpts, TAIL))
     local receipt = assert(smtp.send({ url = server.url, timeout = 20 }, message("x\r\n", long)))
     assert.is_nil(server:done())
     assert.equal(1000, #receipt.accepted)
@@ -132,7 +132,8 @@ end)
 
 describe("client's content", function()
   local function sends(raw, expected, options)
-    local server <close> = peer.start(script(hello("8BITMIME", "SIZE"), "* MAIL", "* RCPT", TAIL))
+    local server <close> = scripted.server(script(hello("8BITMIME", "SIZE"), "* MAIL", "* RCPT",
+      TAIL))
     assert(smtp.send(server.url, message(raw), options))
     assert.is_nil(server:done())
     assert.is_true(server.body == expected, "other content came")
@@ -169,7 +170,8 @@ describe("client's content", function()
         return n < 4 and n .. "\r\n" or nil
       end
     end
-    local server <close> = peer.start(script(hello(), "C MAIL FROM:<>", "S 250 ok", "* RCPT", TAIL))
+    local server <close> = scripted.server(script(hello(), "C MAIL FROM:<>", "S 250 ok", "* RCPT",
+      TAIL))
     assert(smtp.send(server.url, one))
     assert.equal("1\r\n2\r\n3\r\n", server.body)
   end)
@@ -200,8 +202,8 @@ describe("client's content", function()
     ["a function that gives a table"] = function() return {} end,
   } do
     it("ends the connection for " .. name .. ", without a final dot", function()
-      local server <close> = peer.start(script(hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go",
-        "BODY"))
+      local server <close> = scripted.server(script(hello(), "* MAIL", "* RCPT", "C DATA",
+        "S 354 go", "BODY"))
       local client = assert(smtp.connect(server.url))
       local receipt, err = client:send(message(raw))
       assert.is_nil(receipt)
@@ -215,7 +217,7 @@ describe("client's content", function()
   end
 
   it("is refused before MAIL where it is none", function()
-    local server <close> = peer.start(script(hello(), "EOF"))
+    local server <close> = scripted.server(script(hello(), "EOF"))
     local client <close> = assert(smtp.connect(server.url))
     local file = assert(io.tmpfile())
     file:close()
@@ -239,7 +241,7 @@ describe("client's content", function()
   end)
 
   it("goes on while other tasks run", function()
-    local server <close> = peer.start(script(hello(), "* MAIL", "* RCPT", TAIL))
+    local server <close> = scripted.server(script(hello(), "* MAIL", "* RCPT", TAIL))
     local ticks, done = 0, false
     local task = loop.spawn(function()
       while not done do

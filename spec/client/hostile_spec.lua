@@ -1,11 +1,11 @@
 -- What a client tells of a message when the server is broken, or lies: never that it was
 -- accepted where it was not, nor that it was not sent where it may have been.
 local loop = require "smtp.loop"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local pieces = require "spec.support.pieces"
 local smtp = require "smtp"
 
-local script, hello = peer.script, peer.hello
+local script, hello = scripted.script, scripted.hello
 
 local function message(raw, to)
   return { envelope = { from = "ada@a.example", to = to or "bob@b.example" }, raw = raw }
@@ -37,7 +37,7 @@ describe("content that goes several times", function()
     local got = {}
     local one = script(hello("PIPELINING", "CHUNKING", "LIMITS RCPTMAX=1 MAILMAX=1"), "C MAIL",
       "C RCPT", chunk(got), { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "C QUIT", "S 221 bye")
-    local server <close> = peer.start { one, one, one }
+    local server <close> = scripted.server { one, one, one }
     local receipt = assert(smtp.send(server.url, message(pieces("one\r\n", "two\r\n"),
       { "b@b.example", "c@b.example", "d@b.example" })))
     assert.equal(3, #receipt.accepted)
@@ -47,7 +47,7 @@ describe("content that goes several times", function()
 
   it("is the same where only the second server takes chunks", function()
     local got = {}
-    local server <close> = peer.start {
+    local server <close> = scripted.server {
       script(hello("8BITMIME", "LIMITS RCPTMAX=1 MAILMAX=1"), "* MAIL", "* RCPT", "C DATA",
         "S 354 go", "BODY", "S 250 ok", "C QUIT", "S 221 bye"),
       script(hello("PIPELINING", "CHUNKING", "8BITMIME"), "C MAIL", "C RCPT", chunk(got),
@@ -62,9 +62,9 @@ describe("content that goes several times", function()
 
   it("is the same where an attachment comes of a function", function()
     local got = {}
-    local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING", "LIMITS RCPTMAX=1"),
-      "C MAIL", "C RCPT", chunk(got), { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "C MAIL",
-      "C RCPT", chunk(got), { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "C QUIT", "S 221 x"))
+    local server <close> = scripted.server(script(hello("PIPELINING", "CHUNKING",
+      "LIMITS RCPTMAX=1"), "C MAIL", "C RCPT", chunk(got), { raw = "250 a\r\n250 b\r\n250 c\r\n" },
+      "C MAIL", "C RCPT", chunk(got), { raw = "250 a\r\n250 b\r\n250 c\r\n" }, "C QUIT", "S 221 x"))
     assert(smtp.send(server.url, { from = "a@a.example", to = { "b@b.example", "c@b.example" },
       text = "x", attachments = { { name = "x.bin", source = pieces("one", "two") } } }))
     assert.is_truthy(got[1]:find("b25ldHdv", 1, true))
@@ -72,7 +72,7 @@ describe("content that goes several times", function()
   end)
 
   it("is not given to a session that lacks what the message needs", function()
-    local server <close> = peer.start {
+    local server <close> = scripted.server {
       script(hello("SMTPUTF8", "8BITMIME", "LIMITS MAILMAX=1"), "* MAIL", "* RCPT", "C RCPT",
         "S 452 no more", "C DATA", "S 354 go", "BODY", "S 250 ok", "C QUIT", "S 221 bye"),
       script(hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 ok", "EOF") }
@@ -85,7 +85,7 @@ describe("content that goes several times", function()
   end)
 
   it("is told of where the connection is lost in between", function()
-    local server <close> = peer.start(script(hello("PIPELINING"), "C MAIL", "C RCPT", "C RCPT",
+    local server <close> = scripted.server(script(hello("PIPELINING"), "C MAIL", "C RCPT", "C RCPT",
       "C DATA", { raw = "250 a\r\n250 b\r\n452 c\r\n354 go\r\n" }, "BODY", "C MAIL", "C RCPT",
       "C DATA", { raw = "250 ok\r\n421 bye\r\n" }, "CLOSE"))
     local client <close> = assert(smtp.connect(server.url))
@@ -98,7 +98,7 @@ describe("content that goes several times", function()
   end)
 
   it("leaves each message its own error", function()
-    local server <close> = peer.start(script(hello("PIPELINING", "LIMITS MAILMAX=1"), "C MAIL",
+    local server <close> = scripted.server(script(hello("PIPELINING", "LIMITS MAILMAX=1"), "C MAIL",
       "C RCPT", "C DATA", { raw = "250 a\r\n250 b\r\n354 go\r\n" }, "BODY", "CLOSE"))
     local client <close> = assert(smtp.connect(server.url))
     local all = results(client, { message("x\r\n"), message("y\r\n") })
@@ -116,7 +116,7 @@ describe("replies for each recipient", function()
       "C DATA", { raw = "250 a\r\n250 b\r\n250 c\r\n250 d\r\n354 go\r\n" }, "BODY",
       { raw = replies }, after or "CLOSE")
     if lmtp then steps[2] = "C LHLO" end
-    local server <close> = peer.start(steps)
+    local server <close> = scripted.server(steps)
     local target = { url = server.url:gsub("^smtp", kind), disable = { PRDR = lmtp } }
     return smtp.send(target, message("x\r\n", TO))
   end
@@ -166,7 +166,7 @@ describe("replies for each recipient", function()
 
   it("of PRDR come before one for all, for single commands too", function()
     local function data(replies)
-      local server <close> = peer.start(script(hello("PRDR"), "* MAIL", "* RCPT", "* RCPT",
+      local server <close> = scripted.server(script(hello("PRDR"), "* MAIL", "* RCPT", "* RCPT",
         "C DATA", "S 354 go", "BODY", { raw = replies }, "EOF"))
       local client <close> = assert(smtp.connect(server.url))
       assert(client:mail("a@b.example", { prdr = true }))
@@ -193,7 +193,7 @@ describe("lists of recipients", function()
   end
 
   it("have each, where a mailbox is there twice", function()
-    local server <close> = peer.start(script(hello("DSN"), "* MAIL", "* RCPT TO:<b@b.example>",
+    local server <close> = scripted.server(script(hello("DSN"), "* MAIL", "* RCPT TO:<b@b.example>",
       "C RCPT", "S 452 more", "C RCPT", "S 452 more", "C RCPT", "S 550 no", "C DATA", "S 354 go",
       "BODY", "S 250 ok", "* MAIL", "* RCPT TO:<b@b.example> NOTIFY=NEVER",
       "* RCPT TO:<c@b.example>", "C DATA", "S 354 go", "BODY", "S 250 ok", "C QUIT", "S 221 bye"))
@@ -205,7 +205,7 @@ describe("lists of recipients", function()
   end)
 
   it("tell each what was said of it, where the content is refused behind that", function()
-    local server <close> = peer.start(script(hello("LIMITS RCPTMAX=2"), "* MAIL", "* RCPT",
+    local server <close> = scripted.server(script(hello("LIMITS RCPTMAX=2"), "* MAIL", "* RCPT",
       "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 ok", "* MAIL", "C RCPT", "S 550 no",
       "* RCPT", "C DATA", "S 354 go", "BODY", "S 451 later", "C QUIT", "S 221 bye"))
     local receipt = assert(smtp.send(server.url, message("x\r\n", { "a@b.example",
@@ -216,7 +216,7 @@ describe("lists of recipients", function()
   end)
 
   it("have all that were refused, in whatever transaction", function()
-    local server <close> = peer.start(script(hello("PIPELINING", "LIMITS RCPTMAX=1"), "C MAIL",
+    local server <close> = scripted.server(script(hello("PIPELINING", "LIMITS RCPTMAX=1"), "C MAIL",
       "C RCPT", "C DATA", { raw = "250 a\r\n550 no\r\n503 c\r\n" }, "C RSET", "C MAIL", "C RCPT",
       "C DATA", { raw = "250 r\r\n451 later\r\n503 b\r\n503 c\r\n" }, "C QUIT", "S 221 bye"))
     local _, err = smtp.send(server.url, message("x\r\n", { "a@b.example", "b@b.example" }))
@@ -251,7 +251,7 @@ describe("a window of messages", function()
     for k = 1, 9 do
       local path, stored = os.tmpname(), {}
       os.remove(path)
-      local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"),
+      local server <close> = scripted.server(script(hello("PIPELINING", "CHUNKING"),
         answers(k, stored), "EOF"), { path = path })
       local client <close> = assert(smtp.connect { url = server.url, timeout = 5 })
       local list = {}
@@ -277,9 +277,9 @@ describe("a window of messages", function()
   it("ends where RSET is refused, for what follows would go to others", function()
     local function run(window)
       local got = {}
-      local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT",
-        chunk(got), { raw = "250 a\r\n250 b\r\n452 no\r\n" }, "C RSET", "C MAIL", "C RCPT",
-        chunk(got), { raw = "500 r\r\n503 a\r\n250 b\r\n250 kept\r\n" }, "EOF"))
+      local server <close> = scripted.server(script(hello("PIPELINING", "CHUNKING"), "C MAIL",
+        "C RCPT", chunk(got), { raw = "250 a\r\n250 b\r\n452 no\r\n" }, "C RSET", "C MAIL",
+        "C RCPT", chunk(got), { raw = "500 r\r\n503 a\r\n250 b\r\n250 kept\r\n" }, "EOF"))
       local client <close> = assert(smtp.connect(server.url))
       local all = results(client, { message("x\r\n"), message("y\r\n", "c@b.example"),
         message("z\r\n") }, { window = window })
@@ -302,7 +302,7 @@ describe("functions of the caller's that raise", function()
 
   for name, offers in pairs { chunks = { "PIPELINING", "CHUNKING" }, content = { "PIPELINING" } } do
     it("close a client that has a message under way: progress, " .. name, function()
-      local server <close> = peer.start(script(hello(table.unpack(offers)), "C MAIL", "C RCPT",
+      local server <close> = scripted.server(script(hello(table.unpack(offers)), "C MAIL", "C RCPT",
         { raw = "250 a\r\n250 b\r\n354 c\r\n" }, "EOF"))
       local client <close> = assert(smtp.connect(server.url))
       assert.has_error(function()
@@ -314,7 +314,7 @@ describe("functions of the caller's that raise", function()
 
   it("close a client that has a reply due: trace", function()
     for _, word in ipairs { "RCPT", "NOOP" } do
-      local server <close> = peer.start(script(hello("PIPELINING"), "EOF"))
+      local server <close> = scripted.server(script(hello("PIPELINING"), "EOF"))
       local client <close> = assert(smtp.connect { url = server.url, trace = function(_, line)
         if line:find(word, 1, true) then error("mine", 0) end
       end })
@@ -349,7 +349,7 @@ describe("functions of the caller's that raise", function()
   end)
 
   it("leave a client alone that has nothing under way", function()
-    local server <close> = peer.start(script(hello("MT-PRIORITY"), "* NOOP"))
+    local server <close> = scripted.server(script(hello("MT-PRIORITY"), "* NOOP"))
     local client <close> = assert(smtp.connect(server.url))
     local bad = message("x\r\n")
     bad.mail = { priority = 99 }
@@ -360,7 +360,7 @@ end)
 
 describe("send_all", function()
   local function one_reply()
-    return peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT", chunk {},
+    return scripted.server(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT", chunk {},
       { raw = "250 a\r\n250 b\r\n250 ok\r\n" }, "EOF"))
   end
 

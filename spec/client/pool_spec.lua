@@ -2,7 +2,7 @@
 local limits = require "smtp.client.limits"
 local loop = require "smtp.loop"
 local mock = require "spec.support.mock"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
 
@@ -99,11 +99,11 @@ describe("pool", function()
     { "ABORT" }, { "S 250 what nobody asked for" } } do
     it(("does not use a connection where %s came"):format(table.concat(how, ", ")), function()
       local function once(...)
-        return peer.script(peer.hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY",
+        return scripted.script(scripted.hello(), "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY",
           "S 250 done", ...)
       end
       local said, gate = nil, loop.gate()
-      local server <close> = peer.start({ once(function()
+      local server <close> = scripted.server({ once(function()
         loop.pass(gate)
         said = true
       end, how), once("* QUIT") })
@@ -440,7 +440,7 @@ describe("pool of several tasks", function()
 
   it("leaves no connection of a task that was ended while it connected", function()
     local begun, ended
-    local server <close> = peer.start({ { function() begun = true end, "EOF",
+    local server <close> = scripted.server({ { function() begun = true end, "EOF",
       function() ended = true end } })
     local pool <close> = pool_of(server)
     local task = spawn(pool, 1, {})

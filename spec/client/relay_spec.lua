@@ -1,11 +1,11 @@
 -- What a gateway passes on to the next hop, content that needs chunks, and parameters of
 -- one's own.
 local authority = require "smtp.authority"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
 
-local script, hello = peer.script, peer.hello
+local script, hello = scripted.script, scripted.hello
 
 local TAIL = { "C DATA", "S 354 go", "BODY", "S 250 kept", "C QUIT", "S 221 bye" }
 
@@ -31,8 +31,8 @@ end
 
 describe("a gateway", function()
   it("C077 C135 passes the parameters of DSN, BY and MT-PRIORITY on", function()
-    local server <close> = peer.start(script(hello("DSN", "DELIVERBY", "MT-PRIORITY"), "* MAIL",
-      "* RCPT", TAIL))
+    local server <close> = scripted.server(script(hello("DSN", "DELIVERBY", "MT-PRIORITY"),
+      "* MAIL", "* RCPT", TAIL))
     local between <close>, last = gateway(server.url)
     assert(hand_over(between, { ret = "HDRS", envid = "id+1", priority = -3,
       by = { seconds = 3000, mode = "return", trace = true } },
@@ -46,7 +46,7 @@ describe("a gateway", function()
   end)
 
   it("C077 tells whose success the next hop will not report", function()
-    local server <close> = peer.start(script(hello(), "C MAIL FROM:<a@b.example>", "S 250 ok",
+    local server <close> = scripted.server(script(hello(), "C MAIL FROM:<a@b.example>", "S 250 ok",
       "C RCPT TO:<c@d.example>", "S 250 ok", TAIL))
     local between <close>, last = gateway(server.url)
     assert(hand_over(between, { ret = "FULL", by = { seconds = 300, mode = "notify" } },
@@ -58,7 +58,7 @@ describe("a gateway", function()
   end)
 
   it("C155 gives back what would come too late, or asks of a hop that cannot be asked", function()
-    local server <close> = peer.start { script(hello("DELIVERBY"), "C QUIT", "S 221 bye"),
+    local server <close> = scripted.server { script(hello("DELIVERBY"), "C QUIT", "S 221 bye"),
       script(hello(), "C QUIT", "S 221 bye") }
     local between <close>, last = gateway(server.url)
     for _, case in ipairs { { 1, "invalid" }, { 100, "unsupported" } } do
@@ -134,7 +134,7 @@ describe("binary content", function()
   it("is an error where the server takes none", function()
     for _, offer in ipairs { hello("CHUNKING", "8BITMIME", "PIPELINING"),
       hello("BINARYMIME", "8BITMIME") } do
-      local server <close> = peer.start(script(offer, "C QUIT", "S 221 bye"))
+      local server <close> = scripted.server(script(offer, "C QUIT", "S 221 bye"))
       local receipt, err = smtp.send(server.url, { envelope = { from = "a@b.example",
         to = "c@d.example" }, raw = binary, mail = { body = "BINARYMIME" } })
       assert.is_nil(receipt)
@@ -148,8 +148,9 @@ describe("parameters of one's own", function()
   local extensions = { XADA = { mail = { "XID" }, rcpt = { "XTO" } } }
 
   it("go out where their keyword is offered, and are an error where not", function()
-    local server <close> = peer.start { script(hello("XADA"), "* MAIL FROM:<a@b.example> XID=1",
-      "* RCPT TO:<c@d.example> XTO", TAIL), script(hello("XOTHER"), "C QUIT", "S 221 bye") }
+    local server <close> = scripted.server { script(hello("XADA"),
+      "* MAIL FROM:<a@b.example> XID=1", "* RCPT TO:<c@d.example> XTO", TAIL),
+      script(hello("XOTHER"), "C QUIT", "S 221 bye") }
     local message = { raw = "x\r\n", mail = { params = { XID = "1" } }, envelope = {
       from = "a@b.example", to = { { address = "c@d.example" } } } }
     local client <close> = assert(smtp.connect { url = server.url, extensions = extensions })
@@ -180,8 +181,8 @@ describe("LMTP of the client", function()
   end
 
   it("C122 says LHLO, and has a reply for each recipient that was accepted", function()
-    local server <close> = peer.start(script(lmtp("PIPELINING", "ENHANCEDSTATUSCODES"), "C MAIL",
-      "C RCPT", "C RCPT", "C RCPT", "C DATA",
+    local server <close> = scripted.server(script(lmtp("PIPELINING", "ENHANCEDSTATUSCODES"),
+      "C MAIL", "C RCPT", "C RCPT", "C RCPT", "C DATA",
       { raw = "250 2.1.0 a\r\n250 2.1.5 b\r\n550 5.1.1 no\r\n250 2.1.5 c\r\n354 go\r\n" }, "BODY",
       { raw = "250 2.0.0 one\r\n452 4.2.2 full\r\n" }, "C QUIT", "S 221 bye"))
     local receipt = assert(send(server, { "b@b.example", "x@b.example", "c@b.example" }))
@@ -196,9 +197,9 @@ describe("LMTP of the client", function()
   end)
 
   it("C063 has them for the last chunk", function()
-    local server <close> = peer.start(script(lmtp("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT",
-      "C RCPT", "C BDAT 3 LAST", "C x", { raw = "250 a\r\n250 b\r\n250 c\r\n250 1\r\n250 2\r\n" },
-      "C QUIT", "S 221 bye"))
+    local server <close> = scripted.server(script(lmtp("PIPELINING", "CHUNKING"), "C MAIL",
+      "C RCPT", "C RCPT", "C BDAT 3 LAST", "C x",
+      { raw = "250 a\r\n250 b\r\n250 c\r\n250 1\r\n250 2\r\n" }, "C QUIT", "S 221 bye"))
     local receipt = assert(send(server, { "b@b.example", "c@b.example" }))
     assert.is_nil(server:done())
     assert.equal(2, #receipt.accepted)
@@ -206,7 +207,7 @@ describe("LMTP of the client", function()
   end)
 
   it("fails where each was refused", function()
-    local server <close> = peer.start(script(lmtp("PIPELINING"), "C MAIL", "C RCPT", "C RCPT",
+    local server <close> = scripted.server(script(lmtp("PIPELINING"), "C MAIL", "C RCPT", "C RCPT",
       "C DATA", { raw = "250 a\r\n250 b\r\n250 c\r\n354 go\r\n" }, "BODY",
       { raw = "552 1\r\n452 2\r\n" }, "C QUIT", "S 221 bye"))
     local receipt, err = send(server, { "b@b.example", "c@b.example" })
@@ -218,8 +219,8 @@ describe("LMTP of the client", function()
   end)
 
   it("C124 fails at RCPT where each was refused there, with a chunk in the same flight", function()
-    local server <close> = peer.start(script(lmtp("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT",
-      "C RCPT", "C BDAT 3 LAST", "C x",
+    local server <close> = scripted.server(script(lmtp("PIPELINING", "CHUNKING"), "C MAIL",
+      "C RCPT", "C RCPT", "C BDAT 3 LAST", "C x",
       { raw = "250 a\r\n550 b\r\n551 c\r\n503 d\r\n" }, "C QUIT", "S 221 bye"))
     local receipt, err = send(server, { "b@b.example", "c@b.example" })
     assert.is_nil(receipt)
@@ -230,7 +231,7 @@ describe("LMTP of the client", function()
   end)
 
   it("tells who has it when the connection is lost between two replies", function()
-    local server <close> = peer.start(script(lmtp("PIPELINING"), "C MAIL", "C RCPT", "C RCPT",
+    local server <close> = scripted.server(script(lmtp("PIPELINING"), "C MAIL", "C RCPT", "C RCPT",
       "C DATA", { raw = "250 a\r\n250 b\r\n250 c\r\n354 go\r\n" }, "BODY", "S 250 1", "CLOSE"))
     local receipt, err = send(server, { "b@b.example", "c@b.example" })
     assert.is_nil(receipt)
@@ -239,7 +240,7 @@ describe("LMTP of the client", function()
   end)
 
   it("has no HELO to fall back to", function()
-    local server <close> = peer.start(script("S 220 mx", "C LHLO", "S 500 what", "C QUIT",
+    local server <close> = scripted.server(script("S 220 mx", "C LHLO", "S 500 what", "C QUIT",
       "S 221 bye"))
     local receipt, err = send(server, "b@b.example")
     assert.is_nil(receipt)
@@ -248,7 +249,7 @@ describe("LMTP of the client", function()
   end)
 
   it("gives all replies to who sends the commands one by one", function()
-    local server <close> = peer.start(script(lmtp(), "* MAIL", "* RCPT", "* RCPT", "C DATA",
+    local server <close> = scripted.server(script(lmtp(), "* MAIL", "* RCPT", "* RCPT", "C DATA",
       "S 354 go", "BODY", { raw = "250 1\r\n550 2\r\n" }, "* MAIL"))
     local client <close> = assert(smtp.connect((server.url:gsub("^smtp", "lmtp"))))
     assert(client:mail("a@b.example"))
@@ -265,7 +266,7 @@ describe("PRDR of the client", function()
   local function send(replies, to, more)
     local steps = { "C MAIL FROM:<a@b.example> PRDR", "C RCPT", "C RCPT", "C DATA",
       { raw = "250 a\r\n250 b\r\n250 c\r\n354 go\r\n" }, "BODY", { raw = replies } }
-    local server <close> = peer.start(script(hello("PIPELINING", "PRDR"), steps, more or
+    local server <close> = scripted.server(script(hello("PIPELINING", "PRDR"), steps, more or
       { "C QUIT", "S 221 bye" }))
     local receipt, err = smtp.send(server.url, { envelope = { from = "a@b.example",
       to = to or { "b@b.example", "c@b.example" } }, raw = "x\r\n" })
@@ -297,7 +298,7 @@ describe("PRDR of the client", function()
   end)
 
   it("is not asked for one recipient, nor where it is not offered", function()
-    local server <close> = peer.start { script(hello("PRDR"), "C MAIL FROM:<a@b.example>",
+    local server <close> = scripted.server { script(hello("PRDR"), "C MAIL FROM:<a@b.example>",
       "S 250 ok", "* RCPT", TAIL), script(hello(), "C MAIL FROM:<a@b.example>", "S 250 ok",
       "* RCPT", "* RCPT", TAIL) }
     local one = { envelope = { from = "a@b.example", to = "b@b.example" }, raw = "x\r\n" }

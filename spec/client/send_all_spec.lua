@@ -1,10 +1,10 @@
 -- client:send_all: many messages in few flights, each reply with the message it is for; and
 -- what the client does about LIMITS (RFC 9422).
 local loop = require "smtp.loop"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local smtp = require "smtp"
 
-local script, hello = peer.script, peer.hello
+local script, hello = scripted.script, scripted.hello
 
 local function message(raw, to)
   return { envelope = { from = "ada@a.example", to = to or "bob@b.example" }, raw = raw }
@@ -74,7 +74,7 @@ describe("send_all", function()
   end
 
   it("puts the next envelope behind the final dot", function()
-    local server <close> = peer.start(script(hello("PIPELINING"), "C MAIL", "C RCPT", "C DATA",
+    local server <close> = scripted.server(script(hello("PIPELINING"), "C MAIL", "C RCPT", "C DATA",
       "S 250 a", "S 250 b", "S 354 c", "BODY", "C MAIL", "C RCPT", "C DATA",
       { raw = "250 one\r\n250 a\r\n250 b\r\n354 c\r\n" }, "BODY", "S 452 two"))
     local client <close> = connect(server)
@@ -88,9 +88,9 @@ describe("send_all", function()
   end)
 
   it("puts whole messages behind each other, with RSET between them", function()
-    local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT",
-      "C BDAT 4 LAST", bytes(4), "C RSET", "C MAIL", "C RCPT", "C BDAT 4 LAST", bytes(4), "C RSET",
-      "C MAIL", "C RCPT", "C BDAT 4 LAST", bytes(4),
+    local server <close> = scripted.server(script(hello("PIPELINING", "CHUNKING"), "C MAIL",
+      "C RCPT", "C BDAT 4 LAST", bytes(4), "C RSET", "C MAIL", "C RCPT", "C BDAT 4 LAST", bytes(4),
+      "C RSET", "C MAIL", "C RCPT", "C BDAT 4 LAST", bytes(4),
       { raw = "250 a\r\n550 b\r\n503 c\r\n250 r\r\n250 a\r\n250 b\r\n250 two\r\n250 r\r\n"
         .. "452 a\r\n503 b\r\n503 c\r\n" }))
     local client <close> = connect(server)
@@ -153,8 +153,8 @@ describe("send_all", function()
   end)
 
   it("tells of each message what is known when the connection dies", function()
-    local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT",
-      "C BDAT", bytes(4), "C RSET", "C MAIL", "C RCPT", "C BDAT", bytes(4), "C RSET",
+    local server <close> = scripted.server(script(hello("PIPELINING", "CHUNKING"), "C MAIL",
+      "C RCPT", "C BDAT", bytes(4), "C RSET", "C MAIL", "C RCPT", "C BDAT", bytes(4), "C RSET",
       { raw = "250 a\r\n250 b\r\n250 one\r\n" }, "CLOSE"))
     local client <close> = connect(server)
     local all = results(client, numbered(6), { window = 3 })
@@ -168,7 +168,7 @@ describe("send_all", function()
 
   it("knows that nothing behind a 421 was taken", function()
     for _, replies in ipairs { "250 a\r\n421 no more\r\n", "250 a\r\n250 b\r\n421 no more\r\n" } do
-      local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL",
+      local server <close> = scripted.server(script(hello("PIPELINING", "CHUNKING"), "C MAIL",
         { raw = replies }, "CLOSE"))
       local client <close> = connect(server)
       for i, one in ipairs(results(client, numbered(3))) do
@@ -219,7 +219,8 @@ describe("send_all", function()
   end)
 
   it("ends at its deadline", function()
-    local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "STOP"))
+    local server <close> = scripted.server(script(hello("PIPELINING", "CHUNKING"), "C MAIL",
+      "STOP"))
     local client <close> = connect(server)
     local all = results(client, numbered(2), { deadline = 0.05 })
     assert.same({ "timeout", "timeout" }, { all[1].err.kind, all[2].err.kind })
@@ -303,7 +304,7 @@ describe("LIMITS", function()
     end
     local again = script("* MAIL", "* RCPT TO:<b@ONE.example", "C DATA", "S 354 go", "BODY",
       "S 250 kept")
-    local server <close> = peer.start { session("one.example"), session("two.example"),
+    local server <close> = scripted.server { session("one.example"), session("two.example"),
       session("one.example", again) }
     local client <close> = connect(server)
     local receipt = assert(client:send(message("x\r\n", { "a@one.example", "a@two.example" })))
@@ -320,7 +321,7 @@ describe("LIMITS", function()
     assert.same({ MAILMAX = 999999 }, parse("mailmax=999999 RCPTMAX=1000000 RCPTMAX="))
     assert.same({}, parse("RCPTMAX=5x RCPTMAX=0x10 MAILMAX"))
     assert.same({}, parse(true))
-    local server <close> = peer.start(script(hello("LIMITS RCPTMAX=none MAILMAX"), "* MAIL",
+    local server <close> = scripted.server(script(hello("LIMITS RCPTMAX=none MAILMAX"), "* MAIL",
       "* RCPT", "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 kept", "C QUIT", "S 221 bye"))
     assert(smtp.send(server.url, message("x\r\n", hundred(2))))
     assert.is_nil(server:done())
@@ -328,17 +329,17 @@ describe("LIMITS", function()
 
   it("C121 are those of the last EHLO, not of one before STARTTLS", function()
     local identity = require("smtp.authority").self_signed()
-    local server <close> = peer.start(script("S 220 mx", "C EHLO", "S 250-mx", "S 250-STARTTLS",
-      "S 250 LIMITS RCPTMAX=1", "C STARTTLS", "S 220 go", peer.tls(identity), "C EHLO", "S 250 mx",
-      "* MAIL", "* RCPT", "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 kept", "C QUIT",
-      "S 221 bye"))
+    local server <close> = scripted.server(script("S 220 mx", "C EHLO", "S 250-mx",
+      "S 250-STARTTLS", "S 250 LIMITS RCPTMAX=1", "C STARTTLS", "S 220 go", scripted.tls(identity),
+      "C EHLO", "S 250 mx", "* MAIL", "* RCPT", "* RCPT", "C DATA", "S 354 go", "BODY",
+      "S 250 kept", "C QUIT", "S 221 bye"))
     local receipt = assert(smtp.send(server.url, message("x\r\n", hundred(2))))
     assert.equal("kept", receipt.text)
     assert.is_nil(server:done())
   end)
 
   it("lost between two transactions, tells who has it", function()
-    local server <close> = peer.start(script(hello("LIMITS RCPTMAX=1"), "* MAIL", "* RCPT",
+    local server <close> = scripted.server(script(hello("LIMITS RCPTMAX=1"), "* MAIL", "* RCPT",
       "C DATA", "S 354 go", "BODY", "S 250 kept", "C MAIL", "CLOSE"))
     local receipt, err = smtp.send(server.url, message("x\r\n", hundred(2)))
     assert.is_nil(receipt)
@@ -347,7 +348,7 @@ describe("LIMITS", function()
   end)
 
   it("refused in one of the transactions, is a result", function()
-    local server <close> = peer.start(script(hello("LIMITS RCPTMAX=1"), "* MAIL", "* RCPT",
+    local server <close> = scripted.server(script(hello("LIMITS RCPTMAX=1"), "* MAIL", "* RCPT",
       "C DATA", "S 354 go", "BODY", "S 554 no", "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY",
       "S 250 kept", "C QUIT", "S 221 bye"))
     local receipt = assert(smtp.send(server.url, message("x\r\n", hundred(2))))

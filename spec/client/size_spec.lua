@@ -6,17 +6,17 @@ local dkim_keys = require "spec.support.dkim"
 local dns = require "spec.support.dns"
 local misused = require "spec.support.misuse"
 local servers = require "spec.support.fleet"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local pieces = require "spec.support.pieces"
 local smtp = require "smtp"
 
-local script, hello = peer.script, peer.hello
+local script, hello = scripted.script, scripted.hello
 
 local ENVELOPE = { from = "ada@a.example", to = "bob@b.example" }
 
 -- Gives the SIZE of MAIL, and the content as received, dots undoubled.
 local function sent(message, options, more)
-  local server <close> = peer.start(script(hello("SIZE 1000000", more or "8BITMIME"), "* MAIL",
+  local server <close> = scripted.server(script(hello("SIZE 1000000", more or "8BITMIME"), "* MAIL",
     "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 ok", "C QUIT", "S 221 bye"))
   local target = { url = server.url, timeout = 5 }
   for key, value in pairs(options or {}) do target[key] = value end
@@ -99,7 +99,7 @@ describe("the size of a message", function()
     local names <close> = setmetatable({ dns = dns.start() }, { __close = function(all)
       all.dns:close()
     end })
-    local next_hop <close> = peer.start(script(hello("SIZE 1000000", "8BITMIME"), "* MAIL",
+    local next_hop <close> = scripted.server(script(hello("SIZE 1000000", "8BITMIME"), "* MAIL",
       "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 ok", "C QUIT", "S 221 bye"))
     names.dns:host("mx1.example.com", "127.0.0.1")
     servers.mx(names.dns, "one.example", 1)
@@ -123,7 +123,7 @@ describe("the size of a message", function()
   it("is what the limit of the server is held against", function()
     local raw = ("x\n"):rep(10)
     for limit, fits in pairs { [29] = false, [30] = true } do
-      local server <close> = peer.start(script(hello("SIZE " .. limit), "* MAIL", "* RCPT",
+      local server <close> = scripted.server(script(hello("SIZE " .. limit), "* MAIL", "* RCPT",
         "C DATA", "S 354 go", "BODY", "S 250 ok", "C QUIT", "S 221 bye"))
       local receipt, err = smtp.send({ url = server.url, timeout = 5 },
         { envelope = ENVELOPE, raw = raw })
@@ -155,7 +155,7 @@ describe("parameters that cannot be sent", function()
 
   -- A server that offers none of the extensions.
   local function each(fn)
-    local server <close> = peer.start(script(hello(), "C QUIT", "S 221 bye"))
+    local server <close> = scripted.server(script(hello(), "C QUIT", "S 221 bye"))
     local client <close> = assert(smtp.connect { url = server.url, timeout = 5 })
     fn(client)
     assert(client:quit())

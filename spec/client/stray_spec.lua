@@ -1,11 +1,11 @@
 -- A server that says more than it was asked: which reply is for what is not known any
 -- more, so no receipt is given that another reply at hand contradicts (C175).
 local loop = require "smtp.loop"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
 
-local script, hello = peer.script, peer.hello
+local script, hello = scripted.script, scripted.hello
 
 local function message(to)
   return { envelope = { from = "ada@a.example", to = to or "bob@b.example" }, raw = "x: y\r\n" }
@@ -45,7 +45,7 @@ end
 
 -- Sends one message to a server with these replies to its flight.
 local function sends(steps, replies, options, to)
-  local server <close> = peer.start(script(steps, replies, "EOF"))
+  local server <close> = scripted.server(script(steps, replies, "EOF"))
   local target = { url = server.url, timeout = 5 }
   for key, value in pairs(options or {}) do target[key] = value end
   local client <close> = assert(smtp.connect(target))
@@ -89,7 +89,7 @@ describe("C175 a reply that nobody asked for", function()
       { raw = "250 m\r\n250 a\r\n250 b\r\n354 go\r\n" }, "BODY", "S 250 stray",
       function() loop.pass(gate) end, { raw = "550 a has it not\r\n550 b neither\r\n" }, "EOF")
     steps[2] = "C LHLO"
-    local server <close> = peer.start(steps)
+    local server <close> = scripted.server(steps)
     local client <close> = assert(smtp.connect { url = server.url:gsub("^smtp", "lmtp"),
       timeout = 5, trace = function(_, line) if line == "250 stray" then loop.wake(gate) end end })
     assert_unknown(client, client:send(message { "a@b.example", "b@b.example" }))
@@ -111,7 +111,7 @@ describe("C175 a reply that nobody asked for", function()
       "C MAIL", "C RCPT", chunk)
     each_stray({ "250 m", "250 r", "550 first", "250 rset", "250 m", "250 r", "250 second" },
       function(replies)
-        local server <close> = peer.start(script(steps, replies, "EOF"))
+        local server <close> = scripted.server(script(steps, replies, "EOF"))
         local client <close> = assert(smtp.connect { url = server.url, timeout = 5 })
         local n = 0
         for _, receipt, err in client:send_all { message(), message() } do
@@ -131,7 +131,7 @@ describe("C175 a reply that nobody asked for", function()
       function(client) return client:vrfy("ada") end,
       function(client) return client:reset() end,
     } do
-      local server <close> = peer.start(script(hello(),
+      local server <close> = scripted.server(script(hello(),
         function(connection) connection:line() end, { raw = "250 ok\r\n250 stray\r\n" }, "EOF"))
       local client <close> = assert(smtp.connect { url = server.url, timeout = 5 })
       local reply, err = call(client)
@@ -141,7 +141,7 @@ describe("C175 a reply that nobody asked for", function()
     end
     for stage, steps in pairs { greeting = { { raw = "220 mx\r\n250 stray\r\n" }, "EOF" },
       ehlo = { "S 220 mx", "C EHLO", { raw = "250 mx\r\n250 stray\r\n" }, "EOF" } } do
-      local server <close> = peer.start(steps)
+      local server <close> = scripted.server(steps)
       local _, err = smtp.connect { url = server.url, timeout = 5 }
       assert.same({ "protocol", stage }, { err.kind, err.stage })
     end
@@ -153,8 +153,8 @@ describe("C175 a reply that nobody asked for", function()
     local refusal = "530 5.7.0 Must issue a STARTTLS command first\r\n"
     for _, more in ipairs { refusal, refusal:rep(5), "221 2.7.0 Goodbye\r\n" } do
       local replies = refusal:rep(3) .. more
-      local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT",
-        chunk, { raw = replies }, "EOF"))
+      local server <close> = scripted.server(script(hello("PIPELINING", "CHUNKING"), "C MAIL",
+        "C RCPT", chunk, { raw = replies }, "EOF"))
       local client <close> = assert(smtp.connect { url = server.url, timeout = 5 })
       local _, err = client:send(message())
       assert.same({ "rejected", "mail", 530, "not_sent" },
@@ -168,8 +168,8 @@ describe("C175 a reply that nobody asked for", function()
   it("is no refusal where another message is under way, or one reply is a yes", function()
     local steps = script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT", chunk)
     sends(steps, { raw = "530 a\r\n530 b\r\n530 c\r\n250 d\r\n" })
-    local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT",
-      chunk, "C RSET", "C MAIL", "C RCPT", chunk, { raw = ("530 no\r\n"):rep(8) }, "EOF"))
+    local server <close> = scripted.server(script(hello("PIPELINING", "CHUNKING"), "C MAIL",
+      "C RCPT", chunk, "C RSET", "C MAIL", "C RCPT", chunk, { raw = ("530 no\r\n"):rep(8) }, "EOF"))
     local client <close> = assert(smtp.connect { url = server.url, timeout = 5 })
     for _, receipt, err in client:send_all { message(), message() } do
       assert.is_nil(receipt)
@@ -180,7 +180,7 @@ describe("C175 a reply that nobody asked for", function()
   -- A client that has said NOOP, and whose server has then said more; `fn` gets it.
   local function afterwards(bytes, fn)
     local gate, said = loop.gate(), nil
-    local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "* NOOP",
+    local server <close> = scripted.server(script(hello("PIPELINING", "CHUNKING"), "* NOOP",
       function() loop.pass(gate) end, { raw = bytes }, function() said = true end, "EOF"))
     local client <close> = assert(smtp.connect { url = server.url, timeout = 5 })
     assert(client:noop())
@@ -210,7 +210,7 @@ describe("C175 a reply that nobody asked for", function()
         { err.kind, err.code, err.outcome, err.temporary })
     end)
     for _, tail in ipairs { "421 4.3.0 bye\r\n", "4", "42", "421-4.3.0 so\r\n421 bye\r\n" } do
-      local server <close> = peer.start(script(hello("PIPELINING", "CHUNKING"), "C MAIL",
+      local server <close> = scripted.server(script(hello("PIPELINING", "CHUNKING"), "C MAIL",
         "C RCPT", chunk, { raw = "250 m\r\n250 r\r\n250 queued\r\n" .. tail }, "EOF"))
       local client <close> = assert(smtp.connect { url = server.url, timeout = 5 })
       assert.equal("queued", assert(client:send(message())).text)
@@ -219,7 +219,7 @@ describe("C175 a reply that nobody asked for", function()
 
   it("lets a pool open another connection", function()
     local once = script(hello("PIPELINING", "CHUNKING"), "C MAIL", "C RCPT", chunk)
-    local server <close> = peer.start { script(once, { raw = ("250 a\r\n"):rep(4) }, "EOF"),
+    local server <close> = scripted.server { script(once, { raw = ("250 a\r\n"):rep(4) }, "EOF"),
       script(once, { raw = ("250 a\r\n"):rep(3) }, "EOF") }
     local pool <close> = assert(smtp.pool { url = server.url, backoff = 0, timeout = 5 })
     local _, err = pool:send(message())
@@ -240,7 +240,7 @@ describe("a reply whose codes differ", function()
       { "220-mx\r\n421 4.7.0 too many\r\n", 421, "4.7.0 too many", true },
       { "220-mx\r\n250 x\r\n", 220, "mx\nx", false },
     } do
-      local server <close> = peer.start { { raw = case[1] }, "EOF" }
+      local server <close> = scripted.server { { raw = case[1] }, "EOF" }
       local _, err = smtp.connect { url = server.url, timeout = 5 }
       assert.same({ "protocol", "greeting", case[2], case[3], case[4] },
         { err.kind, err.stage, err.code, err.text, err.temporary })
@@ -249,7 +249,7 @@ describe("a reply whose codes differ", function()
       assert.matches("differs between lines", text)
       assert.is_nil(err.hint) -- it is an SMTP port
     end
-    local server <close> = peer.start { { raw = "220-mx\r\n521-blocked\r\n" }, "CLOSE" }
+    local server <close> = scripted.server { { raw = "220-mx\r\n521-blocked\r\n" }, "CLOSE" }
     local _, err = smtp.connect { url = server.url, timeout = 5 }
     assert.same({ "protocol", 521, "blocked" }, { err.kind, err.code, err.text })
   end)
@@ -261,7 +261,7 @@ describe("a reply whose codes differ", function()
       data = { "* MAIL", "* RCPT", "C DATA", differing },
       final = { "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY", differing },
     } do
-      local server <close> = peer.start(script(hello("ENHANCEDSTATUSCODES"), steps, "EOF"))
+      local server <close> = scripted.server(script(hello("ENHANCEDSTATUSCODES"), steps, "EOF"))
       local receipt, err = smtp.send({ url = server.url, timeout = 5 }, message())
       assert.is_nil(receipt)
       assert.same({ "protocol", stage, 552, "5.2.2", "full",

@@ -5,7 +5,7 @@ local authority = require "smtp.authority"
 local core = require "smtp.core"
 local loop = require "smtp.loop"
 local net = require "spec.support.net"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 
 local ca = assert(authority.new())
 local good = assert(ca:issue { names = { "localhost" }, addresses = { "127.0.0.1" } })
@@ -27,7 +27,7 @@ local SECRETS = { "TheSecret", core.base64("\0ada\0TheSecret"), core.base64("The
 -- Connects to a script: no client, an error of this kind and stage, and of all
 -- the bytes that the server saw none that matters.
 local function fails(script, kind, stage, pattern, options)
-  local server <close> = peer.start(script)
+  local server <close> = scripted.server(script)
   local client, err = smtp.connect(target(server, options))
   assert.is_nil(client)
   assert.same({ kind, stage }, { err.kind, err.stage }, tostring(err))
@@ -41,14 +41,14 @@ local function fails(script, kind, stage, pattern, options)
   return err, server
 end
 
-local PLAIN = peer.hello("STARTTLS", "AUTH PLAIN")
+local PLAIN = scripted.hello("STARTTLS", "AUTH PLAIN")
 
 describe("client with STARTTLS", function()
   it("forgets what was offered before, and asks anew (C069)", function()
-    local server <close> = peer.start(peer.script(
-      peer.hello("STARTTLS", "PIPELINING", "SIZE 1", "XBEFORE"), "C STARTTLS", "S 220 go",
-      peer.tls(good), "C EHLO", "S 250-mx", "S 250-SIZE 99", "S 250 8BITMIME", "* MAIL", "* RCPT",
-      "C DATA", "S 354 go", "BODY", "S 250 queued", "C QUIT", "S 221 bye"))
+    local server <close> = scripted.server(scripted.script(
+      scripted.hello("STARTTLS", "PIPELINING", "SIZE 1", "XBEFORE"), "C STARTTLS", "S 220 go",
+      scripted.tls(good), "C EHLO", "S 250-mx", "S 250-SIZE 99", "S 250 8BITMIME", "* MAIL",
+      "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 queued", "C QUIT", "S 221 bye"))
     local client <close> = assert(smtp.connect { host = "localhost", port = server.port,
       tls = "required", ca = ca.certificate })
     assert.same({ SIZE = 99, ["8BITMIME"] = true }, client.capabilities)
@@ -64,46 +64,46 @@ describe("client with STARTTLS", function()
   it("takes bytes behind the 220 for an attack: a line, half a line, a whole reply", function()
     for _, bytes in ipairs { "250 fine\r\n", "2", "250-mx\r\n250 AUTH PLAIN\r\n", "\r\n",
       "\x16\x03\x01" } do
-      fails(peer.script(PLAIN, "C STARTTLS", { raw = "220 go\r\n" .. bytes }, "EOF"),
+      fails(scripted.script(PLAIN, "C STARTTLS", { raw = "220 go\r\n" .. bytes }, "EOF"),
         "protocol", "starttls", "bytes behind the reply to STARTTLS")
     end
   end)
 
   it("takes bytes that come a little later for TLS, and fails", function()
     for _, bytes in ipairs { "250 fine\r\n", "250 AUTH PLAIN\r\n", "x" } do
-      fails(peer.script(PLAIN, "C STARTTLS", "S 220 go", function() loop.sleep(0.004) end,
+      fails(scripted.script(PLAIN, "C STARTTLS", "S 220 go", function() loop.sleep(0.004) end,
         { raw = bytes }, "EOF"), "tls", "starttls", "does not speak TLS")
     end
   end)
 
   it("does not go on where STARTTLS is not offered, or was taken out", function()
-    local err, server = fails(peer.script(peer.hello("AUTH PLAIN", "PIPELINING"), "C QUIT",
+    local err, server = fails(scripted.script(scripted.hello("AUTH PLAIN", "PIPELINING"), "C QUIT",
       "S 221 bye"), "tls", "starttls", "does not offer STARTTLS")
     assert.matches('tls = "none"', err.hint)
     assert.is_nil(server:done())
-    fails(peer.script(PLAIN, "C QUIT", "S 221 bye"), "tls", "starttls", nil,
+    fails(scripted.script(PLAIN, "C QUIT", "S 221 bye"), "tls", "starttls", nil,
       { disable = { STARTTLS = true } })
   end)
 
   it("C072 does not go on after a 454 or any other refusal", function()
     for _, reply in ipairs { "454 4.7.0 TLS not available", "501 5.5.4 no", "502 no", "421 bye" } do
-      local err = fails(peer.script(PLAIN, "C STARTTLS", "S " .. reply, "EOF"), "tls", "starttls",
-        nil)
+      local err = fails(scripted.script(PLAIN, "C STARTTLS", "S " .. reply, "EOF"), "tls",
+        "starttls", nil)
       assert.equal(math.tointeger(tonumber(reply:sub(1, 3))), err.code)
       assert.equal(reply:sub(1, 1) == "4", err.temporary)
     end
-    fails(peer.script(PLAIN, "C STARTTLS", "S 354 go", "EOF"), "tls", "starttls", nil)
+    fails(scripted.script(PLAIN, "C STARTTLS", "S 354 go", "EOF"), "tls", "starttls", nil)
   end)
 
   it("C002 does not fall back to HELO", function()
-    local _, server = fails(peer.script("S 220 mx", "C EHLO", "S 502 what?", "EOF"), "tls", "ehlo",
-      "no EHLO")
+    local _, server = fails(scripted.script("S 220 mx", "C EHLO", "S 502 what?", "EOF"), "tls",
+      "ehlo", "no EHLO")
     assert.falsy(server:said():find("HELO"))
   end)
 
   it("C002 does not fall back to HELO under TLS and lose AUTH for it", function()
-    local server <close> = peer.start(peer.script(PLAIN, "C STARTTLS", "S 220 go", peer.tls(good),
-      "C EHLO", "S 502 what?", "C HELO", "S 250 mx", "C QUIT", "S 221 bye"))
+    local server <close> = scripted.server(scripted.script(PLAIN, "C STARTTLS", "S 220 go",
+      scripted.tls(good), "C EHLO", "S 502 what?", "C HELO", "S 250 mx", "C QUIT", "S 221 bye"))
     local client, err = smtp.connect(target(server))
     assert.is_nil(client)
     assert.equal("auth", err.kind)
@@ -114,37 +114,38 @@ describe("client with STARTTLS", function()
   it("ends where the server goes away in the handshake, or is silent", function()
     for how, cause in pairs { CLOSE = "the connection ended without close_notify",
       ABORT = "ECONNRESET" } do
-      local err = fails(peer.script(PLAIN, "C STARTTLS", "S 220 go",
+      local err = fails(scripted.script(PLAIN, "C STARTTLS", "S 220 go",
         function(connection) connection:fill() end, how), "closed",
         "starttls", how == "CLOSE" and "ended" or "reset")
       assert.same({ cause, true }, { err.cause, err.temporary })
     end
-    fails(peer.script(PLAIN, "C STARTTLS", "S 220 go", "STOP"), "timeout", "starttls", nil,
+    fails(scripted.script(PLAIN, "C STARTTLS", "S 220 go", "STOP"), "timeout", "starttls", nil,
       { timeout = { connect = 0.1 } })
-    fails(peer.script(PLAIN, "C STARTTLS", "S 220 go", "STOP"), "timeout", "starttls", "deadline",
-      { deadline = 0.2 })
+    fails(scripted.script(PLAIN, "C STARTTLS", "S 220 go", "STOP"), "timeout", "starttls",
+      "deadline", { deadline = 0.2 })
   end)
 
   it("is content without it on this machine, unless it is offered", function()
-    local server <close> = peer.start(peer.script(peer.hello(), "C QUIT", "S 221 bye"))
+    local server <close> = scripted.server(scripted.script(scripted.hello(), "C QUIT", "S 221 bye"))
     local client = assert(smtp.connect { url = server.url })
     assert.is_nil(client.tls)
     client:quit()
     -- Nobody is trusted then, and a 454 is no error.
-    local other <close> = peer.start(peer.script(PLAIN, "C STARTTLS", "S 220 go",
-      peer.tls(authority.self_signed()), "C EHLO", "S 250 mx", "C QUIT", "S 221 bye"))
+    local other <close> = scripted.server(scripted.script(PLAIN, "C STARTTLS", "S 220 go",
+      scripted.tls(authority.self_signed()), "C EHLO", "S 250 mx", "C QUIT", "S 221 bye"))
     client = assert(smtp.connect { url = other.url })
     assert.is_false(client.tls.verified)
     assert.equal("self-signed certificate", client.tls.distrust)
     client:quit()
-    local third <close> = peer.start(peer.script(PLAIN, "C STARTTLS", "S 454 no", "C QUIT",
+    local third <close> = scripted.server(scripted.script(PLAIN, "C STARTTLS", "S 454 no", "C QUIT",
       "S 221 bye"))
     client = assert(smtp.connect { url = third.url })
     assert.is_nil(client.tls)
     client:quit()
     assert.is_nil(third:done())
     -- a 421 is the end of the session, not of TLS
-    local fourth <close> = peer.start(peer.script(PLAIN, "C STARTTLS", "S 421 4.3.2 busy", "EOF"))
+    local fourth <close> = scripted.server(scripted.script(PLAIN, "C STARTTLS", "S 421 4.3.2 busy",
+      "EOF"))
     local none, err = smtp.connect { url = fourth.url }
     assert.is_nil(none)
     assert.same({ "rejected", "starttls", 421, true }, { err.kind, err.stage, err.code,
@@ -154,9 +155,9 @@ describe("client with STARTTLS", function()
 
   it("never reads clear text again, close_notify or not", function()
     for _, ending in ipairs { "notify", "cut" } do
-      local server <close> = peer.start(peer.script(peer.hello("STARTTLS"), "C STARTTLS",
-        "S 220 go",
-        peer.tls(good), "C EHLO", "S 250 mx", "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY",
+      local server <close> = scripted.server(scripted.script(scripted.hello("STARTTLS"),
+        "C STARTTLS", "S 220 go",
+        scripted.tls(good), "C EHLO", "S 250 mx", "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY",
         function(connection)
           local stream = connection.socket
           if ending == "notify" then
@@ -178,8 +179,8 @@ end)
 
 describe("client with implicit TLS", function()
   it("C103 speaks TLS from the first byte", function()
-    local server <close> = peer.start(peer.script(peer.tls(good), peer.hello("STARTTLS"), "C QUIT",
-      "S 221 bye"))
+    local server <close> = scripted.server(scripted.script(scripted.tls(good),
+      scripted.hello("STARTTLS"), "C QUIT", "S 221 bye"))
     local client = assert(smtp.connect { url = "smtps://localhost:" .. server.port,
       ca = ca.certificate })
     assert.is_true(client.tls.verified)
@@ -188,10 +189,10 @@ describe("client with implicit TLS", function()
   end)
 
   it("says so where the server speaks first, and the reverse", function()
-    local err = fails(peer.script("S 220 mx", "EOF"), "tls", "connect", "clear text",
+    local err = fails(scripted.script("S 220 mx", "EOF"), "tls", "connect", "clear text",
       { tls = "implicit" })
     assert.matches("use smtp:// and STARTTLS", err.hint)
-    local server <close> = peer.start(peer.script(peer.tls(good)))
+    local server <close> = scripted.server(scripted.script(scripted.tls(good)))
     local client
     client, err = smtp.connect { host = "127.0.0.1", port = server.port, tls = "none",
       timeout = { greeting = 0.1 } }
@@ -203,7 +204,7 @@ end)
 
 describe("client's verification", function()
   local function script(identity, options)
-    return peer.script(peer.tls(identity, options), peer.hello("AUTH PLAIN"), "EOF")
+    return scripted.script(scripted.tls(identity, options), scripted.hello("AUTH PLAIN"), "EOF")
   end
 
   local function refused(identity, pattern, options)
@@ -257,9 +258,9 @@ describe("client's verification", function()
     local identity = ca:issue { names = { "mx.example" } }
     local context = assert(core.tls_context { server = true, cert = identity.cert,
       key = identity.key })
-    local starttls = peer.script(peer.hello("STARTTLS"), "C STARTTLS", "S 220 go",
+    local starttls = scripted.script(scripted.hello("STARTTLS"), "C STARTTLS", "S 220 go",
       function(connection) connection:tls(context) end, "EOF")
-    local server <close> = peer.start({ starttls, starttls })
+    local server <close> = scripted.server({ starttls, starttls })
     local client, err = smtp.connect { host = "localhost", port = server.port, tls = "required",
       ca = ca.certificate }
     assert.is_nil(client)
@@ -275,7 +276,7 @@ describe("client's verification", function()
 
   it("tells what a handshake may mean that ends without a word", function()
     local function ended(tls, said, text)
-      local server <close> = peer.start(said)
+      local server <close> = scripted.server(said)
       local client, err = smtp.connect { host = "127.0.0.1", port = server.port, tls = tls,
         timeout = 5 }
       assert.is_nil(client)
@@ -285,14 +286,14 @@ describe("client's verification", function()
     local function hear(connection) connection:fill() end
     for _, last in ipairs { "CLOSE", "ABORT" } do
       ended("implicit", { hear, last }, "smtp:// and STARTTLS")
-      ended("required", peer.script(peer.hello("STARTTLS"), "C STARTTLS", "S 220 go", hear, last),
-        "smtps://")
+      ended("required", scripted.script(scripted.hello("STARTTLS"), "C STARTTLS", "S 220 go", hear,
+        last), "smtps://")
     end
     ended("none", { "CLOSE" }, "465") -- the reverse
   end)
 
   it("takes the name of the host, or of sni", function()
-    local server <close> = peer.start(script(ca:issue { names = { "mx.example" } }))
+    local server <close> = scripted.server(script(ca:issue { names = { "mx.example" } }))
     local client = assert(smtp.connect { host = "127.0.0.1", port = server.port, tls = "implicit",
       ca = ca.certificate, sni = "mx.example" })
     assert.is_true(client.tls.verified)
@@ -303,7 +304,7 @@ describe("client's verification", function()
   it("wants a name for a unix socket", function()
     local folder = net.folder()
     local one = script(ca:issue { names = { "mx.example" } })
-    local server <close> = peer.start({ one, one }, { path = folder .. "/s" })
+    local server <close> = scripted.server({ one, one }, { path = folder .. "/s" })
     local client, err = smtp.connect { path = folder .. "/s", tls = "implicit",
       ca = ca.certificate }
     assert.is_nil(client)
@@ -319,7 +320,7 @@ describe("client's verification", function()
     assert.is_nil(client)
     assert.equal("invalid", err.kind)
     assert.matches("host xn%-%-a%.example has no name in ASCII", err.message)
-    local server <close> = peer.start(script(ca:issue { names = { "xn--bcher-kva.example" } }))
+    local server <close> = scripted.server(script(ca:issue { names = { "xn--bcher-kva.example" } }))
     client = assert(smtp.connect { host = "127.0.0.1", port = server.port, tls = "implicit",
       ca = ca.certificate, sni = "BÜCHER．example" })
     assert.is_true(client.tls.verified)
@@ -331,11 +332,11 @@ describe("client's verification", function()
   it("trusts a file, and tells one that it cannot read", function()
     local folder = net.folder()
     net.dump(folder .. "/ca.pem", ca.certificate)
-    local server <close> = peer.start(script(good))
+    local server <close> = scripted.server(script(good))
     local client = assert(smtp.connect { host = "127.0.0.1", port = server.port, tls = "implicit",
       ca = folder .. "/ca.pem" })
     client:close()
-    local other <close> = peer.start(script(good))
+    local other <close> = scripted.server(script(good))
     local err
     client, err = smtp.connect { host = "127.0.0.1", port = other.port, tls = "implicit",
       ca = folder .. "/other.pem" }
@@ -347,12 +348,14 @@ describe("client's verification", function()
 
   it("shows its own certificate where it is asked", function()
     local mine = ca:issue { emails = { "ada@code.energy" } }
-    local server <close> = peer.start(script(good, { ca = ca.certificate, client = "required" }))
+    local server <close> = scripted.server(script(good, { ca = ca.certificate,
+      client = "required" }))
     local client = assert(smtp.connect { host = "127.0.0.1", port = server.port, tls = "implicit",
       ca = ca.certificate, cert = mine.cert, key = mine.key })
     assert.same({ "ada@code.energy" }, server.tls.certificate.emails)
     client:close()
-    local other <close> = peer.start(script(good, { ca = ca.certificate, client = "required" }))
+    local other <close> = scripted.server(script(good, { ca = ca.certificate,
+      client = "required" }))
     local err
     client, err = smtp.connect { host = "127.0.0.1", port = other.port, tls = "implicit",
       ca = ca.certificate, timeout = 5 }
@@ -365,15 +368,15 @@ describe("client's verification", function()
   end)
 
   it("resumes the session of an earlier connection to the same place", function()
-    local one = peer.script(peer.hello("STARTTLS"), "C STARTTLS", "S 220 go", peer.tls(good),
-      "C EHLO", "S 250 mx", "C QUIT", "S 221 bye")
+    local one = scripted.script(scripted.hello("STARTTLS"), "C STARTTLS", "S 220 go",
+      scripted.tls(good), "C EHLO", "S 250 mx", "C QUIT", "S 221 bye")
     local context = assert(core.tls_context { server = true, cert = good.cert, key = good.key })
     for i, step in ipairs(one) do -- all with one context, as of one server
       if type(step) == "function" then
         one[i] = function(connection) connection:tls(context) end
       end
     end
-    local server <close> = peer.start { one, one }
+    local server <close> = scripted.server { one, one }
     for i = 1, 2 do
       local client = assert(smtp.connect { host = "localhost", port = server.port,
         tls = "required", ca = ca.certificate })

@@ -2,7 +2,7 @@
 -- as small as the system has it: nobody waits for whom waits for him, and replies come in
 -- the order of their commands.
 local loop = require "smtp.loop"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local probe = require "probe"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
@@ -238,8 +238,8 @@ describe("a client", function()
     local all = table.concat(replies)
     local steps = { "C MAIL" }
     for i = 1, MANY do steps[i + 1] = "C RCPT" end
-    local server <close> = peer.start(peer.script(peer.hello("PIPELINING"), steps, "C DATA",
-      function(c)
+    local server <close> = scripted.server(scripted.script(scripted.hello("PIPELINING"), steps,
+      "C DATA", function(c)
         for byte in all:gmatch(".") do c:say(byte) end
       end, "BODY", "S 250 kept", "C QUIT", "S 221 bye"))
     local receipt = assert(smtp.send(server.url, { envelope = { from = "ada@a.example", to = to },

@@ -3,7 +3,7 @@ local core = require "smtp.core"
 local dns = require "spec.support.dns"
 local inbox = require "spec.support.inbox"
 local net = require "spec.support.net"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local servers = require "spec.support.fleet"
 local smtp = require "smtp"
 
@@ -89,7 +89,7 @@ describe("smtp.deliver", function()
 
   -- What a first host says, and whether the second is then tried.
   local function first_says(script, given, message)
-    local listener = peer.start(script)
+    local listener = scripted.server(script)
     local second, mails = inbox.open { listen = "127.0.0.2:" .. listener.port }
     local first <close> = listener
     local _ <close> = second
@@ -124,7 +124,7 @@ describe("smtp.deliver", function()
   end)
 
   it("C034 does not when one of the recipients has it", function()
-    local listener <close> = peer.start { script_of("250-mx", "250 LIMITS RCPTMAX=1", "* MAIL",
+    local listener <close> = scripted.server { script_of("250-mx", "250 LIMITS RCPTMAX=1", "* MAIL",
       "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 ok", "C MAIL", "CLOSE"),
       script_of("250-mx", "250-STARTTLS", "250 LIMITS RCPTMAX=1 MAILMAX=1", "C STARTTLS",
         "S 454 no", "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 ok", "C QUIT",
@@ -284,7 +284,7 @@ describe("smtp.deliver", function()
     assert(deliver(port, "a@one.example", { tls = "none" }))
     assert.is_nil(hosts[1][2].tls)
     -- A handshake that fails is followed by a session without it.
-    local broken <close> = peer.start {
+    local broken <close> = scripted.server {
       BROKEN_TLS,
       { "S 220 mx", "* EHLO", "* MAIL", "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 kept",
         "C QUIT", "S 221 bye" },
@@ -296,7 +296,7 @@ describe("smtp.deliver", function()
   end)
 
   it("does without STARTTLS where TLS was broken, though it is offered again", function()
-    local broken <close> = peer.start {
+    local broken <close> = scripted.server {
       BROKEN_TLS,
       { "S 220 mx", "C EHLO", "S 250-mx", "S 250 STARTTLS", "C MAIL", "S 250 ok", "C RCPT",
         "S 250 ok", "C DATA", "S 354 go", "BODY", "S 250 kept", "C QUIT", "S 221 bye" },

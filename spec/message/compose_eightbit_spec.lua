@@ -1,10 +1,10 @@
 -- Composed messages with UTF-8 in their addresses (RFC 6532), and what becomes of 8-bit
 -- content where a server has no 8BITMIME.
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
 
-local script, hello = peer.script, peer.hello
+local script, hello = scripted.script, scripted.hello
 
 local TAIL = { "C DATA", "S 354 go", "BODY", "S 250 kept", "C QUIT", "S 221 bye" }
 
@@ -76,7 +76,7 @@ describe("8-bit content that was composed", function()
   end
 
   local function sent(message, ...)
-    local server <close> = peer.start(script(hello(...), "* MAIL", "* RCPT", TAIL))
+    local server <close> = scripted.server(script(hello(...), "* MAIL", "* RCPT", TAIL))
     local receipt = assert(smtp.send(server.url, message))
     assert.is_nil(server:done())
     return server.body, receipt, server.lines[2]
@@ -154,7 +154,7 @@ describe("8-bit content that was composed", function()
       "Content-Type: message/delivery-status\r\n\r\nA: b\r\n\r\nC: ü\r\n",
       "Content-Type: multipart/mixed; boundary=b\r\n\r\nü\r\n--b\r\n\r\nx\r\n--b--\r\n",
       "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\nü" } do
-      local server <close> = peer.start(script(hello(), "C QUIT", "S 221 bye"))
+      local server <close> = scripted.server(script(hello(), "C QUIT", "S 221 bye"))
       local receipt, err = smtp.send(server.url, record(content))
       assert.is_nil(receipt)
       assert.same({ "unsupported", "mail", "not_sent" }, { err.kind, err.stage, err.outcome })

@@ -2,11 +2,11 @@
 -- handlers can do, and what a client and a relay make of them.
 local core = require "smtp.core"
 local misused = require "spec.support.misuse"
-local peer = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
 
-local script, hello = peer.script, peer.hello
+local script, hello = scripted.script, scripted.hello
 
 local function in_days(days)
   return os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() + math.floor(days * 86400))
@@ -94,7 +94,7 @@ describe("MT-PRIORITY of a server", function()
   end)
 
   it("C136 may be made less by on_mail, which tells so; a relay passes on what it made", function()
-    local final <close> = peer.start(script(hello("MT-PRIORITY"),
+    local final <close> = scripted.server(script(hello("MT-PRIORITY"),
       "* MAIL FROM:<a@b.example> MT-PRIORITY=3", "* RCPT", "C DATA", "S 354 go", "BODY",
       "S 250 kept", "C QUIT", "S 221 bye"))
     local server <close> = serve.start { extensions = { ["MT-PRIORITY"] = true },
@@ -164,12 +164,12 @@ describe("RRVS of a server", function()
     for _, case in ipairs { { "RRVS", "2026-03-01T00:00:00Z;R",
       "RCPT TO:<c@d.example> RRVS=2026-03-01T00:00:00Z;R" },
       { "DSN", "2026-03-01T00:00:00Z;C", "RCPT TO:<c@d.example>" } } do
-      local hop <close> = peer.start(script(hello(case[1]), "* MAIL", "* RCPT", rest))
+      local hop <close> = scripted.server(script(hello(case[1]), "* MAIL", "* RCPT", rest))
       assert(relay(hop, case[2]))
       assert.equal(case[3], hop.lines[3])
     end
     for _, rrvs in ipairs { "2026-03-01T00:00:00Z;R", "2026-03-01T00:00:00Z" } do
-      local hop <close> = peer.start(script(hello("DSN"), "C QUIT", "S 221 bye"))
+      local hop <close> = scripted.server(script(hello("DSN"), "C QUIT", "S 221 bye"))
       assert.is_nil(relay(hop, rrvs))
       assert.same({ "unsupported", "rcpt", "5.7.19" },
         { last.err.kind, last.err.stage, last.err.enhanced })
@@ -179,7 +179,7 @@ end)
 
 describe("a client", function()
   local function fails(offer, given, verb, enhanced)
-    local server <close> = peer.start(script(hello(table.unpack(offer)), "EOF"))
+    local server <close> = scripted.server(script(hello(table.unpack(offer)), "EOF"))
     local client <close> = assert(smtp.connect(server.url))
     local reply, err = client[verb](client, "a@b.example", given)
     assert.is_nil(reply)
@@ -196,7 +196,7 @@ describe("a client", function()
       { hold_until = "2030-01-01T00:00:01Z" } } do
       fails(future, given, "mail")
     end
-    local server <close> = peer.start(script(hello("DELIVERBY 240,x", future[1]),
+    local server <close> = scripted.server(script(hello("DELIVERBY 240,x", future[1]),
       "* MAIL FROM:<a@b.example> BY=240;R HOLDFOR=60", "C RSET", "S 250 ok",
       "* MAIL FROM:<a@b.example> BY=1;N HOLDUNTIL=2030-01-01T01:00:00+01:00"))
     local client <close> = assert(smtp.connect(server.url))

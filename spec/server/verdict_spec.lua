@@ -1,6 +1,6 @@
 -- What a handler returns of a next hop (smtp.verdict, smtp.refusals), and what the client
 -- hears: C172.
-local peer_of = require "spec.support.peer"
+local scripted = require "spec.support.scripted"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
 
@@ -158,14 +158,14 @@ describe("the verdict of a next hop", function()
     local scripts = {
       { "S 554 5.7.1 go away" }, { "S 421 4.3.2 busy" },
       { "S 220 ok", "C EHLO", "S 550 5.7.1 not you", "C HELO", "S 550 5.7.1 not you" },
-      peer_of.script(open, "S 421 4.7.0 later"),
-      peer_of.script(open, "S 250 ok", "C RCPT", "S 421 4.7.0 later"),
-      peer_of.script(open, rcpt, "S 421 4.3.2 shutting down"),
-      peer_of.script(open, rcpt, "CLOSE"),
-      peer_of.script(open, rcpt, { raw = "550-5.1.1 no\r\n250 yes\r\n" }), -- nobody knows
+      scripted.script(open, "S 421 4.7.0 later"),
+      scripted.script(open, "S 250 ok", "C RCPT", "S 421 4.7.0 later"),
+      scripted.script(open, rcpt, "S 421 4.3.2 shutting down"),
+      scripted.script(open, rcpt, "CLOSE"),
+      scripted.script(open, rcpt, { raw = "550-5.1.1 no\r\n250 yes\r\n" }), -- nobody knows
     }
     for i, script in ipairs(scripts) do
-      local next <close> = peer_of.start(script)
+      local next <close> = scripted.server(script)
       local server <close>, events = gateway(next.url)
       assert.equal(OURS, hand_over(server), i)
       assert.equal(1, #serve.of_type(events, "error"))
@@ -187,13 +187,13 @@ describe("the verdict of a next hop", function()
       { "550-5.1.1 no such\r\n550 5.1.1 user", "550-5.1.1 no such\r\n550 5.1.1 user" },
       { "550-5.1.1 a\r\n550-\r\n550 b", "550-5.1.1 a\r\n550-5.1.1\r\n550 5.1.1 b" },
       { "550 4.2.2 odd", "550 5.0.0 4.2.2 odd" } } do
-      local next <close> = peer_of.start(peer_of.script("S 220 ok", "C EHLO", "S 250 ok", "C MAIL",
-        "S 250 ok", "C RCPT", "S " .. case[1], "C QUIT", "S 221 bye"))
+      local next <close> = scripted.server(scripted.script("S 220 ok", "C EHLO", "S 250 ok",
+        "C MAIL", "S 250 ok", "C RCPT", "S " .. case[1], "C QUIT", "S 221 bye"))
       local server <close> = gateway(next.url)
       assert.equal(case[2], (hand_over(server)))
     end
     -- an acceptance stays one
-    local next <close> = peer_of.start(peer_of.script("S 220 ok", "C EHLO", "S 250 ok", "C MAIL",
+    local next <close> = scripted.server(scripted.script("S 220 ok", "C EHLO", "S 250 ok", "C MAIL",
       "S 250 ok", "C RCPT", "S 250 ok", "C DATA", "S 354 go", "BODY", "S 250 2.6.0 a\1b", "C QUIT",
       "S 221 bye"))
     local server <close> = gateway(next.url)
@@ -315,7 +315,7 @@ describe("a message that some have", function()
   it("is a matter of the rest where the connection ended between replies by LMTP", function()
     local seen
     for done, heard in pairs { [true] = "250 2.0.0 Message accepted", [false] = OURS } do
-      local next <close> = peer_of.start { "S 220 mx", "C LHLO", "S 250 mx", "* MAIL", "* RCPT",
+      local next <close> = scripted.server { "S 220 mx", "C LHLO", "S 250 mx", "* MAIL", "* RCPT",
         "* RCPT", "* RCPT", "C DATA", "S 354 go", "BODY", "S 250 2.0.0 bob has it",
         "S 550 5.1.1 no eve", "CLOSE" }
       local server <close> = gateway(nil, function(_, message)

@@ -1,15 +1,16 @@
--- A scripted SMTP server on loopback, as a task of the loop: what a client must
--- say, and what it hears. It speaks plain bytes, so it can break every rule.
+-- A scripted SMTP server on loopback, as a task of the loop. The script has the lines that
+-- the client must send, and the replies. The server speaks plain bytes, and so it can break
+-- every rule.
 --
---   local one <close> = peer.start({ "S 220 mx", "C EHLO", "S 250 mx", "C QUIT", "S 221 bye" })
---   one.url; one.lines (what the client said); one:done() (waits for the end)
+--   local server <close> = scripted.server {
+--     "S 220 mx", "C EHLO", "S 250 mx", "C QUIT", "S 221 bye" }
+--   server.url; server.lines (the lines of the client); server:done() (waits for the end)
 --
--- Steps: "S text" says a line, "C text" reads one that must begin with text,
--- "* text" does the same and answers 250, "BODY" reads content up to its final
--- dot, "CLOSE" ends it, "ABORT" resets it, "EOF" waits for the client's end,
--- "STOP" reads and says nothing more until the peer is closed. { raw = bytes }
--- says bytes, and a function is called with the connection. One script serves
--- one connection; a list of scripts serves one after the other.
+-- Steps: "S text" sends a line. "C text" reads a line that must begin with text. "* text" reads
+-- such a line and answers 250. "BODY" reads content up to its final dot. "CLOSE" closes the
+-- connection, and "ABORT" resets it. "EOF" waits for the client's end. "STOP" stops reading and
+-- writing until the server is closed. { raw = bytes } sends bytes. A function is called with the
+-- connection. One script serves one connection; a list of scripts serves one after the other.
 local core = require "smtp.core"
 local loop = require "smtp.loop"
 local tls_stream = require "smtp.net.tls_stream"
@@ -19,7 +20,7 @@ local M = {}
 local Connection = {}
 Connection.__index = Connection
 
---- More bytes into the buffer; false at the end of the stream.
+--- Reads more bytes into the buffer; false at the end of the stream.
 function Connection:fill(max)
   local bytes = self.socket:recv(max or 65536)
   while bytes == false do
@@ -27,7 +28,7 @@ function Connection:fill(max)
     bytes = self.socket:recv(max or 65536)
   end
   if not bytes or bytes == "" then return false end
-  self.peer.segments[#self.peer.segments + 1] = bytes
+  self.server.segments[#self.server.segments + 1] = bytes
   self.buffer = self.buffer .. bytes
   return true
 end
@@ -38,7 +39,7 @@ function Connection:line()
     local line, rest = self.buffer:match("^(.-)\r\n(.*)$")
     if line then
       self.buffer = rest
-      self.peer.lines[#self.peer.lines + 1] = line
+      self.server.lines[#self.server.lines + 1] = line
       return line
     end
     if not self:fill() then return nil end
@@ -62,8 +63,8 @@ function Connection:leave(how)
   self.socket[how](self.socket)
 end
 
---- The server's handshake with a context; what was said in clear text before is
--- left to be read by it. Gives whether it stands.
+--- Does the server's handshake with a context. The handshake reads the rest of the clear text.
+-- Returns true if it succeeded.
 function Connection:tls(context)
   local engine = context:engine()
   engine:feed(self.buffer)
@@ -72,7 +73,7 @@ function Connection:tls(context)
   local stream = tls_stream.new(self.socket, engine)
   self.socket = stream
   local ok = stream:start(function(events) return loop.wait(stream, events, 5), "time" end)
-  self.peer.tls = ok and stream:info()
+  self.server.tls = ok and stream:info()
   return ok
 end
 
@@ -83,13 +84,13 @@ function Connection:body()
   while true do
     local first, last = self.buffer:find("\r\n.\r\n", from, true)
     if first then
-      self.peer.body = self.buffer:sub(3, first + 1)
+      self.server.body = self.buffer:sub(3, first + 1)
       self.buffer = self.buffer:sub(last + 1)
       return
     end
     from = math.max(#self.buffer - 4, 1)
     if not self:fill() then
-      self.peer.body, self.buffer = self.buffer:sub(3), ""
+      self.server.body, self.buffer = self.buffer:sub(3), ""
       return
     end
   end
@@ -98,7 +99,7 @@ end
 local function expect(connection, prefix)
   local line = connection:line()
   if not line or line:sub(1, #prefix) ~= prefix then
-    connection.peer.wrong = ("wanted %q, got %s"):format(prefix, line and ("%q"):format(line)
+    connection.server.wrong = ("wanted %q, got %s"):format(prefix, line and ("%q"):format(line)
       or "the end")
     return false
   end
@@ -125,7 +126,7 @@ local function perform(connection, step)
 end
 
 local function serve(self, script, socket)
-  local connection = setmetatable({ peer = self, socket = socket, buffer = "" }, Connection)
+  local connection = setmetatable({ server = self, socket = socket, buffer = "" }, Connection)
   local _ <close> = setmetatable({}, { __close = function() connection:leave("close") end })
   for _, step in ipairs(script) do
     if perform(connection, step) == false then return end
@@ -146,21 +147,21 @@ local function accept(self, scripts)
   loop.wake(self.gate)
 end
 
-local Peer = {}
-Peer.__index = Peer
+local Server = {}
+Server.__index = Server
 
---- Waits for the end of the script and gives what was wrong, or nil.
-function Peer:done()
+--- Waits for the end of the script and returns the error, or nil.
+function Server:done()
   if not loop.pass(self.gate, 5) then return "the script is not at its end" end
   return self.wrong
 end
 
 --- The lines of the client after EHLO, joined by " | ".
-function Peer:said()
+function Server:said()
   return table.concat(self.lines, " | ")
 end
 
-function Peer:close()
+function Server:close()
   loop.cancel(self.task)
   if self.listener then
     loop.forget(self.listener)
@@ -169,10 +170,10 @@ function Peer:close()
   self.listener = nil
 end
 
-Peer.__close = Peer.close
+Server.__close = Server.close
 
---- Starts it; options as of core.listen, 127.0.0.1 and any port by default.
-function M.start(script, options)
+--- Starts a server. The options are those of core.listen; default: 127.0.0.1 and any port.
+function M.server(script, options)
   local first = script[1]
   local scripts = type(first) == "table" and not first.raw and script or { script }
   local listener = assert(core.listen(options or { host = "127.0.0.1", port = 0 }))
@@ -180,14 +181,14 @@ function M.start(script, options)
   local self = setmetatable({
     listener = listener, host = host, port = port, lines = {}, segments = {}, connections = 0,
     gate = loop.gate(),
-  }, Peer)
+  }, Server)
   self.url = port and ("smtp://%s:%d"):format(host:find(":") and "[" .. host .. "]" or host, port)
     or "smtp+unix://" .. host
   self.task = loop.spawn(accept, self, scripts)
   return self
 end
 
---- A script of parts, each a step or a list of steps.
+--- A script of parts. A part is a step or a list of steps.
 function M.script(...)
   local all = {}
   for _, part in ipairs { ... } do
@@ -200,8 +201,8 @@ function M.script(...)
   return all
 end
 
---- A step: the handshake with an identity of smtp.authority; a failure ends the
--- script, and is no error of it.
+--- A step: the handshake with an identity of smtp.authority. A failure ends the script; it is
+-- not an error.
 function M.tls(identity, options)
   local all = { server = true, cert = identity.cert, key = identity.key }
   for key, value in pairs(options or {}) do all[key] = value end
@@ -211,7 +212,7 @@ function M.tls(identity, options)
   end
 end
 
---- Greeting and EHLO, offering these keywords.
+--- The steps of the greeting and of EHLO, with an offer of these keywords.
 function M.hello(...)
   local lines = { "mx.example", ... }
   local steps = { "S 220 mx.example ESMTP", "C EHLO" }
