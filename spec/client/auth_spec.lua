@@ -204,7 +204,7 @@ describe("AUTH, client and server", function()
 
   it("ends a session after three failures", function()
     local server <close> = start()
-    local one <close> = serve.peer(server)
+    local one <close> = serve.connect(server)
     one:starttls { ca = ca.certificate, verify = true, name = "localhost" }
     local bad = "AUTH PLAIN " .. core.base64("\0ada\0wrong")
     assert.matches("^535", one:cmd(bad))

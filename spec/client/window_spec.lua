@@ -101,7 +101,7 @@ describe("a server", function()
   it("C057 C058 answers 500 recipients and DATA of one segment", function()
     for _, text in ipairs { "", LONG } do
       local server <close>, kept = start(text)
-      local one <close> = serve.peer(server)
+      local one <close> = serve.connect(server)
       assert.matches("^220", one:reply())
       one:cmd("EHLO x")
       one:send(group())
@@ -115,7 +115,7 @@ describe("a server", function()
 
   it("C057 answers the same of single bytes", function()
     local server <close>, kept = start("")
-    local one <close> = serve.peer(server)
+    local one <close> = serve.connect(server)
     assert.matches("^220", one:reply())
     one:cmd("EHLO x")
     for byte in group():gmatch(".") do one:send(byte) end

@@ -41,9 +41,9 @@ local function through(handler, content, options)
   local all = { on_rcpt = true, on_event = serve.record(events), on_message = handler }
   for key, value in pairs(options or {}) do all[key] = value end
   local server <close> = serve.start(all)
-  local peer <close> = serve.peer(server)
-  peer:begin()
-  local reply = peer:content(without_dots(content or CONTENT))
+  local client <close> = serve.connect(server)
+  client:begin()
+  local reply = client:content(without_dots(content or CONTENT))
   return reply, events, server
 end
 
@@ -285,8 +285,8 @@ describe("passing on", function()
     local two <close> = serve.start { on_rcpt = true, limits = limits, on_message = handler(2),
       on_event = serve.record(events), hostname = "other.example" }
     there[1], there[2] = one, two
-    local peer <close> = serve.peer(one)
-    assert.equal("554 5.4.6 Too many hops, mail loop", peer:begin():content(CONTENT))
+    local client <close> = serve.connect(one)
+    assert.equal("554 5.4.6 Too many hops, mail loop", client:begin():content(CONTENT))
     assert.is_true(passes >= 9 and passes <= 12)
   end)
 
@@ -299,13 +299,13 @@ describe("passing on", function()
         line = message:received()
         return message:save(folder .. "/" .. i)
       end }
-      local peer <close> = serve.peer(server)
-      peer:reply()
+      local client <close> = serve.connect(server)
+      client:reply()
       for _, command in ipairs { "EHLO a.example", "MAIL FROM:<a@b.example> SMTPUTF8",
         "RCPT TO:<" .. case[1] .. ">", "DATA" } do
-        assert.matches("^[23]", peer:cmd(command))
+        assert.matches("^[23]", client:cmd(command))
       end
-      peer:content(CONTENT)
+      client:content(CONTENT)
       assert.matches("with UTF8SMTP id %x+\r\n\tfor <" .. case[2]:gsub("%p", "%%%0") .. ">;", line)
     end
     net.remove(folder)
@@ -371,12 +371,12 @@ describe("final delivery", function()
     local server <close> = serve.start { on_rcpt = true, on_message = function(_, message)
       return message:maildir(folder .. "/box")
     end }
-    local peer <close> = serve.peer(server)
-    peer:reply()
+    local client <close> = serve.connect(server)
+    client:reply()
     for _, line in ipairs { "HELO a.example", "MAIL FROM:<>", "RCPT TO:<b@c.example>", "DATA" } do
-      peer:cmd(line)
+      client:cmd(line)
     end
-    assert.matches("^250", peer:content(CONTENT))
+    assert.matches("^250", client:content(CONTENT))
     assert.matches("^Return%-Path: <>\r\nReceived: from a%.example ", stored())
   end)
 
@@ -392,13 +392,13 @@ describe("final delivery", function()
       local server <close> = serve.start { on_rcpt = true, on_message = function(_, message)
         return message:save(folder .. "/c", { trace = true })
       end }
-      local peer <close> = serve.peer(server)
-      peer:begin()
+      local client <close> = serve.connect(server)
+      client:begin()
       for byte in (top .. CONTENT):gsub("\r\n%.", "\r\n.."):sub(1, 40):gmatch(".") do
-        peer:send(byte)
+        client:send(byte)
         smtp.sleep(0)
       end
-      assert.matches("^250", peer:content(without_dots((top .. CONTENT):sub(41))))
+      assert.matches("^250", client:content(without_dots((top .. CONTENT):sub(41))))
       local all = net.slurp(folder .. "/c")
       assert.is_true(all:sub(-#CONTENT) == CONTENT)
       assert.equal(#top < 100 and 1 or 2, select(2, all:gsub("Return%-Path:", "")))

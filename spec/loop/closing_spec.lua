@@ -103,15 +103,15 @@ describe("a session that is ended", function()
           end })
           loop.sleep(60)
         end }
-      local peers = {}
+      local clients = {}
       for i, sender in ipairs { "a@b.example", "bad@b.example", "c@b.example" } do
-        peers[i] = serve.peer(server)
-        peers[i]:reply()
-        peers[i]:cmd("EHLO x")
-        peers[i]:send("MAIL FROM:<" .. sender .. ">\r\n")
+        clients[i] = serve.connect(server)
+        clients[i]:reply()
+        clients[i]:cmd("EHLO x")
+        clients[i]:send("MAIL FROM:<" .. sender .. ">\r\n")
       end
       if how == "handler_timeout" then
-        for i = 1, 3 do assert.matches("^451", peers[i]:reply()) end
+        for i = 1, 3 do assert.matches("^451", clients[i]:reply()) end
       else
         loop.sleep(0.05)
         loop.spawn(function() server[how](server, 0) end)
@@ -125,7 +125,7 @@ describe("a session that is ended", function()
       end
       assert.equal(1, told)
       assert.equal(how == "handler_timeout" and 0 or 3, #serve.of_type(events, "close"))
-      for _, peer in ipairs(peers) do peer:close() end
+      for _, client in ipairs(clients) do client:close() end
       server:close()
     end)
   end

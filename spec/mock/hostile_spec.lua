@@ -20,10 +20,10 @@ describe("a mock at rest", function()
   it("costs nothing, whatever its clients and rules do", function()
     for name, set in pairs {
       half_closed = function(mx)
-        local peer = assert(core.connect { host = mx.host, port = mx.port })
+        local client = assert(core.connect { host = mx.host, port = mx.port })
         smtp.sleep(0.02)
-        peer:shutdown()
-        return peer
+        client:shutdown()
+        return client
       end,
       idle_and_delay = function(mx)
         mx:on("idle"):after(0.01):raw("")
@@ -232,12 +232,12 @@ describe("a client of a mock", function()
     local function blamed(verb, code, lines, codes)
       local mx <close> = start { extensions = { "CHUNKING" } }
       mx:on(verb):reply(("%d odd"):format(code))
-      local peer <close> = serve.peer { host = mx.host, port = mx.port }
-      assert.matches("^220", peer:reply())
-      assert.matches("^250", peer:cmd("EHLO x"))
-      peer:send(lines) -- 299 is no code of SMTP, but one that a rule may give
+      local client <close> = serve.connect { host = mx.host, port = mx.port }
+      assert.matches("^220", client:reply())
+      assert.matches("^250", client:cmd("EHLO x"))
+      client:send(lines) -- 299 is no code of SMTP, but one that a rule may give
       for _, expected in ipairs(codes) do
-        assert.equal(expected, tonumber(peer:reply():sub(1, 3)), verb)
+        assert.equal(expected, tonumber(client:reply():sub(1, 3)), verb)
       end
       return rules(mx) ~= ""
     end

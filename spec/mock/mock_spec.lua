@@ -188,13 +188,13 @@ describe("what a mock remembers", function()
     for bytes, code in pairs(verdicts) do
       local mx <close> = start()
       mx:on("RCPT", { to = "a@b" }):raw(bytes)
-      local peer <close> = serve.peer { host = mx.host, port = mx.port }
-      assert.matches("^220", peer:reply())
-      assert.matches("^250", peer:cmd("EHLO x"))
-      peer:send("MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n")
+      local client <close> = serve.connect { host = mx.host, port = mx.port }
+      assert.matches("^220", client:reply())
+      assert.matches("^250", client:cmd("EHLO x"))
+      client:send("MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n")
       local heard = ""
-      repeat heard = heard .. peer:receive() until heard:find("354 ", 1, true)
-      peer:send(".\r\n")
+      repeat heard = heard .. client:receive() until heard:find("354 ", 1, true)
+      client:send(".\r\n")
       local mail = assert(mx:wait())
       assert.same({ bytes, code, 250 },
         { bytes, mail.verdicts[1].code, mail.verdicts[2].code })

@@ -10,7 +10,7 @@ describe("a connection beyond the limits", function()
       on_event = serve.record(events), on_close = function() closed = closed + 1 end }
     local kept, refused = {}, 0
     for i = 1, 60 do
-      kept[i] = serve.peer(server)
+      kept[i] = serve.connect(server)
       if kept[i]:reply():match("^421") then
         refused = refused + 1
         assert.equal("", kept[i]:rest())
@@ -24,9 +24,9 @@ describe("a connection beyond the limits", function()
     assert.equal(0, closed)
     kept[1]:cmd("QUIT")
     serve.wait(function() return server:stats().connections == 9 end)
-    local next_one <close> = serve.peer(server)
+    local next_one <close> = serve.connect(server)
     assert.matches("^220", next_one:reply())
-    for _, peer in ipairs(kept) do peer:close() end
+    for _, client in ipairs(kept) do client:close() end
   end)
 
   it("does not linger where it was let in to hear that it is not", function()
@@ -36,7 +36,7 @@ describe("a connection beyond the limits", function()
         on_connect = function() if refused == "on_connect" then return 421, "no" end end }
       local kept = {}
       for i = 1, 5 do
-        kept[i] = serve.peer(server)
+        kept[i] = serve.connect(server)
         if refused == "proxy" then
           kept[i]:send("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
           assert.matches(i == 1 and "^220" or "^421", kept[i]:reply())
@@ -46,7 +46,7 @@ describe("a connection beyond the limits", function()
       end
       local left = refused == "proxy" and 1 or 0
       serve.wait(function() return server:stats().connections == left end)
-      for _, peer in ipairs(kept) do peer:close() end
+      for _, client in ipairs(kept) do client:close() end
     end
   end)
 
@@ -54,14 +54,14 @@ describe("a connection beyond the limits", function()
     local server <close> = serve.start { limits = { connections = 30 } }
     local kept = {}
     for i = 1, 20 do
-      kept[i] = serve.peer(server)
+      kept[i] = serve.connect(server)
       assert.matches("^220", kept[i]:reply())
       kept[i]:send("GET / HTTP/1.0\r\n") -- 421, and the peer stays
       assert.matches("^421", kept[i]:reply())
     end
     serve.wait(function() return server:stats().connections <= 4 end)
     assert.is_true(server.lingering >= 1 and server.lingering <= 4)
-    for _, peer in ipairs(kept) do peer:close() end
+    for _, client in ipairs(kept) do client:close() end
     serve.idle(server)
     assert.equal(0, server.lingering)
   end)
@@ -72,7 +72,7 @@ describe("a connection beyond the limits", function()
       local serve = require "spec.support.serve"
       local server = serve.start { listen = "192.0.2.1:0", on_rcpt = true, limits = { per_ip = 5 } }
       local function from(address)
-        return serve.peer { host = server.address, port = server.port, local_address = address }
+        return serve.connect { host = server.address, port = server.port, local_address = address }
       end
       local kept = {}
       for i = 1, 300 do kept[i] = from "192.0.2.1" end
@@ -125,13 +125,13 @@ describe("descriptors", function()
       local serve = require "spec.support.serve"
       local events = {}
       local server = serve.start { on_event = serve.record(events) }
-      local served = serve.peer(server)
+      local served = serve.connect(server)
       served:reply()
       local files = {}
       for file in function() return io.open("/dev/null") end do files[#files + 1] = file end
       files[#files]:close()
       files[#files] = nil -- for the client
-      local waiting = serve.peer(server)
+      local waiting = serve.connect(server)
       local turns, limit = 0, core.now() + 0.5
       while core.now() < limit do
         loop.step(limit - core.now())

@@ -5,10 +5,10 @@ local serve = require "spec.support.serve"
 describe("a user who is not there", function()
   -- The salt that SCRAM gets, and the server's part of the nonce.
   local function challenge(server, user)
-    local peer <close> = serve.peer(server)
-    assert.matches("^220", peer:reply())
-    assert.matches("^250", peer:cmd("EHLO x"))
-    local reply = peer:cmd("AUTH SCRAM-SHA-256 " .. core.base64(
+    local client <close> = serve.connect(server)
+    assert.matches("^220", client:reply())
+    assert.matches("^250", client:cmd("EHLO x"))
+    local reply = client:cmd("AUTH SCRAM-SHA-256 " .. core.base64(
       ("n,,n=%s,r=abcdefghijklmnopqrstuvwx"):format(user)))
     local text = core.unbase64(assert(reply:match("^334 (%S+)$"), reply))
     return text:match("s=([^,]+)"), text:match("^r=abcdefghijklmnopqrstuvwx([^,]+)")

@@ -24,18 +24,18 @@ local function start(options)
   return serve.start(all), got, commands
 end
 
-local function envelope(peer)
+local function envelope(client)
   for _, line in ipairs { "MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>" } do
-    assert.matches("^250", peer:cmd(line))
+    assert.matches("^250", client:cmd(line))
   end
-  return peer
+  return client
 end
 
 local function open(server)
-  local peer = serve.peer(server)
-  assert.matches("^220", peer:reply())
-  assert.matches("^250", peer:cmd("EHLO x"))
-  return envelope(peer)
+  local client = serve.connect(server)
+  assert.matches("^220", client:reply())
+  assert.matches("^250", client:cmd("EHLO x"))
+  return envelope(client)
 end
 
 local function nothing_kept(server, got)
@@ -57,20 +57,20 @@ describe("BDAT under TLS", function()
     for _, ending in ipairs { "notify", "cut" } do
       it(("is nothing where TLS ends %s (%s), whatever follows"):format(name, ending), function()
         local server <close>, got, commands = start { tls = { cert = good.cert, key = good.key } }
-        local peer <close> = serve.peer(server)
-        peer:starttls(TRUST)
-        envelope(peer):send(case[1])
-        if name == "between chunks" then assert.matches("^250", peer:reply()) end
-        local stream = peer.socket
+        local client <close> = serve.connect(server)
+        client:starttls(TRUST)
+        envelope(client):send(case[1])
+        if name == "between chunks" then assert.matches("^250", client:reply()) end
+        local stream = client.socket
         if ending == "notify" then
           stream.engine:shutdown()
           assert(stream:flush())
         end
-        peer.socket = stream.socket -- clear text from here on
-        peer:send(case[2] .. "\r\nMAIL FROM:<eve@x.example>\r\n")
+        client.socket = stream.socket -- clear text from here on
+        client:send(case[2] .. "\r\nMAIL FROM:<eve@x.example>\r\n")
         nothing_kept(server, got)
         assert.falsy(table.concat(commands, "|"):find("eve"))
-        assert.falsy(peer:rest():find("^%d%d%d"))
+        assert.falsy(client:rest():find("^%d%d%d"))
         stream.engine:close()
       end)
     end
@@ -84,10 +84,10 @@ describe("BDAT over a socket", function()
       " 1 LAST x", " 1 2", " LAST", " 1\0", "\t1", " 1,5", " 1\xff", " 1 \xc3\xa9",
       " " .. ("9"):rep(5000) } do
       local server <close>, got, commands = start()
-      local peer <close> = open(server)
-      peer:send("BDAT" .. args .. "\r\nRSET\r\nMAIL FROM:<eve@x.example>\r\n")
-      assert.equal("501 5.5.4 BDAT needs a size, and LAST or nothing\r\n", peer:rest(), args)
-      peer:close()
+      local client <close> = open(server)
+      client:send("BDAT" .. args .. "\r\nRSET\r\nMAIL FROM:<eve@x.example>\r\n")
+      assert.equal("501 5.5.4 BDAT needs a size, and LAST or nothing\r\n", client:rest(), args)
+      client:close()
       nothing_kept(server, got)
       assert.falsy(table.concat(commands, "|"):find("eve"), args)
     end
@@ -95,11 +95,11 @@ describe("BDAT over a socket", function()
 
   it("has the same end within a message", function()
     local server <close>, got = start()
-    local peer <close> = open(server)
-    peer:send("BDAT 3\r\nabcBDAT x LAST\r\nRSET\r\n")
+    local client <close> = open(server)
+    client:send("BDAT 3\r\nabcBDAT x LAST\r\nRSET\r\n")
     assert.equal("250 2.0.0 Chunk received\r\n501 5.5.4 BDAT needs a size, and LAST or nothing\r\n",
-      peer:rest())
-    peer:close()
+      client:rest())
+    client:close()
     nothing_kept(server, got)
     assert.equal(1, #got)
   end)
@@ -107,18 +107,18 @@ describe("BDAT over a socket", function()
   it("C060 reads a chunk that is refused before it says so", function()
     local server <close>, got, commands = start {
       on_data = function() return 452, "4.3.1 no room" end }
-    local peer <close> = open(server)
+    local client <close> = open(server)
     local inner = "RSET\r\nMAIL FROM:<eve@x.example>\r\n"
-    peer:send(("BDAT %d LAST\r\n"):format(#inner) .. inner:sub(1, -2))
-    peer:send("\n")
-    assert.equal("452 4.3.1 no room", peer:reply())
-    assert.equal("250 2.0.0 OK", peer:cmd("NOOP"))
-    peer:send("BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n")
-    assert.equal("503 5.5.1 Bad sequence of commands", peer:reply())
-    assert.equal("250 2.0.0 OK", peer:reply())
+    client:send(("BDAT %d LAST\r\n"):format(#inner) .. inner:sub(1, -2))
+    client:send("\n")
+    assert.equal("452 4.3.1 no room", client:reply())
+    assert.equal("250 2.0.0 OK", client:cmd("NOOP"))
+    client:send("BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n")
+    assert.equal("503 5.5.1 Bad sequence of commands", client:reply())
+    assert.equal("250 2.0.0 OK", client:reply())
     assert.falsy(table.concat(commands, "|"):find("[eQ]ve"))
-    peer:cmd("QUIT")
-    peer:close()
+    client:cmd("QUIT")
+    client:close()
     nothing_kept(server, got)
     assert.equal(0, #got)
   end)
@@ -128,10 +128,10 @@ describe("BDAT over a socket", function()
       "BDAT 3 LAST", "BDAT 9223372036854775807 LAST\r\nx" } do
       for _, how in ipairs { "close", "abort" } do
         local server <close>, got = start()
-        local peer <close> = open(server)
-        peer:send(bytes)
+        local client <close> = open(server)
+        client:send(bytes)
         serve.wait(function() return #got > 0 or not bytes:find("\n") end)
-        peer[how](peer)
+        client[how](client)
         nothing_kept(server, got)
       end
     end
@@ -171,15 +171,15 @@ describe("a million chunks that bring nothing", function()
   local function run(junk, last)
     local server <close> = process.lua({ "-e", SERVER:format(junk) }, { time = 100 })
     local port = server:await(function() return server:output():match("^(%d+)\n") end)
-    local peer <close> = open { listeners = {}, address = "127.0.0.1", port = tonumber(port) }
+    local client <close> = open { listeners = {}, address = "127.0.0.1", port = tonumber(port) }
     local replies, rest = 0, ""
     for _ = 1, 1000 do
-      local _, why = pcall(peer.send, peer, ("BDAT 0\r\n"):rep(1000))
-      rest = rest .. (peer.held or "")
-      if why ~= peer then break end -- it was closed
+      local _, why = pcall(client.send, client, ("BDAT 0\r\n"):rep(1000))
+      rest = rest .. (client.held or "")
+      if why ~= client then break end -- it was closed
       local n = 0
       while n < 1000 do
-        local bytes = peer:receive()
+        local bytes = client:receive()
         if bytes == "" then break end
         rest = rest .. bytes
         local found
@@ -189,11 +189,11 @@ describe("a million chunks that bring nothing", function()
       if n < 1000 then break end
     end
     if last then
-      peer:send(last)
-      rest = rest .. peer:reply()
-      peer:cmd("QUIT")
+      client:send(last)
+      rest = rest .. client:reply()
+      client:cmd("QUIT")
     end
-    peer:close()
+    client:close()
     local status, out, err = server:wait()
     assert.equal(0, status, out .. err)
     local content, messages, before, most = out:match("^%d+\n(.*)\n(%d+) (%d+) (%d+)\n$")

@@ -133,11 +133,11 @@ describe("extensions of a server", function()
       for _, line in ipairs { "MAIL FROM:<ada@code.energy> ENVID=a+%sb",
         "MAIL FROM:<ada@code.energy> AUTH=a+%sb@code.energy", "XFORWARD HELO=a+%sb",
         "MAIL FROM:<ada@code.energy> RET=FULL ENVID=+%s" } do
-        local peer <close> = serve.peer(server)
-        assert.matches("^220", peer:reply())
-        assert.matches("^250", peer:cmd "EHLO client.code.energy")
-        assert.matches("^501 5%.5%.4", peer:cmd(line:format(code)), line)
-        assert.matches("^250", peer:cmd "MAIL FROM:<>")
+        local client <close> = serve.connect(server)
+        assert.matches("^220", client:reply())
+        assert.matches("^250", client:cmd "EHLO client.code.energy")
+        assert.matches("^501 5%.5%.4", client:cmd(line:format(code)), line)
+        assert.matches("^250", client:cmd "MAIL FROM:<>")
       end
     end
     assert.same({ "id+7" }, called)

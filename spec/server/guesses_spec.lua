@@ -136,13 +136,13 @@ local function start(count, options)
 end
 
 local function from(server, address)
-  return serve.peer { host = server.address, port = server.port, local_address = address }
+  return serve.connect { host = server.address, port = server.port, local_address = address }
 end
 
-local function greet(peer)
-  assert.matches("^220", peer:reply())
-  assert.matches("^250", peer:cmd("EHLO x"))
-  return peer
+local function greet(client)
+  assert.matches("^220", client:reply())
+  assert.matches("^250", client:cmd("EHLO x"))
+  return client
 end
 
 describe("guesses at a server", function()
@@ -152,9 +152,9 @@ describe("guesses at a server", function()
     for k = 1, n do
       tasks[k] = loop.spawn(function()
         while core.now() < limit do
-          local peer <close> = greet(from(server, "127.0.0.2"))
+          local client <close> = greet(from(server, "127.0.0.2"))
           for i = 1, 3 do
-            local reply = peer:cmd("AUTH PLAIN " .. b64("|" .. next_user() .. "|wrong"))
+            local reply = client:cmd("AUTH PLAIN " .. b64("|" .. next_user() .. "|wrong"))
             assert.matches(i < 3 and "^[45]35" or "^[45]", reply:gsub("^454", "435"))
           end
         end
@@ -192,13 +192,13 @@ describe("guesses at a server", function()
         loop.sleep(0.05)
         return false
       end }
-    local peers = setmetatable({}, { __close = function(all)
-      for _, peer in ipairs(all) do peer:close() end
+    local clients = setmetatable({}, { __close = function(all)
+      for _, client in ipairs(all) do client:close() end
     end })
-    local _ <close> = peers
-    for i = 1, 80 do peers[i] = greet(from(server, "127.0.0.2")) end
-    for i, peer in ipairs(peers) do
-      peer:send("AUTH PLAIN " .. b64("|u" .. i .. "|wrong") .. "\r\n")
+    local _ <close> = clients
+    for i = 1, 80 do clients[i] = greet(from(server, "127.0.0.2")) end
+    for i, client in ipairs(clients) do
+      client:send("AUTH PLAIN " .. b64("|u" .. i .. "|wrong") .. "\r\n")
     end
     local limit = core.now() + 0.5
     while core.now() < limit do loop.step(limit - core.now()) end
@@ -213,10 +213,10 @@ describe("guesses at a server", function()
         return "right"
       end } }
     for i = 1, 3 do
-      local peer <close> = greet(serve.peer(server))
+      local client <close> = greet(serve.connect(server))
       local since = core.now()
-      assert.matches("^334", peer:cmd("AUTH CRAM-MD5"))
-      assert.matches("^535", peer:cmd(b64("ada " .. ("0"):rep(32))))
+      assert.matches("^334", client:cmd("AUTH CRAM-MD5"))
+      assert.matches("^535", client:cmd(b64("ada " .. ("0"):rep(32))))
       if i == 3 then logged = core.now() - since end
     end
     assert.equal(3, lookups)
@@ -227,16 +227,16 @@ describe("guesses at a server", function()
     local count = { 0 }
     local server = start(count)
     for _ = 1, 9 do guesses.failed(server.guesses, core.now(), "127.0.0.1", "ada") end
-    local peer <close> = greet(serve.peer(server))
-    peer:send("AUTH PLAIN " .. b64("|ada|right") .. "\r\n")
+    local client <close> = greet(serve.connect(server))
+    client:send("AUTH PLAIN " .. b64("|ada|right") .. "\r\n")
     loop.wait(nil, nil, 0.05)
     assert.equal(0, count[1])
     local since = core.now()
     local ending = loop.spawn(function() server:shutdown(30) end)
-    assert.matches("^454 4%.7%.0", peer:reply())
+    assert.matches("^454 4%.7%.0", client:reply())
     assert.is_true(core.now() - since < 3)
-    assert.matches("^421", peer:reply())
-    peer:close()
+    assert.matches("^421", client:reply())
+    client:close()
     serve.wait(function() return ending.co and coroutine.status(ending.co) == "dead" end)
     assert.equal(0, count[1])
   end)

@@ -17,8 +17,8 @@ local function with(handler, content, options)
   end }
   for key, value in pairs(options or {}) do all[key] = value end
   local server <close> = serve.start(all)
-  local peer <close> = serve.peer(server)
-  local reply = peer:begin():content(content or CONTENT)
+  local client <close> = serve.connect(server)
+  local reply = client:begin():content(content or CONTENT)
   assert(result[1], result[2])
   return reply, table.unpack(result, 2, result.n)
 end
@@ -120,13 +120,13 @@ describe("a server's message", function()
       if #kept < 3 then message:read() end
       return true
     end }
-    local peer <close> = serve.peer(server)
-    peer:begin():content("N: 1\r\n\r\nbody\r\n")
+    local client <close> = serve.connect(server)
+    client:begin():content("N: 1\r\n\r\nbody\r\n")
     for i = 2, 3 do
       for _, line in ipairs { "MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>", "DATA" } do
-        peer:cmd(line)
+        client:cmd(line)
       end
-      peer:content(("N: %d\r\n\r\nbody\r\n"):format(i))
+      client:content(("N: %d\r\n\r\nbody\r\n"):format(i))
     end
     assert.equal("N: 1\r\n\r\n", kept[1]:header())
     assert.equal("N: 2\r\n\r\n", kept[2]:header())

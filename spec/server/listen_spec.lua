@@ -30,8 +30,8 @@ local function with(fields)
 end
 
 local function greets(target)
-  local peer <close> = serve.peer(target)
-  assert.equal(GREETING, peer:reply())
+  local client <close> = serve.connect(target)
+  assert.equal(GREETING, client:reply())
 end
 
 describe("the options of smtp.server", function()
@@ -91,39 +91,39 @@ describe("the options of smtp.server", function()
 
   it("take sizes with a unit", function()
     local server <close> = serve.start { limits = { message_size = "1M" } }
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    assert.matches("SIZE 1048576\r\n", peer:cmd("EHLO x.example"))
+    local client <close> = serve.connect(server)
+    client:reply()
+    assert.matches("SIZE 1048576\r\n", client:cmd("EHLO x.example"))
   end)
 
   it("on_rcpt = true accepts every recipient, false none", function()
     for value, expected in pairs { [true] = "250 2.1.5 Recipient OK",
       [false] = "550 5.1.1 No such recipient here" } do
       local server <close> = serve.start { on_rcpt = value }
-      local peer <close> = serve.peer(server)
-      peer:reply()
-      peer:cmd("EHLO x.example")
-      peer:cmd("MAIL FROM:<>")
-      assert.equal(expected, peer:cmd("RCPT TO:<a@b.example>"))
+      local client <close> = serve.connect(server)
+      client:reply()
+      client:cmd("EHLO x.example")
+      client:cmd("MAIL FROM:<>")
+      assert.equal(expected, client:cmd("RCPT TO:<a@b.example>"))
     end
   end)
 
   it("syntax and bare_newline reach the sessions", function()
     local server <close> = serve.start { syntax = "strict", bare_newline = "normalize" }
-    local peer <close> = serve.peer(server)
-    peer:begin()
-    assert.equal("250 2.0.0 Message accepted", peer:content("a\nb\r\n"))
-    assert.equal("501 5.1.7 Bad sender address", peer:cmd("MAIL FROM: <a@b.example>"))
+    local client <close> = serve.connect(server)
+    client:begin()
+    assert.equal("250 2.0.0 Message accepted", client:content("a\nb\r\n"))
+    assert.equal("501 5.1.7 Bad sender address", client:cmd("MAIL FROM: <a@b.example>"))
   end)
 
   it("limits reach the sessions", function()
     local server <close> = serve.start { limits = { junk = 1, line = 100, idle_timeout = 0.02 } }
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    assert.equal("500 5.5.6 Line too long", peer:cmd(("x"):rep(99)))
-    assert.matches("^250", peer:cmd("NOOP"))
-    assert.equal("421 4.7.0 Too many commands without mail", peer:cmd("NOOP"))
-    local idle <close> = serve.peer(server)
+    local client <close> = serve.connect(server)
+    client:reply()
+    assert.equal("500 5.5.6 Line too long", client:cmd(("x"):rep(99)))
+    assert.matches("^250", client:cmd("NOOP"))
+    assert.equal("421 4.7.0 Too many commands without mail", client:cmd("NOOP"))
+    local idle <close> = serve.connect(server)
     assert.equal(GREETING .. "\r\n421 4.4.2 Timeout, closing connection\r\n", idle:rest())
   end)
 end)
@@ -209,11 +209,11 @@ end)
 describe("limits over all sessions", function()
   it("connections: 421 beyond", function()
     local server <close> = serve.start { limits = { connections = 2 } }
-    local one <close> = serve.peer(server)
-    local two <close> = serve.peer(server)
+    local one <close> = serve.connect(server)
+    local two <close> = serve.connect(server)
     assert.equal(GREETING, one:reply())
     assert.equal(GREETING, two:reply())
-    local three <close> = serve.peer(server)
+    local three <close> = serve.connect(server)
     assert.equal(BUSY .. "\r\n", three:rest())
     three:close()
     one:cmd("QUIT")
@@ -225,7 +225,7 @@ describe("limits over all sessions", function()
 
   it("per_ip does not hold on loopback", function()
     local server <close> = serve.start { limits = { per_ip = 1 } }
-    local one <close> = serve.peer(server)
+    local one <close> = serve.connect(server)
     assert.equal(GREETING, one:reply())
     greets(server)
   end)
@@ -241,7 +241,8 @@ describe("limits over all sessions", function()
     return net.run([[
       local serve = require "spec.support.serve"
       local function try(server, from, kept)
-        local peer = serve.peer { host = server.address, port = server.port, local_address = from }
+        local peer = serve.connect { host = server.address, port = server.port,
+          local_address = from }
         kept[#kept + 1] = peer
         local reply = peer:reply():sub(1, 3)
         if reply == "421" then peer:close() end
@@ -301,39 +302,39 @@ end)
 describe("a session of smtp.server", function()
   it("with a peer that talks too early is 554, and ends", function()
     local server <close> = serve.start { on_connect = function() smtp.sleep(0.05) end }
-    local peer <close> = serve.peer(server)
-    peer:send("EHLO x.example\r\n")
-    assert.equal("554 5.5.0 Please wait for the greeting\r\n", peer:rest())
+    local client <close> = serve.connect(server)
+    client:send("EHLO x.example\r\n")
+    assert.equal("554 5.5.0 Please wait for the greeting\r\n", client:rest())
   end)
 
   it("does not read ahead while an error is slowed down", function()
     local server <close> = serve.start { limits = { errors = 7 } }
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    peer:cmd("BAD") -- the first quarter of the limit is free
+    local client <close> = serve.connect(server)
+    client:reply()
+    client:cmd("BAD") -- the first quarter of the limit is free
     -- The replies to these come seconds later. More than a session may hold is
     -- sent meanwhile: it must neither be taken in nor end the server.
-    peer:send("BAD\r\nBAD\r\n")
+    client:send("BAD\r\nBAD\r\n")
     local junk = ("RSET\r\n"):rep(10000)
     local at, since = 1, loop.now()
     local before = collectgarbage("count")
     while at <= 64 * #junk and loop.now() - since < 0.3 do
-      local n = assert(peer.socket:send(junk))
+      local n = assert(client.socket:send(junk))
       at = at + n
       if n == 0 then loop.step(0.05) end
     end
     assert.is_true(collectgarbage("count") - before < 4096)
-    local other <close> = serve.peer(server)
+    local other <close> = serve.connect(server)
     assert.equal(GREETING, other:reply())
     assert.equal(2, server:stats().connections)
   end)
 
   it("that is slowed down does not spin when its peer has gone", function()
     local server <close> = serve.start { limits = { errors = 3 } }
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    peer:send("BAD\r\n")
-    peer.socket:shutdown()
+    local client <close> = serve.connect(server)
+    client:reply()
+    client:send("BAD\r\n")
+    client.socket:shutdown()
     local turns, since = 0, loop.now()
     while server:stats().connections > 0 and loop.now() - since < 0.3 do
       loop.step(0.3)
@@ -349,12 +350,12 @@ describe("a session of smtp.server", function()
         session.recipients = nil
         return true
       end }
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    peer:cmd("HELO x.example")
-    peer:cmd("MAIL FROM:<>")
-    peer:send("RCPT TO:<a@b.example>\r\n")
-    assert.equal("", peer:rest())
+    local client <close> = serve.connect(server)
+    client:reply()
+    client:cmd("HELO x.example")
+    client:cmd("MAIL FROM:<>")
+    client:send("RCPT TO:<a@b.example>\r\n")
+    assert.equal("", client:rest())
     assert.equal("session", serve.of_type(events, "error")[1].stage)
     greets(server)
   end)
@@ -365,10 +366,10 @@ describe("a session of smtp.server", function()
       list[#list + 1] = event
       error("ignored")
     end }
-    local peer <close> = serve.peer(server)
-    peer:begin()
-    peer:content("x\r\n")
-    peer:cmd("QUIT")
+    local client <close> = serve.connect(server)
+    client:begin()
+    client:content("x\r\n")
+    client:cmd("QUIT")
     serve.idle(server)
     local kinds = {}
     for i, event in ipairs(list) do
@@ -395,8 +396,8 @@ end)
 describe("the end of smtp.server", function()
   it("shutdown tells idle sessions 421 and waits for transactions", function()
     local server = serve.start()
-    local idle <close> = serve.peer(server)
-    local busy <close> = serve.peer(server)
+    local idle <close> = serve.connect(server)
+    local busy <close> = serve.connect(server)
     assert.equal(GREETING, idle:reply())
     busy:begin()
     local port = server.port
@@ -420,7 +421,7 @@ describe("the end of smtp.server", function()
 
   it("shutdown cuts off what takes longer", function()
     local server = serve.start()
-    local busy <close> = serve.peer(server)
+    local busy <close> = serve.connect(server)
     busy:begin()
     assert.is_false(server:shutdown(0.01))
     assert.equal("", busy:rest())
@@ -432,18 +433,18 @@ describe("the end of smtp.server", function()
     local server = serve.start { on_close = function(_, summary)
       reasons[#reasons + 1] = summary.reason
     end }
-    local peers = {}
+    local clients = {}
     for i = 1, 5 do
-      peers[i] = serve.peer(server)
-      assert.equal(GREETING, peers[i]:reply())
+      clients[i] = serve.connect(server)
+      assert.equal(GREETING, clients[i]:reply())
     end
     server:close()
     server:close()
     assert.same({ "cancelled", "cancelled", "cancelled", "cancelled", "cancelled" }, reasons)
     assert.equal(0, server:stats().connections)
-    for _, peer in ipairs(peers) do
-      assert.equal("", peer:rest())
-      peer:close()
+    for _, client in ipairs(clients) do
+      assert.equal("", client:rest())
+      client:close()
     end
   end)
 
@@ -459,11 +460,11 @@ describe("the end of smtp.server", function()
   it("a handler may close its own server", function()
     local server
     server = serve.start { on_mail = function() server:close() end }
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    peer:cmd("HELO x.example")
-    peer:send("MAIL FROM:<>\r\n")
-    assert.equal("250 2.1.0 Sender OK\r\n" .. DOWN .. "\r\n", peer:rest())
+    local client <close> = serve.connect(server)
+    client:reply()
+    client:cmd("HELO x.example")
+    client:send("MAIL FROM:<>\r\n")
+    assert.equal("250 2.1.0 Sender OK\r\n" .. DOWN .. "\r\n", client:rest())
     server:run()
     assert.equal(0, server:stats().connections)
   end)

@@ -10,26 +10,26 @@ local MIXED = "451 4.3.0 Not the same for all recipients, please try again later
 local EACH = "353 A reply for each recipient follows"
 
 -- What follows the greeting, up to where content may come.
-local function envelope(peer, names, params)
-  assert.equal("250 2.1.0 Sender OK", peer:cmd("MAIL FROM:<ada@code.energy>" .. (params or "")))
+local function envelope(client, names, params)
+  assert.equal("250 2.1.0 Sender OK", client:cmd("MAIL FROM:<ada@code.energy>" .. (params or "")))
   for _, name in ipairs(names) do
-    assert.equal("250 2.1.5 Recipient OK", peer:cmd("RCPT TO:<" .. name .. "@example.com>"))
+    assert.equal("250 2.1.5 Recipient OK", client:cmd("RCPT TO:<" .. name .. "@example.com>"))
   end
-  assert.equal("354", peer:cmd("DATA"):sub(1, 3))
+  assert.equal("354", client:cmd("DATA"):sub(1, 3))
 end
 
 local function hello(server, verb)
-  local peer = serve.peer(server)
-  assert.equal("220", peer:reply():sub(1, 3))
-  assert.equal("250", peer:cmd(verb .. " client.code.energy"):sub(1, 3))
-  return peer
+  local client = serve.connect(server)
+  assert.equal("220", client:reply():sub(1, 3))
+  assert.equal("250", client:cmd(verb .. " client.code.energy"):sub(1, 3))
+  return client
 end
 
 -- The replies to content; so many are expected, and then nothing but that of NOOP.
-local function replies(peer, content, n)
-  local list = { peer:content(content) }
-  for i = 2, n do list[i] = peer:reply() end
-  assert.equal("250 2.0.0 OK", peer:cmd("NOOP"))
+local function replies(client, content, n)
+  local list = { client:content(content) }
+  for i = 2, n do list[i] = client:reply() end
+  assert.equal("250 2.0.0 OK", client:cmd("NOOP"))
   return list
 end
 
@@ -40,9 +40,9 @@ local function send(options, names, handler, n)
   for key, value in pairs(options) do all[key] = value end
   all.params, all.content = nil, nil
   local server <close> = serve.start(all)
-  local peer <close> = hello(server, all.lmtp and "LHLO" or "EHLO")
-  envelope(peer, names, options.params)
-  return replies(peer, options.content or "x\r\n", n), serve.of_type(facts, "message")[1],
+  local client <close> = hello(server, all.lmtp and "LHLO" or "EHLO")
+  envelope(client, names, options.params)
+  return replies(client, options.content or "x\r\n", n), serve.of_type(facts, "message")[1],
     serve.of_type(facts, "error")
 end
 
@@ -178,25 +178,25 @@ describe("a server of LMTP", function()
       message:reply("bob@example.com", 421, "4.3.2 later")
       return true
     end }
-    local peer <close> = hello(server, "LHLO")
-    envelope(peer, { "ada", "bob", "eve" })
-    peer:send(".\r\n")
-    assert.equal(TAKEN .. "\r\n421 4.3.2 later\r\n" .. TAKEN .. "\r\n", peer:rest())
+    local client <close> = hello(server, "LHLO")
+    envelope(client, { "ada", "bob", "eve" })
+    client:send(".\r\n")
+    assert.equal(TAKEN .. "\r\n421 4.3.2 later\r\n" .. TAKEN .. "\r\n", client:rest())
   end)
 
   it("C122 knows LHLO alone, and C124 no content without a recipient", function()
     local server <close> = serve.start { lmtp = true, on_rcpt = function() return false end }
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    assert.equal("500 5.5.1 Command not recognized", peer:cmd("EHLO x"))
-    assert.equal("500 5.5.1 Command not recognized", peer:cmd("HELO x"))
-    local offered = peer:cmd("LHLO x")
+    local client <close> = serve.connect(server)
+    client:reply()
+    assert.equal("500 5.5.1 Command not recognized", client:cmd("EHLO x"))
+    assert.equal("500 5.5.1 Command not recognized", client:cmd("HELO x"))
+    local offered = client:cmd("LHLO x")
     for _, keyword in ipairs { "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "CHUNKING" } do
       assert.truthy(offered:find(keyword, 1, true)) -- C125
     end
-    peer:cmd("MAIL FROM:<>")
-    assert.equal("550 5.1.1 No such recipient here", peer:cmd("RCPT TO:<a@b.example>"))
-    assert.equal("503 5.5.1 No valid recipients", peer:cmd("DATA"))
+    client:cmd("MAIL FROM:<>")
+    assert.equal("550 5.1.1 No such recipient here", client:cmd("RCPT TO:<a@b.example>"))
+    assert.equal("503 5.5.1 No valid recipients", client:cmd("DATA"))
   end)
 
   it("C063 answers chunks as RFC 3030 says", function()
@@ -204,25 +204,25 @@ describe("a server of LMTP", function()
       message:reply("bob@example.com", 550, message:read())
       return true
     end }
-    local peer <close> = hello(server, "LHLO")
-    peer:cmd("MAIL FROM:<>")
-    peer:cmd("RCPT TO:<ada@example.com>")
-    peer:cmd("RCPT TO:<bob@example.com>")
-    peer:send("BDAT 3\r\nit ")
-    assert.equal("250 2.0.0 Chunk received", peer:reply())
-    peer:send("BDAT 5 LAST\r\nworks")
-    assert.same({ TAKEN, "550 5.7.1 it works" }, { peer:reply(), peer:reply() })
-    assert.equal("250 2.0.0 OK", peer:cmd("NOOP"))
+    local client <close> = hello(server, "LHLO")
+    client:cmd("MAIL FROM:<>")
+    client:cmd("RCPT TO:<ada@example.com>")
+    client:cmd("RCPT TO:<bob@example.com>")
+    client:send("BDAT 3\r\nit ")
+    assert.equal("250 2.0.0 Chunk received", client:reply())
+    client:send("BDAT 5 LAST\r\nworks")
+    assert.same({ TAKEN, "550 5.7.1 it works" }, { client:reply(), client:reply() })
+    assert.equal("250 2.0.0 OK", client:cmd("NOOP"))
   end)
 
   it("a place speaks LMTP or not, whatever the others do", function()
     local server <close> = serve.start { lmtp = true, listen = { "127.0.0.1:0",
       { host = "127.0.0.1", port = 0, lmtp = false }, { host = "127.0.0.1", port = 0 } } }
     for i, verb in ipairs { "LHLO", "EHLO", "LHLO" } do
-      local peer <close> = serve.peer({ host = "127.0.0.1", port = server.listening[i].port })
-      peer:reply()
-      assert.equal("250", peer:cmd(verb .. " x"):sub(1, 3))
-      assert.equal("500", peer:cmd(verb == "LHLO" and "EHLO x" or "LHLO x"):sub(1, 3))
+      local client <close> = serve.connect({ host = "127.0.0.1", port = server.listening[i].port })
+      client:reply()
+      assert.equal("250", client:cmd(verb .. " x"):sub(1, 3))
+      assert.equal("500", client:cmd(verb == "LHLO" and "EHLO x" or "LHLO x"):sub(1, 3))
     end
   end)
 
@@ -248,10 +248,10 @@ describe("a server of LMTP", function()
       return true
     end
     local server <close> = serve.start(options)
-    local peer <close> = hello(server, "LHLO")
-    if prepare then prepare(peer) end
-    envelope(peer, { "ada" }, params)
-    assert.equal(TAKEN, peer:content(""))
+    local client <close> = hello(server, "LHLO")
+    if prepare then prepare(client) end
+    envelope(client, { "ada" }, params)
+    assert.equal(TAKEN, client:content(""))
     return field:match(" with (%S+) id ")
   end
 
@@ -259,17 +259,17 @@ describe("a server of LMTP", function()
     local root = assert(authority.new())
     local leaf = assert(root:issue { names = { "localhost" } })
     local tls, accept = { cert = leaf.cert, key = leaf.key }, function() return true end
-    local function secure(peer)
-      assert.equal("220", peer:cmd("STARTTLS"):sub(1, 3))
-      assert(peer:tls { verify = false })
-      assert.equal("250", peer:cmd("LHLO x"):sub(1, 3))
+    local function secure(client)
+      assert.equal("220", client:cmd("STARTTLS"):sub(1, 3))
+      assert(client:tls { verify = false })
+      assert.equal("250", client:cmd("LHLO x"):sub(1, 3))
     end
-    local function login(peer)
-      assert.equal("235", peer:cmd("AUTH PLAIN AGFkYQBzZWNyZXQ="):sub(1, 3))
+    local function login(client)
+      assert.equal("235", client:cmd("AUTH PLAIN AGFkYQBzZWNyZXQ="):sub(1, 3))
     end
-    local function both(peer)
-      secure(peer)
-      login(peer)
+    local function both(client)
+      secure(client)
+      login(client)
     end
     local clear = { cleartext = true }
     assert.equal("LMTP", received {})
@@ -313,14 +313,14 @@ describe("message:reply in SMTP", function()
         message:read()
         return table.unpack(case[3][1], 1, #case[3][1] + (case[3][2] == FAILED and 2 or 0))
       end }
-    local peer <close> = hello(server, "EHLO")
+    local client <close> = hello(server, "EHLO")
     local n = 0
     for _, one in ipairs(ANSWERS) do
       for _, other in ipairs(ANSWERS) do
         for _, verdict in ipairs(VERDICTS) do
           case, n = { one, other, verdict }, n + 1
-          envelope(peer, { "ada", "bob" })
-          assert.equal(expected(one, other, verdict), peer:content("x\r\n"),
+          envelope(client, { "ada", "bob" })
+          assert.equal(expected(one, other, verdict), client:content("x\r\n"),
             ("%s %s %s"):format(one and one[3], other and other[3], verdict[2]))
         end
       end
@@ -429,11 +429,11 @@ describe("PRDR of a server", function()
     local seen = {}
     local server <close> = serve.start { extensions = { PRDR = true },
       on_mail = function(_, sender) table.insert(seen, sender.prdr or false) end }
-    local peer <close> = hello(server, "EHLO")
-    assert.equal("501", peer:cmd("MAIL FROM:<> PRDR=x"):sub(1, 3))
-    assert.equal("250", peer:cmd("MAIL FROM:<> prdr"):sub(1, 3))
-    peer:cmd("RSET")
-    assert.equal("250", peer:cmd("MAIL FROM:<>"):sub(1, 3))
+    local client <close> = hello(server, "EHLO")
+    assert.equal("501", client:cmd("MAIL FROM:<> PRDR=x"):sub(1, 3))
+    assert.equal("250", client:cmd("MAIL FROM:<> prdr"):sub(1, 3))
+    client:cmd("RSET")
+    assert.equal("250", client:cmd("MAIL FROM:<>"):sub(1, 3))
     assert.same({ true, false }, seen)
     local plain <close> = serve.start()
     local other <close> = hello(plain, "EHLO")

@@ -15,9 +15,9 @@ local function send(content, handler, options)
   options = options or {}
   options.on_message, options.on_event = handler, serve.record(events)
   local server <close> = serve.start(options)
-  local peer <close> = serve.peer(server)
-  peer:begin()
-  return peer:content(content), events, server
+  local client <close> = serve.connect(server)
+  client:begin()
+  return client:content(content), events, server
 end
 
 -- What the handler gives to keep, of content sent whole.
@@ -119,15 +119,15 @@ describe("message", function()
     local server <close> = serve.start { bare_newline = "raw", on_message = function(_, m)
       got = list(m:lines())
     end }
-    local peer <close> = serve.peer(server)
-    peer:begin()
+    local client <close> = serve.connect(server)
+    client:begin()
     for byte in ("one\r\n\rtwo\r\r\n\r\nlast\r\n.\r"):gmatch(".") do
-      peer:send(byte)
+      client:send(byte)
       loop.step(0)
       loop.step(0)
     end
-    peer:send("\n")
-    assert.equal(TAKEN, peer:reply())
+    client:send("\n")
+    assert.equal(TAKEN, client:reply())
     assert.same({ "one", "\rtwo\r", "", "last" }, got)
   end)
 
@@ -146,10 +146,10 @@ describe("message", function()
       on_message = function(_, m) got, size = m:read(), m.size end,
     }
     for _, piece in ipairs { #wire, 65536, 16384, 1460, 8191 } do
-      local peer <close> = serve.peer(server)
-      peer:begin()
-      for at = 1, #wire, piece do peer:send(wire:sub(at, at + piece - 1)) end
-      assert.equal(TAKEN, peer:content(""))
+      local client <close> = serve.connect(server)
+      client:begin()
+      for at = 1, #wire, piece do client:send(wire:sub(at, at + piece - 1)) end
+      assert.equal(TAKEN, client:content(""))
       assert.is_true(got == content, piece)
       assert.equal(#content, size)
     end
@@ -164,9 +164,9 @@ describe("message", function()
       end
       return "took " .. n
     end }
-    local peer <close> = serve.peer(server)
-    peer:begin()
-    assert.equal("250 2.0.0 took 2000000", peer:content((("x"):rep(998) .. "\r\n"):rep(2000)))
+    local client <close> = serve.connect(server)
+    client:begin()
+    assert.equal("250 2.0.0 took 2000000", client:content((("x"):rep(998) .. "\r\n"):rep(2000)))
   end)
 
   it("C022 knows its envelope, its id and a Received field", function()
@@ -189,14 +189,14 @@ describe("message", function()
       field = m:received()
       return m:read() ~= nil
     end }
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    peer:cmd("HELO client.code.energy")
-    peer:cmd("MAIL FROM:<ada@code.energy>")
-    peer:cmd("RCPT TO:<charles@example.com>")
-    peer:cmd("RCPT TO:<secret@example.com>")
-    peer:cmd("DATA")
-    assert.equal(TAKEN, peer:content("x\r\n"))
+    local client <close> = serve.connect(server)
+    client:reply()
+    client:cmd("HELO client.code.energy")
+    client:cmd("MAIL FROM:<ada@code.energy>")
+    client:cmd("RCPT TO:<charles@example.com>")
+    client:cmd("RCPT TO:<secret@example.com>")
+    client:cmd("DATA")
+    assert.equal(TAKEN, client:content("x\r\n"))
     assert.matches("\r\n\tby mx%.example with SMTP id [^\r\n]+;\r\n\t%a%a%a, [^\r\n]+\r\n$", field)
   end)
 
@@ -233,11 +233,11 @@ describe("a handler of a message", function()
       m:read(1)
       return "had a look"
     end }
-    local peer <close> = serve.peer(server)
-    peer:begin()
-    assert.equal("250 2.0.0 had a look", peer:content(large(300000)))
-    assert.equal("250 2.0.0 OK", peer:cmd("NOOP"))
-    assert.equal("503 5.5.1 Bad sequence of commands", peer:cmd("DATA"))
+    local client <close> = serve.connect(server)
+    client:begin()
+    assert.equal("250 2.0.0 had a look", client:content(large(300000)))
+    assert.equal("250 2.0.0 OK", client:cmd("NOOP"))
+    assert.equal("503 5.5.1 Bad sequence of commands", client:cmd("DATA"))
   end)
 
   it("cannot save a body that broke its framing, even if it catches that", function()
@@ -292,11 +292,11 @@ describe("a handler of a message", function()
           past = true
         end,
       }
-      local peer = serve.peer(server)
-      peer:begin()
-      peer:send("half a line\r\nand more")
+      local client = serve.connect(server)
+      client:begin()
+      client:send("half a line\r\nand more")
       serve.wait(function() return server:stats().connections == 1 end)
-      peer[go](peer)
+      client[go](client)
       serve.idle(server)
       assert.is_true(unwound)
       assert.is_false(past)
@@ -313,23 +313,23 @@ describe("a handler of a message", function()
       reading = true
       m:read()
     end }
-    local peer <close> = serve.peer(server)
-    peer:begin():send("half")
+    local client <close> = serve.connect(server)
+    client:begin():send("half")
     serve.wait(function() return reading end)
     server:close()
     assert.is_true(unwound)
-    assert.equal("", peer:rest())
+    assert.equal("", client:rest())
   end)
 
   it("is not charged for the time of a slow sender", function()
     local got
     local server <close> = serve.start { limits = { handler_timeout = 0.4 },
       on_message = function(_, m) got = m:read() end }
-    local peer <close> = serve.peer(server)
-    peer:begin():send("first\r\n")
+    local client <close> = serve.connect(server)
+    client:begin():send("first\r\n")
     local since = loop.now()
     serve.wait(function() return loop.now() - since > 0.6 end)
-    assert.equal(TAKEN, peer:content("second\r\n"))
+    assert.equal(TAKEN, client:content("second\r\n"))
     assert.equal("first\r\nsecond\r\n", got)
   end)
 end)
@@ -412,10 +412,10 @@ describe("keeping a message", function()
     local server <close> = serve.start { on_message = function(_, m)
       return m:save(folder .. "/mail")
     end }
-    local peer = serve.peer(server)
-    peer:begin():send(large(100000))
+    local client = serve.connect(server)
+    client:begin():send(large(100000))
     serve.wait(function() return #net.names(folder) == 1 end, "the temporary file")
-    peer:close()
+    client:close()
     serve.idle(server)
     assert.same({}, net.names(folder))
   end)
@@ -466,7 +466,7 @@ describe("keeping a message", function()
       why = err and err.cause
       return ok
     end }
-    local peer = serve.peer(server)
+    local peer = serve.connect(server)
     peer:begin()
     print(peer:content((("x"):rep(998) .. "\r\n"):rep(1000)))
     print(why, #net.names(folder))

@@ -12,15 +12,15 @@ describe("replies that nobody reads", function()
     local server <close> = serve.start { listen = "unix:" .. folder .. "/s",
       limits = { recipients = 500 },
       on_rcpt = function() return 250, (line .. "\n"):rep(7) .. line end }
-    local peer <close> = serve.peer(server)
-    assert.matches("^220", peer:reply())
-    assert.matches("^250", peer:cmd("EHLO x"))
-    assert.matches("^250", peer:cmd("MAIL FROM:<a@b>"))
-    peer:send(("RCPT TO:<a@b>\r\n"):rep(200))
+    local client <close> = serve.connect(server)
+    assert.matches("^220", client:reply())
+    assert.matches("^250", client:cmd("EHLO x"))
+    assert.matches("^250", client:cmd("MAIL FROM:<a@b>"))
+    client:send(("RCPT TO:<a@b>\r\n"):rep(200))
     for _ = 1, 300 do loop.step(0) end -- the server does all it can
     local expected = ("250-2.1.5 " .. line .. "\r\n"):rep(7) .. "250 2.1.5 " .. line
-    for _ = 1, 200 do assert.equal(expected, peer:reply()) end
-    assert.matches("^221", peer:cmd("QUIT"))
+    for _ = 1, 200 do assert.equal(expected, client:reply()) end
+    assert.matches("^221", client:cmd("QUIT"))
     net.remove(folder)
   end)
 end)

@@ -88,11 +88,11 @@ end)
 describe("a server behind a proxy", function()
   it("C140 takes the peer from version 1", function()
     local server <close>, seen, facts = start()
-    local peer <close> = serve.peer(server)
-    peer:send(V1)
-    assert.equal(GREETING, peer:reply())
+    local client <close> = serve.connect(server)
+    client:send(V1)
+    assert.equal(GREETING, client:reply())
     assert.same({ address = "192.0.2.7", port = 4321 }, seen[1].peer)
-    local port = select(2, peer.socket:name())
+    local port = select(2, client.socket:name())
     assert.same({ version = 1, command = "PROXY", address = "127.0.0.1", port = port,
       destination = { address = "198.51.100.1", port = 25 }, tlvs = {} }, seen[1].proxy)
     assert.same({ address = "192.0.2.7", port = 4321 }, serve.of_type(facts, "connect")[1].peer)
@@ -100,9 +100,9 @@ describe("a server behind a proxy", function()
 
   it("C140 takes the peer from version 2, and TLVs", function()
     local server <close>, seen = start()
-    local peer <close> = serve.peer(server)
-    peer:send(v2 { tlvs = { TLVS[1], { type = 3, value = "\0\0\0\0" }, TLVS[2] } })
-    assert.equal(GREETING, peer:reply())
+    local client <close> = serve.connect(server)
+    client:send(v2 { tlvs = { TLVS[1], { type = 3, value = "\0\0\0\0" }, TLVS[2] } })
+    assert.equal(GREETING, client:reply())
     assert.same({ address = "2001:db8::7", port = 4321 }, seen[1].peer)
     local tlvs = seen[1].proxy.tlvs
     assert.same({ TLVS[1], TLVS[2] }, { tlvs[1], tlvs[3] })
@@ -113,12 +113,12 @@ describe("a server behind a proxy", function()
   it("C140 takes it byte by byte", function()
     for _, header in ipairs { V1, v2() } do
       local server <close>, seen = start()
-      local peer <close> = serve.peer(server)
+      local client <close> = serve.connect(server)
       for byte in header:gmatch(".") do
-        peer:send(byte)
+        client:send(byte)
         loop.step(0.01)
       end
-      assert.equal(GREETING, peer:reply())
+      assert.equal(GREETING, client:reply())
       assert.equal(4321, seen[1].peer.port)
     end
   end)
@@ -128,10 +128,10 @@ describe("a server behind a proxy", function()
     for header, command in pairs { [v2 { command = "LOCAL" }] = "LOCAL",
       ["PROXY UNKNOWN x y\r\n"] = "PROXY", [unspec] = "PROXY" } do
       local server <close>, seen = start()
-      local peer <close> = serve.peer(server)
-      peer:send(header)
-      assert.equal(GREETING, peer:reply())
-      assert.same({ address = "127.0.0.1", port = select(2, peer.socket:name()) }, seen[1].peer)
+      local client <close> = serve.connect(server)
+      client:send(header)
+      assert.equal(GREETING, client:reply())
+      assert.same({ address = "127.0.0.1", port = select(2, client.socket:name()) }, seen[1].peer)
       assert.equal(command, seen[1].proxy.command)
       assert.is_nil(seen[1].proxy.destination)
     end
@@ -139,11 +139,11 @@ describe("a server behind a proxy", function()
 
   it("C140 has the path of a Unix socket for a peer, which no network has", function()
     local server <close>, seen = start { xclient = { "unix", "0.0.0.0/0", "::/0" } }
-    local peer <close> = serve.peer(server)
-    peer:send(v2 { source = { address = "/run/a" }, destination = { address = "" } })
-    assert.equal(GREETING, peer:reply())
+    local client <close> = serve.connect(server)
+    client:send(v2 { source = { address = "/run/a" }, destination = { address = "" } })
+    assert.equal(GREETING, client:reply())
     assert.same({ address = "/run/a" }, seen[1].peer)
-    assert.is_nil(peer:cmd("EHLO x"):find("XCLIENT"))
+    assert.is_nil(client:cmd("EHLO x"):find("XCLIENT"))
   end)
 
   it("C140 closes silently where the header is missing or malformed", function()
@@ -151,9 +151,9 @@ describe("a server behind a proxy", function()
       "PROXY UNKNOWN" .. (" "):rep(200), v2():sub(1, 13) .. "\x99" .. v2():sub(15),
       v2 { tlvs = TLVS }:gsub("\0\2id$", "\0\3id"), "\x16\3\1\2\0\1\0" } do
       local server <close>, seen, facts = start()
-      local peer <close> = serve.peer(server)
-      peer:send(bytes)
-      assert.equal("", peer:rest())
+      local client <close> = serve.connect(server)
+      client:send(bytes)
+      assert.equal("", client:rest())
       serve.idle(server)
       assert.same({}, seen)
       local err, close = serve.of_type(facts, "error")[1], serve.of_type(facts, "close")[1]
@@ -165,13 +165,13 @@ describe("a server behind a proxy", function()
   it("C140 closes silently where it does not come in time, or its stream ends", function()
     local server <close>, _, facts = start { limits = { proxy_timeout = 0.05 } }
     for _, bytes in ipairs { "", "PROXY ", v2():sub(1, 20) } do
-      local peer <close> = serve.peer(server)
-      peer:send(bytes)
-      assert.equal("", peer:rest())
+      local client <close> = serve.connect(server)
+      client:send(bytes)
+      assert.equal("", client:rest())
     end
-    local peer = serve.peer(server)
-    peer:send("PROXY ")
-    peer:close()
+    local client = serve.connect(server)
+    client:send("PROXY ")
+    client:close()
     serve.wait(function() return server:stats().accepted == 4 end)
     serve.idle(server)
     local errs = serve.of_type(facts, "error")
@@ -182,10 +182,10 @@ describe("a server behind a proxy", function()
 
   it("C140 a drop now and then does not make the time longer", function()
     local server <close> = start { limits = { proxy_timeout = 0.1 } }
-    local peer <close> = serve.peer(server)
+    local client <close> = serve.connect(server)
     local ended = false
     for byte in (V1:sub(1, -3) .. ("x"):rep(40)):gmatch(".") do
-      if not pcall(peer.send, peer, byte) or peer.socket:recv(1) ~= false then
+      if not pcall(client.send, client, byte) or client.socket:recv(1) ~= false then
         ended = true
         break
       end
@@ -197,28 +197,28 @@ describe("a server behind a proxy", function()
 
   it("has bytes behind the header as an early talker's", function()
     local server <close> = start { on_connect = function() smtp.sleep(0.05) end }
-    local peer <close> = serve.peer(server)
-    peer:send(V1 .. "EHLO x\r\n")
-    assert.equal("554 5.5.0 Please wait for the greeting\r\n", peer:rest())
+    local client <close> = serve.connect(server)
+    client:send(V1 .. "EHLO x\r\n")
+    assert.equal("554 5.5.0 Please wait for the greeting\r\n", client:rest())
   end)
 
   it("has an ordinary session with a peer that is no proxy", function()
     local server <close>, seen = start { proxy = { "192.0.2.0/24", "unix" } }
-    local peer <close> = serve.peer(server)
-    assert.equal(GREETING, peer:reply())
+    local client <close> = serve.connect(server)
+    assert.equal(GREETING, client:reply())
     assert.equal("127.0.0.1", seen[1].peer.address)
     assert.is_nil(seen[1].proxy)
-    assert.equal("500", peer:cmd("PROXY TCP4 192.0.2.7 198.51.100.1 4321 25"):sub(1, 3))
+    assert.equal("500", client:cmd("PROXY TCP4 192.0.2.7 198.51.100.1 4321 25"):sub(1, 3))
   end)
 
   it("is told so by a place to listen", function()
     local server <close>, seen = start { proxy = { "192.0.2.0/24" }, listen = {
       "127.0.0.1:0", { host = "127.0.0.1", port = 0, proxy = { "127.0.0.1" } } } }
-    local plain <close> = serve.peer(server)
+    local plain <close> = serve.connect(server)
     assert.equal(GREETING, plain:reply())
-    local peer <close> = serve.peer { host = "127.0.0.1", port = server.listening[2].port }
-    peer:send(V1)
-    assert.equal(GREETING, peer:reply())
+    local client <close> = serve.connect { host = "127.0.0.1", port = server.listening[2].port }
+    client:send(V1)
+    assert.equal(GREETING, client:reply())
     assert.same({ "127.0.0.1", "192.0.2.7" }, { seen[1].peer.address, seen[2].peer.address })
   end)
 
@@ -226,9 +226,9 @@ describe("a server behind a proxy", function()
     local path = os.tmpname()
     os.remove(path)
     local _ <close>, seen = start { listen = "unix:" .. path, proxy = { "unix" } }
-    local peer <close> = serve.peer { path = path }
-    peer:send(V1)
-    assert.equal(GREETING, peer:reply())
+    local client <close> = serve.connect { path = path }
+    client:send(V1)
+    assert.equal(GREETING, client:reply())
     assert.equal("192.0.2.7", seen[1].peer.address)
     os.remove(path)
   end)
@@ -237,18 +237,18 @@ describe("a server behind a proxy", function()
     local tls = assert(assert(authority.new()):issue { names = { "mx.example" } })
     local server <close>, seen = start { tls = { cert = tls.cert, key = tls.key, implicit = true } }
     for _, header in ipairs { V1, v2 { tlvs = TLVS } } do
-      local peer <close> = serve.peer(server)
-      peer:send(header)
-      assert(peer:tls())
-      assert.equal(GREETING, peer:reply())
-      assert.equal("250", peer:cmd("EHLO x"):sub(1, 3))
+      local client <close> = serve.connect(server)
+      client:send(header)
+      assert(client:tls())
+      assert.equal(GREETING, client:reply())
+      assert.equal("250", client:cmd("EHLO x"):sub(1, 3))
       assert.truthy(seen[#seen].tls.version)
       assert.equal(4321, seen[#seen].peer.port)
     end
-    local peer <close> = serve.peer(server)
-    assert.is_nil((peer:tls())) -- a ClientHello is no header
+    local client <close> = serve.connect(server)
+    assert.is_nil((client:tls())) -- a ClientHello is no header
     local starttls <close>, who = start { tls = { cert = tls.cert, key = tls.key } }
-    local other <close> = serve.peer(starttls)
+    local other <close> = serve.connect(starttls)
     other:send(V1)
     other:starttls()
     assert.equal("192.0.2.7", who[1].peer.address)
@@ -260,11 +260,11 @@ describe("a server behind a proxy", function()
       for _, one in ipairs(list) do one:close() end
     end })
     local function try(header)
-      local peer = serve.peer(server)
-      kept[#kept + 1] = peer
-      peer:send(header)
-      local code = peer:reply():sub(1, 3)
-      if code == "421" then peer:close() end
+      local client = serve.connect(server)
+      kept[#kept + 1] = client
+      client:send(header)
+      local code = client:reply():sub(1, 3)
+      if code == "421" then client:close() end
       return code
     end
     assert.same({ "220", "220", "421" }, { try(V1), try(V1), try(V1) })
@@ -284,8 +284,8 @@ describe("a server behind a proxy", function()
 
   it("keeps the limit of connections, and the header is read first", function()
     local server <close> = start { limits = { connections = 1 } }
-    local one <close> = serve.peer(server)
-    local two <close> = serve.peer(server)
+    local one <close> = serve.connect(server)
+    local two <close> = serve.connect(server)
     two:send(V1)
     assert.equal("421 4.7.0 Too many connections\r\n", two:rest())
     one:send(V1)
@@ -294,9 +294,9 @@ describe("a server behind a proxy", function()
 
   it("ends at once while it waits for headers", function()
     local server = start()
-    local peer <close> = serve.peer(server)
+    local client <close> = serve.connect(server)
     serve.wait(function() return server:stats().connections == 1 end)
     assert.is_false(server:shutdown(0.05))
-    assert.equal("", peer:rest())
+    assert.equal("", client:rest())
   end)
 end)

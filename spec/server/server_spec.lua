@@ -38,14 +38,14 @@ local function reach(stage, handler, events)
     options.on_message = function(_, message) message:read() end
   end
   local server = serve.start(options)
-  local peer = serve.peer(server)
+  local client = serve.connect(server)
   for _, other in ipairs(STAGES) do
     local at = stage == other or (stage == VRFY and other.name == "on_mail")
     if at then break end
-    local reply = other.line and peer:cmd(other.line) or peer:reply()
+    local reply = other.line and client:cmd(other.line) or client:reply()
     assert.equal(other.ok, reply)
   end
-  return stage.line and peer:cmd(stage.line) or peer:reply(), peer, server
+  return stage.line and client:cmd(stage.line) or client:reply(), client, server
 end
 
 local function each_stage(check)
@@ -59,9 +59,9 @@ local function begins(stage, code, enhanced)
 end
 
 local function try(stage, expected, handler, events)
-  local reply, peer, server = reach(stage, handler, events)
+  local reply, client, server = reach(stage, handler, events)
   assert.equal(expected, reply:sub(1, #expected), stage.name)
-  peer:close()
+  client:close()
   server:close()
 end
 
@@ -80,8 +80,8 @@ describe("smtp.server", function()
         return "queued as 42"
       end,
     })
-    local peer <close> = serve.peer(server)
-    assert.equal("220 mail-server.example.com Service ready", peer:reply())
+    local client <close> = serve.connect(server)
+    assert.equal("220 mail-server.example.com Service ready", client:reply())
     for _, pair in ipairs {
       { "HELO spammer.example", "554 not you" },
       { "HELO client.code.energy", "250 mail-server.example.com" },
@@ -94,10 +94,10 @@ describe("smtp.server", function()
       { "Subject: hi\r\n\r\n..dot\r\n.", "250 2.0.0 queued as 42" },
       { "QUIT", "221 2.0.0 Goodbye" },
     } do
-      assert.equal(pair[2], peer:cmd(pair[1]))
+      assert.equal(pair[2], client:cmd(pair[1]))
     end
-    assert.equal("", peer:rest())
-    local again <close> = serve.peer(server)
+    assert.equal("", client:rest())
+    local again <close> = serve.connect(server)
     again:reply()
     again:cmd("EHLO client.code.energy")
     again:send("MAIL FROM:<ada@code.energy>\r\nRCPT TO:<charles@example.com>\r\nQUIT\r\n")
@@ -107,11 +107,11 @@ describe("smtp.server", function()
 
   it("accepts each step for which there is no handler", function()
     local server <close> = serve.start()
-    local peer <close> = serve.peer(server)
+    local client <close> = serve.connect(server)
     for _, stage in ipairs(STAGES) do
-      assert.equal(stage.ok, stage.line and peer:cmd(stage.line) or peer:reply())
+      assert.equal(stage.ok, stage.line and client:cmd(stage.line) or client:reply())
     end
-    assert.equal(VRFY.ok, peer:cmd("VRFY x"))
+    assert.equal(VRFY.ok, client:cmd("VRFY x"))
   end)
 end)
 
@@ -180,30 +180,30 @@ describe("a verdict", function()
   end)
 
   it("moves the state by the class of its code", function()
-    local reply, peer, server = reach(STAGES[3], function() return 250, "2.1.0 fine" end)
+    local reply, client, server = reach(STAGES[3], function() return 250, "2.1.0 fine" end)
     assert.equal("250 2.1.0 fine", reply)
-    assert.equal("250 2.1.5 Recipient OK", peer:cmd("RCPT TO:<a@b.example>"))
-    peer:close()
+    assert.equal("250 2.1.5 Recipient OK", client:cmd("RCPT TO:<a@b.example>"))
+    client:close()
     server:close()
-    reply, peer, server = reach(STAGES[4], function() return 551, "5.1.6 moved" end)
+    reply, client, server = reach(STAGES[4], function() return 551, "5.1.6 moved" end)
     assert.equal("551 5.1.6 moved", reply)
-    assert.equal("503 5.5.1 No valid recipients", peer:cmd("DATA"))
-    peer:close()
+    assert.equal("503 5.5.1 No valid recipients", client:cmd("DATA"))
+    client:close()
     server:close()
-    reply, peer, server = reach(STAGES[1], function() return 550, "no" end)
+    reply, client, server = reach(STAGES[1], function() return 550, "no" end)
     assert.equal("554 no", reply)
-    assert.equal("503 5.5.1 Bad sequence of commands", peer:cmd("EHLO x.example"))
-    assert.equal("221 2.0.0 Goodbye", peer:cmd("QUIT"))
-    peer:close()
+    assert.equal("503 5.5.1 Bad sequence of commands", client:cmd("EHLO x.example"))
+    assert.equal("221 2.0.0 Goodbye", client:cmd("QUIT"))
+    client:close()
     server:close()
   end)
 
   it("of 421 is the last word", function()
     each_stage(function(stage)
-      local reply, peer, server = reach(stage, function() return 421, "4.3.2 going down" end)
+      local reply, client, server = reach(stage, function() return 421, "4.3.2 going down" end)
       assert.equal(begins(stage, 421, "4.3.2") .. " going down", reply)
-      assert.equal("", peer:rest())
-      peer:close()
+      assert.equal("", client:rest())
+      client:close()
       server:close()
     end)
   end)
@@ -239,8 +239,8 @@ describe("a verdict", function()
         order[#order + 1] = sender.user
       end,
     }
-    local slow <close> = serve.peer(server)
-    local quick <close> = serve.peer(server)
+    local slow <close> = serve.connect(server)
+    local quick <close> = serve.connect(server)
     slow:reply()
     quick:reply()
     slow:cmd("HELO x.example")
@@ -263,11 +263,11 @@ describe("a verdict", function()
           passed = true
         end,
       }
-      local peer = serve.peer(server)
+      local client = serve.connect(server)
       local reply
       for _, other in ipairs(STAGES) do
         if stage == VRFY and other.name == "on_mail" then other = VRFY end
-        reply = other.line and peer:cmd(other.line) or peer:reply()
+        reply = other.line and client:cmd(other.line) or client:reply()
         if other == stage then break end
       end
       local code = stage.name == "on_connect" and 421 or 451
@@ -275,7 +275,7 @@ describe("a verdict", function()
       assert.is_true(unwound)
       assert.is_false(passed)
       assert.equal("handler timeout", serve.of_type(events, "error")[1].error)
-      peer:close()
+      client:close()
       server:close()
     end)
   end)
@@ -304,14 +304,14 @@ describe("handlers", function()
         seen.size, seen.id = message.size, message.id
       end,
     }
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    peer:cmd("EHLO client.code.energy")
-    peer:cmd("MAIL FROM:<ada@code.energy> SIZE=7 BODY=8BITMIME")
-    assert.matches("^550", peer:cmd("RCPT TO:<gone@example.com>"))
-    peer:cmd("RCPT TO:<charles@example.com>")
-    peer:cmd("DATA")
-    assert.equal("250 2.0.0 Message accepted", peer:content("hi\r\n"))
+    local client <close> = serve.connect(server)
+    client:reply()
+    client:cmd("EHLO client.code.energy")
+    client:cmd("MAIL FROM:<ada@code.energy> SIZE=7 BODY=8BITMIME")
+    assert.matches("^550", client:cmd("RCPT TO:<gone@example.com>"))
+    client:cmd("RCPT TO:<charles@example.com>")
+    client:cmd("DATA")
+    assert.equal("250 2.0.0 Message accepted", client:content("hi\r\n"))
     assert.equal("127.0.0.1", seen.peer)
     assert.equal("client.code.energy", seen.helo)
     assert.is_true(seen.esmtp)
@@ -332,10 +332,10 @@ describe("handlers", function()
     local server <close> = serve.start {
       on_mail = function(_, sender) address = sender.address end,
     }
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    peer:cmd("EHLO x.example")
-    assert.equal("250 2.1.0 Sender OK", peer:cmd("MAIL FROM:<>"))
+    local client <close> = serve.connect(server)
+    client:reply()
+    client:cmd("EHLO x.example")
+    assert.equal("250 2.1.0 Sender OK", client:cmd("MAIL FROM:<>"))
     assert.equal("", address)
   end)
 
@@ -348,15 +348,15 @@ describe("handlers", function()
         HELP = function() return 214, "read\nthe manual" end,
       },
     }
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    peer:cmd("HELO x.example")
-    assert.equal("250 2.5.0 <ada@code.energy>", peer:cmd("VRFY ada"))
-    assert.equal(VRFY.ok, peer:cmd("VRFY charles"))
-    assert.equal("250 2.0.0 pong 1 2 x.example", peer:cmd("XPing 1 2"))
-    assert.equal("451 4.3.0 Local error, please try again later", peer:cmd("XNONE"))
-    assert.equal("214-2.0.0 read\r\n214 2.0.0 the manual", peer:cmd("help"))
-    assert.equal("500 5.5.1 Command not recognized", peer:cmd("XPONG"))
+    local client <close> = serve.connect(server)
+    client:reply()
+    client:cmd("HELO x.example")
+    assert.equal("250 2.5.0 <ada@code.energy>", client:cmd("VRFY ada"))
+    assert.equal(VRFY.ok, client:cmd("VRFY charles"))
+    assert.equal("250 2.0.0 pong 1 2 x.example", client:cmd("XPing 1 2"))
+    assert.equal("451 4.3.0 Local error, please try again later", client:cmd("XNONE"))
+    assert.equal("214-2.0.0 read\r\n214 2.0.0 the manual", client:cmd("help"))
+    assert.equal("500 5.5.1 Command not recognized", client:cmd("XPONG"))
   end)
 
   it("tells of what any callback raises, by an event or on standard error", function()
@@ -370,7 +370,7 @@ describe("handlers", function()
         on_close = function() error("oops close", 0) end,
         on_rcpt = function() error("oops rcpt", 0) end,
         auth = { cleartext = true, lookup = function() error("oops lookup", 0) end } }
-      local peer = serve.peer(server)
+      local peer = serve.connect(server)
       peer:reply()
       peer:cmd("EHLO x")
       peer:cmd("AUTH SCRAM-SHA-256 " .. core.base64("n,,n=ada,r=abcdefghijklmnopqrstuvwx"))
@@ -401,8 +401,8 @@ describe("handlers", function()
   it("greets as it is told", function()
     local function greeting(options)
       local server <close> = serve.start(options)
-      local peer <close> = serve.peer(server)
-      return peer:reply()
+      local client <close> = serve.connect(server)
+      return client:reply()
     end
     assert.equal("220 mx.example Service ready", greeting {})
     assert.equal("220 mx.example", greeting { greeting = "" })
@@ -424,12 +424,12 @@ describe("handlers", function()
       on_mail = function() return 250, "2.1.0 gr\u{fc}\u{df} dich" end,
       on_rcpt = function() return 550, "5.1.1 kein Empf\u{e4}nger" end,
       on_vrfy = function() return 252, "\u{e9}" end }
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    peer:cmd("EHLO x")
-    assert.equal("250 2.1.0 gr?? dich", peer:cmd("MAIL FROM:<>"))
-    assert.equal("550 5.1.1 kein Empf?nger", peer:cmd("RCPT TO:<a@b.example>"))
-    peer:cmd("RSET")
+    local client <close> = serve.connect(server)
+    client:reply()
+    client:cmd("EHLO x")
+    assert.equal("250 2.1.0 gr?? dich", client:cmd("MAIL FROM:<>"))
+    assert.equal("550 5.1.1 kein Empf?nger", client:cmd("RCPT TO:<a@b.example>"))
+    client:cmd("RSET")
     assert.equal(2, #serve.of_type(events, "error"))
     for i, stage in ipairs { "mail", "rcpt" } do
       local event = serve.of_type(events, "error")[i]
@@ -439,8 +439,8 @@ describe("handlers", function()
       assert.truthy(event.error:find(stage == "mail" and '"2.1.0 gr?? dich"' or "Empf?nger", 1,
         true), event.error)
     end
-    peer:cmd("MAIL FROM:<> SMTPUTF8")
-    assert.equal("550 5.1.1 kein Empf\u{e4}nger", peer:cmd("RCPT TO:<a@b.example>"))
+    client:cmd("MAIL FROM:<> SMTPUTF8")
+    assert.equal("550 5.1.1 kein Empf\u{e4}nger", client:cmd("RCPT TO:<a@b.example>"))
     assert.equal(2, #serve.of_type(events, "error"))
   end)
 
@@ -454,26 +454,26 @@ describe("handlers", function()
         error("ignored")
       end,
     }
-    local peer = serve.peer(server)
-    peer:reply()
-    peer:cmd("EHLO x.example")
-    peer:cmd("RSET") -- nothing to reset
-    peer:cmd("MAIL FROM:<a@b.example>")
-    peer:cmd("RSET")
-    peer:cmd("MAIL FROM:<a@b.example>")
-    peer:cmd("EHLO y.example")
-    peer:cmd("MAIL FROM:<a@b.example>")
-    peer:cmd("RCPT TO:<a@b.example>")
-    peer:cmd("DATA")
-    peer:content("x\r\n")
-    peer:cmd("QUIT")
-    peer:close()
+    local client = serve.connect(server)
+    client:reply()
+    client:cmd("EHLO x.example")
+    client:cmd("RSET") -- nothing to reset
+    client:cmd("MAIL FROM:<a@b.example>")
+    client:cmd("RSET")
+    client:cmd("MAIL FROM:<a@b.example>")
+    client:cmd("EHLO y.example")
+    client:cmd("MAIL FROM:<a@b.example>")
+    client:cmd("RCPT TO:<a@b.example>")
+    client:cmd("DATA")
+    client:content("x\r\n")
+    client:cmd("QUIT")
+    client:close()
     serve.idle(server)
     assert.same({ "reset", "reset", "close quit 1 y.example" }, facts)
-    peer = serve.peer(server)
-    peer:reply()
-    peer:cmd("HELO z.example")
-    peer:close()
+    client = serve.connect(server)
+    client:reply()
+    client:cmd("HELO z.example")
+    client:close()
     serve.idle(server)
     assert.equal("close closed 0 z.example", facts[4])
   end)

@@ -37,26 +37,26 @@ describe("server with STARTTLS", function()
       seen = session.tls
       return (message:received():match("with (%S+)"))
     end }
-    local peer <close> = serve.peer(server)
-    local ehlo = peer:starttls(TRUST)
+    local client <close> = serve.connect(server)
+    local ehlo = client:starttls(TRUST)
     assert.falsy(ehlo:find("STARTTLS")) -- C071
-    for _, line in ipairs { "MAIL FROM:<a@b>", "RCPT TO:<c@d>", "DATA" } do peer:cmd(line) end
-    assert.equal("250 2.0.0 ESMTPS", peer:content("hi\r\n"))
+    for _, line in ipairs { "MAIL FROM:<a@b>", "RCPT TO:<c@d>", "DATA" } do client:cmd(line) end
+    assert.equal("250 2.0.0 ESMTPS", client:content("hi\r\n"))
     assert.same({ "TLSv1.3", "mx.example", "smtp", false },
       { seen.version, seen.sni, seen.alpn, seen.verified })
-    assert.equal("221 2.0.0 Goodbye", peer:cmd("QUIT"))
-    assert.equal("", peer:rest()) -- close_notify, not a stream that was cut off
+    assert.equal("221 2.0.0 Goodbye", client:cmd("QUIT"))
+    assert.equal("", client:rest()) -- close_notify, not a stream that was cut off
   end)
 
   it("C070 closes where anything stands behind it: a line, half a line", function()
     for _, bytes in ipairs { "MAIL FROM:<eve@x.example>\r\n", "M", "\r\n", "\x16\x03\x01\x02" } do
       local server <close> = start()
-      local peer <close> = serve.peer(server)
-      peer:reply()
-      peer:cmd("EHLO client.code.energy")
-      peer:send("STARTTLS\r\n" .. bytes)
-      assert.equal("554 5.5.0 Please wait for replies\r\n", peer:rest())
-      peer:close()
+      local client <close> = serve.connect(server)
+      client:reply()
+      client:cmd("EHLO client.code.energy")
+      client:send("STARTTLS\r\n" .. bytes)
+      assert.equal("554 5.5.0 Please wait for replies\r\n", client:rest())
+      client:close()
       serve.idle(server)
     end
   end)
@@ -65,14 +65,14 @@ describe("server with STARTTLS", function()
     local events = {}
     local server <close> = start { on_event = serve.record(events) }
     for _, bytes in ipairs { "MAIL FROM:<eve@x.example>\r\n", "EHLO x\r\n", "X" } do
-      local peer <close> = serve.peer(server)
-      peer:reply()
-      peer:cmd("EHLO client.code.energy")
-      peer:send("STARTTLS\r\n")
+      local client <close> = serve.connect(server)
+      client:reply()
+      client:cmd("EHLO client.code.energy")
+      client:send("STARTTLS\r\n")
       loop.sleep(0.004)
-      peer:send(bytes)
-      assert.equal("220 2.0.0 Ready to start TLS", peer:reply())
-      assert.falsy(peer:rest():find("^[0-9]"))
+      client:send(bytes)
+      assert.equal("220 2.0.0 Ready to start TLS", client:reply())
+      assert.falsy(client:rest():find("^[0-9]"))
       serve.idle(server)
     end
     assert.equal(6, #serve.of_type(events, "command"))
@@ -91,45 +91,47 @@ describe("server with STARTTLS", function()
         outcome[1], outcome[2] = ok, err
         error(err, 0)
       end }
-      local peer <close> = serve.peer(server)
-      peer:starttls(TRUST)
-      for _, line in ipairs { "MAIL FROM:<a@b>", "RCPT TO:<c@d>", "DATA" } do peer:cmd(line) end
-      peer:send("Subject: half\r\n\r\nof it")
-      local stream = peer.socket
+      local client <close> = serve.connect(server)
+      client:starttls(TRUST)
+      for _, line in ipairs { "MAIL FROM:<a@b>", "RCPT TO:<c@d>", "DATA" } do client:cmd(line) end
+      client:send("Subject: half\r\n\r\nof it")
+      local stream = client.socket
       if ending == "notify" then
         stream.engine:shutdown()
         assert(stream:flush())
       end
-      peer.socket = stream.socket -- clear text from here on
-      peer:send("\r\n.\r\nMAIL FROM:<eve@x.example>\r\n")
+      client.socket = stream.socket -- clear text from here on
+      client:send("\r\n.\r\nMAIL FROM:<eve@x.example>\r\n")
       serve.idle(server)
       assert.is_false(outcome[1])
       assert.equal("closed", outcome[2].kind)
       assert.equal(0, count(server))
-      peer:rest()
+      client:rest()
       stream.engine:close()
     end
   end)
 
   it("takes commands cut into records of a byte", function()
     local server <close> = start()
-    local peer <close> = serve.peer(server)
-    peer:starttls(TRUST)
-    for byte in ("RSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n"):gmatch(".") do peer:send(byte) end
-    assert.equal("250 2.0.0 Reset", peer:reply())
-    assert.equal("250 2.1.0 Sender OK", peer:reply())
-    assert.equal("250 2.1.5 Recipient OK", peer:reply())
+    local client <close> = serve.connect(server)
+    client:starttls(TRUST)
+    for byte in ("RSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n"):gmatch(".") do
+      client:send(byte)
+    end
+    assert.equal("250 2.0.0 Reset", client:reply())
+    assert.equal("250 2.1.0 Sender OK", client:reply())
+    assert.equal("250 2.1.5 Recipient OK", client:reply())
   end)
 
   it("C104 has no TLS 1.1, and closes on one that wants it", function()
     local server <close> = start()
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    peer:cmd("EHLO client.code.energy")
-    peer:cmd("STARTTLS")
+    local client <close> = serve.connect(server)
+    client:reply()
+    client:cmd("EHLO client.code.energy")
+    client:cmd("STARTTLS")
     local body = "\3\2" .. ("r"):rep(32) .. "\0\0\2\xc0\x13\1\0"
-    peer:send("\x16\3\1" .. string.pack(">s2", "\1" .. string.pack(">s3", body)))
-    assert.equal("\x15\3", peer:rest():sub(1, 2)) -- an alert
+    client:send("\x16\3\1" .. string.pack(">s2", "\1" .. string.pack(">s3", body)))
+    assert.equal("\x15\3", client:rest():sub(1, 2)) -- an alert
     serve.idle(server)
   end)
 
@@ -137,31 +139,31 @@ describe("server with STARTTLS", function()
     for _, implicit in ipairs { false, true } do
       local server <close> = start({ limits = { handshake_timeout = 0.05 } },
         { implicit = implicit })
-      local peer <close> = serve.peer(server)
+      local client <close> = serve.connect(server)
       if not implicit then
-        peer:reply()
-        peer:cmd("EHLO x")
-        peer:cmd("STARTTLS")
+        client:reply()
+        client:cmd("EHLO x")
+        client:cmd("STARTTLS")
       end
-      peer:send("\x16\3\1\2\0\1\0") -- the beginning of a hello
-      assert.equal("", peer:rest())
+      client:send("\x16\3\1\2\0\1\0") -- the beginning of a hello
+      assert.equal("", client:rest())
       serve.idle(server)
     end
   end)
 
   it("asks for TLS where it must be (C073), also of AUTH", function()
     local server <close> = start({ on_auth = function() return true end }, { required = true })
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    local ehlo = peer:cmd("EHLO x")
+    local client <close> = serve.connect(server)
+    client:reply()
+    local ehlo = client:cmd("EHLO x")
     assert.falsy(ehlo:find("AUTH"))
-    assert.equal("530 5.7.0 Must issue a STARTTLS command first", peer:cmd("MAIL FROM:<a@b>"))
-    assert.equal("530 5.7.0 Must issue a STARTTLS command first", peer:cmd("AUTH PLAIN x"))
-    assert.equal("250 2.0.0 OK", peer:cmd("NOOP"))
-    peer:cmd("STARTTLS")
-    assert(peer:tls(TRUST))
-    assert.truthy(peer:cmd("EHLO x"):find("AUTH PLAIN LOGIN", 1, true))
-    assert.equal("250 2.1.0 Sender OK", peer:cmd("MAIL FROM:<a@b>"))
+    assert.equal("530 5.7.0 Must issue a STARTTLS command first", client:cmd("MAIL FROM:<a@b>"))
+    assert.equal("530 5.7.0 Must issue a STARTTLS command first", client:cmd("AUTH PLAIN x"))
+    assert.equal("250 2.0.0 OK", client:cmd("NOOP"))
+    client:cmd("STARTTLS")
+    assert(client:tls(TRUST))
+    assert.truthy(client:cmd("EHLO x"):find("AUTH PLAIN LOGIN", 1, true))
+    assert.equal("250 2.1.0 Sender OK", client:cmd("MAIL FROM:<a@b>"))
   end)
 
   it("forgets who it was (C069, C079, C141, C142, C143)", function()
@@ -175,34 +177,34 @@ describe("server with STARTTLS", function()
         return true
       end,
     }
-    local function mail(peer)
+    local function mail(client)
       for _, line in ipairs { "MAIL FROM:<a@b>", "RCPT TO:<c@d>", "DATA" } do
-        local reply = peer:cmd(line)
+        local reply = client:cmd(line)
         assert.matches("^[23]", reply)
       end
-      peer:content("hi\r\n")
+      client:content("hi\r\n")
     end
     local ada, wrong = core.base64("\0ada\0secret"), core.base64("\0ada\0x")
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    peer:cmd("HELO x")
-    mail(peer)
-    peer:cmd("EHLO x")
-    mail(peer)
-    assert.matches("^535", peer:cmd("AUTH PLAIN " .. wrong))
-    mail(peer)
-    assert.matches("^235", peer:cmd("AUTH PLAIN " .. ada))
-    mail(peer)
-    peer:cmd("HELO x")
-    mail(peer)
-    peer:cmd("STARTTLS")
-    assert(peer:tls(TRUST))
-    peer:cmd("HELO x")
-    mail(peer)
-    peer:cmd("EHLO x")
-    mail(peer)
-    assert.matches("^235", peer:cmd("AUTH PLAIN " .. ada))
-    mail(peer)
+    local client <close> = serve.connect(server)
+    client:reply()
+    client:cmd("HELO x")
+    mail(client)
+    client:cmd("EHLO x")
+    mail(client)
+    assert.matches("^535", client:cmd("AUTH PLAIN " .. wrong))
+    mail(client)
+    assert.matches("^235", client:cmd("AUTH PLAIN " .. ada))
+    mail(client)
+    client:cmd("HELO x")
+    mail(client)
+    client:cmd("STARTTLS")
+    assert(client:tls(TRUST))
+    client:cmd("HELO x")
+    mail(client)
+    client:cmd("EHLO x")
+    mail(client)
+    assert.matches("^235", client:cmd("AUTH PLAIN " .. ada))
+    mail(client)
     assert.same({ "SMTP nil nil", "ESMTP nil nil", "ESMTP nil nil", "ESMTPA ada PLAIN",
       "SMTP ada PLAIN", "SMTP nil nil", "ESMTPS nil nil", "ESMTPSA ada PLAIN" }, with)
   end)
@@ -211,19 +213,19 @@ end)
 describe("server with implicit TLS", function()
   it("C101 C103 greets under TLS and offers no STARTTLS", function()
     local server <close> = start({}, { implicit = true })
-    local peer <close> = serve.peer(server)
-    assert(peer:tls(TRUST))
-    assert.equal("220 mx.example Service ready", peer:reply())
-    assert.falsy(peer:cmd("EHLO x"):find("STARTTLS"))
-    assert.equal("221 2.0.0 Goodbye", peer:cmd("QUIT"))
+    local client <close> = serve.connect(server)
+    assert(client:tls(TRUST))
+    assert.equal("220 mx.example Service ready", client:reply())
+    assert.falsy(client:cmd("EHLO x"):find("STARTTLS"))
+    assert.equal("221 2.0.0 Goodbye", client:cmd("QUIT"))
   end)
 
   it("drops who speaks in clear text", function()
     local events = {}
     local server <close> = start({ on_event = serve.record(events) }, { implicit = true })
-    local peer <close> = serve.peer(server)
-    peer:send("EHLO x\r\nMAIL FROM:<a@b>\r\n")
-    assert.equal("", peer:rest())
+    local client <close> = serve.connect(server)
+    client:send("EHLO x\r\nMAIL FROM:<a@b>\r\n")
+    assert.equal("", client:rest())
     serve.idle(server)
     assert.matches("does not speak TLS", serve.of_type(events, "error")[1].error)
     assert.equal(0, #serve.of_type(events, "command"))
@@ -236,17 +238,17 @@ describe("server with implicit TLS", function()
     }
     assert.equal(server.port, server.listening[1].port)
     local port = server.listening[2].port
-    local first <close> = serve.peer(server)
+    local first <close> = serve.connect(server)
     assert.truthy(first:starttls(TRUST))
-    local second <close> = serve.peer { host = "127.0.0.1", port = port }
+    local second <close> = serve.connect { host = "127.0.0.1", port = port }
     assert(second:tls(TRUST))
     assert.matches("^220", second:reply())
   end)
 
   it("makes no handshake for whom it refuses anyway", function()
     local server <close> = start({ limits = { connections = 0 } }, { implicit = true })
-    local peer <close> = serve.peer(server)
-    assert.equal("", peer:rest())
+    local client <close> = serve.connect(server)
+    assert.equal("", client:rest())
     serve.idle(server)
   end)
 end)
@@ -270,9 +272,9 @@ describe("patience of a server", function()
     local events = {}
     local server <close> = start({ limits = { handshake_timeout = 0.1 },
       on_event = serve.record(events) }, { implicit = true, sni = function() smtp.sleep(5) end })
-    local peer <close> = serve.peer(server)
+    local client <close> = serve.connect(server)
     local since = core.now()
-    assert.is_nil((peer:tls(TRUST)))
+    assert.is_nil((client:tls(TRUST)))
     assert.is_true(core.now() - since < 2)
     serve.idle(server)
   end)
@@ -300,10 +302,10 @@ describe("certificates of a server", function()
   local wild = assert(ca:issue { names = { "*.wild.example" } })
 
   local function names(server, name)
-    local peer <close> = serve.peer(server)
-    local ok, why = peer:tls { ca = ca.certificate, verify = true, name = name }
+    local client <close> = serve.connect(server)
+    local ok, why = client:tls { ca = ca.certificate, verify = true, name = name }
     if not ok then return nil, why end
-    return peer.socket:info().certificate.names[1]
+    return client.socket:info().certificate.names[1]
   end
 
   it("are kept once they are made, a thousand of them at most", function()
@@ -435,8 +437,8 @@ describe("certificates of a server", function()
     local mine = assert(ca:issue { names = { "ada.example" } })
     local stranger = authority.self_signed { names = { "eve.example" } }
     for i, made in ipairs { mine, stranger, false } do
-      local peer <close> = serve.peer(server)
-      peer:starttls { ca = ca.certificate, verify = true, name = "mx.example",
+      local client <close> = serve.connect(server)
+      client:starttls { ca = ca.certificate, verify = true, name = "mx.example",
         cert = made and made.cert or nil, key = made and made.key or nil }
       if i == 3 then
         assert.is_nil(seen)
@@ -448,12 +450,12 @@ describe("certificates of a server", function()
     end
     local strict <close> = start({}, { client = "required", ca = ca.certificate, implicit = true })
     for _, made in ipairs { stranger, {} } do
-      local peer <close> = serve.peer(strict)
-      peer:tls { cert = made.cert, key = made.key }
-      assert.falsy(peer:rest():find("^220"))
+      local client <close> = serve.connect(strict)
+      client:tls { cert = made.cert, key = made.key }
+      assert.falsy(client:rest():find("^220"))
     end
-    local peer <close> = serve.peer(strict)
-    assert(peer:tls { cert = mine.cert, key = mine.key })
-    assert.matches("^220", peer:reply())
+    local client <close> = serve.connect(strict)
+    assert(client:tls { cert = mine.cert, key = mine.key })
+    assert.matches("^220", client:reply())
   end)
 end)

@@ -14,19 +14,19 @@ end
 
 -- The envelope, up to where the content is due, and its reply.
 local function hand_over(server, recipients, content)
-  local peer <close> = serve.peer(server)
-  peer:reply()
+  local client <close> = serve.connect(server)
+  client:reply()
   for _, line in ipairs { (server.lmtp and "LHLO" or "EHLO") .. " client.code.energy",
     "MAIL FROM:<ada@code.energy>" } do
-    assert.matches("^250", peer:cmd(line))
+    assert.matches("^250", client:cmd(line))
   end
   for _, recipient in ipairs(recipients or { "bob@example.com" }) do
-    local reply = peer:cmd("RCPT TO:<" .. recipient .. ">")
+    local reply = client:cmd("RCPT TO:<" .. recipient .. ">")
     if reply:sub(1, 1) ~= "2" then return reply end
   end
-  assert.matches("^354", peer:cmd("DATA"))
-  local replies = { peer:content(content or CONTENT) }
-  for i = 2, server.lmtp and #recipients or 1 do replies[i] = peer:reply() end
+  assert.matches("^354", client:cmd("DATA"))
+  local replies = { client:content(content or CONTENT) }
+  for i = 2, server.lmtp and #recipients or 1 do replies[i] = client:reply() end
   return table.unpack(replies)
 end
 
@@ -138,18 +138,18 @@ describe("the verdict of a next hop", function()
       on_message = function(session, message) return session.client:data(message) end,
       on_close = function(session) session.client:close() end,
     }
-    local peer <close> = serve.peer(server)
-    peer:reply()
-    peer:cmd("EHLO a.example")
-    assert.equal("550 5.7.27 no", peer:cmd("MAIL FROM:<eve@x.example>"))
-    assert.equal("250 2.1.0 Sender OK", peer:cmd("MAIL FROM:<ada@code.energy>"))
-    assert.equal("452 4.2.2 full", peer:cmd("RCPT TO:<full@example.com>"))
-    assert.equal("550 5.1.1 No such recipient here", peer:cmd("RCPT TO:<no@example.com>"))
-    assert.equal("250 2.1.5 will forward", peer:cmd("RCPT TO:<away@example.com>"))
-    assert.equal("250 2.1.5 Recipient OK", peer:cmd("RCPT TO:<bob@example.com>"))
-    peer:cmd("DATA")
-    assert.equal("250 2.0.0 Message accepted", peer:content(CONTENT))
-    peer:cmd("QUIT")
+    local client <close> = serve.connect(server)
+    client:reply()
+    client:cmd("EHLO a.example")
+    assert.equal("550 5.7.27 no", client:cmd("MAIL FROM:<eve@x.example>"))
+    assert.equal("250 2.1.0 Sender OK", client:cmd("MAIL FROM:<ada@code.energy>"))
+    assert.equal("452 4.2.2 full", client:cmd("RCPT TO:<full@example.com>"))
+    assert.equal("550 5.1.1 No such recipient here", client:cmd("RCPT TO:<no@example.com>"))
+    assert.equal("250 2.1.5 will forward", client:cmd("RCPT TO:<away@example.com>"))
+    assert.equal("250 2.1.5 Recipient OK", client:cmd("RCPT TO:<bob@example.com>"))
+    client:cmd("DATA")
+    assert.equal("250 2.0.0 Message accepted", client:content(CONTENT))
+    client:cmd("QUIT")
   end)
 
   it("is ours where it is not about the mail", function()

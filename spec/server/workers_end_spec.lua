@@ -10,18 +10,18 @@ local missing = crew.missing()
 -- Waits until a worker no longer takes new connections: then it knows that it is to end.
 local function await_refusal(one)
   crew.await(function()
-    return not pcall(function() one:peer():close() end)
+    return not pcall(function() one:client():close() end)
   end, "the end of accepting")
 end
 
 -- A session with a transaction that stands before the end of its content.
 local function begin(one)
-  local peer = one:peer()
+  local client = one:client()
   for _, line in ipairs { "EHLO client.code.energy", "MAIL FROM:<ada@code.energy>",
     "RCPT TO:<charles@example.com>", "DATA" } do
-    assert.matches("^[23]", peer:cmd(line))
+    assert.matches("^[23]", client:cmd(line))
   end
-  return peer
+  return client
 end
 
 -- A handler that takes for ever, and says that it was called.
@@ -32,10 +32,10 @@ local FOR_EVER = [[
   end]]
 
 local function stay(one)
-  local peer = begin(one)
-  peer:send("It works.\r\n.\r\n")
+  local client = begin(one)
+  client:send("It works.\r\n.\r\n")
   one:note("begun", 1)
-  return peer
+  return client
 end
 
 describe("workers and signals:", function()
@@ -48,7 +48,7 @@ describe("workers and signals:", function()
     it("SIG" .. name .. " lets transactions finish, and tells idle sessions 421", function()
       local one <close> = crew.start()
       local busy <close> = begin(one)
-      local idle <close> = one:peer()
+      local idle <close> = one:client()
       one.process:signal(name)
       assert.matches("^421 4%.3%.2", crew.leave(idle))
       await_refusal(one)
@@ -74,21 +74,21 @@ describe("workers and signals:", function()
 
   it("a worker that alone is told to end is replaced", function()
     local one <close> = crew.start("given.workers = 1")
-    local peer <close> = one:peer()
-    crew.signal("TERM", peer.pid)
-    assert.matches("^421", crew.leave(peer))
-    assert.equal("1 " .. peer.pid .. " 0", one:note("deaths", 1))
-    local other = one:peer()
-    assert.not_equal(peer.pid, other.pid)
+    local client <close> = one:client()
+    crew.signal("TERM", client.pid)
+    assert.matches("^421", crew.leave(client))
+    assert.equal("1 " .. client.pid .. " 0", one:note("deaths", 1))
+    local other = one:client()
+    assert.not_equal(client.pid, other.pid)
     other:close()
     assert.equal("true", one:stop())
   end)
 
   it("sessions that need longer than the grace are cut off, which is told", function()
     local one <close> = crew.start("given.grace = 0.1" .. FOR_EVER)
-    local peer <close> = stay(one)
+    local client <close> = stay(one)
     assert.equal("false", one:stop())
-    peer:rest()
+    client:rest()
     assert.matches("^%d %d+ 1$", one:notes("deaths")[1])
   end)
 
@@ -98,20 +98,20 @@ describe("workers and signals:", function()
         note("begun", core.pid())
         while true do end
       end]])
-    local peer <close> = stay(one)
+    local client <close> = stay(one)
     assert.equal("false", one:stop())
-    assert.equal(("%d %d 137"):format(peer.worker, peer.pid), one:notes("deaths")[1])
+    assert.equal(("%d %d 137"):format(client.worker, client.pid), one:notes("deaths")[1])
   end)
 
   it("a second one ends all at once", function()
     local one <close> = crew.start("given.grace = 1000" .. FOR_EVER)
-    local peer <close> = stay(one)
+    local client <close> = stay(one)
     one.process:signal("TERM")
     await_refusal(one)
     local since = core.now()
     assert.equal("false", one:stop("INT"))
     assert.is_true(core.now() - since < 5)
-    assert.equal("", peer:rest())
+    assert.equal("", client:rest())
   end)
 
   it("SIGHUP reads certificates anew, in those that come later as well", function()
@@ -138,12 +138,12 @@ describe("workers and signals:", function()
         return server
       end]]):format(folder .. "/cert"))
     local function name_is(name)
-      local peer = one:peer()
-      assert.matches("STARTTLS", peer:cmd("EHLO client.code.energy"))
-      assert.matches("^220", peer:cmd("STARTTLS"))
-      local ok = peer:tls { ca = ca.certificate, verify = true, name = name }
-      peer:close()
-      return ok ~= nil, peer.pid
+      local client = one:client()
+      assert.matches("STARTTLS", client:cmd("EHLO client.code.energy"))
+      assert.matches("^220", client:cmd("STARTTLS"))
+      local ok = client:tls { ca = ca.certificate, verify = true, name = name }
+      client:close()
+      return ok ~= nil, client.pid
     end
     assert.is_true((name_is("old.example")))
     write("new.example")
@@ -210,7 +210,7 @@ describe("workers and their supervisor:", function()
     local one <close> = crew.start()
     local pids = one:await_workers(2)
     local busy <close> = begin(one)
-    local idle <close> = one:peer()
+    local idle <close> = one:client()
     crew.signal("KILL", one.pid)
     assert.matches("^421", crew.leave(idle))
     await_refusal(one)
@@ -234,10 +234,10 @@ describe("workers and their supervisor:", function()
             note("result", tostring((%s)))
           end)
         end]]):format(call))
-      local peer <close> = one:peer()
+      local client <close> = one:client()
       one:await_workers(2)
       net.dump(one.folder .. "/go", "")
-      local last = crew.leave(peer)
+      local last = crew.leave(client)
       assert.equal(result == "true", last:find("^421") ~= nil, last)
       assert.equal(result, one:result())
       assert.equal(call == "server:close()" and "nil" or "true", one:note("result", 1))
@@ -253,8 +253,8 @@ describe("workers and their supervisor:", function()
         on_event(event)
         if event.type == "worker" then server:shutdown(1) end
       end]])
-    local peer <close> = one:peer()
-    crew.signal("KILL", peer.pid)
+    local client <close> = one:client()
+    crew.signal("KILL", client.pid)
     assert.equal("true", one:result())
   end)
 
@@ -347,8 +347,8 @@ describe("workers and their supervisor:", function()
         on_event(event)
         loop.sleep(0.01)
       end]])
-    local peer <close> = one:peer()
-    crew.signal("KILL", peer.pid)
+    local client <close> = one:client()
+    crew.signal("KILL", client.pid)
     one:note("deaths", 1)
     assert.same({ "worker not now", "worker not now" }, { one:note("errors", 1),
       one:note("errors", 2) })

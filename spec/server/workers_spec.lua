@@ -24,9 +24,9 @@ local BLOCK = [[
   end }
 ]]
 
-local function block(one, peer)
+local function block(one, client)
   assert(os.execute(("mkfifo '%s/fifo'"):format(one.folder)))
-  peer:send("XBLOCK\r\n")
+  client:send("XBLOCK\r\n")
   return assert(io.open(one.folder .. "/fifo", "w"))
 end
 
@@ -62,10 +62,10 @@ describe("workers", function()
   it("serve, each of them, and not the supervisor", function()
     local one <close> = crew.start(BLOCK)
     local pids = set(one:await_workers(2))
-    local first <close> = one:peer()
+    local first <close> = one:client()
     assert.is_true(pids[first.pid])
     local fifo <close> = block(one, first)
-    local second <close> = one:peer() -- the first one cannot come
+    local second <close> = one:client() -- the first one cannot come
     assert.is_true(pids[second.pid])
     assert.not_equal(first.pid, second.pid)
     assert.same({ true, true }, set { first.worker, second.worker })
@@ -78,9 +78,9 @@ describe("workers", function()
     for wanted, count in pairs { ["1"] = 1, ['"auto"'] = require("smtp.core").cpus() } do
       local one <close> = crew.start("given.workers = " .. wanted)
       local pids = set(one:await_workers(count))
-      local peer = one:peer()
-      assert.is_true(pids[peer.pid])
-      peer:close() -- or it would be waited for
+      local client = one:client()
+      assert.is_true(pids[client.pid])
+      client:close() -- or it would be waited for
       assert.equal("true", one:stop())
     end
   end)
@@ -94,12 +94,12 @@ describe("workers", function()
         note("backend", loop.backend())
       end]])
     for _ = 1, 5 do
-      local peer <close> = one:peer()
-      assert.matches("^250", peer:cmd("NOOP"))
+      local client <close> = one:client()
+      assert.matches("^250", client:cmd("NOOP"))
     end
     assert.equal("poll", one:note("backend", 2))
-    local peer <close> = serve.peer { path = one.folder .. "/socket" }
-    assert.matches("^220 mx.example [12] ", peer:reply())
+    local client <close> = serve.connect { path = one.folder .. "/socket" }
+    assert.matches("^220 mx.example [12] ", client:reply())
   end)
 
   it("are not woken for connections that others take", function()
@@ -116,8 +116,8 @@ describe("workers", function()
       end]])
     one:note("idle", 4) -- each looks once when it begins
     for _ = 1, 100 do
-      local peer <close> = one:peer()
-      assert.matches("^221", peer:cmd("QUIT"))
+      local client <close> = one:client()
+      assert.matches("^221", client:cmd("QUIT"))
     end
     assert.is_true(#one:notes("idle") < 30, #one:notes("idle"))
   end)
@@ -161,9 +161,9 @@ describe("workers", function()
         server_of_all = make(...)
         return server_of_all
       end]])
-    local peer <close> = one:peer()
-    assert.equal("250 2.0.0 1", peer:cmd("XCOUNT")) -- the parent's session is not here
-    peer:close()
+    local client <close> = one:client()
+    assert.equal("250 2.0.0 1", client:cmd("XCOUNT")) -- the parent's session is not here
+    client:close()
     one:note("ticks", 20)
     one:note("alive", 20)
     local draws = one:notes("draws")
@@ -246,13 +246,13 @@ describe("workers", function()
         list()
         return true
       end }]])
-    local peer <close> = one:peer()
-    peer:cmd("XLIST")
+    local client <close> = one:client()
+    client:cmd("XLIST")
     local foreign = {} -- what this process was itself started with
     for fd in one:note("passed", 1):gmatch("%d+") do foreign[fd] = fd ~= "3" end
     assert.equal(one:note("passed", 1), one:note("passed", 2))
     local kinds = {}
-    local pipe <close> = assert(io.popen(("ls -l /proc/%d/fd"):format(peer.pid)))
+    local pipe <close> = assert(io.popen(("ls -l /proc/%d/fd"):format(client.pid)))
     for fd, kind in pipe:read("a"):gmatch("(%d+) %-> ([%w_]*:?%[?[%w_]*)") do
       if not foreign[fd] then kinds[#kinds + 1] = (kind:gsub("%d+$", "")) end
     end
@@ -276,19 +276,19 @@ describe("workers", function()
         end]])
       local before = one:await_workers(2)
       one:note("stats", 1)
-      local peer <close> = one:peer()
-      crew.signal("KILL", peer.pid)
-      assert.equal(("%d %d 137"):format(peer.worker, peer.pid), one:note("deaths", 1))
-      assert.equal("", peer:rest())
+      local client <close> = one:client()
+      crew.signal("KILL", client.pid)
+      assert.equal(("%d %d 137"):format(client.worker, client.pid), one:note("deaths", 1))
+      assert.equal("", client:rest())
       local after = one:await_workers(2)
-      assert.is_nil(set(after)[peer.pid])
-      assert.is_true(set(before)[peer.pid])
+      assert.is_nil(set(after)[client.pid])
+      assert.is_true(set(before)[client.pid])
       crew.await(function()
         local lines = one:notes("stats")
         local restarts, a, b = lines[#lines]:match("^(%d+) (%d+) (%d+)$")
         return restarts == "1" and set(after)[tonumber(a)] and set(after)[tonumber(b)]
       end, "the restart in stats")
-      local other = one:peer()
+      local other = one:client()
       assert.matches("^250", other:cmd("NOOP"))
       other:close()
       assert.equal("true", one:stop())

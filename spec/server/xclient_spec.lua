@@ -15,25 +15,25 @@ local function start(options)
 end
 
 local function greeted(server)
-  local peer = serve.peer(server)
-  assert.equal(GREETING, peer:reply())
-  return peer
+  local client = serve.connect(server)
+  assert.equal(GREETING, client:reply())
+  return client
 end
 
 -- MAIL, RCPT, DATA and content; gives the last reply.
-local function deliver(peer)
+local function deliver(client)
   for _, line in ipairs { "MAIL FROM:<ada@code.energy>", "RCPT TO:<bob@example.com>", "DATA" } do
-    local reply = peer:cmd(line)
+    local reply = client:cmd(line)
     assert.matches("^[23]", reply)
   end
-  return peer:content("Subject: hi\r\n\r\nhi\r\n")
+  return client:content("Subject: hi\r\n\r\nhi\r\n")
 end
 
 describe("XCLIENT at a server", function()
   it("C139 is offered to the listed networks only, and 550 from others", function()
     local server <close> = start()
-    local peer <close> = greeted(server)
-    assert.truthy(peer:cmd("EHLO a"):find(OFFER, 1, true))
+    local client <close> = greeted(server)
+    assert.truthy(client:cmd("EHLO a"):find(OFFER, 1, true))
     local other <close> = start { xclient = { "192.0.2.0/24", "unix" }, xforward = {} }
     local stranger <close> = greeted(other)
     assert.is_nil(stranger:cmd("EHLO a"):find("\nX"))
@@ -49,8 +49,8 @@ describe("XCLIENT at a server", function()
     os.remove(path)
     for list, is in pairs { unix = true, ["127.0.0.1"] = false } do
       local server <close> = start { listen = "unix:" .. path, xclient = { list } }
-      local peer <close> = greeted(server)
-      assert.equal(is, peer:cmd("EHLO a"):find(OFFER, 1, true) ~= nil)
+      local client <close> = greeted(server)
+      assert.equal(is, client:cmd("EHLO a"):find(OFFER, 1, true) ~= nil)
     end
     os.remove(path)
   end)
@@ -67,43 +67,43 @@ describe("XCLIENT at a server", function()
         message = { helo = session.helo, user = session.user, received = content:received() }
         content:read()
       end }
-    local peer <close> = greeted(server)
-    peer:cmd("EHLO proxy.example")
-    peer:cmd("MAIL FROM:<ada@code.energy>")
-    assert.equal("503", peer:cmd("XCLIENT ADDR=192.0.2.7"):sub(1, 3))
-    peer:cmd("RSET")
-    assert.equal(GREETING, peer:cmd("XCLIENT NAME=spike.example ADDR=IPV6:2001:DB8::7 PORT=99 " ..
+    local client <close> = greeted(server)
+    client:cmd("EHLO proxy.example")
+    client:cmd("MAIL FROM:<ada@code.energy>")
+    assert.equal("503", client:cmd("XCLIENT ADDR=192.0.2.7"):sub(1, 3))
+    client:cmd("RSET")
+    assert.equal(GREETING, client:cmd("XCLIENT NAME=spike.example ADDR=IPV6:2001:DB8::7 PORT=99 " ..
       "PROTO=ESMTP HELO=told LOGIN=ada DESTADDR=192.0.2.25 DESTPORT=26"))
     assert.same({ name = "spike.example", address = "2001:db8::7", port = 99 }, kept.peer)
     assert.same({ connects[2], "told", true, "ada", "XCLIENT" },
       { kept.peer, kept.helo, kept.esmtp, kept.user, kept.mechanism })
     assert.same({ "192.0.2.25", 26 }, { kept.xclient.destaddr, kept.xclient.destport })
     assert.is_nil(kept.sender)
-    assert.equal("503", peer:cmd("RCPT TO:<bob@example.com>"):sub(1, 3))
-    peer:cmd("EHLO spike.example")
-    assert.equal("250", deliver(peer):sub(1, 3))
+    assert.equal("503", client:cmd("RCPT TO:<bob@example.com>"):sub(1, 3))
+    client:cmd("EHLO spike.example")
+    assert.equal("250", deliver(client):sub(1, 3))
     assert.same({ "spike.example", "ada" }, { message.helo, message.user })
     assert.truthy(message.received:find("from spike.example ([IPv6:2001:db8::7])", 1, true))
     assert.truthy(message.received:find("with ESMTPA", 1, true))
 
-    assert.equal(GREETING, peer:cmd("XCLIENT ADDR=[UNAVAILABLE] NAME=[TEMPUNAVAIL]"))
+    assert.equal(GREETING, client:cmd("XCLIENT ADDR=[UNAVAILABLE] NAME=[TEMPUNAVAIL]"))
     assert.same({ address = "unknown", port = 99 }, kept.peer)
     assert.is_nil(kept.helo or kept.user or kept.mechanism)
     assert.is_false(kept.esmtp)
     assert.is_true(kept.xclient.temporary)
-    assert.equal("501", peer:cmd("XCLIENT ADDR=300.0.0.1"):sub(1, 3))
-    assert.equal("501", peer:cmd("XCLIENT FOO=1"):sub(1, 3))
-    assert.equal("554 not you", peer:cmd("XCLIENT ADDR=192.0.2.66"))
-    assert.equal("503", peer:cmd("EHLO a"):sub(1, 3))
+    assert.equal("501", client:cmd("XCLIENT ADDR=300.0.0.1"):sub(1, 3))
+    assert.equal("501", client:cmd("XCLIENT FOO=1"):sub(1, 3))
+    assert.equal("554 not you", client:cmd("XCLIENT ADDR=192.0.2.66"))
+    assert.equal("503", client:cmd("EHLO a"):sub(1, 3))
     assert.equal(4, #serve.of_type(facts, "connect"))
   end)
 
   it("C139 does not change who is trusted", function()
     local server <close> = start { xclient = { "127.0.0.1" } }
-    local peer <close> = greeted(server)
+    local client <close> = greeted(server)
     for i = 1, 3 do
-      assert.equal(GREETING, peer:cmd("XCLIENT ADDR=192.0.2." .. i))
-      assert.truthy(peer:cmd("EHLO a"):find(OFFER, 1, true))
+      assert.equal(GREETING, client:cmd("XCLIENT ADDR=192.0.2." .. i))
+      assert.truthy(client:cmd("EHLO a"):find(OFFER, 1, true))
     end
     local other <close> = start { xclient = { "192.0.2.1" } }
     local stranger <close> = greeted(other)
@@ -114,20 +114,20 @@ describe("XCLIENT at a server", function()
     local options = { proxy = { "127.0.0.1" }, xclient = { "127.0.0.1", "192.0.2.9" } }
     local server <close> = start(options)
     for address, is in pairs { ["192.0.2.7"] = false, ["192.0.2.9"] = true } do
-      local peer <close> = serve.peer(server)
-      peer:send(("PROXY TCP4 %s 198.51.100.1 1 25\r\n"):format(address))
-      peer:reply()
-      assert.equal(is, peer:cmd("EHLO a"):find(OFFER, 1, true) ~= nil)
+      local client <close> = serve.connect(server)
+      client:send(("PROXY TCP4 %s 198.51.100.1 1 25\r\n"):format(address))
+      client:reply()
+      assert.equal(is, client:cmd("EHLO a"):find(OFFER, 1, true) ~= nil)
     end
     local unspec = assert(core.proxy_header { version = 2, command = "PROXY" })
     local health = assert(core.proxy_header { version = 2, command = "LOCAL" })
     for header, is in pairs { ["PROXY UNKNOWN\r\n"] = false, [unspec] = false, [health] = true } do
-      local peer <close> = serve.peer(server)
-      peer:send(header)
-      peer:reply()
-      assert.equal(is, peer:cmd("EHLO a"):find(OFFER, 1, true) ~= nil)
+      local client <close> = serve.connect(server)
+      client:send(header)
+      client:reply()
+      assert.equal(is, client:cmd("EHLO a"):find(OFFER, 1, true) ~= nil)
       local code = is and "220" or "550"
-      assert.equal(code, peer:cmd("XCLIENT ADDR=192.0.2.1"):sub(1, 3))
+      assert.equal(code, client:cmd("XCLIENT ADDR=192.0.2.1"):sub(1, 3))
     end
   end)
 
@@ -140,13 +140,13 @@ describe("XCLIENT at a server", function()
       tls = { cert = mine.cert, key = mine.key, ca = ca.certificate, client = "optional" },
       auth = { mechanisms = { "EXTERNAL", "SCRAM-SHA-256-PLUS", "PLAIN" },
         lookup = function() return "secret" end } }
-    local peer <close> = serve.peer(server)
-    local offered = peer:starttls { verify = false, cert = proxy.cert, key = proxy.key }
+    local client <close> = serve.connect(server)
+    local offered = client:starttls { verify = false, cert = proxy.cert, key = proxy.key }
     assert.truthy(offered:find("AUTH SCRAM-SHA-256-PLUS EXTERNAL PLAIN", 1, true))
     assert.is_true(kept.tls.certificate.verified)
-    assert.equal(GREETING, peer:cmd("XCLIENT ADDR=192.0.2.7"))
-    assert.truthy(peer:cmd("EHLO a"):find("AUTH PLAIN", 1, true))
-    assert.equal("504", peer:cmd("AUTH EXTERNAL ="):sub(1, 3))
+    assert.equal(GREETING, client:cmd("XCLIENT ADDR=192.0.2.7"))
+    assert.truthy(client:cmd("EHLO a"):find("AUTH PLAIN", 1, true))
+    assert.equal("504", client:cmd("AUTH EXTERNAL ="):sub(1, 3))
     assert.is_nil(kept.tls.certificate)
     assert.truthy(kept.tls.version)
   end)
@@ -173,9 +173,9 @@ describe("XCLIENT at a server", function()
     local server <close> = start { on_connect = function(session)
       if session.xclient then session.server:shutdown(0) end
     end }
-    local peer <close> = greeted(server)
-    peer:send("XCLIENT ADDR=192.0.2.7\r\n")
-    assert.matches("^[24]2", peer:rest())
+    local client <close> = greeted(server)
+    client:send("XCLIENT ADDR=192.0.2.7\r\n")
+    assert.matches("^[24]2", client:rest())
   end)
 end)
 
@@ -187,30 +187,30 @@ describe("XFORWARD at a server", function()
       seen[#seen + 1] = session.xforward or false
       message:read()
     end }
-    local peer <close> = greeted(server)
-    peer:cmd("EHLO filter.example")
+    local client <close> = greeted(server)
+    client:cmd("EHLO filter.example")
     local function tell()
-      assert.equal("250 2.0.0 OK", peer:cmd("XFORWARD NAME=spike.example ADDR=IPV6:::7 PORT=99"))
-      assert.equal("250 2.0.0 OK", peer:cmd("XFORWARD PROTO=ESMTP HELO=a+20b " ..
+      assert.equal("250 2.0.0 OK", client:cmd("XFORWARD NAME=spike.example ADDR=IPV6:::7 PORT=99"))
+      assert.equal("250 2.0.0 OK", client:cmd("XFORWARD PROTO=ESMTP HELO=a+20b " ..
         "IDENT=[UNAVAILABLE] SOURCE=REMOTE"))
     end
     tell()
-    deliver(peer)
+    deliver(client)
     assert.same({ name = "spike.example", addr = "::7", port = 99, proto = "ESMTP", helo = "a b",
       ident = false, source = "REMOTE" }, seen[1])
     assert.equal("127.0.0.1", kept.peer.address) -- it is about the message, not the peer
-    deliver(peer)
+    deliver(client)
     assert.is_false(seen[2])
     for _, line in ipairs { "RSET", "EHLO filter.example" } do
       tell()
-      peer:cmd(line)
-      deliver(peer)
+      client:cmd(line)
+      deliver(client)
       assert.is_false(seen[#seen])
     end
     tell()
-    peer:cmd("XCLIENT NAME=x.example")
-    peer:cmd("EHLO filter.example")
-    deliver(peer)
+    client:cmd("XCLIENT NAME=x.example")
+    client:cmd("EHLO filter.example")
+    deliver(client)
     assert.is_false(seen[5])
   end)
 end)
@@ -329,18 +329,18 @@ describe("a client of such a server", function()
       local client <close> = assert(smtp.connect(place))
       return seen.proxy, seen.peer, client
     end
-    local told, peer = connect { version = 1, source = "192.0.2.1:1234",
+    local told, client = connect { version = 1, source = "192.0.2.1:1234",
       destination = "192.0.2.2:25" }
     assert.same({ 1, { address = "192.0.2.1", port = 1234 }, { address = "192.0.2.2", port = 25 } },
-      { told.version, peer, told.destination })
-    told, peer = connect { version = 2, source = "[2001:db8::1]:1234", destination = "[::1]:25",
+      { told.version, client, told.destination })
+    told, client = connect { version = 2, source = "[2001:db8::1]:1234", destination = "[::1]:25",
       tlvs = { { type = 2, value = "mx" } }, crc32c = true }
     assert.same({ { address = "2001:db8::1", port = 1234 }, { type = 2, value = "mx" }, 3 },
-      { peer, told.tlvs[1], told.tlvs[2].type })
-    told, peer = connect { version = 2, ["local"] = true }
-    assert.same({ "LOCAL", "127.0.0.1" }, { told.command, peer.address })
-    told, peer = connect { version = 1 } -- of itself
-    assert.same({ told.address, told.port }, { peer.address, peer.port })
+      { client, told.tlvs[1], told.tlvs[2].type })
+    told, client = connect { version = 2, ["local"] = true }
+    assert.same({ "LOCAL", "127.0.0.1" }, { told.command, client.address })
+    told, client = connect { version = 1 } -- of itself
+    assert.same({ told.address, told.port }, { client.address, client.port })
     assert.equal(server.port, told.destination.port)
     place.proxy = { version = 2 }
     local d <close> = assert(smtp.dialogue(place, { timeout = 5 }))

@@ -117,18 +117,18 @@ function M.signal(name, pid)
   assert(os.execute(("kill -%s %d"):format(name, pid)))
 end
 
---- A plain peer that was greeted: with the worker's number and its process.
-function Crew:peer()
-  local peer = serve.peer { host = "127.0.0.1", port = tonumber(self.port) }
-  local n, pid = peer:reply():match("^220 mx.example (%d+) (%d+)$")
-  peer.worker, peer.pid = tonumber(n), tonumber(pid)
-  return peer
+--- A plain client behind the greeting, with the worker's number and its process.
+function Crew:client()
+  local client = serve.connect { host = "127.0.0.1", port = tonumber(self.port) }
+  local n, pid = client:reply():match("^220 mx.example (%d+) (%d+)$")
+  client.worker, client.pid = tonumber(n), tonumber(pid)
+  return client
 end
 
---- The peer's end, so that nobody waits for it to go away.
-function M.leave(peer)
-  local last = peer:rest()
-  peer:close()
+--- Closes a client, so that nobody waits for it.
+function M.leave(client)
+  local last = client:rest()
+  client:close()
   return last
 end
 

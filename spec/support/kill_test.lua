@@ -84,9 +84,9 @@ function M.run(more)
     client:close()
   end
   if other then other:close() end
-  local peer = one:peer() -- and so are others
-  assert.matches("^221", peer:cmd("QUIT"))
-  crew.leave(peer)
+  local client = one:client() -- and so are others
+  assert.matches("^221", client:cmd("QUIT"))
+  crew.leave(client)
   one:stop()
   local subjects, times = taken(one.folder), stored(one.folder)
   for _, subject in ipairs(subjects) do assert.equal(1, times[subject], subject) end

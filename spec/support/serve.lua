@@ -9,14 +9,14 @@ local M = {}
 
 local PATIENCE = 10 -- seconds until what should happen is given up
 
--- ---- a peer with a plain socket ------------------------------------------------
+-- ---- a client with a plain socket ----------------------------------------------
 
-local Peer = {}
-Peer.__index = Peer
+local Client = {}
+Client.__index = Client
 
 --- Connects to the server, or to an address of core.connect.
-function M.peer(target)
-  local self = setmetatable({ held = "" }, Peer)
+function M.connect(target)
+  local self = setmetatable({ held = "" }, Client)
   if target.listeners then -- a server
     target = target.port and { host = target.address, port = target.port }
       or { path = target.address }
@@ -30,7 +30,7 @@ function M.peer(target)
 end
 
 --- Writes all of the bytes.
-function Peer:send(bytes)
+function Client:send(bytes)
   local first = 1
   while first <= #bytes do
     local n = assert(self.socket:send(bytes, first))
@@ -41,7 +41,7 @@ function Peer:send(bytes)
 end
 
 -- The next bytes, "" at the end; a reset is an end too.
-function Peer:receive()
+function Client:receive()
   while true do
     local bytes = self.socket:recv(65536)
     if bytes ~= false then return bytes or "" end
@@ -52,7 +52,7 @@ function Peer:receive()
 end
 
 --- The next reply, all of its lines.
-function Peer:reply()
+function Client:reply()
   while true do
     local at = 1
     while true do
@@ -72,14 +72,14 @@ function Peer:reply()
 end
 
 --- A line, and its reply.
-function Peer:cmd(line)
+function Client:cmd(line)
   self:send(line .. "\r\n")
   return self:reply()
 end
 
 --- The client's handshake; `options` of core.tls_context and `name`. Gives itself,
 -- or nil and why not.
-function Peer:tls(options)
+function Client:tls(options)
   local all = {}
   for key, value in pairs(options or {}) do all[key] = value end
   all.name = nil
@@ -96,7 +96,7 @@ function Peer:tls(options)
 end
 
 --- Greeting, EHLO, STARTTLS, handshake, EHLO: the last reply.
-function Peer:starttls(options)
+function Client:starttls(options)
   assert(self:reply():match("^220"))
   assert(self:cmd("EHLO client.code.energy"):match("STARTTLS"))
   assert(self:cmd("STARTTLS"):match("^220"))
@@ -106,7 +106,7 @@ function Peer:starttls(options)
 end
 
 --- Everything up to the end of the stream.
-function Peer:rest()
+function Client:rest()
   while true do
     local bytes = self:receive()
     if bytes == "" then break end
@@ -118,7 +118,7 @@ function Peer:rest()
 end
 
 --- The dialogue up to where DATA is accepted.
-function Peer:begin(name)
+function Client:begin(name)
   assert(self:reply():match("^220"))
   for _, line in ipairs { "EHLO client.code.energy", "MAIL FROM:<ada@code.energy>",
     "RCPT TO:<" .. (name or "charles@example.com") .. ">", "DATA" } do
@@ -129,26 +129,26 @@ function Peer:begin(name)
 end
 
 --- Content and its end; gives the reply.
-function Peer:content(text)
+function Client:content(text)
   self:send(text .. ".\r\n")
   return self:reply()
 end
 
 --- Goes away: by FIN, or by a reset.
-function Peer:close()
+function Client:close()
   if not self.socket then return end
   loop.forget(self.socket)
   self.socket:close()
   self.socket = nil
 end
 
-function Peer:abort()
+function Client:abort()
   loop.forget(self.socket)
   self.socket:abort()
   self.socket = nil
 end
 
-Peer.__close = Peer.close
+Client.__close = Client.close
 
 -- ---- the server ----------------------------------------------------------------
 
