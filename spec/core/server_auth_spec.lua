@@ -1,9 +1,9 @@
 -- AUTH on the server's side (RFC 4954): who may say it, the exchange, and what
 -- each outcome is answered with. The mechanisms themselves are sasl_spec.lua.
 local core = require "smtp.core"
-local support = require "spec.support.play"
-local play = support.play
-local GREETING, HELO = support.GREETING, support.HELO
+local server_player = require "spec.support.server_player"
+local play = server_player.play
+local GREETING, HELO = server_player.GREETING, server_player.HELO
 
 local function b64(text) return core.base64((text:gsub("|", "\0"))) end
 
@@ -31,7 +31,7 @@ local BAD = "S: 501 5.5.2 Cannot decode the response\n"
 local SEQUENCE = "S: 503 5.5.1 Bad sequence of commands\n"
 local ADA = b64("|ada|secret")
 
-describe("AUTH of the server machine", function()
+describe("AUTH of the core server", function()
   it("takes PLAIN with an initial response, and after a challenge", function()
     local player = play(ehlo("PLAIN") .. "C: AUTH PLAIN " .. ADA .. "\n" .. OK,
       { config = config { "PLAIN" } })
@@ -174,7 +174,7 @@ describe("AUTH of the server machine", function()
   end)
 
   it("C084 is 538 without TLS, 504 for what is not offered, 502 where there is none", function()
-    play(support.EHLO .. "C: AUTH PLAIN " .. ADA .. [[
+    play(server_player.EHLO .. "C: AUTH PLAIN " .. ADA .. [[
 
       S: 538 5.7.11 Encryption required to authenticate
     ]], { config = { auth = { "PLAIN" } } })
@@ -187,7 +187,7 @@ describe("AUTH of the server machine", function()
       C: AUTH
       S: 501 5.5.4 Syntax error in arguments
     ]], { config = config { "PLAIN" } })
-    play(support.EHLO .. "C: AUTH PLAIN\nS: 502 5.5.1 Command not implemented\n")
+    play(server_player.EHLO .. "C: AUTH PLAIN\nS: 502 5.5.1 Command not implemented\n")
   end)
 
   it("C084 takes a line of 12288 bytes and no more, 500 5.5.6 beyond", function()
@@ -201,7 +201,7 @@ describe("AUTH of the server machine", function()
         .. "C: NOOP\nS: 250 2.0.0 OK\n", { config = config { "PLAIN" }, step = 997 })
     end
     -- Without AUTH the line is as long as any other.
-    play(support.EHLO .. "C: AUTH PLAIN " .. line(2049, "AUTH PLAIN ") .. [[
+    play(server_player.EHLO .. "C: AUTH PLAIN " .. line(2049, "AUTH PLAIN ") .. [[
 
       S: 500 5.5.6 Line too long
     ]], { step = 97 })
@@ -327,14 +327,14 @@ describe("AUTH of the server machine", function()
     local mails = player:events("mail")
     assert.same({ "", "e=mc2@example.com", "" },
       { mails[1][2].auth, mails[2][2].auth, mails[3][2].auth })
-    play(support.EHLO .. "C: MAIL FROM:<a@b> AUTH=<>\nS: 555 5.5.4 Parameter not recognized\n")
+    play(server_player.EHLO .. "C: MAIL FROM:<a@b> AUTH=<>\nS: 555 5.5.4 Parameter not recognized\n")
   end)
 
   it("offers the strongest first, and -PLUS and EXTERNAL only where they can be", function()
     local all = { "PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS",
       "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "XOAUTH2", "OAUTHBEARER", "EXTERNAL" }
     local function offered(options)
-      local player = support.session(options)
+      local player = server_player.session(options)
       player:output()
       return player:cmd("EHLO x"):match("AUTH ([^\r]+)")
     end
@@ -360,7 +360,7 @@ describe("keys that are looked up", function()
 
   local function cram(user, password, options)
     options.config = config { "CRAM-MD5" }
-    local player = support.session(options)
+    local player = server_player.session(options)
     player:output()
     player:cmd("EHLO x")
     local challenge = player:cmd("AUTH CRAM-MD5"):match("^334 (%S+)\r\n$")
@@ -386,7 +386,7 @@ describe("keys that are looked up", function()
   end)
 
   it("are 454 where nobody could tell", function()
-    local player = support.session { config = config { "CRAM-MD5" } }
+    local player = server_player.session { config = config { "CRAM-MD5" } }
     player:output()
     player:cmd("EHLO x")
     local challenge = player:cmd("AUTH CRAM-MD5"):match("^334 (%S+)\r\n$")
@@ -401,7 +401,7 @@ describe("keys that are looked up", function()
   it("C094 answer a challenge that nobody can know beforehand", function()
     local seen = {}
     for _ = 1, 50 do
-      local player = support.session { config = config { "CRAM-MD5" } }
+      local player = server_player.session { config = config { "CRAM-MD5" } }
       player:output()
       player:cmd("EHLO x")
       local challenge = core.unbase64(player:cmd("AUTH CRAM-MD5"):match("^334 (%S+)"))

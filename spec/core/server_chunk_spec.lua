@@ -1,7 +1,7 @@
--- BDAT in the server machine (RFC 3030), and what security.md says of it.
-local support = require "spec.support.play"
+-- BDAT in the core server (RFC 3030), and what security.md says of it.
+local server_player = require "spec.support.server_player"
 
-local BEGIN = support.GREETING .. [[
+local BEGIN = server_player.GREETING .. [[
 C: EHLO client.code.energy
 S: 250-mx.example
 S: 250-PIPELINING
@@ -30,7 +30,7 @@ local function play(script, options)
   local all = {}
   for key, value in pairs(options or {}) do all[key] = value end
   all.config = configured(all.config)
-  return support.play(script, all)
+  return server_player.play(script, all)
 end
 
 local function contents(player)
@@ -41,7 +41,7 @@ end
 
 -- A player behind RCPT.
 local function in_rcpt(config)
-  local player = support.session { config = configured(config) }
+  local player = server_player.session { config = configured(config) }
   player:output()
   for _, line in ipairs { "EHLO x", "MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>" } do
     player:cmd(line)
@@ -49,7 +49,7 @@ local function in_rcpt(config)
   return player
 end
 
-describe("BDAT of the server machine", function()
+describe("BDAT of the core server", function()
   it("C065 takes a message in one chunk, whatever its bytes look like", function()
     local player = play(RCPT .. "C: BDAT 15 LAST\nC> a\\r\\n.\\r\\nQUIT\\r\\nb\\r\\n\n"
       .. TAKEN .. OVER)
@@ -82,12 +82,12 @@ describe("BDAT of the server machine", function()
     } do play(script) end
     play(RCPT .. "C: BDAT 6\nC> QUIT\\r\\n\nS: 550 5.7.1 not so\n" .. OVER,
       { verdicts = { data = { "reply", 550, "5.7.1 not so" } } })
-    play(support.RCPT .. "C: BDAT 6 LAST\nC> QUIT\\r\\n\nS: 502 5.5.1 Command not implemented\n"
+    play(server_player.RCPT .. "C: BDAT 6 LAST\nC> QUIT\\r\\n\nS: 502 5.5.1 Command not implemented\n"
       .. "C: MAIL FROM:<a@b.example>\nS: 250 2.1.0 Sender OK\n", { config = { extensions = {} } })
   end)
 
   it("holds the reply to a refused chunk back until it was read", function()
-    local player = support.session { config = configured() }
+    local player = server_player.session { config = configured() }
     player:output()
     player:cmd("EHLO x")
     player:feed("MAIL FROM:<a@b.example>\r\nBDAT 4\r\nab")
@@ -167,7 +167,7 @@ describe("BDAT of the server machine", function()
     player:feed(("x"):rep(101))
     assert.equal("552 5.3.4 Message too big\r\n", player:output())
     assert.truthy(player.closed)
-    player = support.session { config = configured { limits = { message_size = 1000 } } }
+    player = server_player.session { config = configured { limits = { message_size = 1000 } } }
     player:output()
     player:cmd("EHLO x")
     player:feed("BDAT 9999999999999999999\r\n" .. ("x"):rep(1501))

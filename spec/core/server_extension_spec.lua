@@ -1,9 +1,9 @@
 -- SIZE (RFC 1870), 8BITMIME (RFC 6152), PIPELINING (RFC 2920) and enhanced
 -- status codes (RFC 2034, 3463, 5248), on the server's side.
-local support = require "spec.support.play"
-local play = support.play
-local HELO, EHLO, MAIL, RCPT, DATA = support.HELO, support.EHLO, support.MAIL, support.RCPT,
-  support.DATA
+local server_player = require "spec.support.server_player"
+local play = server_player.play
+local HELO, EHLO, MAIL, RCPT, DATA = server_player.HELO, server_player.EHLO, server_player.MAIL,
+  server_player.RCPT, server_player.DATA
 
 local SYNTAX = "501 5.5.4 Syntax error in arguments"
 local OK = "250 2.1.0 Sender OK"
@@ -11,7 +11,7 @@ local BIG = "552 5.3.4 Message too big"
 
 -- The reply to one MAIL with these parameters, and the event if there was one.
 local function mail(params, options, beginning)
-  local player = support.session(options)
+  local player = server_player.session(options)
   player:output()
   player:cmd(beginning or "EHLO client.code.energy")
   local reply = player:cmd("MAIL FROM:<ada@code.energy> " .. params)
@@ -20,7 +20,7 @@ local function mail(params, options, beginning)
 end
 
 local function greeting_with(options)
-  local player = support.session(options)
+  local player = server_player.session(options)
   player:output()
   return player:cmd("EHLO client.code.energy")
 end
@@ -88,7 +88,7 @@ describe("server: SIZE", function()
   it("C050 whoever sends half as much again is left", function()
     local options = { config = { limits = { message_size = 20 } } }
     local function send(n)
-      local player = support.session(options)
+      local player = server_player.session(options)
       player:output()
       for _, line in ipairs { "EHLO x.example", "MAIL FROM:<a@b.example>",
         "RCPT TO:<a@b.example>", "DATA" } do
@@ -113,7 +113,7 @@ end)
 
 -- Every reply of a dialogue, each with what asked for it.
 local function replies(options, lines)
-  local player = support.session(options)
+  local player = server_player.session(options)
   local list = { { "", player:output() } }
   for i, line in ipairs(lines) do
     player.now = player.now + 2 -- beyond what an error is delayed
@@ -177,7 +177,7 @@ describe("server: enhanced status codes", function()
   end)
 
   it("C051 stand on every line of a handler's reply, with the class of its code", function()
-    local player = support.session { verdicts = {
+    local player = server_player.session { verdicts = {
       rcpt = { { "reply", 550, "first\nsecond\nthird" }, { "reply", 450, "5.1.1 class of another" },
         { "reply", 550, "5.7.1 policy\nsee there" }, { "reply", 553, "" },
         { "reply", 250, "2.1.5 yes" }, { "reply", 251, "will forward" } } } }
@@ -192,9 +192,9 @@ describe("server: enhanced status codes", function()
 
   it("C051 none at the greeting and HELO, even if a handler gives one", function()
     play("S: 554 go away", { verdicts = { connect = { "reply", 554, "5.7.1 go away" } } })
-    play(support.GREETING .. "C: HELO x.example\nS: 554 not you",
+    play(server_player.GREETING .. "C: HELO x.example\nS: 554 not you",
       { verdicts = { helo = { "reply", 554, "5.7.1 not you" } } })
-    play(support.GREETING .. "C: EHLO x.example\nS: 451 Local error, please try again later",
+    play(server_player.GREETING .. "C: EHLO x.example\nS: 451 Local error, please try again later",
       { verdicts = { helo = "fail" } })
   end)
 
@@ -250,7 +250,7 @@ describe("server: PIPELINING", function()
   end)
 
   it("C058 keeps the replies of a group for one write", function()
-    local player = support.session()
+    local player = server_player.session()
     player:output()
     player:feed("EHLO x.example\r\n"):output()
     player.core:feed("MAIL FROM:<a@b.example>\r\nRCPT TO:<a@b.example>\r\nRCPT TO:<")
@@ -304,7 +304,7 @@ describe("server: 8BITMIME", function()
     assert.equal(SYNTAX, (mail("BODY=7BIT SIZE=1 body=8BITMIME")))
     play(HELO .. "C: MAIL FROM:<a@b.example> BODY=8BITMIME\nS: 555 5.5.4 Parameter not recognized")
     play(HELO .. "C: MAIL FROM:<a@b.example> BODY=8BITMIME BODY=7BIT\nS: 555 ...")
-    play(support.GREETING .. "C: MAIL FROM:<a@b.example> BODY=8BITMIME\nS: 503 ...")
+    play(server_player.GREETING .. "C: MAIL FROM:<a@b.example> BODY=8BITMIME\nS: 503 ...")
   end)
 
   it("C147 keeps every byte above 127", function()

@@ -1,9 +1,9 @@
 -- Where a line and a message end, and what a peer may not send: the rows
 -- "Framing" and "State" of what the server promises about security.
-local support = require "spec.support.play"
-local play = support.play
-local GREETING, EHLO, MAIL, RCPT, DATA = support.GREETING, support.EHLO, support.MAIL,
-  support.RCPT, support.DATA
+local server_player = require "spec.support.server_player"
+local play = server_player.play
+local GREETING, EHLO, MAIL, RCPT, DATA = server_player.GREETING, server_player.EHLO,
+  server_player.MAIL, server_player.RCPT, server_player.DATA
 
 local BARE = "550 5.5.2 Bare CR, LF or NUL in message"
 local TAKEN = "250 2.0.0 Message accepted"
@@ -26,7 +26,7 @@ end
 
 -- A player in the middle of DATA.
 local function in_data(options)
-  local player = support.session(options)
+  local player = server_player.session(options)
   player:output()
   for _, line in ipairs { "EHLO x.example", "MAIL FROM:<a@b.example>", "RCPT TO:<a@b.example>",
     "DATA" } do
@@ -215,7 +215,7 @@ describe("server: lines", function()
   end)
 
   it("a line without end costs no memory", function()
-    local player = support.session()
+    local player = server_player.session()
     player:output()
     player:cmd("EHLO x.example")
     local part = ("x"):rep(65536)
@@ -281,7 +281,7 @@ end)
 describe("server: what comes too early", function()
   it("bytes before the greeting are 554 and the end", function()
     for _, early in ipairs { "x", "EHLO x.example\r\n", "\0" } do
-      local player = support.session()
+      local player = server_player.session()
       player:feed(early)
       assert.equal("554 5.5.0 Please wait for the greeting\r\n", player:output())
       assert.equal("Please wait for the greeting", player.closed)
@@ -374,8 +374,8 @@ describe("server: one transaction", function()
     play(EHLO .. "C: MAIL FROM:<a@b.example>SIZE=1\nS: 501 5.1.7 ...")
     play(MAIL .. "C: RCPT TO:<a@b.example> NOTIFY=NEVER" .. unknown)
     play(MAIL .. "C: RCPT TO:<a@b.example> =" .. syntax)
-    play(support.HELO .. "C: MAIL FROM:<a@b.example> SIZE=1" .. unknown)
-    play(support.HELO .. "C: MAIL FROM:<a@b.example> \nS: 250 ...")
+    play(server_player.HELO .. "C: MAIL FROM:<a@b.example> SIZE=1" .. unknown)
+    play(server_player.HELO .. "C: MAIL FROM:<a@b.example> \nS: 250 ...")
   end)
 
   it("own verbs ask; they stand beside the protocol's own", function()

@@ -1,6 +1,6 @@
--- Command lines that somebody else answers in place of the machine.
-local support = require "spec.support.play"
-local play = support.play
+-- Command lines with an answer from outside of the core.
+local server_player = require "spec.support.server_player"
+local play = server_player.play
 
 -- Passes all lines on, but for those that a table has a reply for.
 local function verdicts(replies)
@@ -15,7 +15,7 @@ local config = { intercept = true, verbs = "XHOW" }
 
 describe("server with intercept", function()
   it("is the same where all lines are passed on", function()
-    local player = play(support.DATA .. [[
+    local player = play(server_player.DATA .. [[
       C: Subject: hi
       C:
       C: QUIT
@@ -39,7 +39,7 @@ describe("server with intercept", function()
   end)
 
   it("answers lines by verdicts, and does not read them", function()
-    local player = play(support.GREETING .. [[
+    local player = play(server_player.GREETING .. [[
       C: EHLO client.code.energy
       S: 502 5.5.1 no
       C: HELO client.code.energy
@@ -64,7 +64,7 @@ describe("server with intercept", function()
   end)
 
   it("tells whether more came behind a line", function()
-    local player = support.session { config = config, verdicts = verdicts {} }
+    local player = server_player.session { config = config, verdicts = verdicts {} }
     player:output()
     player:cmd("EHLO x")
     player:feed("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRSET\r\n")
@@ -76,7 +76,7 @@ describe("server with intercept", function()
   it("keeps lines that are part of an exchange", function()
     local options = { config = { intercept = true, auth = { "LOGIN" }, auth_cleartext = true },
       verdicts = verdicts {} }
-    local player = play(support.GREETING .. [[
+    local player = play(server_player.GREETING .. [[
       C: EHLO client.code.energy
       S: 250-mx.example
       S: 250-PIPELINING

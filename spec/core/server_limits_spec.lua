@@ -1,7 +1,7 @@
 -- The limits of a session, each just below, at and beyond it, and its times.
 local core = require "smtp.core"
-local support = require "spec.support.play"
-local play = support.play
+local server_player = require "spec.support.server_player"
+local play = server_player.play
 
 local OK = "250 2.0.0 OK\r\n"
 local TIMEOUT = "421 4.4.2 Timeout, closing connection\r\n"
@@ -11,7 +11,7 @@ local function start(limits, options)
   options = options or {}
   options.config = options.config or {}
   options.config.limits = limits
-  local player = support.session(options)
+  local player = server_player.session(options)
   player:output()
   player:cmd("EHLO x.example")
   return player
@@ -164,7 +164,7 @@ describe("server limits:", function()
       assert.equal(reply, message(player, text)) -- and anew in the next
       assert.is_nil(player.closed)
     end
-    play(support.DATA .. "C: A: b\nC:\nC: x\nC: .\nS: 552 5.3.4 Message header too big",
+    play(server_player.DATA .. "C: A: b\nC:\nC: x\nC: .\nS: 552 5.3.4 Message header too big",
       { config = { limits = { header = 7 } } })
     local player = in_data()
     for _ = 1, 256 do player:feed("X: " .. ("y"):rep(1019) .. "\r\n") end

@@ -1,8 +1,8 @@
--- LMTP (RFC 2033) and PRDR (draft-hall-prdr-00) in the server machine: many replies
+-- LMTP (RFC 2033) and PRDR (draft-hall-prdr-00) in the core server: many replies
 -- to one message.
-local support = require "spec.support.play"
+local server_player = require "spec.support.server_player"
 
-local LHLO = support.GREETING .. [[
+local LHLO = server_player.GREETING .. [[
 C: LHLO client.code.energy
 S: 250-mx.example
 S: 250-PIPELINING
@@ -12,7 +12,7 @@ S: 250-ENHANCEDSTATUSCODES
 S: 250 CHUNKING
 ]]
 local MAIL = "C: MAIL FROM:<a@b.example>\nS: 250 2.1.0 Sender OK\n"
-local PRDR = support.GREETING .. [[
+local PRDR = server_player.GREETING .. [[
 C: EHLO client.code.energy
 S: 250-mx.example
 S: 250-PIPELINING
@@ -39,7 +39,7 @@ end
 local function play(script, verdicts, config, cut)
   local all = { extensions = { "CHUNKING", "PRDR" }, lmtp = true }
   for key, value in pairs(config or {}) do all[key] = value end
-  return support.play(script, { config = all, verdicts = verdicts, cut = cut })
+  return server_player.play(script, { config = all, verdicts = verdicts, cut = cut })
 end
 
 local function play_smtp(script, verdicts, config, cut)
@@ -50,7 +50,7 @@ end
 
 -- A player in LMTP behind so many recipients.
 local function in_rcpt(n, verdicts)
-  local player = support.session { verdicts = verdicts,
+  local player = server_player.session { verdicts = verdicts,
     config = { lmtp = true, trace = true, limits = { recipients = 5000 } } }
   player:output()
   player:cmd("LHLO x")
@@ -59,11 +59,11 @@ local function in_rcpt(n, verdicts)
   return player
 end
 
-describe("LMTP of the server machine", function()
+describe("LMTP of the core server", function()
   it("C122 knows LHLO alone", function()
-    play(support.GREETING .. "C: HELO x\n" .. UNKNOWN .. "C: EHLO x\n" .. UNKNOWN
+    play(server_player.GREETING .. "C: HELO x\n" .. UNKNOWN .. "C: EHLO x\n" .. UNKNOWN
       .. "C: MAIL FROM:<a@b.example>\n" .. BAD .. "C: LHLO\nS: 501 ...\n")
-    play_smtp(support.GREETING .. "C: LHLO x\n" .. UNKNOWN)
+    play_smtp(server_player.GREETING .. "C: LHLO x\n" .. UNKNOWN)
     local player = play(LHLO .. "C: lhlo [127.0.0.1]\nS: 250-mx.example\n"
       .. "S: 250-PIPELINING\nS: 250-SIZE ...\nS: 250-8BITMIME\nS: 250-ENHANCEDSTATUSCODES\n"
       .. "S: 250 CHUNKING\n" .. END)
@@ -72,7 +72,7 @@ describe("LMTP of the server machine", function()
 
   it("C122 does so before TLS and AUTH too, and in a transaction", function()
     local config = { tls = true, tls_required = true, auth = { "PLAIN" }, auth_required = true }
-    play(support.GREETING .. "C: HELO x\n" .. UNKNOWN .. "C: EHLO x\n" .. UNKNOWN
+    play(server_player.GREETING .. "C: HELO x\n" .. UNKNOWN .. "C: EHLO x\n" .. UNKNOWN
       .. "C: LHLO x\nS: 250-mx.example\nS: 250-PIPELINING\nS: 250-SIZE ...\nS: 250-8BITMIME\n"
       .. "S: 250-STARTTLS\nS: 250-ENHANCEDSTATUSCODES\nS: 250 CHUNKING\n"
       .. "C: MAIL FROM:<a@b.example>\nS: 530 ...\n", nil, config)
@@ -199,7 +199,7 @@ describe("LMTP of the server machine", function()
   end)
 end)
 
-describe("PRDR of the server machine", function()
+describe("PRDR of the core server", function()
   it("answers each recipient behind a 353, and then for all", function()
     local player = play_smtp(PRDR .. PRDR_MAIL .. rcpt(3) .. GO .. "C: x\nC: .\n" .. EACH
       .. TAKEN .. "S: 550 5.7.1 spam\nS: 452 4.2.2 full\nS: 250 2.0.0 for some\n"
@@ -231,7 +231,7 @@ describe("PRDR of the server machine", function()
     play_smtp(PRDR .. "C: MAIL FROM:<a@b.example> PRDR=1\nS: 501 5.5.4 ...\n"
       .. "C: MAIL FROM:<a@b.example> PRDR PRDR\nS: 501 5.5.4 ...\n" .. PRDR_MAIL)
     local unknown = "C: MAIL FROM:<a@b.example> PRDR\nS: 555 5.5.4 ...\n"
-    support.play(support.EHLO .. unknown)
+    server_player.play(server_player.EHLO .. unknown)
     play(LHLO .. unknown)
   end)
 end)

@@ -1,8 +1,8 @@
 -- The dialogue of RFC 5321 and what its extensions add, as transcripts.
-local support = require "spec.support.play"
-local play = support.play
-local GREETING, HELO, EHLO = support.GREETING, support.HELO, support.EHLO
-local MAIL, RCPT, DATA = support.MAIL, support.RCPT, support.DATA
+local server_player = require "spec.support.server_player"
+local play = server_player.play
+local GREETING, HELO, EHLO = server_player.GREETING, server_player.HELO, server_player.EHLO
+local MAIL, RCPT, DATA = server_player.MAIL, server_player.RCPT, server_player.DATA
 
 -- After DATA: a short message, taken.
 local TAKEN = "C: Subject: hi\nC: \nC: .\nS: 250 2.0.0 Message accepted\n"
@@ -319,7 +319,7 @@ describe("server", function()
     math.randomseed(35)
     local seen = {}
     for _ = 1, 300 do
-      local player = support.session { config = { limits = { junk = 1000, errors = 1000 } } }
+      local player = server_player.session { config = { limits = { junk = 1000, errors = 1000 } } }
       player:output()
       local parts = { "NOOP" }
       for i = 1, 8 do
@@ -334,7 +334,7 @@ describe("server", function()
       seen[replies:sub(1, 3)] = true
     end
     assert.is_true(seen["500"])
-    local player = support.session()
+    local player = server_player.session()
     player:output()
     for _ = 1, 8 do assert.equal("250 2.0.0 OK\r\n", player:cmd("NOOP " .. ("x\ty"):rep(99))) end
   end)

@@ -1,8 +1,8 @@
--- STARTTLS on the server's side (RFC 3207): the machine pauses, forgets, and
+-- STARTTLS on the server's side (RFC 3207): the server pauses, forgets, and
 -- takes nothing that came in clear text for something that came through TLS.
-local support = require "spec.support.play"
-local play = support.play
-local GREETING, HELO = support.GREETING, support.HELO
+local server_player = require "spec.support.server_player"
+local play = server_player.play
+local GREETING, HELO = server_player.GREETING, server_player.HELO
 
 -- EHLO of a listener with TLS, before and after.
 local function offers(...)
@@ -27,7 +27,7 @@ local function with(config, options)
   return all
 end
 
-describe("STARTTLS of the server machine", function()
+describe("STARTTLS of the core server", function()
   it("is offered, answered, and not offered again (C071)", function()
     local player = play(GREETING .. BEFORE .. STARTTLS .. AFTER .. [[
       C: STARTTLS
@@ -49,7 +49,7 @@ describe("STARTTLS of the server machine", function()
   end)
 
   it("is no command where there is no TLS", function()
-    play(GREETING .. support.EHLO:sub(#GREETING + 1) .. [[
+    play(GREETING .. server_player.EHLO:sub(#GREETING + 1) .. [[
       C: STARTTLS
       S: 502 5.5.1 Command not implemented
     ]])
@@ -104,7 +104,7 @@ describe("STARTTLS of the server machine", function()
 
   it("takes the 220 back if bytes come before it was written", function()
     for _, bytes in ipairs { "EHLO x\r\n", "M", "\x16\x03\x01" } do
-      local player = support.session(TLS)
+      local player = server_player.session(TLS)
       player:output()
       player:cmd("EHLO client.code.energy")
       player.core:feed("STARTTLS\r\n")
@@ -118,7 +118,7 @@ describe("STARTTLS of the server machine", function()
   end)
 
   it("keeps replies that stand before the 220 which is taken back", function()
-    local player = support.session(TLS)
+    local player = server_player.session(TLS)
     player:output()
     player:cmd("EHLO client.code.energy")
     player.core:feed("RSET\r\nSTARTTLS\r\n")
@@ -131,7 +131,7 @@ describe("STARTTLS of the server machine", function()
   end)
 
   it("never follows a 220 that is partly written by anything", function()
-    local player = support.session(TLS)
+    local player = server_player.session(TLS)
     player:output()
     player:cmd("EHLO client.code.energy")
     player.core:feed("STARTTLS\r\n")
@@ -144,7 +144,7 @@ describe("STARTTLS of the server machine", function()
   end)
 
   it("takes no bytes of clear text for those of TLS where the driver errs", function()
-    local player = support.session { config = { tls = true } } -- no `secured`
+    local player = server_player.session { config = { tls = true } } -- no `secured`
     player:output()
     player:cmd("EHLO client.code.energy")
     player:cmd("STARTTLS")
@@ -155,7 +155,7 @@ describe("STARTTLS of the server machine", function()
   end)
 
   it("raises for a driver that says there is TLS where none was asked for", function()
-    local player = support.session(TLS)
+    local player = server_player.session(TLS)
     assert.error(function() player.core:secured() end)
     player:output()
     player:cmd("EHLO client.code.energy")
@@ -164,7 +164,7 @@ describe("STARTTLS of the server machine", function()
 
   it("C073 before it, where it is required, only NOOP EHLO STARTTLS QUIT are possible", function()
     local MUST = "530 5.7.0 Must issue a STARTTLS command first"
-    local player = support.session(with { tls_required = true, auth = { "PLAIN" },
+    local player = server_player.session(with { tls_required = true, auth = { "PLAIN" },
       limits = { errors = 100 } })
     player:output()
     for _, line in ipairs { "HELO x", "MAIL FROM:<a@b>", "RCPT TO:<a@b>", "DATA", "RSET", "VRFY a",
@@ -195,8 +195,8 @@ describe("STARTTLS of the server machine", function()
     play(HELO .. STARTTLS .. AFTER, TLS)
   end)
 
-  it("has no deadline of the machine while the handshake is made", function()
-    local player = support.session { config = { tls = true } }
+  it("has no deadline of its own while the handshake is made", function()
+    local player = server_player.session { config = { tls = true } }
     player:output()
     player:cmd("EHLO client.code.energy")
     player:cmd("STARTTLS")

@@ -1,7 +1,7 @@
--- SMTPUTF8 in the server machine (RFC 6531).
-local support = require "spec.support.play"
+-- SMTPUTF8 in the core server (RFC 6531).
+local server_player = require "spec.support.server_player"
 
-local EHLO = support.GREETING .. [[
+local EHLO = server_player.GREETING .. [[
 C: EHLO client.code.energy
 S: 250-mx.example
 S: 250-PIPELINING
@@ -18,10 +18,10 @@ local STRICT = { extensions = { "SMTPUTF8" }, strict = true }
 local function play(script, options)
   local all = { config = { extensions = { "SMTPUTF8" } } }
   for key, value in pairs(options or {}) do all[key] = value end
-  return support.play(script, all)
+  return server_player.play(script, all)
 end
 
-describe("SMTPUTF8 of the server machine", function()
+describe("SMTPUTF8 of the core server", function()
   it("C096 C097 comes with 8BITMIME, and lets UTF-8 into addresses", function()
     local player = play(EHLO .. "C: MAIL FROM:<\\xc3\\xa9@\\xc3\\xa9.example> SMTPUTF8\n" .. OK
       .. "C: RCPT TO:<\\xc3\\xbc@example.org>\nS: 250 2.1.5 Recipient OK\n")
@@ -69,7 +69,7 @@ describe("SMTPUTF8 of the server machine", function()
       .. "C: RSET\nS: 250 2.0.0 Reset\nC: MAIL FROM:<a@x.example> SMTPUTF8\n" .. OK
       .. "C: RSET\nS: 250 2.0.0 Reset\nC: MAIL FROM:<a@x.example>\n" .. OK
       .. "C: RCPT TO:<\\xc3\\xa9@x.example>\n" .. NEEDS)
-    support.play(support.EHLO .. "C: MAIL FROM:<a@x.example> SMTPUTF8\n"
+    server_player.play(server_player.EHLO .. "C: MAIL FROM:<a@x.example> SMTPUTF8\n"
       .. "S: 555 5.5.4 Parameter not recognized\n")
   end)
 

@@ -1,14 +1,14 @@
 -- XCLIENT and XFORWARD on the server's side, as Postfix has them.
-local support = require "spec.support.play"
+local server_player = require "spec.support.server_player"
 local probe = require "probe"
-local play = support.play
+local play = server_player.play
 
 local BOTH = { config = { xclient = true, xforward = true }, trust = { true, true } }
 
 local XCLIENT = "XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT"
 local XFORWARD = "XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE"
 
-local EHLO = support.EHLO:gsub("250 ENHANCED", "250-ENHANCED") ..
+local EHLO = server_player.EHLO:gsub("250 ENHANCED", "250-ENHANCED") ..
   "S: 250-" .. XCLIENT .. "\nS: 250 " .. XFORWARD .. "\n"
 local AGAIN = EHLO:gsub("^S: 220[^\n]*\n", "")
 
@@ -25,7 +25,7 @@ end
 
 -- What one command told, or its reply.
 local function told(line, verb)
-  local player = support.session(BOTH)
+  local player = server_player.session(BOTH)
   player:output()
   local reply = player:cmd(line)
   local event = player:events(verb or "xclient")[1]
@@ -35,14 +35,14 @@ end
 describe("server: XCLIENT", function()
   it("C139 is offered to whom is trusted, and to nobody else", function()
     play(EHLO, BOTH)
-    play(support.EHLO, { config = BOTH.config })
-    play(support.EHLO:gsub("250 ENHANCED", "250-ENHANCED") .. "S: 250 " .. XFORWARD .. "\n",
+    play(server_player.EHLO, { config = BOTH.config })
+    play(server_player.EHLO:gsub("250 ENHANCED", "250-ENHANCED") .. "S: 250 " .. XFORWARD .. "\n",
       with { trust = { false, true } })
-    play(support.EHLO, { trust = { true, true } })
+    play(server_player.EHLO, { trust = { true, true } })
   end)
 
   it("C139 is 550 from anybody else", function()
-    play(support.EHLO .. [[
+    play(server_player.EHLO .. [[
       C: XCLIENT ADDR=192.0.2.1
       S: 550 5.7.0 Not authorized to say this
       C: XFORWARD ADDR=192.0.2.1
@@ -51,13 +51,13 @@ describe("server: XCLIENT", function()
   end)
 
   it("C139 is unknown where it is not switched on, or an own verb", function()
-    play(support.EHLO .. [[
+    play(server_player.EHLO .. [[
       C: XCLIENT ADDR=192.0.2.1
       S: 500 5.5.1 Command not recognized
       C: XFORWARD ADDR=192.0.2.1
       S: 500 5.5.1 Command not recognized
     ]], { trust = { true, true } })
-    local player = play(support.EHLO .. [[
+    local player = play(server_player.EHLO .. [[
       C: XCLIENT anything
       S: 250 2.0.0 OK
     ]], { config = { verbs = "XCLIENT" } })

@@ -12,8 +12,8 @@ local function at(place)
   return function(i) return i == place end
 end
 
-local Play = {}
-Play.__index = Play
+local Player = {}
+Player.__index = Player
 
 local function event_text(step, reply, sentence)
   if not step then return reply .. ": " .. sentence end
@@ -21,9 +21,9 @@ local function event_text(step, reply, sentence)
   return ("%s %d %s%s"):format(step, reply.code, status, reply.text):gsub(" $", "")
 end
 
-function Play:drain()
+function Player:drain()
   while not self.failed do
-    local step, reply, sentence = self.machine:next()
+    local step, reply, sentence = self.client:next()
     if step == nil and reply == nil then return end
     self.failed = not step
     self.events[#self.events + 1] = event_text(step, reply, sentence)
@@ -31,13 +31,13 @@ function Play:drain()
 end
 
 --- The server says bytes; gives the events, joined by " | ".
-function Play:hear(bytes)
+function Player:hear(bytes)
   local from = 1
   self.events = {}
   for i = 1, #bytes do
     self.heard = self.heard + 1
     if i == #bytes or self.cut(self.heard) then
-      self.machine:feed(bytes:sub(from, i))
+      self.client:feed(bytes:sub(from, i))
       self:drain()
       from = i + 1
     end
@@ -47,7 +47,7 @@ end
 
 --- The server says bytes that are out of step. Of what comes at once nothing counts; `events`
 -- are those that came before, where it is cut.
-function Play:stray(bytes, events, why)
+function Player:stray(bytes, events, why)
   local seen, prefix, ok = self:hear(bytes), "", false
   local breach = "protocol: a reply " .. why
   local all = self.cut == whole and {} or events
@@ -56,41 +56,41 @@ function Play:stray(bytes, events, why)
     ok = ok or seen == prefix .. breach
   end
   assert(ok, seen)
-  assert(not self.machine:usable() and not self.machine:in_step())
+  assert(not self.client:usable() and not self.client:in_step())
 end
 
 --- The end of the stream; gives the events.
-function Play:eof()
+function Player:eof()
   self.events = {}
-  self.machine:eof()
+  self.client:eof()
   self:drain()
   return table.concat(self.events, " | ")
 end
 
 --- All that waits is written, a byte at a time if the play is cut so.
-function Play:wrote()
-  local machine, parts = self.machine, {}
-  while machine:pending() > 0 do
-    local bytes = machine:peek()
+function Player:wrote()
+  local client, parts = self.client, {}
+  while client:pending() > 0 do
+    local bytes = client:peek()
     if self.cut == everywhere and #bytes < 4096 then bytes = bytes:sub(1, 1) end
     parts[#parts + 1] = bytes
-    machine:sent(#bytes)
+    client:sent(#bytes)
   end
   return table.concat(parts)
 end
 
 --- Submits a command line.
-function Play:submit(line)
-  return self.machine:submit(line:match("^(%S*) ?(.*)$"))
+function Player:submit(line)
+  return self.client:submit(line:match("^(%S*) ?(.*)$"))
 end
 
 --- Submits and writes lines, one after the other; fails if one is refused.
-function Play:say(...)
+function Player:say(...)
   local lines = {}
   for _, line in ipairs { ... } do
     local verb, mailbox = line:match("^(%u+) %u+:<(.*)>$")
     if verb == "MAIL" or verb == "RCPT" then
-      assert(self.machine:submit_path(verb, mailbox))
+      assert(self.client:submit_path(verb, mailbox))
     else
       assert(self:submit(line))
     end
@@ -100,7 +100,7 @@ function Play:say(...)
 end
 
 --- Greeting and EHLO, with these keywords offered.
-function Play:begin(...)
+function Player:begin(...)
   assert(self:hear("220 mx\r\n") == "greeting 220 mx")
   self:say("EHLO me.example")
   local lines = { "mx", ... }
@@ -113,14 +113,14 @@ end
 
 local function play(cut, config, script)
   local one = setmetatable({
-    machine = core.client(nil, config.disable, config.strict_body), cut = cut, heard = 0,
-  }, Play)
+    client = core.client(nil, config.disable, config.strict_body), cut = cut, heard = 0,
+  }, Player)
   script(one)
-  one.machine:close()
+  one.client:close()
   return one.heard
 end
 
---- Runs script(play) for each cut. config: disable, strict_body.
+--- Runs script(player) for each cut. config: disable, strict_body.
 function M.each_cut(config, script)
   local n = play(whole, config, script)
   play(everywhere, config, script)
