@@ -4,7 +4,7 @@
 -- fail at run time returns `nil, err`; misuse raises a string.
 require "smtp.base.version"
 local refusals = require "smtp.base.refusals"
-local visible = require "smtp.base.printable"
+local printable = require "smtp.base.printable"
 
 local M = {}
 
@@ -44,8 +44,8 @@ function Error.__tostring(err)
   local doubt = M.doubt(err)
   if doubt then sentence = sentence .. "; " .. doubt end
   if err.hint then sentence = sentence .. " (" .. err.hint .. ")" end
-  local shown = { visible(sentence) }
-  for line in (err.report or ""):gmatch("[^\n]+") do shown[#shown + 1] = visible(line) end
+  local shown = { printable(sentence) }
+  for line in (err.report or ""):gmatch("[^\n]+") do shown[#shown + 1] = printable(line) end
   return table.concat(shown, "\n")
 end
 

@@ -1,6 +1,6 @@
 -- The error object: what it says, and what it keeps.
 local errors = require "smtp.error"
-local visible = require "smtp.base.printable"
+local printable = require "smtp.base.printable"
 
 describe("error", function()
   it("is a sentence with its context", function()
@@ -61,13 +61,13 @@ describe("error", function()
     local err = errors.new { kind = "rejected", code = 550, text = "\27[2J\r\n\7x" }
     assert.equal("550 \\x1b[2J\\x0d \\x07x", tostring(err))
     assert.equal("\27[2J\r\n\7x", err.text)
-    assert.equal("a\\x0ab", visible("a\nb"))
-    assert.equal("Grüße €", visible("Grüße €"))
-    assert.equal("\\x7f", visible("\127"))
-    assert.equal("a\\xc2\\x9bb", visible("a\u{9b}b"))
-    assert.equal("\\xe2\\x80\\xaeevil", visible("\u{202e}evil"))
-    assert.equal("\\xe2\\x81\\xa6\\xe2\\x80\\xa8", visible("\u{2066}\u{2028}"))
-    assert.equal("\\xfc\\xc3\\xbc", visible("\xfcü"))
-    assert.equal("", visible(""))
+    assert.equal("a\\x0ab", printable("a\nb"))
+    assert.equal("Grüße €", printable("Grüße €"))
+    assert.equal("\\x7f", printable("\127"))
+    assert.equal("a\\xc2\\x9bb", printable("a\u{9b}b"))
+    assert.equal("\\xe2\\x80\\xaeevil", printable("\u{202e}evil"))
+    assert.equal("\\xe2\\x81\\xa6\\xe2\\x80\\xa8", printable("\u{2066}\u{2028}"))
+    assert.equal("\\xfc\\xc3\\xbc", printable("\xfcü"))
+    assert.equal("", printable(""))
   end)
 end)

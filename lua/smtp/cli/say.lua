@@ -2,7 +2,7 @@
 --- How a command ends early: `fail` and `usage` raise, `main` catches, and a person reads
 -- a sentence. What a peer wrote is made harmless for a terminal.
 local errors = require "smtp.error"
-local visible = require "smtp.base.printable"
+local printable = require "smtp.base.printable"
 
 local M = {}
 
@@ -58,19 +58,19 @@ end
 
 --- Writes the reason and gives the status.
 function M.failed(problem, parser)
-  io.stderr:write("lua-smtp: ", (problem.why:gsub("[^\n\t]+", visible)), "\n")
+  io.stderr:write("lua-smtp: ", (problem.why:gsub("[^\n\t]+", printable)), "\n")
   if problem.status == 2 and parser then io.stderr:write(parser:get_usage(), "\n") end
   return problem.status
 end
 
 --- A line of text on standard error, controls escaped.
 function M.note(format, ...)
-  io.stderr:write(visible(select("#", ...) > 0 and format:format(...) or format), "\n")
+  io.stderr:write(printable(select("#", ...) > 0 and format:format(...) or format), "\n")
 end
 
 --- A line of text on standard output, controls escaped.
 function M.line(format, ...)
-  io.write(visible(select("#", ...) > 0 and format:format(...) or format), "\n")
+  io.write(printable(select("#", ...) > 0 and format:format(...) or format), "\n")
 end
 
 --- The trace of a dialogue, each line as it comes.

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- Advice: the hints of errors about frequent failures.
-local visible = require "smtp.base.printable"
+local printable = require "smtp.base.printable"
 
 local M = {}
 
@@ -29,7 +29,7 @@ local function names_of(certificate)
   local all, first = {}, nil
   for _, key in ipairs { "names", "addresses" } do
     for _, name in ipairs(certificate[key]) do
-      if #all < NAMES_MAX then all[#all + 1] = visible(name:sub(1, NAME_MAX)) end
+      if #all < NAMES_MAX then all[#all + 1] = printable(name:sub(1, NAME_MAX)) end
       if not first and key == "names" and not name:find("*", 1, true) then first = all[#all] end
     end
   end

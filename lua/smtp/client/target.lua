@@ -11,7 +11,7 @@ local names = require "smtp.base.names"
 local options = require "smtp.base.options"
 local parameters = require "smtp.client.parameters"
 local tls = require "smtp.net.tls"
-local tunnel = require "smtp.net.proxy_client"
+local proxy_client = require "smtp.net.proxy_client"
 local url = require "smtp.base.url"
 
 local M = {}
@@ -231,7 +231,7 @@ local function take_ways(what, target)
   end
   if not target.proxy then return true end
   local problem
-  target.proxy, problem = tunnel.parse(what, target.proxy, target)
+  target.proxy, problem = proxy_client.parse(what, target.proxy, target)
   if problem then return invalid(problem) end
   return true
 end

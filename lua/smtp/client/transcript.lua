@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- The last lines of a dialogue, for errors and for people. Lines are kept as
 -- they are and made readable only when somebody looks: controls are escaped.
-local visible = require "smtp.base.printable"
+local printable = require "smtp.base.printable"
 
 local M = {}
 M.__index = M
@@ -48,7 +48,7 @@ end
 function M.text(list)
   local lines = {}
   for i = 1, #list, 2 do
-    lines[#lines + 1] = list[i] .. ": " .. visible(list[i + 1])
+    lines[#lines + 1] = list[i] .. ": " .. printable(list[i + 1])
   end
   return table.concat(lines, "\n")
 end

@@ -9,7 +9,7 @@ local core = require "smtp.core"
 local dkim = require "smtp.message.dkim"
 local dns = require "smtp.net.dns"
 local errors = require "smtp.error"
-local held = require "smtp.base.rewindable"
+local rewindable = require "smtp.base.rewindable"
 local loop = require "smtp.loop"
 local mx = require "smtp.delivery.mx"
 local options = require "smtp.base.options"
@@ -245,7 +245,7 @@ function M.deliver(message, given)
   if not ok then return nil, err end
   out, err = outgoing(message, signer, given)
   if not out then return nil, err end
-  content, err = held.new(out.source)
+  content, err = rewindable.new(out.source)
   if not content then return nil, err end
   local _ <close> = content
   local self = setmetatable({

@@ -2,7 +2,7 @@
 --- What clients of a mock did wrong: what the sessions noted, what their messages lack,
 -- and, of a strict mock, rules that never fired and sessions that were left open.
 local options = require "smtp.base.options"
-local single_fields = require "smtp.message.unique_fields"
+local unique_fields = require "smtp.message.unique_fields"
 
 local M = {}
 
@@ -51,7 +51,7 @@ local function look_at(list, mail)
       say("missing_" .. name:lower():gsub("-", "_"), section, "there is no " .. name)
     end
   end
-  for _, name in ipairs(single_fields.names) do
+  for _, name in ipairs(unique_fields.names) do
     if #mail.headers:all(name) > 1 then
       say("duplicate_header", "3.6", name .. " is there twice")
     end

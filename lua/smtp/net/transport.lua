@@ -6,7 +6,7 @@ local core = require "smtp.core"
 local dane = require "smtp.net.dane"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
-local tunnel = require "smtp.net.proxy_client"
+local proxy_client = require "smtp.net.proxy_client"
 
 local M = {}
 
@@ -164,7 +164,7 @@ end }
 -- Says what comes before the server speaks; gives the socket, or nil and an error.
 local function introduce(socket, target, limit)
   local opening <close> = setmetatable({ socket = socket }, OPENING)
-  local ok, err = tunnel.begin(socket, target, limit)
+  local ok, err = proxy_client.begin(socket, target, limit)
   if not ok then return nil, err end
   opening.socket = nil
   return socket
@@ -178,9 +178,9 @@ function M.open(target, deadline)
     local ok, err = dane.find(target, limit)
     if not ok then return nil, err end
   end
-  local socket, err = dial(tunnel.place(target), limit)
+  local socket, err = dial(proxy_client.place(target), limit)
   if socket and target.proxy then return introduce(socket, target, limit) end
-  if not socket and tunnel.is_tunnel(target) then err.stage = "proxy" end
+  if not socket and proxy_client.is_tunnel(target) then err.stage = "proxy" end
   return socket, err
 end
 

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 --- Facts of a server, for its `on_event`. Without `on_event` failures are written to
 -- standard error.
-local visible = require "smtp.base.printable"
+local printable = require "smtp.base.printable"
 
 local M = {}
 
 local function write(text)
-  io.stderr:write(visible("smtp.server: " .. text), "\n")
+  io.stderr:write(printable("smtp.server: " .. text), "\n")
 end
 
 --- Reports a fact; gives whether there is an `on_event`. A failure of `on_event` itself is

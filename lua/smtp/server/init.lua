@@ -11,7 +11,7 @@ local names = require "smtp.base.names"
 local options = require "smtp.base.options"
 local server_auth = require "smtp.server.auth"
 local server_extensions = require "smtp.server.extensions"
-local server_peers = require "smtp.server.forwarded"
+local forwarded = require "smtp.server.forwarded"
 local server_tls = require "smtp.server.tls"
 local session = require "smtp.server.session"
 local workers = require "smtp.server.workers"
@@ -117,7 +117,7 @@ local function check_options(given)
   for _, place in ipairs(is_place(given.listen) and { given.listen } or given.listen) do
     if type(place) ~= "string" then
       options.check("server: listen", place, PLACE)
-      server_peers.proxies(given, place)
+      forwarded.proxies(given, place)
       if place.tls then server_tls.check(tls_of(given, place)) end
       if not (place.fd or place.path or place.host and place.port) then
         options.misuse("server: listen needs a host and a port, a path or an fd")
@@ -125,7 +125,7 @@ local function check_options(given)
     end
   end
   if given.tls then server_tls.check(given.tls) end
-  server_peers.proxies(given)
+  forwarded.proxies(given)
   local hostname = names.host(given.hostname or "localhost")
   if not hostname or not core.is_domain(hostname) then
     options.misuse("server: hostname must be a domain name or an address literal")
@@ -254,7 +254,7 @@ local function open_all(self, given)
     socket, err = open(parsed)
     if not socket then return nil, err end
     self.listeners[#self.listeners + 1] = socket
-    local proxy = server_peers.proxies(given, place)
+    local proxy = forwarded.proxies(given, place)
     self.places[#self.listeners] = { tls = shared.tls, config = shared.config,
       lmtp = shared.lmtp, proxy = proxy, refusal = shared.refusal }
     local address, port = socket:name()
@@ -286,7 +286,7 @@ local function admit(self, socket, shared)
   local peer = { address = address or "", port = port }
   self.accepted = self.accepted + 1
   -- Whose connection a proxy passes on is known, and counted, later.
-  local proxied = server_peers.is_in(shared.proxy, { peer = peer })
+  local proxied = forwarded.is_in(shared.proxy, { peer = peer })
   if admission.is_full(self, not proxied and peer.address or nil) then
     return admission.refuse(self, socket, shared, peer)
   end
@@ -406,7 +406,7 @@ local function new(given)
       on_auth = given.on_auth, on_undelivered = given.on_undelivered,
     },
     auth = server_auth.check(given.auth, given.on_auth, has_tls(given)), verbs = verbs,
-    trust = server_peers.check(given),
+    trust = forwarded.check(given),
     offered = server_extensions.check(given.extensions, limits),
     listeners = {}, listening = {}, places = {}, shared = {}, tasks = {}, sessions = {}, hosts = {},
     connections = 0, accepted = 0, messages = 0, lingering = 0,

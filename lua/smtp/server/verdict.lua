@@ -4,7 +4,7 @@
 local errors = require "smtp.error"
 local options = require "smtp.base.options"
 local refusals = require "smtp.base.refusals"
-local replies = require "smtp.server.recipient_replies"
+local recipient_replies = require "smtp.server.recipient_replies"
 
 local M = {}
 
@@ -101,12 +101,12 @@ local function tell_each(self, message, failures, result)
   local others = {}
   for _, one in ipairs(result.replies or {}) do
     local code, text = passed(self, one)
-    if code then replies.answer(message, one.address, code, text) end
+    if code then recipient_replies.answer(message, one.address, code, text) end
   end
   for _, one in ipairs(failures) do
     local code, text = passed(self, one)
     text = code and text or "4.3.0 " .. SAID[4]
-    if not replies.answer(message, one.address, code or 451, text) then
+    if not recipient_replies.answer(message, one.address, code or 451, text) then
       others[#others + 1] = one
     end
   end
