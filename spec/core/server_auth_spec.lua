@@ -327,7 +327,8 @@ describe("AUTH of the core server", function()
     local mails = player:events("mail")
     assert.same({ "", "e=mc2@example.com", "" },
       { mails[1][2].auth, mails[2][2].auth, mails[3][2].auth })
-    play(server_player.EHLO .. "C: MAIL FROM:<a@b> AUTH=<>\nS: 555 5.5.4 Parameter not recognized\n")
+    play(server_player.EHLO ..
+      "C: MAIL FROM:<a@b> AUTH=<>\nS: 555 5.5.4 Parameter not recognized\n")
   end)
 
   it("offers the strongest first, and -PLUS and EXTERNAL only where they can be", function()

@@ -82,7 +82,8 @@ describe("BDAT of the core server", function()
     } do play(script) end
     play(RCPT .. "C: BDAT 6\nC> QUIT\\r\\n\nS: 550 5.7.1 not so\n" .. OVER,
       { verdicts = { data = { "reply", 550, "5.7.1 not so" } } })
-    play(server_player.RCPT .. "C: BDAT 6 LAST\nC> QUIT\\r\\n\nS: 502 5.5.1 Command not implemented\n"
+    play(server_player.RCPT ..
+      "C: BDAT 6 LAST\nC> QUIT\\r\\n\nS: 502 5.5.1 Command not implemented\n"
       .. "C: MAIL FROM:<a@b.example>\nS: 250 2.1.0 Sender OK\n", { config = { extensions = {} } })
   end)
 

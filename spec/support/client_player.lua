@@ -1,6 +1,5 @@
--- The client machine driven in memory by transcripts. `each_cut` plays one whole,
--- byte by byte, and cut in two at each byte of what the server says; the events
--- must be the same each time.
+-- Plays transcripts against the core client, in memory. `each_cut` plays one whole, byte by
+-- byte, and cut in two at each byte of the server. The events must be equal each time.
 local core = require "smtp.core"
 
 local M = {}
@@ -30,7 +29,7 @@ function Player:drain()
   end
 end
 
---- The server says bytes; gives the events, joined by " | ".
+--- Feeds bytes of the server; returns the events, joined by " | ".
 function Player:hear(bytes)
   local from = 1
   self.events = {}
@@ -45,8 +44,8 @@ function Player:hear(bytes)
   return table.concat(self.events, " | ")
 end
 
---- The server says bytes that are out of step. Of what comes at once nothing counts; `events`
--- are those that came before, where it is cut.
+--- Feeds bytes of the server that are out of step. Without a cut the client reports no reply;
+-- with one it reports the `events` before the cut.
 function Player:stray(bytes, events, why)
   local seen, prefix, ok = self:hear(bytes), "", false
   local breach = "protocol: a reply " .. why
@@ -59,7 +58,7 @@ function Player:stray(bytes, events, why)
   assert(not self.client:usable() and not self.client:in_step())
 end
 
---- The end of the stream; gives the events.
+--- Ends the stream; returns the events.
 function Player:eof()
   self.events = {}
   self.client:eof()
@@ -67,7 +66,7 @@ function Player:eof()
   return table.concat(self.events, " | ")
 end
 
---- All that waits is written, a byte at a time if the play is cut so.
+--- Writes all queued bytes; one at a time if the transcript is cut at every byte.
 function Player:wrote()
   local client, parts = self.client, {}
   while client:pending() > 0 do
@@ -84,7 +83,7 @@ function Player:submit(line)
   return self.client:submit(line:match("^(%S*) ?(.*)$"))
 end
 
---- Submits and writes lines, one after the other; fails if one is refused.
+--- Submits and writes lines, one after the other; raises if one is refused.
 function Player:say(...)
   local lines = {}
   for _, line in ipairs { ... } do
@@ -99,7 +98,7 @@ function Player:say(...)
   assert(self:wrote() == table.concat(lines), "other bytes than the lines were queued")
 end
 
---- Greeting and EHLO, with these keywords offered.
+--- Plays the greeting and EHLO, with an offer of these keywords.
 function Player:begin(...)
   assert(self:hear("220 mx\r\n") == "greeting 220 mx")
   self:say("EHLO me.example")

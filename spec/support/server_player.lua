@@ -1,28 +1,25 @@
--- Plays transcripts against the server machine, in memory:
+-- Plays transcripts against the core server, in memory:
 --
---   play([[
+--   server_player.play([[
 --     S: 220 mx.example Service ready
 --     C: QUIT
 --     S: 221 2.0.0 Goodbye
 --     S: (closed)
 --   ]], options)
 --
--- Lines of "C:" that follow each other are one segment; "C>" adds no CRLF. In
--- both, and in what is expected, "\r", "\n", "\0", "\xHH" and "\\" are escapes.
--- "..." at the end of an "S:" line stands for any text. "C! eof" ends the
--- stream of the peer.
+-- Lines of "C:" that follow each other are one segment; "C>" adds no CRLF. "\r", "\n", "\0",
+-- "\xHH" and "\\" are escapes in all lines. "..." at the end of an "S:" line stands for any
+-- text. "C! eof" ends the client's stream.
 --
--- Every transcript is played whole, byte by byte, and once for each place where
--- one of its segments can be cut in two; replies and events must be the same
--- each time. What the machine detects by bytes that came together is exempt:
--- options.cut = false.
+-- Every transcript is played whole, byte by byte, and once for each place where a segment can be
+-- cut in two. Replies and events must be equal each time. If the server judges bytes by their
+-- arrival together, set options.cut = false.
 --
--- options: config (of core.server_config), verdicts, keys (of a user: what a
--- look-up gives), tls (arguments of `secured` after STARTTLS, which happens at
--- once), trust (arguments of `trust`), cut, step (the distance of the cuts, for long ones).
--- A verdict is "accept" or { "reply", 550, "text" },
--- or a function of the event that gives the arguments of decide; verdicts.rcpt
--- is one, or a list of them in which the last one stays.
+-- options: config (of core.server_config), verdicts, keys (results of a look-up, by user), tls
+-- (arguments of `secured`, which is called at once after STARTTLS), trust (arguments of `trust`),
+-- cut, step (the distance of the cuts, for long transcripts). A verdict is "accept",
+-- { "reply", 550, "text" }, or a function that takes the event and returns the arguments of
+-- decide. A list of verdicts serves one event after the other; its last one stays.
 local core = require "smtp.core"
 
 local M = {}
@@ -38,7 +35,7 @@ local function configure(config)
   return core.server_config(all)
 end
 
---- A session that answers with options.verdicts: feed, output, log.
+--- A session with the answers in options.verdicts: feed, output, log.
 function M.session(options)
   options = options or {}
   local self = setmetatable({ log = {}, verdicts = options.verdicts or {}, asked = {},
@@ -78,7 +75,7 @@ local function note(self, name, ...)
       table.insert(self.log, { "body", content })
     end
   else
-    -- How much was handed out of what is refused depends on the cut.
+    -- How much of a refused message was handed out depends on the cut.
     if name == "message" and select(2, ...) and last[1] == "body" then
       table.remove(self.log)
     end
@@ -86,7 +83,7 @@ local function note(self, name, ...)
   end
 end
 
---- Takes all events there are, and gives each its verdict.
+--- Takes all events, and gives each its verdict.
 function Player:turn()
   while true do
     local event = table.pack(self.core:next())
@@ -107,15 +104,15 @@ function Player:feed(bytes)
   return self:turn()
 end
 
---- The output of the machine so far; it counts as sent.
+--- Takes the output so far; it counts as sent.
 function Player:output()
   local bytes = self.core:peek()
   self.core:sent(#bytes)
-  self:turn() -- some things are done only once all is written
+  self:turn() -- some events come after the last byte of output
   return bytes
 end
 
---- Sets the clock, and ticks if it is time to; gives what came of it.
+--- Sets the clock, and ticks if the deadline has passed; returns the output.
 function Player:at(now)
   local due = self.core:deadline()
   if due and due <= now then self.core:tick(now) end
@@ -124,7 +121,7 @@ function Player:at(now)
   return self:output()
 end
 
---- A line and its reply.
+--- Sends a line; returns the reply.
 function Player:cmd(line)
   return self:feed(line .. "\r\n"):output()
 end
@@ -184,7 +181,7 @@ local function parse(text)
   return steps
 end
 
--- The lines of what was sent, "(closed)" behind them if that was the end.
+-- The lines of the output. "(closed)" follows them if the session has ended.
 local function lines_of(self)
   local list = {}
   local bytes = self:output()
@@ -211,8 +208,7 @@ local function compare(got, expected, where)
     table.concat(expected, "\n  "), table.concat(got, "\n  ")), 0)
 end
 
--- Replies to the pieces of a segment are one answer: they are collected until
--- the next step that expects.
+-- The replies to the pieces of a segment are collected until the next step with "S:" lines.
 local function run(steps, options, split, name)
   local self = M.session(options)
   local got, at = {}, 0
@@ -248,7 +244,7 @@ local function each(bytes)
   return bytes:gmatch(".")
 end
 
--- Cuts before byte number k of all that is sent.
+-- Cuts before byte number k of the whole input.
 local function cut_at(k)
   return function(bytes, at)
     if k <= at or k >= at + #bytes then return whole(bytes) end
@@ -267,7 +263,7 @@ local function total(steps)
   return n
 end
 
--- A deep comparison that is quick when all is well.
+-- A deep comparison, without the cost of luassert.
 local function same(a, b)
   if a == b then return true end
   if type(a) ~= "table" or type(b) ~= "table" then return false end
@@ -280,7 +276,7 @@ local function same(a, b)
   return true
 end
 
---- Plays a transcript in every cut; gives the player of the whole one.
+--- Plays a transcript in every cut; returns the session without a cut.
 function M.play(text, options)
   options = options or {}
   local steps = parse(text)
