@@ -114,9 +114,7 @@ static int key_new(lua_State *L) {
   key *k = smtp_new_object(L, KEY, sizeof *k);
   k->key = smtp_dkim_key_new(pem, &why);
   if (k->key != NULL) return 1;
-  lua_pushnil(L);
-  lua_pushstring(L, why);
-  return 2;
+  return smtp_push_failure(L, why, NULL);
 }
 
 static int key_close(lua_State *L) {
@@ -160,11 +158,7 @@ static int verify(lua_State *L) {
   const char *why = NULL;
   int result = smtp_dkim_verify((smtp_dkim_algorithm)algorithm, public,
                                 signature, bytes, &why);
-  if (result == SMTP_EINVALID) {
-    lua_pushnil(L);
-    lua_pushstring(L, why);
-    return 2;
-  }
+  if (result == SMTP_EINVALID) return smtp_push_failure(L, why, NULL);
   lua_pushboolean(L, result == 0);
   return 1;
 }

@@ -77,14 +77,6 @@ static void set_fields(lua_State *L, const smtp_dns_answer *a,
   }
 }
 
-/* A later try may do better. */
-static int push_broken(lua_State *L, const char *text) {
-  lua_pushnil(L);
-  lua_pushstring(L, text);
-  lua_pushboolean(L, 1);
-  return 3;
-}
-
 static void set_boolean(lua_State *L, const char *key, bool value) {
   lua_pushboolean(L, value);
   lua_setfield(L, -2, key);
@@ -96,13 +88,10 @@ static int push_records(lua_State *L, smtp_job *job) {
   smtp_dns_record r;
   lua_Integer n = 0;
   int result;
-  if (reply->status == SMTP_DNS_NO_MEANS) {
-    lua_pushnil(L);
-    lua_pushliteral(L, "not supported on this system");
-    return 2;
-  }
+  if (reply->status == SMTP_DNS_NO_MEANS)
+    return smtp_push_failure(L, "not supported on this system", "unsupported");
   if (reply->status == SMTP_DNS_FAILED)
-    return push_broken(L, "the name server gives no answer");
+    return smtp_push_failure(L, "the name server gives no answer", "temporary");
   lua_newtable(L); /* list */
   set_boolean(L, "secure", reply->secure);
   set_boolean(L, "no_name", reply->status == SMTP_DNS_NO_NAME);
@@ -116,7 +105,8 @@ static int push_records(lua_State *L, smtp_job *job) {
     set_fields(L, &a, &r);
     lua_rawseti(L, -2, ++n);
   }
-  if (result < 0) return push_broken(L, "the answer is malformed");
+  if (result < 0)
+    return smtp_push_failure(L, "the answer is malformed", "temporary");
   return 1;
 }
 
@@ -124,9 +114,9 @@ static int push_records(lua_State *L, smtp_job *job) {
 ** core.dns(name, type [, seconds [, host, port]]) -> job | nil, text, errno
 ** name. Its result is a list of records of the type, maybe empty, with secure
 ** (the server has validated it), no_name (there is nothing of that name) and
-** name (without aliases); or nil, text and true, as a later try may do better;
-** or nil and text where this system cannot ask. A record that is malformed has
-** no fields, and one whose name is no host's has no host.
+** name (without aliases); or nil, text, and "temporary", as a later try may do
+** better, or "unsupported" on this system. A record that is malformed has no
+** fields, and one whose name is no host's has no host.
 */
 static int core_dns(lua_State *L) {
   static const char *const names[] = {"A",   "AAAA", "MX", "CNAME",

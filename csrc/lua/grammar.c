@@ -132,22 +132,20 @@ static int ip(lua_State *L) {
 static int idna(lua_State *L) {
   smtp_slice domain = smtp_check_slice(L, 1);
   bool own = lua_toboolean(L, 2);
+  const char *why = "it has a character that no name has, or a broken label "
+                    "xn--...";
   smtp_buf *out = smtp_push_buffer(L, SMTP_NAME_MAX);
   int result = own ? smtp_punycode_domain(out, domain, NULL)
                    : smtp_idn_domain(out, domain, &own);
   if (result == SMTP_ENOMEM) return luaL_error(L, "not enough memory");
   if (result == 0) return smtp_push_bytes(L, out);
-  lua_pushnil(L);
   if (result == SMTP_ESYNTAX)
-    lua_pushliteral(L, "a label is empty or over 63 bytes, the name over 253, "
-                       "or it is not UTF-8");
+    why = "a label is empty or over 63 bytes, the name over 253, or it is not "
+          "UTF-8";
   else if (own && smtp_ascii_eightbit(domain))
-    lua_pushliteral(L, "libidn2 is missing here, without which a name must be "
-                       "lower case and composed, or xn--...");
-  else
-    lua_pushliteral(L, "it has a character that no name has, or a broken "
-                       "label xn--...");
-  return 2;
+    why = "libidn2 is missing here, without which a name must be lower case "
+          "and composed, or xn--...";
+  return smtp_push_failure(L, why, NULL);
 }
 
 /* core.ehlo_line(line) -> keyword, params | nothing */
@@ -214,11 +212,8 @@ static int replies_feed(lua_State *L) {
   replies *r = luaL_checkudata(L, 1, REPLIES);
   size_t n;
   const char *p = luaL_checklstring(L, 2, &n);
-  if (smtp_buf_append(&r->in, p, n) != 0) {
-    lua_pushnil(L);
-    lua_pushliteral(L, "too many replies wait to be read");
-    return 2;
-  }
+  if (smtp_buf_append(&r->in, p, n) != 0)
+    return smtp_push_failure(L, "too many replies wait to be read", NULL);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -237,9 +232,7 @@ static int replies_next(lua_State *L) {
     return 1;
   }
   if (got == SMTP_ENOMEM) return luaL_error(L, "not enough memory");
-  lua_pushnil(L);
-  lua_pushstring(L, r->reply.error);
-  return 2;
+  return smtp_push_failure(L, r->reply.error, NULL);
 }
 
 /* replies:pending() -> bytes that wait behind the last reply */

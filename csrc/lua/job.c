@@ -59,16 +59,15 @@ static int job_timeout(lua_State *L) {
   return 1;
 }
 
-/* A list of { host =, port =, family = }; or nil, text, temporary. */
+/* A list of { host =, port =, family = }; or nil, text, "temporary" or
+** "permanent". */
 static int pushaddresses(lua_State *L, smtp_job *job) {
   const smtp_addresses *found = smtp_resolve_result(job);
   size_t i;
-  if (found->count == 0) {
-    lua_pushnil(L);
-    lua_pushstring(L, smtp_resolve_text(found));
-    lua_pushboolean(L, smtp_resolve_temporary(found));
-    return 3;
-  }
+  if (found->count == 0)
+    return smtp_push_failure(L, smtp_resolve_text(found),
+                             smtp_resolve_temporary(found) ? "temporary"
+                                                           : "permanent");
   lua_newtable(L);
   for (i = 0; i < found->count; i++) {
     const smtp_address *a = &found->list[i];

@@ -117,11 +117,9 @@ static int core_field(lua_State *L) {
     r = put_field(L, &f, out);
   }
   if (r == SMTP_ENOMEM) return luaL_error(L, "not enough memory");
-  if (r != 0) {
-    lua_pushnil(L);
-    lua_pushstring(L, r == SMTP_EINVALID ? f.why : "is too long");
-    return 2;
-  }
+  if (r != 0)
+    return smtp_push_failure(L, r == SMTP_EINVALID ? f.why : "is too long",
+                             NULL);
   smtp_push_slice(L, smtp_buf_data(out));
   if (out != &small) smtp_buf_clear(out);
   return 1;

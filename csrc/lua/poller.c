@@ -74,9 +74,7 @@ static int poller_pollfd(lua_State *L) {
     lua_pushinteger(L, fd);
     return 1;
   }
-  lua_pushnil(L);
-  lua_pushliteral(L, "this poller has no descriptor");
-  return 2;
+  return smtp_push_failure(L, "this poller has no descriptor", NULL);
 }
 
 static int poller_backend(lua_State *L) {

@@ -54,12 +54,6 @@ static void push_header(lua_State *L, const smtp_proxy *p) {
   lua_setfield(L, -2, "tlvs");
 }
 
-static int refuse(lua_State *L, const char *why) {
-  lua_pushnil(L);
-  lua_pushstring(L, why);
-  return 2;
-}
-
 int smtp_push_proxy_header(lua_State *L, int fd, int arg) {
   char bytes[SMTP_PROXY_MAX];
   smtp_slice held = smtp_check_slice(L, arg);
@@ -75,12 +69,16 @@ int smtp_push_proxy_header(lua_State *L, int fd, int arg) {
     lua_pushvalue(L, arg);
     return 2;
   }
-  if (n <= 0) return refuse(L, "the connection ended before its PROXY header");
+  if (n <= 0)
+    return smtp_push_failure(L, "the connection ended before its PROXY header",
+                             NULL);
   r = smtp_proxy_parse(&header, (smtp_slice){bytes, held.n + (size_t)n}, &used);
-  if (r < 0) return refuse(L, "not a PROXY header, or a malformed one");
+  if (r < 0)
+    return smtp_push_failure(L, "not a PROXY header, or a malformed one", NULL);
   take = r == 1 ? used - held.n : (size_t)n;
   n = smtp_socket_recv(fd, bytes + held.n, take);
-  if (n != (ssize_t)take) return refuse(L, "the connection was lost");
+  if (n != (ssize_t)take)
+    return smtp_push_failure(L, "the connection was lost", NULL);
   if (r == 1) {
     push_header(L, &header);
     return 1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** sasl.c: see sasl.h.
-**   core.sasl_client(mechanism, options) -> sasl | nil, "unsupported"
-**   core.sasl_server(mechanism, options) -> sasl | nil, "unsupported"
+**   core.sasl_client(mechanism, options) -> sasl | nil, text
+**   core.sasl_server(mechanism, options) -> sasl | nil, text
 **   core.scram_keys(password [, options]) -> keys
 **   core.base64(bytes), core.unbase64(text), core.equal(a, b), core.random(n)
 ** Strings of Lua cannot be wiped, so secrets are copied at once and the copies
@@ -58,9 +58,9 @@ static int pushresult(lua_State *L, const smtp_sasl *s, int result) {
     return 2;
   case SMTP_SASL_DONE: lua_pushliteral(L, "done"); return 1;
   case SMTP_SASL_LOOKUP: lua_pushliteral(L, "lookup"); return 1;
-  case SMTP_ESYNTAX: return smtp_push_failure(L, "syntax", smtp_sasl_reason(s));
-  case SMTP_EAUTH: return smtp_push_failure(L, "auth", smtp_sasl_reason(s));
-  case SMTP_ECRYPTO: return smtp_push_failure(L, "crypto", "OpenSSL failed");
+  case SMTP_ESYNTAX: return smtp_push_failure(L, smtp_sasl_reason(s), "syntax");
+  case SMTP_EAUTH: return smtp_push_failure(L, smtp_sasl_reason(s), "auth");
+  case SMTP_ECRYPTO: return smtp_push_failure(L, "OpenSSL failed", "crypto");
   case SMTP_EINVALID: return luaL_error(L, "%s", smtp_sasl_reason(s));
   case SMTP_ENOMEM: return luaL_error(L, "not enough memory");
   default: return luaL_error(L, "called out of order");
@@ -77,9 +77,7 @@ static smtp_sasl_binding checkbinding(lua_State *L) {
 }
 
 static int unsupported(lua_State *L) {
-  lua_pushnil(L);
-  lua_pushliteral(L, "unsupported");
-  return 2;
+  return smtp_push_failure(L, "unknown mechanism", NULL);
 }
 
 static int core_sasl_client(lua_State *L) {
@@ -150,13 +148,13 @@ smtp_sasl_keys smtp_check_sasl_keys(lua_State *L) {
   return keys;
 }
 
-/* sasl:first() -> bytes | nothing | nil, "invalid" or "crypto", reason */
+/* sasl:first() -> bytes | nothing | nil, text, "invalid" or "crypto" */
 static int sasl_first(lua_State *L) {
   smtp_sasl *s = checksasl(L);
   int result = smtp_sasl_first(s);
   if (result == 0) return 0;
   if (result == SMTP_EINVALID)
-    return smtp_push_failure(L, "invalid", smtp_sasl_reason(s));
+    return smtp_push_failure(L, smtp_sasl_reason(s), "invalid");
   if (result < 0) return pushresult(L, s, result);
   smtp_push_slice(L, smtp_sasl_output(s));
   return 1;

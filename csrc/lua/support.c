@@ -113,10 +113,11 @@ int smtp_push_errno(lua_State *L, int error, const char *context) {
   return 3;
 }
 
-int smtp_push_failure(lua_State *L, const char *text, const char *name) {
+int smtp_push_failure(lua_State *L, const char *text, const char *word) {
   lua_pushnil(L);
   lua_pushstring(L, text);
-  lua_pushstring(L, name);
+  if (word == NULL) return 2;
+  lua_pushstring(L, word);
   return 3;
 }
 

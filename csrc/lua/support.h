@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** support.h: what the bindings share: classes, option tables, and the shape of
-** a failure of the system: nil, a text, and the symbolic name of its errno.
+** support.h: classes, option tables, and the one shape of a failure: nil, a
+** text for people, and a word for programs, such as the name of an errno. See
+** types/internal/core.d.lua.
 **
 ** Every constructor makes its userdata with nothing inside, and acquires only
 ** then, so that an error of Lua cannot lose what was acquired.
@@ -35,9 +36,9 @@ SMTP_FUNC void *smtp_new_object(lua_State *L, const char *name, size_t n);
 /* Pushes nil, the text of error (after "context: ") and its name; returns 3. */
 SMTP_FUNC int smtp_push_errno(lua_State *L, int error, const char *context);
 
-/* The same with a text of our own and the name that goes with it. */
+/* Pushes nil, the text, and the word unless it is NULL; returns how many. */
 SMTP_FUNC int smtp_push_failure(lua_State *L, const char *text,
-                                const char *name);
+                                const char *word);
 
 /* Pushes true and returns 1, or if result is negative, the errno. */
 SMTP_FUNC int smtp_push_result(lua_State *L, int result);

@@ -81,9 +81,7 @@ static int context_new(lua_State *L) {
   c->name = smtp_option_boolean(L, 1, "name");
   c->ctx = smtp_tls_context_new(&config, why);
   if (c->ctx != NULL) return 1;
-  lua_pushnil(L);
-  lua_pushstring(L, why);
-  return 2;
+  return smtp_push_failure(L, why, NULL);
 }
 
 /* context:engine([name [, session]]) -> engine: see smtp_tls_new. */
@@ -353,8 +351,9 @@ static int engine_choose(lua_State *L) {
   return smtp_tls_take_choice(L, check(L), 2);
 }
 
-/* engine:read() -> bytes | false (more of the wire is needed) | nil, sentence
-** [, "closed", cause]; nil, "closed" after close_notify */
+/* engine:read() -> bytes | false (more of the wire is needed) | nil, text [,
+** word]; nil, text, "closed", cause if the wire ended; no cause after
+** close_notify */
 static int engine_read(lua_State *L) {
   char bytes[16384];
   smtp_tls *tls = check(L);
@@ -364,9 +363,7 @@ static int engine_read(lua_State *L) {
   } else if (n == SMTP_EBUSY) {
     lua_pushboolean(L, 0);
   } else if (n == SMTP_ECLOSED) {
-    lua_pushnil(L);
-    lua_pushliteral(L, "closed");
-    return 2;
+    return smtp_push_failure(L, "the peer has ended the stream", "closed");
   } else {
     return push_failure(L, tls);
   }

@@ -332,8 +332,7 @@ local function answer(self, sasl, reply)
     if challenge then state, bytes = sasl:next(challenge) end
     if state ~= "continue" then
       self:cmd("*")
-      return fail(self, { kind = "auth", stage = "auth",
-        message = state == nil and challenge and sasl:reason() or tostring(bytes) })
+      return fail(self, { kind = "auth", stage = "auth", message = tostring(bytes) })
     end
     reply, err = self:_secret(core.base64(bytes), "***")
   end

@@ -41,11 +41,11 @@ describe("smtp.core.resolve", function()
     for _, name in ipairs { "", "a\0b", ("x"):rep(256), ("x."):rep(200),
       ("x"):rep(64) .. ".test" } do
       local job <close> = assert(core.resolve(name, 25))
-      local list, message, temporary = net.finish(job)
+      local list, message, word = net.finish(job)
       assert.is_nil(list)
       assert.is_string(message)
-      assert.is_false(temporary)
-      assert.same({ nil, message, false }, { job:result() })
+      assert.equal("permanent", word)
+      assert.same({ nil, message, "permanent" }, { job:result() })
     end
   end)
 

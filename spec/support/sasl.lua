@@ -5,8 +5,8 @@ local core = require "smtp.core"
 local M = {}
 
 -- Runs client against server; keys answer a look-up (false: nobody, with the
--- work of stored keys). Gives { server's result, its error's kind, reason }
--- and the messages in order. alter(i, message) may change the i-th.
+-- work of stored keys). Gives the server's last results, as a list, and the
+-- messages in order. alter(i, message) may change the i-th.
 function M.run(client, server, keys, alter)
   local messages = {}
   local function pass(message)
@@ -23,20 +23,20 @@ function M.run(client, server, keys, alter)
     return judge(server:next(pass(from_client)))
   end
 
-  local message, kind, reason = client:first()
-  if kind then return { nil, kind, reason }, messages end
-  local what, out, why
+  local message, text, word = client:first()
+  if text then return { nil, text, word }, messages end
+  local what, out
   if message then
-    what, out, why = step(message)
+    what, out, word = step(message)
   else
     what, out = "continue", server:first()
   end
   while what == "continue" do
-    local answered, answer, text = client:next(pass(out))
-    if not answered then return { nil, "client " .. answer, text }, messages end
-    what, out, why = step(answer)
+    local answered, answer, of = client:next(pass(out))
+    if not answered then return { nil, answer, "client " .. of }, messages end
+    what, out, word = step(answer)
   end
-  return { what, out, why }, messages
+  return { what, out, word }, messages
 end
 
 -- client and server of a mechanism, both with options.

@@ -173,7 +173,7 @@ local function try(connection, name, bound, again)
   if problem then return nil, problem end
   local sasl <close>, why = make(connection, name, secret, bound)
   if not sasl then
-    return error_of(connection, { message = name .. ": " .. tostring(why), cause = why })
+    return error_of(connection, { message = name .. ": " .. why })
   end
   local reply, err = exchange(connection, name, sasl)
   if not reply then return nil, err end

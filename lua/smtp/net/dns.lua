@@ -54,12 +54,12 @@ function M.query(name, type, how)
   local seconds = math.max(1, math.min((limit - core.now()) // 3, 5)) // 1 | 0
   local job <close>, why = core.dns(name, type, seconds, host, port)
   if not job then return failed(name, type, why, true, "system") end
-  local list, message, temporary = finish(job, limit)
+  local list, message, word = finish(job, limit)
   if list == false then
     return failed(name, type, "the name server did not answer in time", true)
   end
   if list then return list end
-  return failed(name, type, message, temporary, temporary == nil and "unsupported" or nil)
+  return failed(name, type, message, word == "temporary", word == "unsupported" and word or nil)
 end
 
 local FAMILIES = { "AAAA", "A" }

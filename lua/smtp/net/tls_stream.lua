@@ -58,10 +58,10 @@ end
 --- As of a socket: bytes, "" at the end, false: wait, or nil and why.
 function Stream:recv()
   while true do
-    local bytes, why, _, cause = self.engine:read()
+    local bytes, why, word, cause = self.engine:read()
     if bytes then return bytes end
     if bytes == nil then
-      if why == "closed" then return "" end
+      if word == "closed" and not cause then return "" end
       return nil, why, cause or "ETLS"
     end
     self:flush()

@@ -22,19 +22,19 @@ local function resolve(target, limit)
     return nil, errors.new { kind = "system", stage = "resolve", peer = target.name,
       message = why, cause = errname, outcome = "not_sent" }
   end
-  local list, message, temporary = job:result()
+  local list, message, word = job:result()
   while list == false do
     if not loop.wait(job, "r", left(limit)) then
       loop.forget(job)
       return nil, errors.new { kind = "timeout", stage = "resolve", peer = target.name,
         message = "looking up the name took too long", outcome = "not_sent" }
     end
-    list, message, temporary = job:result()
+    list, message, word = job:result()
   end
   loop.forget(job)
   if list then return list end
   return nil, errors.new { kind = "dns", stage = "resolve", peer = target.name,
-    message = message, temporary = temporary, outcome = "not_sent" }
+    message = message, temporary = word == "temporary", outcome = "not_sent" }
 end
 
 -- One address family after the other, as the first look-up result begins.
