@@ -154,6 +154,7 @@ docs:
 
 docs-check: all
 	@$(LUA) scripts/reference.lua check
+	@$(LUA) scripts/border.lua
 	@$(LUA) scripts/states.lua check
 
 # gcc, since its sanitizers are shared objects that a plain Lua can preload.

@@ -96,6 +96,7 @@ local function finish(file, block, line)
     block.kind, block.name, block.arguments = "function", name, arguments
     file.names[name:match("[%w_]+$")] = true
   end
+  block.variable = line:match("^local ([%w_]+) = ")
   local key = not name and line:match("^%s*[%w_]+[.]([%w_]+)%s*=")
   if key then file.names[key] = true end
   for _, field in ipairs(block.fields) do

@@ -131,7 +131,7 @@ local function missing_entries(files)
 end
 
 local files = {}
-for _, path in ipairs(source.find("types", "%.d%.lua$")) do
+for _, path in ipairs(source.find("types/smtp", "%.d%.lua$")) do
   local file = annotations.parse(source.read(path))
   file.module = module_of(path)
   files[#files + 1] = file

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** mock.c: "smtp.mock", a mock that listens, and "smtp.mock_watch", which tells
-** that something happened. What is pushed while the engine's lock is held is pushed by a
+** mock.c: "smtp.mock_station", a mock that listens, and "smtp.mock_watch", which
+** tells that something happened. Under the engine's lock values are pushed by a
 ** protected call, so that no error of Lua leaves with the lock.
 */
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include "support.h"
 #include "tls.h"
 
-#define MOCK "smtp.mock"
+#define MOCK "smtp.mock_station"
 #define WATCH "smtp.mock_watch"
 
 /* ---- mocks ------------------------------------------------------------ */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** server.c: "smtp.session", one server session: the core's machine and, unless
-** it is driven in memory, a socket, with TLS on it once it is secured.
+** server.c: "smtp.server_session": the core's machine and, unless it is driven
+** in memory, a socket, with TLS on it once it is secured.
 **
 ** session:step(now) is the inner step of a connection: it gives the next
 ** event, or writes and reads and tries again, or says what to wait for.
@@ -24,7 +24,7 @@
 #include "support.h"
 #include "tls.h"
 
-#define SESSION "smtp.session"
+#define SESSION "smtp.server_session"
 
 typedef struct session {
   smtp_server *machine; /* NULL: closed */
