@@ -215,11 +215,6 @@ static int sasl_problem(lua_State *L) {
   return 1;
 }
 
-static int sasl_reason(lua_State *L) {
-  lua_pushstring(L, smtp_sasl_reason(checksasl(L)));
-  return 1;
-}
-
 /* sasl:takes_words() -> whether next takes a challenge that is not base64 */
 static int sasl_takes_words(lua_State *L) {
   lua_pushboolean(L, smtp_sasl_takes_words(checksasl(L)));
@@ -348,13 +343,17 @@ static int core_random(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {
-    {"first", sasl_first},         {"next", sasl_next},
-    {"lookup", sasl_lookup},       {"credentials", sasl_credentials},
-    {"refuse", sasl_refuse},       {"complete", sasl_complete},
-    {"problem", sasl_problem},     {"reason", sasl_reason},
-    {"mechanism", sasl_mechanism}, {"takes_words", sasl_takes_words},
-    {"close", sasl_close},         {NULL, NULL}};
+static const luaL_Reg methods[] = {{"first", sasl_first},
+                                   {"next", sasl_next},
+                                   {"lookup", sasl_lookup},
+                                   {"credentials", sasl_credentials},
+                                   {"refuse", sasl_refuse},
+                                   {"complete", sasl_complete},
+                                   {"problem", sasl_problem},
+                                   {"mechanism", sasl_mechanism},
+                                   {"takes_words", sasl_takes_words},
+                                   {"close", sasl_close},
+                                   {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
     {"sasl_client", core_sasl_client}, {"sasl_server", core_sasl_server},

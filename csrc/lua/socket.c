@@ -199,11 +199,6 @@ static int socket_abort(lua_State *L) {
   return 0;
 }
 
-static int socket_quickack(lua_State *L) {
-  smtp_socket_quickack(checkhandle(L, 1)->fd);
-  return 0;
-}
-
 /* The text and, if it has one, the port. */
 static int pushaddress(lua_State *L, const smtp_address *a) {
   char text[SMTP_ADDRESS_TEXT];
@@ -253,23 +248,15 @@ static int socket_detach(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {{"connected", socket_connected},
-                                   {"accept", socket_accept},
-                                   {"recv", socket_recv},
-                                   {"peek", socket_peek},
-                                   {"send", socket_send},
-                                   {"shutdown", socket_shutdown},
-                                   {"abort", socket_abort},
-                                   {"quickack", socket_quickack},
-                                   {"name", socket_name},
-                                   {"peer", socket_peer},
-                                   {"loopback", socket_loopback},
-                                   {"pollfd", socket_pollfd},
-                                   {"events", socket_events},
-                                   {"timeout", socket_timeout},
-                                   {"detach", socket_detach},
-                                   {"close", socket_close},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"connected", socket_connected}, {"accept", socket_accept},
+    {"recv", socket_recv},           {"peek", socket_peek},
+    {"send", socket_send},           {"shutdown", socket_shutdown},
+    {"abort", socket_abort},         {"name", socket_name},
+    {"peer", socket_peer},           {"loopback", socket_loopback},
+    {"pollfd", socket_pollfd},       {"events", socket_events},
+    {"timeout", socket_timeout},     {"detach", socket_detach},
+    {"close", socket_close},         {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
     {"listen", core_listen}, {"connect", core_connect}, {NULL, NULL}};

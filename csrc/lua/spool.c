@@ -28,7 +28,7 @@ int smtp_check_spool_write(lua_State *L, int arg, const char *p, size_t n) {
 }
 
 /* Also __gc and __close: it may come again, and after a commit. */
-static int spool_discard(lua_State *L) {
+static int spool_close(lua_State *L) {
   handle *h = luaL_checkudata(L, 1, CLASS);
   smtp_spool_free(h->spool);
   h->spool = NULL;
@@ -81,14 +81,16 @@ static int spool_commit(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {
-    {"write", spool_write},     {"commit", spool_commit}, {"path", spool_path},
-    {"discard", spool_discard}, {"close", spool_discard}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"write", spool_write},
+                                   {"commit", spool_commit},
+                                   {"path", spool_path},
+                                   {"close", spool_close},
+                                   {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"spool", core_spool}, {NULL, NULL}};
 
 int smtp_open_spool(lua_State *L) {
-  smtp_new_class(L, CLASS, methods, spool_discard);
+  smtp_new_class(L, CLASS, methods, spool_close);
   luaL_setfuncs(L, functions, 0);
   return 0;
 }

@@ -371,7 +371,6 @@ describe("smtp.core sockets", function()
     assert.is_nil(client:timeout())
     assert.equal("integer", math.type(client:pollfd()))
     assert.is_true(client:connected())
-    client:quickack()
   end)
 
   it("raise on misuse", function()
@@ -396,7 +395,7 @@ describe("smtp.core sockets", function()
     local closed = assert(core.listen(loopback))
     closed:close()
     closed:close()
-    for _, method in ipairs { "connected", "accept", "shutdown", "abort", "quickack", "name",
+    for _, method in ipairs { "connected", "accept", "shutdown", "abort", "name",
       "peer", "loopback", "pollfd", "events", "timeout", "detach" } do
       assert.error_matches(function() closed[method](closed) end, "the socket is closed")
     end

@@ -85,14 +85,14 @@ describe("smtp.core.spool", function()
   it("may have the descriptor 0, and gives it back", function()
     local status, output = net.run(([[
       local core, net = require "smtp.core", require "spec.support.net"
-      for _, ending in ipairs { "commit", "discard" } do
+      for _, ending in ipairs { "commit", "close" } do
         local spool = assert(core.spool(%q .. "/0.tmp"))
         print(net.lowest() > 0, spool:write(("x"):rep(20000)))
         if ending == "commit" then
           local job <close> = assert(spool:commit(%q .. "/0"))
           print(net.finish(job))
         else
-          spool:discard()
+          spool:close()
         end
         print(net.lowest())
       end
@@ -112,7 +112,7 @@ describe("smtp.core.spool", function()
   it("leaves nothing when it is not committed", function()
     local spool = assert(core.spool(folder .. "/a"))
     spool:write(("x"):rep(10000))
-    spool:discard()
+    spool:close()
     assert.same({}, net.names(folder))
     assert.is_false(pcall(function()
       local scoped <close> = assert(core.spool(folder .. "/b"))
@@ -149,7 +149,7 @@ describe("smtp.core.spool", function()
     assert.matches("/mail%.%w%w%w%w%w%w$", first:path())
     assert.equal(2, #net.names(folder))
     assert.is_true(commit(first, folder .. "/a"))
-    second:discard()
+    second:close()
     assert.same({ "a" }, net.names(folder))
   end)
 
@@ -310,7 +310,7 @@ describe("smtp.core.spool", function()
     for _, method in ipairs { "write", "commit", "path" } do
       assert.error_matches(function() spool[method](spool, "x") end, "the spool is closed")
     end
-    spool:discard()
+    spool:close()
     spool:close()
     assert.is_true(net.finish(job))
     assert.same({ "a" }, net.names(folder))

@@ -242,7 +242,7 @@ describe("the folders of a Maildir", function()
         commit = function(_, target, overwrite, above)
           list[#list + 1] = above
           return one:commit(target, overwrite, above)
-        end }, { __close = function() one:discard() end })
+        end }, { __close = function() one:close() end })
     end
     for _, path in ipairs(paths) do
       assert.matches("^250", (with(function(message) assert(message:maildir(path)) end)))

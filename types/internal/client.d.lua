@@ -5,6 +5,8 @@
 local core = {}
 
 --- A session: the machine, and a socket with TLS unless it is driven in memory.
+--- Its failures have another shape: those of `step`, `next` and `flush` have the word before the
+--- text, and those of commands have no text.
 ---@class smtp.client_session: smtp.pollable
 local client = {}
 

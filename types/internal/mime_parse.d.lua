@@ -41,6 +41,11 @@ function core.mime_value(text) end
 ---@return boolean more whether some were left out
 function core.mime_fields(bytes, first, last) end
 
+--- Iterates over the fields of the header in front of the bytes, without decoding them.
+---@param bytes string
+---@return fun(): string?, integer?, integer? next name in lower case, place of the field's first byte, and of its last one
+function core.fields(bytes) end
+
 --- The entities of a message: kind, parent, begin, body, last, limit, kind ... `kind` is "L"
 --- leaf, "M" multipart, "R" message in a message, "C" cut off; `parent` is a number, 0 of the
 --- first; `limit` is false, or why a leaf was not looked into: "depth" or "boundary".

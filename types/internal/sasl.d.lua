@@ -87,9 +87,6 @@ function sasl:complete() end
 ---@return string json by which OAUTHBEARER or XOAUTH2 was refused, or ""
 function sasl:problem() end
 
----@return string text of the failure, or ""
-function sasl:reason() end
-
 ---@return string mechanism
 function sasl:mechanism() end
 

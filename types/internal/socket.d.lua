@@ -66,9 +66,6 @@ function socket:shutdown() end
 --- Closes the connection by a reset.
 function socket:abort() end
 
---- Acknowledges received bytes at once.
-function socket:quickack() end
-
 --- Our own address.
 ---@return string? address
 ---@return integer|string|nil port nil of a unix socket; of a failure the text

@@ -34,8 +34,5 @@ function spool:commit(target, overwrite, above) end
 ---@return string path of the temporary file
 function spool:path() end
 
---- Removes the file, unless it was committed.
-function spool:discard() end
-
---- Does what `discard` does.
+--- Removes the file, unless it was committed. A second call does nothing.
 function spool:close() end
