@@ -12,23 +12,6 @@
 #include "params.h"
 #include "push.h"
 
-/* The mailbox at a place of the list at index `list`. */
-static smtp_slice check_item(lua_State *L, int list, size_t i) {
-  smtp_slice s;
-  lua_rawgeti(L, list, (lua_Integer)i);
-  s.p = lua_tolstring(L, -1, &s.n);
-  if (s.p == NULL) luaL_error(L, "a mailbox is a string");
-  return s; /* the item stays on the stack */
-}
-
-static bool field_boolean(lua_State *L, const char *key) {
-  bool set;
-  lua_getfield(L, 2, key);
-  set = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return set;
-}
-
 /* Adds MAIL or RCPT of the mailbox and the parameters on the stack, and pops
 ** them. 0, or SMTP_EINVALID, SMTP_ENOMEM. */
 static int plan_path(lua_State *L, smtp_client_session *c, smtp_verb verb,
@@ -47,46 +30,45 @@ static int plan_path(lua_State *L, smtp_client_session *c, smtp_verb verb,
   return r;
 }
 
-/* MAIL and the RCPTs of the part at 2; *place: where it failed. */
+/* The arguments of client:message. */
+enum { PART = 2, TEXT, CHUNKS, BINARY, SENDER, PARAMS, SENT, GIVEN };
+
+/* MAIL and the RCPTs of a message; *place: where it failed. */
 static int plan_envelope(lua_State *L, smtp_client_session *c, size_t *place) {
-  smtp_slice sender;
+  smtp_slice mailbox;
   int r;
   *place = 0;
-  lua_getfield(L, 2, "sent"); /* 3 */
-  luaL_checktype(L, 3, LUA_TTABLE);
-  c->plan = smtp_transaction_new(smtp_mem_libc(), lua_rawlen(L, 3));
+  luaL_checktype(L, SENT, LUA_TTABLE);
+  c->plan = smtp_transaction_new(smtp_mem_libc(), lua_rawlen(L, SENT));
   if (c->plan == NULL) return SMTP_ENOMEM;
-  lua_getfield(L, 2, "sender");
-  sender.p = luaL_checklstring(L, -1, &sender.n);
-  lua_getfield(L, 2, "params");
-  r = plan_path(L, c, SMTP_VERB_MAIL, sender);
-  lua_getfield(L, 2, "given"); /* sent, given */
+  mailbox.p = luaL_checklstring(L, SENDER, &mailbox.n);
+  lua_pushvalue(L, SENDER);
+  lua_pushvalue(L, PARAMS);
+  r = plan_path(L, c, SMTP_VERB_MAIL, mailbox);
   while (r == 0 && *place < c->plan->n) {
-    smtp_slice mailbox = check_item(L, 3, ++*place);
-    if (lua_istable(L, 4))
-      lua_rawgeti(L, 4, (lua_Integer)*place);
+    lua_rawgeti(L, SENT, (lua_Integer)++ * place);
+    mailbox.p = luaL_checklstring(L, -1, &mailbox.n);
+    if (lua_istable(L, GIVEN))
+      lua_rawgeti(L, GIVEN, (lua_Integer)*place);
     else
       lua_pushnil(L);
     r = plan_path(L, c, SMTP_VERB_RCPT, mailbox);
   }
-  lua_settop(L, 2);
   return r;
 }
 
 static void plan_content(lua_State *L, smtp_transaction *t) {
-  t->chunks = field_boolean(L, "chunks");
-  t->binary = field_boolean(L, "binary");
-  lua_getfield(L, 2, "text");
-  t->whole = lua_type(L, -1) == LUA_TSTRING;
-  if (t->whole) t->text.p = lua_tolstring(L, -1, &t->text.n);
-  lua_pop(L, 1);
+  t->chunks = lua_toboolean(L, CHUNKS);
+  t->binary = lua_toboolean(L, BINARY);
+  t->whole = lua_type(L, TEXT) == LUA_TSTRING;
+  if (t->whole) t->text.p = lua_tolstring(L, TEXT, &t->text.n);
 }
 
-/* Keeps the part at 2 as long as its transaction is under way. */
+/* Keeps the part as long as its transaction is under way. */
 static void keep(lua_State *L, smtp_client_session *c) {
   c->plan->tag = ++c->tags;
   lua_getiuservalue(L, 1, 1);
-  lua_pushvalue(L, 2);
+  lua_pushvalue(L, PART);
   lua_rawseti(L, -2, c->plan->tag);
   lua_pop(L, 1);
 }
@@ -99,10 +81,11 @@ static void drop(lua_State *L, int tag) {
 }
 
 /*
-** client:message(part) sends a message, or under `open` the content alone:
-** `sender`, `params`, `sent` (the recipients as they go out), `given` (their
-** parameters, by place), `chunks`, `binary`, and `text`, or content that is given
-** by client:content. The results are told with the part: mailboxes of its `to`.
+** client:message(part, text, chunks, binary [, sender, params, sent, given])
+** sends a message, or without a sender the content alone: `text`, which the part
+** keeps, or nil, and it is given by client:content; `chunks`, `binary`: how it
+** goes; the recipients as they go out, and their parameters, by place. The
+** results are told with the part: mailboxes of its `to`.
 ** -> whether it was queued to its end | nil, "invalid", place (0: the sender)
 ** | nil, "state" | "busy"
 */
@@ -110,12 +93,12 @@ int smtp_client_session_message(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check(L);
   size_t place = 0;
   int r;
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
+  luaL_checktype(L, PART, LUA_TTABLE);
+  lua_settop(L, GIVEN);
   smtp_transaction_free(c->plan); /* of a call that raised */
   c->plan = NULL;
-  r = field_boolean(L, "open") ? smtp_client_plan_open(c->machine, &c->plan)
-                               : plan_envelope(L, c, &place);
+  r = lua_isnil(L, SENDER) ? smtp_client_plan_open(c->machine, &c->plan)
+                           : plan_envelope(L, c, &place);
   if (r == SMTP_ENOMEM) return luaL_error(L, "not enough memory");
   if (r == SMTP_EINVALID) {
     smtp_client_session_push_submitted(L, r);

@@ -91,20 +91,53 @@ static bool push_recipients(lua_State *L, int i) {
   return true;
 }
 
+/* Pushes sender and recipients of the envelope on top, if it is plain. */
+static bool push_envelope(lua_State *L) {
+  int envelope = lua_gettop(L);
+  if (count_keys(L, envelope) != 2) return false;
+  lua_pushliteral(L, "from");
+  lua_rawget(L, envelope);
+  if (!is_plain_mailbox(L, envelope + 1)) return false;
+  lua_pushliteral(L, "to");
+  lua_rawget(L, envelope);
+  if (!push_recipients(L, envelope + 2)) return false; /* from, to, list */
+  lua_remove(L, envelope + 2);
+  return true;
+}
+
 /* core.plain_envelope(envelope) -> from, { to, ... }, if it is a plain table of
 ** nothing but these, and each is a mailbox that MAIL and RCPT may carry as it
 ** stands, in ASCII | nothing: it is to be looked at */
 static int plain_envelope(lua_State *L) {
   lua_settop(L, 1);
+  return push_envelope(L) ? 2 : 0;
+}
+
+/* Whether the value on top is content that is sent as it stands: it is no path,
+** and begins with no Return-Path. */
+static bool is_plain_content(lua_State *L) {
+  size_t n;
+  const char *text;
+  if (lua_type(L, -1) != LUA_TSTRING) return false;
+  text = lua_tolstring(L, -1, &n);
+  return n > 0 && text[0] != 'R' && text[0] != 'r' &&
+         memchr(text, '\n', n) != NULL;
+}
+
+/* core.plain_message(message) -> the two of core.plain_envelope, raw, if it is a
+** plain table of nothing but a plain envelope and `raw`, content that is sent
+** as it stands | nothing: it is to be looked at */
+static int plain_message(lua_State *L) {
+  lua_settop(L, 1);
   if (count_keys(L, 1) != 2) return 0;
-  lua_pushliteral(L, "from");
+  lua_pushliteral(L, "raw");
   lua_rawget(L, 1);
-  if (!is_plain_mailbox(L, 2)) return 0;
-  lua_pushliteral(L, "to");
+  if (!is_plain_content(L)) return 0;
+  lua_pushliteral(L, "envelope");
   lua_rawget(L, 1);
-  if (!push_recipients(L, 3)) return 0; /* envelope, from, to, list */
-  lua_remove(L, 3);
-  return 2;
+  if (!push_envelope(L)) return 0; /* message, raw, envelope, from, to */
+  lua_pushvalue(L, 2);
+  return 3;
 }
 
 /* core.is_domain(text) -> whether EHLO may carry it */
@@ -273,6 +306,7 @@ void smtp_open_grammar(lua_State *L) {
   static const luaL_Reg functions[] = {{"path", path},
                                        {"is_mailbox", is_mailbox},
                                        {"plain_envelope", plain_envelope},
+                                       {"plain_message", plain_message},
                                        {"is_domain", is_domain},
                                        {"ip", ip},
                                        {"ehlo_line", ehlo_line},

@@ -19,17 +19,28 @@ local function is_path(text)
   return ending and FILE_TYPES[ending:lower()] or text:find("^[.~]?%.?/[%w._/-]+$") ~= nil
 end
 
-local function of_string(text)
-  local given = false
-  return {
-    size = #text,
-    text = text,
-    read = function()
+-- A text is mostly sent whole, so its source makes `read` and `again` when they are asked for.
+local MADE = {
+  read = function(source)
+    local given = false
+    return function()
       if given then return nil end
       given = true
-      return text
-    end,
-  }
+      return source.text
+    end
+  end,
+  again = function(source)
+    return function() return M.of_text(source.text) end
+  end,
+}
+
+local Text = {}
+
+function Text.__index(source, key)
+  local make = MADE[key]
+  local value = make and make(source)
+  if make then rawset(source, key, value) end
+  return value
 end
 
 -- The fields of an error.
@@ -73,6 +84,11 @@ local function of_chunks(object)
   return { read = read }
 end
 
+--- The source of a text, whatever it looks like; see `of`.
+function M.of_text(text)
+  return setmetatable({ size = #text, text = text }, Text)
+end
+
 -- The size from the user must be true, or SIZE (RFC 1870) was false.
 local function counted(source)
   local read, size, n = source.read, source.size, 0
@@ -102,9 +118,7 @@ function M.of(content, size)
         message = ("%q is a path, where the content is to be"):format(content),
         hint = ('io.open(%q, "rb") gives a file, which may stand here'):format(content) }
     end
-    source = of_string(content)
-    source.again = function() return M.of(content) end
-    return source
+    return M.of_text(content)
   elseif type(content) == "function" then
     source = { read = content }
   elseif io.type(content) == "file" then
@@ -150,8 +164,8 @@ end
 -- counts them (RFC 1870 section 3). A file is read for it. Content that comes only once, or
 -- was composed, has the size that it has; nil: it is not known.
 function M.wire_size(source)
-  if source.measure then return source.measure() end
   if source.text then return measured(function() end, source.text) end
+  if source.measure then return source.measure() end
   if source.file and source.here then return measured_file(source) end
   if not source.rest then return source.size end
   local rest = M.wire_size(source.rest)
@@ -183,6 +197,16 @@ function M.all(source)
     if bytes == nil then return table.concat(list) end
     list[#list + 1] = bytes
   end
+end
+
+--- Reads all of a source, which is a text from then on: true, or nil and the fields of an error.
+function M.gather(source)
+  local text, problem = M.all(source)
+  if not text then return nil, problem end
+  for key in pairs(source) do source[key] = nil end
+  source.size, source.text = #text, text
+  setmetatable(source, Text)
+  return true
 end
 
 -- The `again` of a source that `fn` makes from another source: `fn` of that source's `again`.
@@ -236,21 +260,18 @@ end
 
 --- A source with a text before it.
 function M.behind(text, source)
-  local again = again_by(source.again, function(anew) return M.behind(text, anew) end)
-  local behind
-  if source.text then
-    behind = of_string(text .. source.text)
-  else
-    local given = false
-    behind = { size = source.size and #text + source.size, read = function()
+  if source.text then return M.of_text(text .. source.text) end
+  local given = false
+  return {
+    size = source.size and #text + source.size,
+    read = function()
       if given then return source.read() end
       given = true
       return text
-    end }
-  end
-  behind.again = again
-  behind.front, behind.rest = text, source -- see rewindable.lua
-  return behind
+    end,
+    again = again_by(source.again, function(anew) return M.behind(text, anew) end),
+    front = text, rest = source, -- see rewindable.lua
+  }
 end
 
 return M

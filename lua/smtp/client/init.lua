@@ -126,7 +126,7 @@ function Client:send(message, opts)
     return nil, err
   end
   if not connection.machine then return connection:gone() end -- reading it has closed the client
-  return connection:within(opts.deadline, split.send, out, opts)
+  return split.send(connection, out, opts, opts.deadline)
 end
 
 --- Many messages, in as few round trips as the server allows.

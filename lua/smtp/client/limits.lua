@@ -28,6 +28,7 @@ end
 --- EHLO has told the limits anew; nothing is kept of an earlier one (section 4).
 function Used:learn(text)
   self.limits = M.parse(text)
+  self.has_limits = next(self.limits) ~= nil
 end
 
 local function domain_of(mailbox)

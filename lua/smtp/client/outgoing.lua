@@ -19,6 +19,8 @@ local M = {}
 local RAW = { envelope = "table", raw = "any", size = "size", dkim = "table", mail = "table" }
 local ENVELOPE = { from = "any", to = "any" }
 
+local NONE = {} -- the parameters of recipients that have none
+
 local function invalid(text, field, kind, hint)
   return nil, errors.new { kind = kind or "invalid", stage = "mail", message = text,
     address = field, outcome = "not_sent", hint = hint }
@@ -174,7 +176,7 @@ local function read(message, signer, opts)
     if not composed then return nil, why end
     message = composed
   end
-  local raw, envelope, given, ascii = raw_of(message), message.envelope, {}, true
+  local raw, envelope, given, ascii = raw_of(message), message.envelope, NONE, true
   local from, to = core.plain_envelope(envelope)
   if is_table and raw ~= message and not getmetatable(message) then
     options.check("send: a message with raw", message, RAW)
@@ -205,13 +207,24 @@ local function read(message, signer, opts)
   return add_front(out, parse.is(message) and message or raw, opts)
 end
 
+-- A table of a plain envelope and a text, as most programs give; nil of anything else.
+local function read_plain(message, signer, opts)
+  if signer or opts.prepend then return nil end
+  local from, to, text = core.plain_message(message)
+  return from and { from = from, to = to, given = NONE, ascii = true,
+    source = reader.of_text(text) }
+end
+
 --- Gives `{ from, to, given, ascii, mail, relayed, source }` (`ascii`: no mailbox needs
 -- UTF-8; `relayed`: it came to a server), of what was composed also `eightbit`, `utf8` (its
 -- header) and `downgrade()`, which gives a source without 8-bit bytes; or nil and an error
 -- before a byte is sent. `signer` is what signs, unless the message says so itself; `opts`
 -- has `received` and `prepend` of the call.
 function M.outgoing(message, signer, opts)
-  local out, err = read(message, signer, opts or {})
+  opts = opts or NONE
+  local plain = read_plain(message, signer, opts)
+  if plain then return plain end
+  local out, err = read(message, signer, opts)
   if err then err.outcome = "not_sent" end
   return out, err
 end

@@ -156,7 +156,7 @@ local function attempt(self, out, limit, opts)
   end
   slot.one, one.left = one, one.left - 1
   local receipt
-  receipt, err = one.connection:within(left(limit), split.send, out, opts)
+  receipt, err = split.send(one.connection, out, opts, left(limit))
   slot.one = nil
   give_back(self, one)
   return receipt, err

@@ -38,16 +38,11 @@ local function has_room(self)
   return n == 0 or n < self.window and self.bytes < self.window_bytes
 end
 
+local function start_next(_, its) return its:start() end
+
 -- Sends what its client takes now of a message, unless that ends the client.
 local function send(connection, its)
-  local ok, err = connection:within(nil, function()
-    if not its.session then
-      local ready, why = its:prepare()
-      if not ready then return nil, why end
-    end
-    its:start()
-    return true
-  end)
+  local ok, err = connection:within(nil, start_next, its)
   if not ok then its.err = its.err or err end
 end
 
@@ -56,41 +51,38 @@ local function start(self)
   local message = next_message(self)
   if message == nil then return false end
   local connection = self.connection
-  local one = { message = message }
+  local its, out, err
+  if connection.machine then
+    out, err = outgoing(message, connection.target.dkim, self.front)
+    if err then err.peer = connection.target.name end
+  else
+    out, err = connection:fail { kind = "closed", message = "the connection is lost" }
+  end
+  if out then its = split.new(connection, out, self.progress) else its = { err = err } end
+  its.message = message
   self.last = self.last + 1
-  self[self.last] = one
-  if not connection.machine then
-    one.err = select(2, connection:fail { kind = "closed", message = "the connection is lost" })
-    return true
-  end
-  local out
-  out, one.err = outgoing(message, connection.target.dkim, self.front)
-  if not out then
-    one.err.peer = connection.target.name
-    return true
-  end
-  one.dispatch = split.new(connection, out, self.progress)
-  self.bytes = self.bytes + one.dispatch.size
-  send(connection, one.dispatch)
+  self[self.last] = its
+  if not out then return true end
+  self.bytes = self.bytes + its.size
+  send(connection, its)
   return true
 end
 
 -- The result of the first message, once it is known; else nil.
 local function first_result(self)
-  local one = self[self.first]
-  local its = one.dispatch
-  while its and not its:settle() do
-    if its.flying > 0 then return nil end
-    send(self.connection, its) -- recipients that want another transaction
-  end
-  self[self.first] = nil
-  self.first = self.first + 1
-  local receipt, err = nil, one.err
-  if its then
+  local its = self[self.first]
+  local receipt, err = nil, its.err
+  if its.out then
+    while not its:is_over() do
+      if its.flying > 0 then return nil end
+      send(self.connection, its) -- recipients that want another transaction
+    end
     self.bytes = self.bytes - its.size
     receipt, err = its:result()
   end
-  return self.first - 1, receipt, err, one.message
+  self[self.first] = nil
+  self.first = self.first + 1
+  return self.first - 1, receipt, err, its.message
 end
 
 -- Waits for the next event, if the client was not closed meanwhile.

@@ -20,35 +20,29 @@ local M = {}
 -- So much content fits one chunk.
 local CHUNK_MAX = 65536
 
---- Makes it of what `message.outgoing` gives.
+--- Makes it of what `outgoing` gives.
 function M.new(connection, out, progress)
-  local todo = {}
-  for i = 1, #out.to do todo[i] = i end
+  local source = out.source
   return setmetatable({
-    connection = connection, out = out, source = out.source, progress = progress, todo = todo,
-    flying = 0, accepted = {}, rejected = {}, size = out.source.size or 0,
+    connection = connection, out = out, from = out.from, source = source, progress = progress,
+    left = #out.to, -- recipients that are to do: those at the places of `todo`, nil: all
+    flying = 0, size = source.size or 0,
   }, Dispatch)
 end
 
 -- ---- before MAIL -----------------------------------------------------------
 
--- Reads all of a source, which is small, into its `text`: true, or nil and an error.
+-- Reads all of a source, which is small: true, or nil and an error.
 local function gather(connection, source)
-  if source.text then return true end
-  local text, problem = connection:call(reader.all, source)
-  if not text then
-    problem.stage = "mail"
-    return connection:fail(problem)
-  end
-  for key, value in pairs(reader.of(text)) do source[key] = value end
-  return true
+  local ok, problem = connection:call(reader.gather, source)
+  if ok then return true end
+  problem.stage = "mail"
+  return connection:fail(problem)
 end
 
 -- The mailboxes as they go out; whether one needs SMTPUTF8. Nil and an error.
 local function address_all(self)
   local connection, out = self.connection, self.out
-  self.sender, self.sent = out.from, out.to
-  if out.ascii then return true, false end
   local any
   self.sender, any = mail_rcpt.wire(connection, "mail", out.from)
   if not self.sender then return nil, any end
@@ -61,45 +55,45 @@ local function address_all(self)
   return true, any
 end
 
--- The parameters of MAIL and of the RCPTs that have some: true, or nil and an error.
-local function parameterize(self, eightbit, utf8)
-  local connection, out = self.connection, self.out
-  local err
+-- The parameters of the RCPTs that have some: true, or nil and an error.
+local function parameterize_rcpts(self)
+  local out = self.out
   self.given = {}
   for i, fields in pairs(out.given) do
-    self.given[i], err = mail_rcpt.parameters(connection, "rcpt", fields, out.to[i],
+    local params, err = mail_rcpt.parameters(self.connection, "rcpt", fields, out.to[i],
       out.relayed)
-    if err then return nil, err end
+    if not params then return nil, err end
+    self.given[i] = params
   end
-  local prdr = connection.capabilities.PRDR and #out.to > 1
-  if not out.mail and not utf8 and not prdr then
-    self.params = parameters.content(connection, self.wire, eightbit)
-    return true
-  end
+  return true
+end
+
+-- The parameters of MAIL: true, or nil and an error.
+local function parameterize_mail(self, eightbit, prdr)
+  local out = self.out
   local fields = {}
   for key, value in pairs(out.mail or {}) do fields[key] = value end
   fields.size = self.wire or not out.relayed and fields.size or nil
   if eightbit then fields.body = fields.body or "8BITMIME" end
-  if utf8 then fields.smtputf8 = true end
+  if self.smtputf8 then fields.smtputf8 = true end
   if fields.prdr == nil then fields.prdr = prdr and true or nil end
   self.binary = fields.body == "BINARYMIME"
-  self.params, err = mail_rcpt.parameters(connection, "mail", fields, out.from, out.relayed)
-  return self.params ~= nil, err
+  local params, err = mail_rcpt.parameters(self.connection, "mail", fields, out.from, out.relayed)
+  self.params = params
+  return params ~= nil, err
 end
 
 -- The source from its beginning, if it was read.
 local function rewind(self)
-  if not self.begun then return true end
   local source, err = self.connection:call(self.source.again)
   if not source then return nil, err end
   self.source, self.begun = source, false
   return true
 end
 
--- The number of bytes on the wire, if the server offers SIZE; nil if it is unknown.
+-- The number of bytes on the wire; nil if it is unknown.
 local function measure(self)
   local mail = self.out.mail
-  if not self.connection.capabilities.SIZE then return nil end
   if mail and mail.body == "BINARYMIME" then return self.source.size end
   return reader.wire_size(self.source)
 end
@@ -126,14 +120,15 @@ end
 --- The conditions before MAIL, by what the server offers in this session: true, or nil and
 -- an error.
 function Dispatch:prepare()
-  local ok, err = rewind(self)
+  local ok, err = true, nil
+  if self.begun then ok, err = rewind(self) end
   if not ok then return nil, err end
   local connection, out, source = self.connection, self.out, self.source
   local offered = connection.capabilities
   self.session = connection.session
-  self.wire = measure(self)
-  ok, err = check_size(connection, self.wire)
-  local small = source.size and source.size <= CHUNK_MAX
+  self.wire = offered.SIZE and measure(self) or nil
+  if self.wire then ok, err = check_size(connection, self.wire) end
+  local small = not source.text and source.size and source.size <= CHUNK_MAX
   if ok and small and (offered.CHUNKING or not offered["8BITMIME"]) then
     ok, err = gather(connection, source)
   end
@@ -145,13 +140,19 @@ function Dispatch:prepare()
     if out.downgrade then return downgrade(self) end
     if source.text then return mail_rcpt.not_8bit(connection, "mail") end
   end
-  self.any_bits = not eightbit and out.eightbit ~= nil or offered["8BITMIME"] or out.utf8
-  local utf8
-  ok, utf8 = address_all(self)
+  self.eightbit = not eightbit and out.eightbit ~= nil or offered["8BITMIME"] or out.utf8
+  local utf8 = false
+  self.sender, self.sent = out.from, out.to
+  if not out.ascii then ok, utf8 = address_all(self) end
   if not ok then return nil, utf8 end
-  utf8 = utf8 or out.utf8
-  self.utf8 = utf8 or nil
-  ok, err = parameterize(self, eightbit, utf8)
+  self.smtputf8 = utf8 or out.utf8 or nil
+  if next(out.given) then ok, err = parameterize_rcpts(self) end
+  local prdr = offered.PRDR and #out.to > 1
+  if not out.mail and not self.smtputf8 and not prdr then
+    self.params = parameters.content(connection, self.wire, eightbit)
+  elseif ok then
+    ok, err = parameterize_mail(self, eightbit, prdr)
+  end
   if not ok then return nil, err end
   self.chunks = self.binary or offered.CHUNKING and offered.PIPELINING
   return true
@@ -159,28 +160,39 @@ end
 
 -- ---- its transactions ------------------------------------------------------
 
--- The first n of what is to do, as one transaction.
-local function plan(self, n)
-  local out = self.out
-  local one = { from = out.from, sender = self.sender, params = self.params, to = out.to,
-    sent = self.sent, given = self.given, source = self.source, chunks = self.chunks,
-    binary = self.binary, progress = self.progress,
-    eightbit = self.binary or self.any_bits }
-  if n < #out.to then
-    one.to, one.sent, one.given, one.whole = {}, {}, {}, {}
-    for k = 1, n do
-      local i = self.todo[k]
-      one.whole[k] = i -- its place in the whole list
-      one.to[k], one.sent[k], one.given[k] = out.to[i], self.sent[i], self.given[i]
-    end
+-- The places of the recipients that are to do.
+local function places_of(self)
+  local places = self.todo or {}
+  if not self.todo then
+    for i = 1, self.left do places[i] = i end
   end
-  table.move(self.todo, n + 1, #self.todo + n, 1)
+  return places
+end
+
+-- The first n of what is to do, as one transaction.
+local function take(self, n)
+  local out = self.out
+  local todo = n < #out.to and places_of(self)
+  self.left = self.left - n
+  if not todo then
+    self.todo = nil
+    return transaction.new(self, out.to, self.sent, self.given)
+  end
+  local one = transaction.new(self, {}, {}, {})
+  one.whole = {}
+  for k = 1, n do
+    local i = todo[k]
+    one.whole[k] = i -- its place in the whole list
+    one.to[k], one.sent[k], one.given[k] = out.to[i], self.sent[i], self.given and self.given[i]
+  end
+  self.todo = table.move(todo, n + 1, #todo + n, 1)
   return one
 end
 
 -- The content for one more transaction; `more`: it is not the last one.
 local function supply(self, more)
-  local ok, err = rewind(self)
+  local ok, err = true, nil
+  if self.begun then ok, err = rewind(self) end
   if not ok then return nil, err end
   if more and not self.source.again then
     local content
@@ -197,7 +209,7 @@ local function room(self)
   local used = self.connection.used
   if used:is_full() then return 0 end
   local mailboxes = self.sent
-  if #self.todo < #mailboxes then
+  if self.left < #mailboxes then
     mailboxes = {}
     for k, i in ipairs(self.todo) do mailboxes[k] = self.sent[i] end
   end
@@ -222,46 +234,46 @@ end
 -- How many recipients the next transaction may have, in a session that is there and known;
 -- or nil and an error.
 local function ready(self)
+  local connection = self.connection
   local ok, err = true, nil
-  if not self.connection.machine then return lost(self) end
-  if self.session ~= self.connection.session then ok, err = self:prepare() end
-  local n = ok and room(self)
-  if n == 0 then
-    ok, err = renew(self)
-    n = ok and math.max(room(self), 1)
-  end
-  return n or nil, err
+  if not connection.machine then return lost(self) end
+  if self.session ~= connection.session then ok, err = self:prepare() end
+  if not ok then return nil, err end
+  if not connection.used.has_limits then return self.left end
+  local n = room(self)
+  if n > 0 then return n end
+  ok, err = renew(self)
+  return ok and math.max(room(self), 1), err
 end
 
 --- Sends the next transaction of it, up to its last byte: true, or nil and an error.
 function Dispatch:start()
   local ok = nil
   local n, err = ready(self)
-  if n then ok, err = supply(self, n < #self.todo) end
+  if n then ok, err = supply(self, n < self.left) end
   if not ok then
-    self.err = err
+    self.err = self.err or err
     return nil, err
   end
-  local one = transaction.new(self.connection, plan(self, n))
   self.flying = self.flying + 1
-  self.parts = self.parts or {}
-  self.parts[#self.parts + 1] = one
-  return one:run()
+  return take(self, n):run()
 end
 
 -- Takes the refusals in; those of RCPT that may go in another transaction are to do again.
-local function sort_out(self, one, receipt)
-  for i, refusal in ipairs(receipt.rejected) do
+local function sort_out(self, one, rejected)
+  for i, refusal in ipairs(rejected) do
     if one.too_many[i] and self.source.again then
       local place = one.places[i]
+      self.todo = self.todo or {}
       table.insert(self.todo, one.whole and one.whole[place] or place)
+      self.left = self.left + 1
     else
       table.insert(self.rejected, refusal)
     end
   end
 end
 
--- Nobody had this part: who was not refused before is so by what the error says.
+-- The whole part failed: marks each recipient that is not refused yet with this error.
 local function refuse_all(self, one, err)
   local known = {}
   for i, refusal in ipairs(err.rejected or {}) do known[one.places[i]] = refusal end
@@ -276,34 +288,33 @@ local function append(list, more)
   return table.move(more or {}, 1, more and #more or 0, #list + 1, list)
 end
 
---- Takes in what came of the transactions that are done; whether all is.
-function Dispatch:settle()
-  local parts = self.parts or {}
-  while parts[1] and parts[1].finished do
-    local one = table.remove(parts, 1)
-    self.flying = self.flying - 1
-    local receipt, err = one:result()
-    if receipt then
-      self.receipt = receipt
-      self.accepted = append(self.accepted, receipt.accepted)
-      self.replies = append(self.replies, receipt.replies)
-      if receipt.rejected[1] then sort_out(self, one, receipt) end
-    elseif errors.is(err) and err.kind == "rejected" and self.connection.machine then
-      if self.refusal then self.refusal.rejected = self.rejected end -- of all parts
-      self.refusal = self.refusal or err
-      refuse_all(self, one, err)
-    else
-      self.err = self.err or err
-    end
+--- Takes in what came of a transaction: a receipt, or nil and an error.
+function Dispatch:settle(one, receipt, err)
+  self.flying = self.flying - 1
+  if receipt then
+    self.receipt = receipt
+    self.accepted = append(self.accepted, receipt.accepted)
+    self.replies = append(self.replies, receipt.replies)
+    self.rejected = self.rejected or {}
+    if receipt.rejected[1] then sort_out(self, one, receipt.rejected) end
+  elseif errors.is(err) and err.kind == "rejected" and self.connection.machine then
+    if self.refusal then self.refusal.rejected = self.rejected end -- of all parts
+    self.refusal, self.rejected = self.refusal or err, self.rejected or {}
+    refuse_all(self, one, err)
+  else
+    self.err = self.err or err
   end
-  if self.err then self.todo = {} end
-  return self.flying == 0 and #self.todo == 0
+end
+
+--- Whether nothing is under way, or to do.
+function Dispatch:is_over()
+  return self.flying == 0 and (self.left == 0 or self.err ~= nil)
 end
 
 -- Accepted recipients whose success somebody wanted to be told, which this server will not
 -- do: a relay tells it (RFC 3461 section 5.2.2). Nil if there are none.
 local function left_to_us(self)
-  if not self.out.relayed or self.connection.capabilities.DSN then return nil end
+  if self.connection.capabilities.DSN then return nil end
   local list, wanted = {}, {}
   for i, fields in pairs(self.out.given) do
     for _, word in ipairs(fields.notify or {}) do
@@ -319,38 +330,33 @@ end
 --- The receipt of all, or nil and an error.
 function Dispatch:result()
   local err, receipt = self.err, self.receipt
-  if err and #self.accepted > 0 then
+  if err and self.accepted and #self.accepted > 0 then
     err.outcome, err.accepted, err.rejected = "partial", self.accepted, self.rejected
   end
   if err or not receipt then return nil, err or self.refusal end
   receipt.accepted, receipt.rejected, receipt.replies = self.accepted, self.rejected, self.replies
   local connection = self.connection
-  receipt.relayed = left_to_us(self)
+  if self.out.relayed then receipt.relayed = left_to_us(self) end
   receipt.used = { pipelining = connection.capabilities.PIPELINING ~= nil,
     chunking = self.chunks and true or false, auth = connection.auth,
     tls = connection.tls and connection.tls.version,
-    smtputf8 = self.utf8, downgraded = self.downgraded }
+    smtputf8 = self.smtputf8, downgraded = self.downgraded }
   return receipt
 end
 
 local function run(connection, self)
-  local ok, err = self:prepare()
-  if not ok then return nil, err end
   repeat
-    ok = self:start()
+    local ok = self:start()
     while ok and not connection.machine:idle() do ok = connection:hear() end
-  until self:settle()
+  until self:is_over()
   return true
 end
 
---- Sends what `outgoing` made; see types/smtp/client.d.lua.
-function M.send(connection, out, opts)
+--- Sends what `outgoing` made, within so many seconds, if any; see types/smtp/client.d.lua.
+function M.send(connection, out, opts, seconds)
   local self = M.new(connection, out, opts.progress or connection.target.progress)
-  local ok, err = connection:within(nil, run, self)
-  if not ok then -- some recipients may have the message
-    self.err = self.err or err
-    self:settle()
-  end
+  local ok, err = connection:within(seconds, run, self)
+  if not ok then self.err = self.err or err end -- some recipients may have the message
   return self:result()
 end
 
@@ -360,7 +366,7 @@ function M.once(target, out, opts, since)
   local connection <close>, why = connections.open(target)
   if not connection then return nil, why end
   local left = target.deadline and math.max(since + target.deadline - core.now(), 0)
-  local receipt, err = connection:within(left, M.send, out, opts)
+  local receipt, err = M.send(connection, out, opts, left)
   if connection:is_usable() then connection:quit() end
   return receipt, err, connection.tls
 end
