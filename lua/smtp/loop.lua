@@ -391,9 +391,6 @@ function M.wake(gate)
   end
 end
 
---- An event of this pollable wakes one of the processes that wait for it, not all.
-M._share = watchers.share
-
 --- Begins anew in a process that was forked: the poller, the tasks and whoever waits
 -- are its parent's.
 function M._forked()

@@ -1,6 +1,6 @@
 local dns = require "spec.support.dns"
-local mta_sts = require "smtp.delivery.mta_sts"
 local smtp = require "smtp"
+local sts_policy = require "smtp.delivery.sts_policy"
 
 local LINES = { "version: STSv1", "mode: enforce", "mx: mail.example.com", "mx: *.Example.net",
   "max_age: 604800" }
@@ -58,11 +58,11 @@ describe("MTA-STS", function()
   it("C109 takes a star for one label", function()
     local policy = assert(smtp.mta_sts.parse(text()))
     for _, host in ipairs { "mail.example.com", "MAIL.example.com", "a.example.net" } do
-      assert.is_true(mta_sts._matches(policy, host), host)
+      assert.is_true(sts_policy.matches(policy, host), host)
     end
     for _, host in ipairs { "example.com", "x.mail.example.com", "example.net", ".example.net",
       "a.b.example.net", "aexample.net", "mail.example.com.", "*" } do
-      assert.is_false(mta_sts._matches(policy, host), host)
+      assert.is_false(sts_policy.matches(policy, host), host)
     end
   end)
 
@@ -76,7 +76,7 @@ describe("MTA-STS", function()
     end)
 
     local function policy(domain, answer)
-      return mta_sts._policy(domain, function(name)
+      return sts_policy.of(domain, function(name)
         assert.equal(domain, name)
         fetched = fetched + 1
         if answer == error then error("broken") end

@@ -3,6 +3,7 @@
 local convert = require "smtp.cli.convert"
 local core = require "smtp.core"
 local export = require "smtp.mock.export"
+local inbox = require "smtp.mock.inbox"
 local input = require "smtp.cli.input"
 local json = require "smtp.cli.json"
 local loop = require "smtp.loop"
@@ -90,17 +91,17 @@ end
 local function serve(mx, take, most, state, forgets)
   local n, total = 0, 0 -- mails of the mock that were looked at; those handed out
   local function hand_out()
-    local all = mx:_all_mails()
+    local all = inbox.mails(mx)
     for i = n + 1, #all do
       if all[i].stored then
         total = total + 1
         take(all[i], total)
       end
     end
-    n = forgets and mx:_clear_seen() and 0 or #all
+    n = forgets and inbox.clear(mx, true) and 0 or #all
   end
   while not state.over and not (most and total >= most) do
-    local _, err = mx:_wait_more(n, FOREVER)
+    local _, err = inbox.wait_more(mx, n, FOREVER)
     if err then loop.sleep(LOOK) end -- no descriptor is left: others end
     hand_out()
   end

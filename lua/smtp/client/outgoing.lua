@@ -3,6 +3,7 @@
 -- with `raw`, and anything with `.envelope` and `:chunks()`.
 local address = require "smtp.base.address"
 local compose = require "smtp.message.compose"
+local composed = require "smtp.message.composed"
 local core = require "smtp.core"
 local dkim = require "smtp.message.dkim"
 local downgrade = require "smtp.message.downgrade"
@@ -96,7 +97,7 @@ end
 
 -- The content of a composed message without 8-bit bytes, signed as it was.
 local function downgraded(message, signer)
-  local whole, problem = reader.all(reader.of(compose._unsigned(message)))
+  local whole, problem = reader.all(reader.of(composed.unsigned(message)))
   if not whole then return nil, errors.new(problem) end
   local text, why = downgrade.seven_bit(whole)
   if not text then return invalid(why, nil, "unsupported") end
@@ -118,7 +119,7 @@ local function content_of(message, signer)
   local content, err = reader.without_head(raw, size_of(message), trace_fields.return_path_size)
   if err then return nil, err end
   if not content then return invalid("raw must be a string, a function or a file") end
-  if compose._is(message) and message.dkim then return content end -- it was signed at once
+  if composed.is(message) and message.dkim then return content end -- it was signed at once
   signer = message.dkim or signer
   if not signer then return content end
   return signed(content.text or raw, signer, content)
@@ -172,9 +173,9 @@ local function read(message, signer, opts)
     options.misuse("send: a message is a table, not " .. type(message))
   end
   if is_table and raw_of(message) == message and not message.chunks then
-    local composed, why = compose.message(message)
-    if not composed then return nil, why end
-    message = composed
+    local made, why = compose.message(message)
+    if not made then return nil, why end
+    message = made
   end
   local raw, envelope, given, ascii = raw_of(message), message.envelope, NONE, true
   local from, to = core.plain_envelope(envelope)
@@ -200,7 +201,7 @@ local function read(message, signer, opts)
     ok, err = check_fields(out)
     if not ok then return nil, err end
   end
-  if compose._is(message) then
+  if composed.is(message) then
     out.eightbit, out.utf8 = message.eightbit or message.utf8, message.utf8
     out.downgrade = function() return downgraded(message, signer) end
   end

@@ -6,7 +6,7 @@ local core = require "smtp.core"
 local dane = require "smtp.net.dane"
 local dkim_message = require "smtp.message.dkim.message"
 local errors = require "smtp.error"
-local mta_sts = require "smtp.delivery.mta_sts"
+local sts_policy = require "smtp.delivery.sts_policy"
 local target_of = require "smtp.client.target"
 
 local M = {}
@@ -49,7 +49,7 @@ end
 function M.sts(delivery, group)
   local fetch = delivery.options.mta_sts
   if not fetch or delivery.relaxed or not core.is_name(group.domain) then return nil end
-  return mta_sts._policy(group.domain, fetch, delivery.query)
+  return sts_policy.of(group.domain, fetch, delivery.query)
 end
 
 --- When looking up a host is given up, as for any target: a time of `core.now`.
@@ -94,7 +94,7 @@ function M.target(delivery, group, host, sts)
     if not ok then return nil, err end
     if target.tlsa then return target end
   end
-  local named = sts and mta_sts._matches(sts, host.host)
+  local named = sts and sts_policy.matches(sts, host.host)
   if sts and sts.mode == "enforce" then
     if named then return strict(target) end
     return distrust(host.host, "it is not in the MTA-STS policy of " .. group.domain,

@@ -2,10 +2,10 @@
 --- `smtp.message`: a record of Lua becomes the bytes of RFC 5322. The message is right by
 -- construction, in a fixed order, and of known size before a byte is sent. Files are read
 -- while it is sent. The record is not changed.
+local composed = require "smtp.message.composed"
 local core = require "smtp.core"
 local date = require "smtp.base.date"
 local dkim = require "smtp.message.dkim"
-local lint = require "smtp.message.lint"
 local names = require "smtp.base.names"
 local options = require "smtp.base.options"
 local own_field = require "smtp.message.own_field"
@@ -18,9 +18,6 @@ local recipients = require "smtp.message.recipients"
 local rewindable = require "smtp.base.rewindable"
 
 local M = {}
-
-local Composed = { __name = "smtp.message" }
-Composed.__index = Composed
 
 local SPEC = {
   from = "string table", sender = "string table", to = "string table", cc = "string table",
@@ -324,32 +321,11 @@ local function signer_of(given)
   return signer
 end
 
--- The bytes of segments, in pieces.
-local function chunks_of(segments)
-  local i, inner = 0, nil
-  return function()
-    while true do
-      if inner then
-        local chunk = inner()
-        if chunk then return chunk end
-        inner = nil
-      end
-      i = i + 1
-      local segment = segments[i]
-      if segment == nil then return nil end
-      if type(segment) == "string" then
-        if segment ~= "" then return segment end
-      else
-        inner = segment.chunks()
-      end
-    end
-  end
-end
-
 -- Segments with a signature before them; or nil and an error. The signature reads the
 -- segments; a segment that can be read only once is kept in a file.
 local function signed(segments, once, signer)
-  local unsigned = { repeatable = not once, chunks = function() return chunks_of(segments) end }
+  local unsigned = { repeatable = not once,
+    chunks = function() return composed.chunks_of(segments) end }
   local kept, err = rewindable.new(reader.of(unsigned))
   if not kept then return nil, err end
   local fields, why = signer:sign(unsigned, kept:open())
@@ -403,35 +379,9 @@ local function compose(record)
     local n = type(segment) == "string" and #segment or segment.size
     size = size and n and size + n
   end
-  return setmetatable({ envelope = envelope(record, lists), id = id, size = size or nil,
-    segments = segments, repeatable = not once, eightbit = eightbit, utf8 = core.eightbit(text),
-    dkim = signer, mail = record.mail }, Composed)
-end
-
---- Whether `value` was made here; its `eightbit` and `utf8` tell of its body and header,
--- `repeatable` whether its chunks may be asked for again, `dkim` is what has signed it.
-function M._is(value)
-  return getmetatable(value) == Composed
-end
-
---- The content of a composed message without its signature.
-function M._unsigned(message)
-  local segments = message.segments
-  if message.dkim then segments = table.move(segments, 2, #segments, 1, {}) end
-  return { chunks = function() return chunks_of(segments) end }
-end
-
---- An iterator over the message's bytes, in pieces.
-function Composed:chunks()
-  return chunks_of(self.segments)
-end
-
-Composed.lint = lint
-
-function Composed:__tostring()
-  local all = {}
-  for chunk in self:chunks() do all[#all + 1] = chunk end
-  return table.concat(all)
+  return composed.new { envelope = envelope(record, lists), id = id, size = size or nil,
+    segments = segments, repeatable = not once, eightbit = eightbit,
+    utf8 = core.eightbit(text), dkim = signer, mail = record.mail }
 end
 
 --- Makes a message of a record; see `smtp.message`.

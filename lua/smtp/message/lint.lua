@@ -85,7 +85,7 @@ return function(given)
   if core.eightbit(header) then
     say("header_8bit", "8-bit bytes in the header need SMTPUTF8 (RFC 6532)")
   end
-  look_at_part(message._root, say)
+  look_at_part(parse.root(message), say)
   look_at_signatures(message, say)
   return found
 end

@@ -12,6 +12,7 @@ require "smtp.base.version"
 local assert = require "luassert"
 local say = require "say"
 
+local inbox = require "smtp.mock.inbox"
 local query = require "smtp.mock.query"
 
 local function mock_of(state, level)
@@ -41,7 +42,8 @@ local function received(state, arguments, level)
     return true, {}
   end
   if mail then
-    fail_with(state, ("%s is as %s"):format(tostring(mail), query.shown(asked or {})), mx:_tail())
+    fail_with(state, ("%s is as %s"):format(tostring(mail), query.shown(asked or {})),
+      inbox.tail(mx))
   end
   return mail ~= nil, {}
 end
@@ -50,7 +52,7 @@ local function session(state, arguments, level)
   local mx, asked = mock_of(state, level), arguments[1]
   arguments.nofmt = { true }
   local found
-  if state.mod then found = mx:_wait_session(asked, arguments[2]) else
+  if state.mod then found = inbox.wait_session(mx, asked, arguments[2]) else
     local idle, err = mx:wait_idle(arguments[2])
     found = mx:sessions(asked)[1]
     if not found and not idle then
@@ -60,7 +62,7 @@ local function session(state, arguments, level)
   end
   if (found ~= nil) ~= state.mod then
     fail_with(state, ("%d sessions, %s as %s"):format(#mx:sessions(), found and "one" or "none",
-      query.shown(asked or {})), mx:_tail())
+      query.shown(asked or {})), inbox.tail(mx))
   end
   return found ~= nil, { found }
 end
@@ -74,7 +76,7 @@ local function violations(state, arguments, level)
     fail_with(state, tostring(err))
     return true, {}
   end
-  if (#list > 0) ~= state.mod then fail_with(state, table.concat(lines, "\n"), mx:_tail()) end
+  if (#list > 0) ~= state.mod then fail_with(state, table.concat(lines, "\n"), inbox.tail(mx)) end
   return #list > 0, { list }
 end
 

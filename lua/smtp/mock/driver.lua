@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- What drives a mock that has no thread: a task of the loop, which may call functions.
+local inbox = require "smtp.mock.inbox"
 local loop = require "smtp.loop"
 local options = require "smtp.base.options"
 
@@ -24,29 +25,29 @@ local function reply_of(mock, facts, ok, code, text)
   local event = facts.event ~= "" and facts.event or facts.verb
   local failure = { session = facts.session, event = event,
     text = ok and "it gave a " .. type(code) .. ", which is no reply" or shown(code) }
-  table.insert(mock._failures, failure)
+  table.insert(inbox.failures(mock), failure)
   return "451 4.3.0 the function of a rule failed"
 end
 
--- What the loop's driver does: steps the engine, and calls the rules' functions.
-local function drive(mock)
-  local pollable = mock._engine:pollfd() and mock._engine
-  while not mock._stopped do
-    local left = mock._engine:timeout() or 60
+-- Steps the engine of a mock and calls the functions of its rules, until it is stopped.
+local function drive(mock, machine, engine, calls)
+  local pollable = engine:pollfd() and engine
+  while not inbox.is_stopped(mock) do
+    local left = engine:timeout() or 60
     loop.wait(pollable, pollable and "r" or "", pollable and left or math.min(left, LOOK))
-    if mock._stopped then break end
-    mock._engine:step()
+    if inbox.is_stopped(mock) then break end
+    engine:step()
     while true do
-      local number, facts = mock._core:asks()
+      local number, facts = machine:asks()
       if not number then break end
-      mock._core:answer(reply_of(mock, facts, pcall(mock._calls[number], facts)))
+      machine:answer(reply_of(mock, facts, pcall(calls[number], facts)))
     end
   end
 end
 
---- Begins the task; it ends with the mock.
-function M.spawn(mock)
-  loop.spawn(drive, mock)
+--- Begins the task of a mock; `calls` are the functions of its rules.
+function M.spawn(mock, machine, engine, calls)
+  loop.spawn(drive, mock, machine, engine, calls)
 end
 
 return M

@@ -20,7 +20,7 @@ end
 
 function Mail.__index(mail, key)
   if key == "message" then return message_of(mail) end
-  if key == "session" then return rawget(mail, "_mock"):_session(rawget(mail, "_session")) end
+  if key == "session" then return mail._find_session(mail._session) end
   if PARSED[key] then return mail.message[key] end
   if key == "to" then return mail.recipients end
   return Mail[key]
@@ -40,11 +40,11 @@ local function parameters(text)
   return all
 end
 
---- Makes a mail of what core tells to a mock.
-function M.new(given, mock)
+--- Makes a mail of what core tells to a mock; `find_session` gives the session of a number.
+function M.new(given, find_session)
   local mail = {
     number = given.number, from = given.from, raw = given.raw, code = given.code,
-    stored = given.stored, _mock = mock, _session = given.session,
+    stored = given.stored, _find_session = find_session, _session = given.session,
     helo = given.helo, user = given.user,
     secure = given.tls, parameters = parameters(given.params), recipients = {}, verdicts = {},
   }

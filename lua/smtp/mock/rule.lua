@@ -34,12 +34,30 @@ end
 
 -- Every change is in force at once.
 local function apply(rule)
-  rule.id = rule.mock._core:rule(rule.spec, rule.id)
+  rule.id = rule.machine:rule(rule.spec, rule.id)
   return rule
 end
 
---- Makes a rule of a mock; it does nothing until it has an action.
-function M.new(mock, event, matcher)
+-- By machine: its rules, by their number.
+local rules = setmetatable({}, { __mode = "k" })
+
+local function keep(rule)
+  local all = rules[rule.machine] or {}
+  rules[rule.machine], all[rule.id] = all, rule
+  return rule
+end
+
+--- The rules of a machine that never fired, but for quiet ones.
+function M.unused(machine)
+  local list, all = {}, rules[machine] or {}
+  for id, told in ipairs(machine:rules()) do
+    local rule = all[id]
+    if rule and told.fired == 0 and not rule.quiet then list[#list + 1] = rule end
+  end
+  return list
+end
+
+local function new(machine, calls, event, matcher)
   if type(event) ~= "string" or not event:find("^[%w-]+$") then
     options.misuse("mock: on needs an event, such as \"RCPT\"")
   end
@@ -47,7 +65,13 @@ function M.new(mock, event, matcher)
   for key, value in pairs(options.check("mock: on", matcher or {}, MATCHER)) do
     spec[key] = value
   end
-  return apply(setmetatable({ mock = mock, event = event, spec = spec }, Rule))
+  return apply(setmetatable({ machine = machine, calls = calls, event = event, spec = spec }, Rule))
+end
+
+--- Makes a rule of a mock's machine; it does nothing until it has an action. `calls` gets
+-- the functions that it calls; nil: it cannot call any.
+function M.new(machine, calls, event, matcher)
+  return keep(new(machine, calls, event, matcher))
 end
 
 -- ---- how often -------------------------------------------------------------
@@ -149,12 +173,11 @@ end
 
 --- A function of the session's facts, which gives a reply or nil: as ever. Only a mock of
 -- `driver = "loop"` can call it.
-function ACTS.call(mock, fn)
+function ACTS.call(calls, fn)
   if type(fn) ~= "function" then options.misuse("mock: call needs a function") end
-  if not mock._engine then
+  if not calls then
     options.misuse('mock: a function needs driver = "loop": the thread has no Lua')
   end
-  local calls = mock._calls
   calls[#calls + 1] = fn
   return { "call", n = #calls }
 end
@@ -195,7 +218,7 @@ local function add(rule, name, ...)
   end
   if #steps == 0 then steps[1] = {} end
   check_once(steps[#steps], name)
-  local action = name == "call" and ACTS.call(rule.mock, ...) or ACTS[name](...)
+  local action = name == "call" and ACTS.call(rule.calls, ...) or ACTS[name](...)
   table.insert(steps[#steps], action)
   return apply(rule)
 end
@@ -230,7 +253,7 @@ local function step_of(rule, given)
         options.misuse(("mock: %s must be true"):format(name))
       end
       step[#step + 1] = type(value) == "function" and name == "reply"
-        and ACTS.call(rule.mock, value) or ACTS[name](value)
+        and ACTS.call(rule.calls, value) or ACTS[name](value)
     end
   end
   for key in pairs(given) do
@@ -264,23 +287,23 @@ for key, check in pairs(MATCHER) do TABLE[key] = check end
 for _, name in ipairs(ORDER) do TABLE[name] = "any" end
 
 --- Adds a rule that is a table; `from_nth` is the count that the method `from` is.
-function M.of_table(mock, given)
+function M.of_table(machine, calls, given)
   given = options.check("mock: a rule", given, TABLE)
   local matcher, actions = {}, {}
   for key in pairs(MATCHER) do matcher[key] = given[key] end
   for _, name in ipairs(ORDER) do actions[name] = given[name] end
-  local rule = M.new(mock, given.on, matcher)
+  local rule = new(machine, calls, given.on, matcher)
   for _, name in ipairs { "first", "nth", "every", "after_bytes", "after" } do
     if given[name] then rule[name](rule, given[name]) end
   end
   if given.from_nth then rule:from(given.from_nth) end
   if given.new then rule:new() end
-  if given.sequence then return rule:sequence(given.sequence) end
+  if given.sequence then return keep(rule:sequence(given.sequence)) end
   if not next(actions) then
     options.misuse('mock: a rule needs an action, such as reply = "550 no"')
   end
   rule.spec.steps = { step_of(rule, actions) }
-  return apply(rule)
+  return keep(apply(rule))
 end
 
 return M

@@ -1,14 +1,13 @@
 -- SPDX-License-Identifier: MIT
 --- A scripted SMTP server for tests, in a thread of its own: for clients in this process,
 -- which may block, and in any other, in any language. See types/smtp/mock.d.lua.
-local await = require "smtp.mock.await"
 local config = require "smtp.mock.config"
 local core = require "smtp.core"
 local driver = require "smtp.mock.driver"
 local errors = require "smtp.error"
 local extensions = require "smtp.base.extensions"
 local export = require "smtp.mock.export"
-local mail = require "smtp.mock.mail"
+local inbox = require "smtp.mock.inbox"
 local options = require "smtp.base.options"
 local query = require "smtp.mock.query"
 local quirks = require "smtp.mock.quirks"
@@ -51,15 +50,15 @@ function M.start(given)
   if not secure then
     return nil, errors.new { kind = "tls", stage = "listen", message = "mock: " .. tostring(why) }
   end
-  local mock = setmetatable({ host = host, strict = given.strict or false, _rules = {},
-    _calls = {}, _hidden = {}, _extra = {}, _timeout = given.timeout or TIMEOUT,
-    _seen = {}, _sessions = {}, _failures = {}, _next = 1 }, Mock)
-  local errname
+  local mock = setmetatable({ host = host, strict = given.strict or false,
+    _hidden = {}, _extra = {} }, Mock)
+  local engine, errname
   if given.driver == "loop" then
-    mock._engine, why, errname = core.mock_engine()
-    if not mock._engine then return system_error(at, why, errname) end
+    engine, why, errname = core.mock_engine()
+    if not engine then return system_error(at, why, errname) end
+    mock._calls = {}
   end
-  local made = config.make(given, secure, mock._engine)
+  local made = config.make(given, secure, engine)
   mock._limits = { size = made.size, recipients = made.recipients }
   made.socket, why, errname = core.listen { host = host, port = given.port or 0 }
   if not made.socket then return system_error(at, why, errname) end
@@ -68,6 +67,7 @@ function M.start(given)
   local _, port = made.socket:name()
   mock._core, why, errname = core.mock(made)
   if not mock._core then return system_error(at, why, errname) end
+  inbox.open(mock, mock._core, given.timeout or TIMEOUT)
   mock.port = port
   mock.url = (given.lmtp and "lmtp" or secure.implicit and "smtps" or "smtp") .. "://"
     .. url.place(host, port)
@@ -78,31 +78,26 @@ function M.start(given)
     mock:stop()
     error(misuse, 0)
   end
-  if mock._engine then driver.spawn(mock) end
+  if engine then driver.spawn(mock, mock._core, engine, mock._calls) end
   return mock
 end
 
 -- ---- rules -----------------------------------------------------------------
 
-local function keep(mock, made)
-  mock._rules[made.id] = made
-  return made
-end
-
 local function check_running(mock)
-  if mock._stopped then options.misuse("mock: it was stopped") end
+  if inbox.is_stopped(mock) then options.misuse("mock: it was stopped") end
 end
 
 --- At an event ("RCPT", "connect" ...), where the matcher fits: see types/smtp/mock.d.lua.
 function Mock:on(event, matcher)
   check_running(self)
-  return keep(self, rule.new(self, event, matcher))
+  return rule.new(self._core, self._calls, event, matcher)
 end
 
 --- A rule, as `on` makes one, from a table.
 function Mock:rule(given)
   check_running(self)
-  return keep(self, rule.of_table(self, given))
+  return rule.of_table(self._core, self._calls, given)
 end
 
 local function keyword_of(line)
@@ -182,57 +177,15 @@ end
 
 -- ---- what came -------------------------------------------------------------
 
-local SECURE = { "tls_version", "tls_cipher", "tls_name", "tls_error" }
-
--- The object of a session, which is made once and says what is known by now.
-local function session_of(mock, given)
-  local session = mock._sessions[given.number] or {}
-  mock._sessions[given.number] = session
-  local secure = {}
-  for _, key in ipairs(SECURE) do
-    secure[key:sub(5)], given[key] = given[key], nil
-  end
-  for key in pairs(session) do session[key] = nil end
-  for key, value in pairs(given) do session[key] = value end
-  session.alert = secure.error and secure.error:match("alert (.+)$")
-  session.tls_error = secure.error
-  session.tls = secure.version and secure or nil
-  return session
-end
-
 --- All sessions, those that are over too.
 function Mock:sessions(asked)
-  local list, wanted = {}, asked and query.session(asked)
-  for _, given in ipairs(self._core:visits()) do
-    local session = session_of(self, given)
-    if not wanted or #wanted(session) == 0 then list[#list + 1] = session end
-  end
-  return list
+  return inbox.sessions(self, asked)
 end
-
---- The session of that number as it is now, or as it was when it was forgotten.
-function Mock:_session(number)
-  local given = self._core:visits(number)[1]
-  return given and session_of(self, given) or self._sessions[number] or { number = number }
-end
-
--- All mails, also those that were refused; each object is made once.
-local function all_mails(mock)
-  local seen = mock._seen
-  for _, given in ipairs(mock._core:mails(mock._next)) do
-    seen[#seen + 1] = mail.new(given, mock)
-    mock._next = given.number + 1
-  end
-  return seen
-end
-
---- All mails, those that were refused as well.
-Mock._all_mails = all_mails
 
 --- The mails that were accepted, in their order, or those of a query.
 function Mock:mails(asked)
   local list, missed = {}, asked and query.mail(asked)
-  for _, one in ipairs(all_mails(self)) do
+  for _, one in ipairs(inbox.mails(self)) do
     if one.stored and (not missed or #missed(one) == 0) then list[#list + 1] = one end
   end
   return list
@@ -241,21 +194,10 @@ end
 --- The mails that were refused.
 function Mock:refused()
   local list = {}
-  for _, one in ipairs(all_mails(self)) do
+  for _, one in ipairs(inbox.mails(self)) do
     if not one.stored then list[#list + 1] = one end
   end
   return list
-end
-
-local TAIL = 20 -- lines
-
---- The end of the transcript, and what else a failure should show.
-function Mock:_tail()
-  local lines = {}
-  for line in self:transcript():gmatch("[^\n]+") do lines[#lines + 1] = line end
-  local text = table.concat(lines, "\n", math.max(1, #lines - TAIL + 1))
-  if self._stopped then text = text .. "\nthe mock was stopped" end
-  return self.seed and ("%s\nchaos { seed = %d }"):format(text, self.seed) or text
 end
 
 --- The first mail of a query, or the n-th, come or to come; or nil and an error that
@@ -265,37 +207,25 @@ function Mock:wait(asked, seconds, n)
   if n ~= nil and (options.integer(n) or 0) < 1 then
     options.misuse("mock: wait: the number of a mail is a whole number above 0")
   end
-  local found, err = await(self, seconds, function()
+  local found, err = inbox.await(self, seconds, function()
     return self:mails(asked)[n or 1]
   end)
   if found or err then return found, err end
   return nil, errors.new { kind = "timeout", peer = self.url,
     message = ("%s as %s"):format(n and n > 1 and ("no mail %d"):format(n) or "no mail",
       query.shown(asked or {})),
-    report = query.closest(asked, all_mails(self)) .. "\n" .. self:_tail() }
-end
-
---- The first session of a query, come or to come.
-function Mock:_wait_session(asked, seconds)
-  local limit = core.now() + (seconds or self._timeout)
-  self:wait_idle(seconds)
-  return await(self, limit - core.now(), function() return self:sessions(asked)[1] end)
-end
-
---- Waits until there are more than n mails, refused ones among them.
-function Mock:_wait_more(n, seconds)
-  return await(self, seconds, function() return #all_mails(self) > n or nil end)
+    report = query.closest(asked, inbox.mails(self)) .. "\n" .. inbox.tail(self) }
 end
 
 --- Waits until all that clients have sent was dealt with: true, or nil and an error.
 function Mock:wait_idle(seconds)
   self._core:settle()
-  local done, err = await(self, seconds, function()
+  local done, err = inbox.await(self, seconds, function()
     return self._core:settled() or nil
   end)
   if done or err then return done, err end
   return nil, errors.new { kind = "timeout", peer = self.url,
-    message = "sessions are still at work", report = self:_tail() }
+    message = "sessions are still at work", report = inbox.tail(self) }
 end
 
 -- How often a verb came that is no event of its own.
@@ -342,23 +272,15 @@ end
 
 --- Forgets what came; the rules stay.
 function Mock:clear()
-  self._core:clear()
-  self._seen, self._sessions, self._failures = {}, {}, {}
+  inbox.clear(self)
   return self
-end
-
---- As `clear`, unless a mail came that was not looked at yet; gives whether it did.
-function Mock:_clear_seen()
-  local done = self._core:clear(self._next - 1)
-  if done then self._seen, self._sessions, self._failures = {}, {}, {} end
-  return done
 end
 
 --- Ends all sessions and the listening; what came can still be read.
 function Mock:stop()
-  if self._stopped then return end
-  self._stopped = true
-  if self._core then self._core:stop() end
+  if not self._core or inbox.is_stopped(self) then return end
+  inbox.stop(self)
+  self._core:stop()
 end
 
 Mock.close, Mock.__close, Mock.__gc = Mock.stop, Mock.stop, Mock.stop

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --- What clients of a mock did wrong: what the sessions noted, what their messages lack,
 -- and, of a strict mock, rules that never fired and sessions that were left open.
+local inbox = require "smtp.mock.inbox"
 local options = require "smtp.base.options"
+local rule = require "smtp.mock.rule"
 local unique_fields = require "smtp.message.unique_fields"
 
 local M = {}
@@ -30,9 +32,9 @@ local SENTENCES = {
 
 local meta = {}
 
-local function add(list, session, rule, section, text)
-  list[#list + 1] = setmetatable({ session = session, rule = rule, section = section, text = text,
-    level = SHOULD[rule] and "should" or "must" }, meta)
+local function add(list, session, word, section, text)
+  list[#list + 1] = setmetatable({ session = session, rule = word, section = section, text = text,
+    level = SHOULD[word] and "should" or "must" }, meta)
 end
 
 meta.__tostring = function(v)
@@ -42,8 +44,8 @@ meta.__tostring = function(v)
 end
 
 local function look_at(list, mail)
-  local function say(rule, section, text)
-    add(list, mail.session.number, rule, "RFC 5322 section " .. section, text)
+  local function say(word, section, text)
+    add(list, mail.session.number, word, "RFC 5322 section " .. section, text)
   end
   for _, needed in ipairs(NEEDED) do
     local name, section = table.unpack(needed)
@@ -59,21 +61,18 @@ local function look_at(list, mail)
 end
 
 local function all_of(mock, strict)
-  local list = {}
-  for _, one in ipairs(mock._core:violations()) do
+  local list, machine = {}, inbox.machine(mock)
+  for _, one in ipairs(machine:violations()) do
     add(list, one.session, one.rule, one.section, one.text)
   end
   for _, mail in ipairs(mock:mails()) do look_at(list, mail) end
-  for _, one in ipairs(mock._failures) do
+  for _, one in ipairs(inbox.failures(mock)) do
     add(list, one.session, "failed_rule", "the test", one.event .. ": " .. one.text)
   end
   if not strict then return list end
-  for i, rule in ipairs(mock._core:rules()) do
-    local of = mock._rules[i]
-    if rule.fired == 0 and of and not of.quiet then
-      add(list, nil, "unused_rule", "the test", ("%s %s"):format(tostring(of),
-        #of.spec.steps > 0 and "never applied" or "has no action"))
-    end
+  for _, one in ipairs(rule.unused(machine)) do
+    add(list, nil, "unused_rule", "the test", ("%s %s"):format(tostring(one),
+      #one.spec.steps > 0 and "never applied" or "has no action"))
   end
   for _, session in ipairs(mock:sessions()) do
     if not session.closed and session.reason ~= "quit" then

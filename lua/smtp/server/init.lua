@@ -14,6 +14,7 @@ local server_extensions = require "smtp.server.extensions"
 local forwarded = require "smtp.server.forwarded"
 local server_tls = require "smtp.server.tls"
 local session = require "smtp.server.session"
+local watchers = require "smtp.loop.watchers"
 local workers = require "smtp.server.workers"
 
 local Server = { __name = "smtp.server" }
@@ -375,7 +376,7 @@ function Server:_become(n, size)
 end
 
 function Server:_accept()
-  for _, listener in ipairs(self.listeners) do loop._share(listener) end
+  for _, listener in ipairs(self.listeners) do watchers.share(listener) end
   start_accepting(self)
 end
 

@@ -123,7 +123,7 @@ end
 -- `rest`. In multipart/related only the root is shown (RFC 2387 section 3.2).
 local function sort(part, shown, rest, hidden)
   local kind = part.type
-  if part._kind ~= "M" then
+  if not parts.is_multipart(part) then
     local which = kind == "text/plain" and "text" or kind == "text/html" and "html"
     if which and not hidden and not shown[which] and part.disposition ~= "attachment" then
       shown[which] = part
@@ -166,15 +166,8 @@ function lazy.attachments(message) return message._sorted.rest end
 
 -- ---- the whole ---------------------------------------------------------
 
-function lazy.raw(message)
-  local root = message._root
-  if root._first == 1 and root._last == #root._bytes then return root._bytes end -- no copy
-  return root._bytes:sub(root._first, root._last)
-end
-
-function lazy.size(message)
-  return message._root._last - message._root._first + 1
-end
+function lazy.raw(message) return parts.whole(message._root) end
+function lazy.size(message) return parts.whole_size(message._root) end
 
 Message.__tostring = lazy.raw
 
@@ -208,7 +201,8 @@ local ENCODED_MAX = 8
 
 -- The message in a part.
 function parts.lazy.message(part)
-  if part._inner then return of_root(part._inner) end
+  local inner = parts.inner(part)
+  if inner then return of_root(inner) end
   local level = parts.encoded_level(part)
   if level and level < ENCODED_MAX then return of_string(part.content, level + 1) end
 end
@@ -220,9 +214,9 @@ local function limits_of(part, found)
   local limit = parts.limit(part)
   if limit then found[limit] = true end
   if (parts.encoded_level(part) or 0) >= ENCODED_MAX then found.depth = true end
-  for _, inner in ipairs(part.parts) do limits_of(inner, found) end
-  if part._inner then limits_of(part._inner, found) end
-  return found
+  for _, each in ipairs(part.parts) do limits_of(each, found) end
+  local inner = parts.inner(part)
+  return inner and limits_of(inner, found) or found
 end
 
 function lazy.truncated(message)
@@ -231,6 +225,9 @@ function lazy.truncated(message)
     if found[name] then return name end
   end
 end
+
+--- The part that the whole of a parsed message is.
+function M.root(message) return message._root end
 
 --- Whether a value is a parsed message.
 function M.is(value) return getmetatable(value) == Message end

@@ -176,6 +176,21 @@ function lazy.text(part)
   return text
 end
 
+--- Whether a part is a multipart whose parts were found.
+function M.is_multipart(part) return part._kind == "M" end
+
+--- The part of the message that is in a part which has one, not encoded; else nil.
+function M.inner(part) return part._inner end
+
+--- The number of bytes of a part with its header.
+function M.whole_size(part) return part._last - part._first + 1 end
+
+--- The bytes of a part with its header.
+function M.whole(part)
+  if M.whole_size(part) == #part._bytes then return part._bytes end -- no copy
+  return part._bytes:sub(part._first, part._last)
+end
+
 --- Whether a value is a part of a parsed message.
 function M.is(value) return getmetatable(value) == Part end
 

@@ -1,0 +1,64 @@
+-- SPDX-License-Identifier: MIT
+--- What `smtp.message` gives: an object whose bytes are segments, each a string or
+-- `{ size =, chunks = }`, and the first one the signature of a signed message.
+local lint = require "smtp.message.lint"
+
+local M = {}
+
+local Composed = { __name = "smtp.message" }
+Composed.__index = Composed
+
+--- The bytes of segments, in pieces.
+function M.chunks_of(segments)
+  local i, inner = 0, nil
+  return function()
+    while true do
+      if inner then
+        local chunk = inner()
+        if chunk then return chunk end
+        inner = nil
+      end
+      i = i + 1
+      local segment = segments[i]
+      if segment == nil then return nil end
+      if type(segment) == "string" then
+        if segment ~= "" then return segment end
+      else
+        inner = segment.chunks()
+      end
+    end
+  end
+end
+
+--- Makes a message of its fields: `eightbit` and `utf8` tell of its body and header,
+-- `repeatable` whether its chunks may be asked for again, `dkim` is what has signed it.
+function M.new(fields)
+  return setmetatable(fields, Composed)
+end
+
+--- Whether a value is a message that was made here.
+function M.is(value)
+  return getmetatable(value) == Composed
+end
+
+--- The content of a composed message without its signature.
+function M.unsigned(message)
+  local segments = message.segments
+  if message.dkim then segments = table.move(segments, 2, #segments, 1, {}) end
+  return { chunks = function() return M.chunks_of(segments) end }
+end
+
+--- An iterator over the message's bytes, in pieces.
+function Composed:chunks()
+  return M.chunks_of(self.segments)
+end
+
+Composed.lint = lint
+
+function Composed:__tostring()
+  local all = {}
+  for chunk in self:chunks() do all[#all + 1] = chunk end
+  return table.concat(all)
+end
+
+return M
