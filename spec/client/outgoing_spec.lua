@@ -52,29 +52,29 @@ end)
 describe("a plain message", function()
   local ENVELOPE = { from = "a@b.example", to = "c@d.example" }
 
-  local function plain(message) return { core.plain_message(message) } end
+  local function whole(message) return { core.plain_message(message) } end
 
   it("is its envelope and content that goes as it stands", function()
     assert.same({ "a@b.example", { "c@d.example" }, "\r\nx" },
-      plain { envelope = ENVELOPE, raw = "\r\nx" })
+      whole { envelope = ENVELOPE, raw = "\r\nx" })
   end)
 
   it("has nothing else, and no content that must be looked at", function()
     for _, raw in ipairs { "", "x", "letter.eml", "Return-Path: <a@b.example>\r\n\r\nx",
       "return-path:\n\n", 1, io.stdout, { "\n" } } do
-      assert.same({}, plain { envelope = ENVELOPE, raw = raw })
+      assert.same({}, whole { envelope = ENVELOPE, raw = raw })
     end
     local raw = "\r\nx"
-    assert.same({}, plain { envelope = ENVELOPE, raw = raw, size = 3 })
-    assert.same({}, plain { envelope = { from = "a@b.example" }, raw = raw })
-    assert.same({}, plain { envelope = "a@b.example", raw = raw })
-    assert.same({}, plain { raw = raw, dkim = {} })
-    assert.same({}, plain(setmetatable({ envelope = ENVELOPE, raw = raw }, {})))
-    for _, other in ipairs { raw, 1, io.stdout } do assert.same({}, plain(other)) end
-    assert.same({}, plain(nil))
+    assert.same({}, whole { envelope = ENVELOPE, raw = raw, size = 3 })
+    assert.same({}, whole { envelope = { from = "a@b.example" }, raw = raw })
+    assert.same({}, whole { envelope = "a@b.example", raw = raw })
+    assert.same({}, whole { raw = raw, dkim = {} })
+    assert.same({}, whole(setmetatable({ envelope = ENVELOPE, raw = raw }, {})))
+    for _, other in ipairs { raw, 1, io.stdout } do assert.same({}, whole(other)) end
+    assert.same({}, whole(nil))
   end)
 
-  it("is signed, and goes behind a text, as any other", function()
+  it("goes behind a text as any other does", function()
     local message = { envelope = ENVELOPE, raw = "\r\nx" }
     assert.equal("X-A: 1\r\n\r\nx",
       assert(outgoing.outgoing(message, nil, { prepend = "X-A: 1\r\n" })).source.text)
