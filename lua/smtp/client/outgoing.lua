@@ -113,13 +113,15 @@ end
 
 -- A Return-Path at the top is from an earlier delivery, and is not sent.
 local function content_of(message, signer)
-  local raw, why = raw_of(message), nil
+  local is_composed, raw, why = composed.is(message), raw_of(message), nil
+  local text = is_composed and composed.text(message)
+  if text and (message.dkim or not signer) then return reader.of_text(text) end
   if parse.is(message) then raw, why = parse.sendable(message) end
   if not raw then return invalid(why) end
   local content, err = reader.without_head(raw, size_of(message), trace_fields.return_path_size)
   if err then return nil, err end
   if not content then return invalid("raw must be a string, a function or a file") end
-  if composed.is(message) and message.dkim then return content end -- it was signed at once
+  if is_composed and message.dkim then return content end -- it was signed at once
   signer = message.dkim or signer
   if not signer then return content end
   return signed(content.text or raw, signer, content)

@@ -243,6 +243,9 @@ local function structure(record)
     end
     return record.part
   end
+  if not (record.html or record.calendar or record.attachments) then
+    return text_part("text", "plain", record.text or "")
+  end
   local related, mixed, bodies = {}, {}, {}
   for _, one in ipairs(attachments(record.attachments)) do
     table.insert(part.cid(one) and record.html and related or mixed, one)
@@ -302,8 +305,9 @@ end
 local function envelope(record, lists)
   if record.envelope then return given_envelope(record.envelope) end
   local all, to, seen = {}, {}, {}
-  for _, key in ipairs(RECIPIENTS) do recipients.flatten(lists[key], all) end
-  for _, one in ipairs(all) do
+  for i = 1, #RECIPIENTS do recipients.flatten(lists[RECIPIENTS[i]], all) end
+  for i = 1, #all do
+    local one = all[i]
     local mailbox = #all > 1 and one:gsub("@[^@]*$", string.lower) or one
     if not seen[mailbox] then
       seen[mailbox] = true
@@ -339,10 +343,23 @@ local function signed(segments, once, signer)
   return table.move(segments, 1, #segments, 2, { fields })
 end
 
+-- The size of segments, nil if it is not known, and whether they can be read only once.
+local function measure(segments)
+  local size, once = 0, false
+  for i = 1, #segments do
+    local segment = segments[i]
+    local is_text = type(segment) == "string"
+    local n = is_text and #segment or segment.size
+    size = size and n and size + n
+    once = once or not is_text and segment.once or false
+  end
+  return size or nil, once
+end
+
 local function compose(record)
   local lists = {}
-  for _, key in ipairs(MAILBOXES) do
-    local list, why = NOBODY, nil
+  for i = 1, #MAILBOXES do
+    local key, list, why = MAILBOXES[i], NOBODY, nil
     if record[key] ~= nil then list, why = recipients.list(record[key]) end
     if not list then raise.fail(key, why) end
     lists[key] = list
@@ -351,8 +368,8 @@ local function compose(record)
     raise.fail("from", record.envelope and "is missing, as is raw, which is content that is made"
       or "is missing")
   end
-  for _, one in ipairs(lists.from) do
-    if one.group then raise.fail("from", "has a group, and must be mailboxes") end
+  for i = 1, #lists.from do
+    if lists.from[i].group then raise.fail("from", "has a group, and must be mailboxes") end
   end
   if #lists.sender > 1 or lists.sender[1] and lists.sender[1].group then
     raise.fail("sender", "must be one mailbox")
@@ -364,22 +381,15 @@ local function compose(record)
   local text, id = header(record, lists, random)
   local segments = { text }
   local eightbit = part.flatten(structure(record), random, segments)
-  local once, signer = false, signer_of(record.dkim)
-  for _, segment in ipairs(segments) do
-    once = once or type(segment) == "table" and segment.once or false
-  end
+  local size, once = measure(segments)
+  local signer = signer_of(record.dkim)
   if signer then
     local err
     segments, err = signed(segments, once, signer)
     if not segments then return nil, err end
-    once = false
+    size, once = measure(segments), false
   end
-  local size = 0
-  for _, segment in ipairs(segments) do
-    local n = type(segment) == "string" and #segment or segment.size
-    size = size and n and size + n
-  end
-  return composed.new { envelope = envelope(record, lists), id = id, size = size or nil,
+  return composed.new { envelope = envelope(record, lists), id = id, size = size,
     segments = segments, repeatable = not once, eightbit = eightbit,
     utf8 = core.eightbit(text), dkim = signer, mail = record.mail }
 end

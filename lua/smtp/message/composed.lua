@@ -5,6 +5,8 @@ local lint = require "smtp.message.lint"
 
 local M = {}
 
+local TEXT_MAX = 65536 -- what fits one chunk of a client
+
 local Composed = { __name = "smtp.message" }
 Composed.__index = Composed
 
@@ -41,6 +43,16 @@ function M.is(value)
   return getmetatable(value) == Composed
 end
 
+--- The text of a message that is small and in memory; else nil.
+function M.text(message)
+  local segments = message.segments
+  if not message.size or message.size > TEXT_MAX then return nil end
+  for i = 1, #segments do
+    if type(segments[i]) ~= "string" then return nil end
+  end
+  return table.concat(segments)
+end
+
 --- The content of a composed message without its signature.
 function M.unsigned(message)
   local segments = message.segments
@@ -56,6 +68,8 @@ end
 Composed.lint = lint
 
 function Composed:__tostring()
+  local text = M.text(self)
+  if text then return text end
   local all = {}
   for chunk in self:chunks() do all[#all + 1] = chunk end
   return table.concat(all)

@@ -90,8 +90,8 @@ local function add_text(out, text, inside)
     return nil, ('"%s" is no address: it %s'):format(text, fault or "is empty")
   end
   if inside and #groups > 0 then return nil, "has a group within a group" end
-  for _, group in ipairs(groups) do
-    local members = {}
+  for i = 1, #groups do
+    local group, members = groups[i], {}
     local ok, why = add_mailboxes(out, list, at, group.first - 1, sendable)
     if ok then
       ok, why = add_mailboxes(members, list, group.first, group.last, sendable)
@@ -121,13 +121,15 @@ end
 
 --- Adds the mailboxes of a list, those of groups too, to `out`.
 function M.flatten(list, out)
-  for _, one in ipairs(list) do
+  for i = 1, #list do
+    local one = list[i]
     if one.group then M.flatten(one.members, out) else out[#out + 1] = one.address end
   end
 end
 
 local function put(pieces, list, last)
-  for i, one in ipairs(list) do
+  for i = 1, #list do
+    local one = list[i]
     local comma = (i < #list or not last) and "," or ""
     if one.group then
       pieces[#pieces + 1] = "phrase"
