@@ -82,6 +82,22 @@ static int poller_backend(lua_State *L) {
   return 1;
 }
 
+/* core.wait(fd, bits [, seconds]): for one descriptor, without a poller ->
+** whether it is ready | nil, message, name */
+static int core_wait(lua_State *L) {
+  lua_Integer fd = luaL_checkinteger(L, 1);
+  lua_Integer bits = luaL_checkinteger(L, 2);
+  lua_Number timeout = luaL_optnumber(L, 3, -1);
+  int n;
+  luaL_argcheck(L, fd >= 0 && fd < INT_MAX, 1, "not a descriptor");
+  luaL_argcheck(L, bits >= 1 && bits <= 3, 2, "1 to 3");
+  luaL_argcheck(L, timeout == timeout, 3, "not a number"); /* NaN */
+  n = smtp_poller_wait_one((int)fd, (unsigned)bits, timeout);
+  if (n < 0) return smtp_push_errno(L, errno, NULL);
+  lua_pushboolean(L, n > 0);
+  return 1;
+}
+
 static int core_now(lua_State *L) {
   lua_pushnumber(L, smtp_clock_now());
   return 1;
@@ -92,8 +108,10 @@ static const luaL_Reg methods[] = {
     {"pollfd", poller_pollfd}, {"backend", poller_backend},
     {"close", poller_close},   {NULL, NULL}};
 
-static const luaL_Reg functions[] = {
-    {"poller", core_poller}, {"now", core_now}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"poller", core_poller},
+                                     {"wait", core_wait},
+                                     {"now", core_now},
+                                     {NULL, NULL}};
 
 int smtp_open_poller(lua_State *L) {
   smtp_new_class(L, CLASS, methods, poller_close);

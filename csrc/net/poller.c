@@ -6,11 +6,13 @@
 */
 #include "feature.h"
 
+#include "clock.h"
 #include "poller.h"
 #include "poller_backend.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,6 +106,16 @@ int smtp_poller_set(smtp_poller *p, int fd, unsigned bits) {
 int smtp_poller_wait(smtp_poller *p, double timeout, smtp_ready *events,
                      int max) {
   int n = p->type->wait(p->state, timeout, events, max);
+  if (n >= 0) return n;
+  return errno == EINTR ? 0 : SMTP_ESYSTEM;
+}
+
+int smtp_poller_wait_one(int fd, unsigned bits, double timeout) {
+  struct pollfd one = {fd, 0, 0};
+  int n;
+  if ((bits & SMTP_READ) != 0) one.events |= POLLIN;
+  if ((bits & SMTP_WRITE) != 0) one.events |= POLLOUT;
+  n = poll(&one, 1, smtp_clock_milliseconds(timeout));
   if (n >= 0) return n;
   return errno == EINTR ? 0 : SMTP_ESYSTEM;
 }

@@ -55,6 +55,10 @@ SMTP_FUNC int smtp_poller_set(smtp_poller *p, int fd, unsigned bits);
 SMTP_FUNC int smtp_poller_wait(smtp_poller *p, double timeout,
                                smtp_ready *events, int max);
 
+/* Waits for one descriptor, without a poller: 1 when it is ready, else as
+** smtp_poller_wait; SMTP_ESYSTEM and errno on failure. */
+SMTP_FUNC int smtp_poller_wait_one(int fd, unsigned bits, double timeout);
+
 /* A descriptor that is readable when there are events; -1: poll has none. */
 SMTP_FUNC int smtp_poller_fd(const smtp_poller *p);
 

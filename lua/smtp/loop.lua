@@ -258,10 +258,29 @@ local function current()
   return task and isyieldable() and task or guest(task)
 end
 
+-- Whether nobody else has anything to wait for or to do.
+local function is_alone()
+  return live == 0 and parked == 0 and first > last and not host and #failures == 0
+end
+
+-- Waits where nobody else does, and so without a poller.
+local function wait_alone(pollable, events, timeout)
+  local at = timeout and core.now() + timeout
+  local fd, bits = pollable:pollfd(), watchers.BITS[events]
+  while true do
+    local ready, why = core.wait(fd, bits, timeout)
+    M.time = core.now()
+    if ready ~= false then return ready or error(why, 0) end -- false: a signal may have come
+    timeout = at and at - M.time
+    if at and timeout <= 0 then return false end
+  end
+end
+
 --- Waits until `pollable` is ready for `events` ("r", "w", "rw"), at most
 -- `timeout` seconds (nil: for ever); `pollable` nil just waits. Gives true when
 -- it is ready, false after the time.
 function M.wait(pollable, events, timeout)
+  if pollable and is_alone() then return wait_alone(pollable, events, timeout) end
   local task = current()
   if hold(task, pollable, events, timeout) then return true end
   check_limit(task)

@@ -9,7 +9,7 @@ local function fresh(backend)
   loaded["smtp.loop"], loaded["smtp.loop.watchers"] = nil, nil
   local loop = require "smtp.loop"
   loaded["smtp.loop"], loaded["smtp.loop.watchers"] = before, watchers
-  assert(loop.backend(backend) == backend)
+  assert(not backend or loop.backend(backend) == backend)
   return loop
 end
 
@@ -22,6 +22,25 @@ local function pair()
   assert(net.retry(client, "connected"))
   return client, server
 end
+
+describe("a wait of a program without tasks", function()
+  local before = core.poller
+  before_each(function() core.poller = function() error("a poller is asked for", 0) end end)
+  after_each(function() core.poller = before end)
+
+  it("needs no poller", function()
+    local loop, client, server = fresh(), pair()
+    assert.is_false(loop.wait(server, "r", 0))
+    assert.is_false(loop.wait(server, "r", 0.01))
+    assert.is_true(loop.wait(server, "w"))
+    client:send("x")
+    assert.is_true(loop.wait(server, "rw", 5))
+    assert.is_true(loop.wait(server, "r"))
+    assert.is_true(coroutine.wrap(loop.wait)(server, "r", 5))
+    client:close()
+    server:close()
+  end)
+end)
 
 for _, backend in ipairs { "epoll", "kqueue", "poll" } do
   local probe = core.poller(backend)

@@ -239,6 +239,23 @@ describe("smtp.core poller", function()
     first:close()
   end)
 
+  it("has a wait for one descriptor, which needs no poller", function()
+    local client, server, _ <close> = net.pair()
+    local fd = server:pollfd()
+    assert.is_false(core.wait(fd, R, 0))
+    local before = core.now()
+    assert.is_false(core.wait(fd, R, 0.0125))
+    assert.is_true(core.now() - before >= 0.0125)
+    assert.is_true(core.wait(fd, W))
+    assert.is_true(core.wait(fd, R | W, 1e300))
+    client:send("x")
+    assert.is_true(core.wait(fd, R))
+    assert.is_true(core.wait(fd, R, -1))
+    for _, arguments in ipairs { { -1, R }, { fd, 0 }, { fd, 4 }, { fd, R, 0 / 0 } } do
+      assert.has_error(function() core.wait(table.unpack(arguments)) end)
+    end
+  end)
+
   it("knows no other back-end", function()
     local poller, message, name = core.poller("select")
     assert.is_nil(poller)

@@ -79,12 +79,19 @@ function client:chunks(binary) end
 ---@return smtp.client_word? word
 function client:finish(whole) end
 
---- Sends a message, or with `open` the content alone.
----@param part { open?: boolean, sender?: string, params?: table, sent?: string[], given?: table, to?: table, chunks?: boolean, binary?: boolean, text?: string }
+--- Sends a message, or without a sender the content alone.
+---@param part { to: string[], text?: string } what the results are told with
+---@param text? string the content, which the part keeps; nil: `content` gives it
+---@param chunks? boolean it goes by BDAT
+---@param binary? boolean and unchanged
+---@param sender? string
+---@param params? table
+---@param sent? string[] the recipients as they go out
+---@param given? table their parameters, by place
 ---@return boolean? queued whether to its end; false: `content` gives the rest
 ---@return smtp.client_word? word
 ---@return integer? place of an invalid recipient; 0: the sender
-function client:message(part) end
+function client:message(part, text, chunks, binary, sender, params, sent, given) end
 
 --- Content of the message being sent; nil ends it.
 ---@param bytes? string

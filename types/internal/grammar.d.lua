@@ -25,6 +25,13 @@ function core.is_mailbox(text) end
 ---@return string[]? to a copy
 function core.plain_envelope(envelope) end
 
+--- The parts of a message that needs no further look: such an envelope and `raw` alone.
+---@param message any
+---@return string? from nil: look at it in Lua
+---@return string[]? to a copy
+---@return string? raw
+function core.plain_message(message) end
+
 --- Whether EHLO may carry it.
 ---@param text string
 ---@return boolean

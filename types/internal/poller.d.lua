@@ -14,6 +14,15 @@ local poller = {}
 ---@return smtp.errno? word
 function core.poller(backend) end
 
+--- Waits for one descriptor, without a poller.
+---@param fd integer
+---@param bits integer sum of 1 reading and 2 writing
+---@param seconds? number nil or below 0: no limit
+---@return boolean? ready false after the time, and when a signal came
+---@return string? text
+---@return smtp.errno? word
+function core.wait(fd, bits, seconds) end
+
 --- Seconds of the clock that never goes back.
 ---@return number seconds
 function core.now() end

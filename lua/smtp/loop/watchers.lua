@@ -10,6 +10,8 @@ local M = {}
 local READ, WRITE, ALONE = 1, 2, 4
 local BITS = { r = READ, w = WRITE, rw = READ | WRITE }
 
+M.BITS = BITS
+
 local poller -- made at the first wait
 local readers, writers = {}, {} -- descriptor -> task that watches it
 local armed = {} -- descriptor -> bits the poller watches
