@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "../core/client.h"
-#include "../net/pump.h"
+#include "../net/connection.h"
 #include "../net/socket.h"
 #include "client_session.h"
 #include "open.h"
@@ -45,8 +45,8 @@ static void verb_sent(void *m, size_t n) {
   smtp_client_sent(m, n);
 }
 
-static const smtp_machine verbs = {verb_space, verb_fed, verb_eof, verb_peek,
-                                   verb_sent};
+static const smtp_verbs verbs = {verb_space, verb_fed, verb_eof, verb_peek,
+                                 verb_sent,  NULL,     NULL,     NULL};
 
 /* core.client([socket [, disable [, strict_body [, tls]]]]): takes the socket;
 ** tls: without TLS only EHLO, STARTTLS, NOOP and QUIT may be said. */
@@ -63,7 +63,7 @@ static int client_new(lua_State *L) {
   memset(c, 0, sizeof *c);
   lua_newtable(L);
   lua_setiuservalue(L, -2, 1);
-  smtp_pump_init(&c->pump, &verbs, NULL, -1);
+  smtp_connection_init(&c->pump, &verbs, NULL, -1);
   luaL_setmetatable(L, SMTP_CLIENT_SESSION);
   if (socket) c->pump.fd = smtp_check_socket_take(L, 1);
   c->machine = smtp_client_new(smtp_mem_libc(), &config);
@@ -75,7 +75,7 @@ static int client_new(lua_State *L) {
 
 static int client_close(lua_State *L) {
   smtp_client_session *c = luaL_checkudata(L, 1, SMTP_CLIENT_SESSION);
-  smtp_pump_close(&c->pump);
+  smtp_connection_close(&c->pump);
   smtp_client_free(c->machine);
   smtp_transaction_free(c->plan);
   c->plan = NULL;
@@ -174,16 +174,16 @@ static int wait_for(lua_State *L, const char *what) {
 }
 
 /*
-** Writes the waiting bytes; results as smtp_pump_flush. 1: bytes came although
+** Writes the waiting bytes; results as smtp_connection_flush. 1: bytes came although
 ** no reply is due. The machine must judge them before the flight goes out,
 ** since later they would seem to answer it.
 */
 static int write_out(smtp_client_session *c) {
   if (smtp_client_peek(c->machine).n > 0 && !smtp_client_expects(c->machine)) {
-    int r = smtp_pump_look(&c->pump);
+    int r = smtp_connection_look(&c->pump);
     if (r != SMTP_EBUSY) return r;
   }
-  return smtp_pump_flush(&c->pump);
+  return smtp_connection_flush(&c->pump);
 }
 
 /* Whether the sending of a message can go on, or needs no more. */
@@ -224,7 +224,7 @@ static int client_step(lua_State *L) {
     if (w == SMTP_ESYSTEM) {
       int saved = errno;
       c->pump.readable = true;
-      if (smtp_pump_receive(&c->pump) > 0) continue;
+      if (smtp_connection_receive(&c->pump) > 0) continue;
       errno = saved;
       return fail(L, c, SMTP_ESYSTEM);
     }
@@ -232,7 +232,7 @@ static int client_step(lua_State *L) {
         (smtp_client_peek(c->machine).n > 0 ||
          (sending && is_ready(c->machine))))
       continue;
-    r = smtp_pump_receive(&c->pump);
+    r = smtp_connection_receive(&c->pump);
     if (r == SMTP_EBUSY) return wait_for(L, w == SMTP_EBUSY ? "rw" : "r");
     if (r < 0) return fail(L, c, r);
   }
@@ -405,7 +405,7 @@ static int client_pollfd(lua_State *L) {
 
 static int client_events(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check(L);
-  lua_pushstring(L, smtp_pump_waits(&c->pump) ? "rw" : "r");
+  lua_pushstring(L, smtp_connection_waits(&c->pump) ? "rw" : "r");
   return 1;
 }
 

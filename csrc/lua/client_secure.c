@@ -11,7 +11,7 @@
 int smtp_client_session_secure(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check_socket(L);
   luaL_argcheck(L, c->pump.tls == NULL, 1, "there is TLS already");
-  smtp_pump_secure(&c->pump, smtp_check_tls_take(L, 2));
+  smtp_connection_secure(&c->pump, smtp_check_tls_take(L, 2));
   return 0;
 }
 

@@ -10,7 +10,7 @@
 #include <lua.h>
 
 #include "../core/client.h"
-#include "../net/pump.h"
+#include "../net/connection.h"
 
 #define SMTP_CLIENT_SESSION "smtp.client_session"
 
@@ -19,7 +19,7 @@ typedef struct smtp_client_session {
   smtp_sasl *sasl;        /* of the last AUTH, which the machine borrows */
   smtp_transaction *plan; /* of a message that is not the machine's yet */
   int tags;               /* given to transactions so far */
-  smtp_pump pump;
+  smtp_connection pump;
 } smtp_client_session;
 
 /* The session at 1, which raises if it is closed, or has no socket. */

@@ -3,15 +3,18 @@
 ** server.c: "smtp.server_session": the core's machine and, unless it is driven
 ** in memory, a socket, with TLS on it once it is secured.
 **
-** session:step(now) is the inner step of a connection: it gives the next
-** event, or writes and reads and tries again, or says what to wait for.
+** session:turn(now [, verdict...]) is a turn of a connection: it gives the
+** machine a verdict, then the next event to Lua, or what to wait for. Between
+** the two it writes, reads and steps, as often as that is of no interest to Lua.
 */
 #include <lauxlib.h>
 #include <lua.h>
+#include <string.h>
 
 #include "../core/server.h"
 #include "../net/clock.h"
-#include "../net/pump.h"
+#include "../net/connection.h"
+#include "../net/poller.h"
 #include "../net/socket.h"
 #include "open.h"
 #include "proxy.h"
@@ -28,34 +31,59 @@
 
 typedef struct session {
   smtp_server *machine; /* NULL: closed */
-  smtp_pump pump;
-  smtp_slice content; /* of the last BODY event, until the next step */
+  smtp_connection connection;
+  smtp_server_event *event; /* for the event of a step */
+  smtp_slice content;       /* of the last BODY event, until the next step */
 } session;
 
-/* ---- the machine's verbs for the pump -------------------------------- */
+/* ---- the machine's verbs --------------------------------------------- */
 
 static int verb_space(void *m, char **place, size_t *room) {
-  return smtp_server_space(m, place, room);
+  return smtp_server_space(((session *)m)->machine, place, room);
 }
 
 static void verb_fed(void *m, size_t n) {
-  smtp_server_fed(m, n);
+  smtp_server_fed(((session *)m)->machine, n);
 }
 
 static void verb_eof(void *m) {
-  smtp_server_eof(m);
+  smtp_server_eof(((session *)m)->machine);
 }
 
 static smtp_slice verb_peek(void *m) {
-  return smtp_server_peek(m);
+  return smtp_server_peek(((session *)m)->machine);
 }
 
 static void verb_sent(void *m, size_t n) {
-  smtp_server_sent(m, n);
+  smtp_server_sent(((session *)m)->machine, n);
 }
 
-static const smtp_machine verbs = {verb_space, verb_fed, verb_eof, verb_peek,
-                                   verb_sent};
+static int verb_next(void *m) {
+  session *s = m;
+  return smtp_server_next(s->machine, s->event);
+}
+
+/* The first bytes, and the 220 to STARTTLS, go out only after a look whether
+** the peer spoke too early. */
+static unsigned verb_may(void *m) {
+  const smtp_server *machine = ((session *)m)->machine;
+  unsigned may = SMTP_MAY_WRITE;
+  if (smtp_server_held(machine)) return 0;
+  if (smtp_server_wary(machine)) may |= SMTP_MAY_LOOK;
+  if (!smtp_server_paused(machine)) may |= SMTP_MAY_READ;
+  return may;
+}
+
+/* A socket that failed is a peer that went away, whatever the errno; so is a
+** stream of TLS that was cut off. */
+static void verb_lost(void *m) {
+  smtp_server *machine = ((session *)m)->machine;
+  smtp_server_eof(machine);
+  smtp_server_sent(machine, smtp_server_peek(machine).n);
+}
+
+static const smtp_verbs verbs = {verb_space, verb_fed,  verb_eof, verb_peek,
+                                 verb_sent,  verb_next, verb_may, verb_lost};
 
 /* ---- sessions -------------------------------------------------------- */
 
@@ -67,7 +95,7 @@ static session *check(lua_State *L) {
 
 static session *check_socket(lua_State *L) {
   session *s = check(L);
-  if (s->pump.fd < 0) luaL_error(L, "session has no socket");
+  if (s->connection.fd < 0) luaL_error(L, "session has no socket");
   return s;
 }
 
@@ -80,23 +108,22 @@ static int session_new(lua_State *L) {
   session *s = lua_newuserdatauv(L, sizeof *s, 1);
   s->machine = NULL;
   s->content = (smtp_slice){"", 0};
-  smtp_pump_init(&s->pump, &verbs, NULL, -1);
+  smtp_connection_init(&s->connection, &verbs, s, -1);
   luaL_setmetatable(L, SESSION);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1); /* the configuration outlives it */
   if (socket) {
-    s->pump.fd = smtp_check_socket_take(L, 2);
-    s->pump.quickack = true;
+    s->connection.fd = smtp_check_socket_take(L, 2);
+    s->connection.quickack = true;
   }
   s->machine = smtp_server_new(smtp_mem_libc(), c, now);
   if (s->machine == NULL) return luaL_error(L, "not enough memory");
-  s->pump.m = s->machine;
   return 1;
 }
 
 static int session_close(lua_State *L) {
   session *s = luaL_checkudata(L, 1, SESSION);
-  smtp_pump_close(&s->pump);
+  smtp_connection_close(&s->connection);
   smtp_server_free(s->machine);
   s->machine = NULL;
   return 0;
@@ -124,69 +151,79 @@ static int session_next(lua_State *L) {
   return r == 0 ? 0 : push_event(L, s, &e);
 }
 
-/* A socket that failed is a peer that went away, whatever the errno; so is a
-** stream of TLS that was cut off. */
-static void lost(session *s) {
-  smtp_server_eof(s->machine);
-  smtp_server_sent(s->machine, smtp_server_peek(s->machine).n);
+static smtp_verdict check_verdict(lua_State *L, int arg) {
+  static const smtp_slice names[] = {
+      [SMTP_VERDICT_NONE] = {"none", 4},
+      [SMTP_VERDICT_NOTHING] = {"nothing", 7},
+      [SMTP_VERDICT_ACCEPT] = {"accept", 6},
+      [SMTP_VERDICT_REFUSE] = {"refuse", 6},
+      [SMTP_VERDICT_FAIL] = {"fail", 4},
+      [SMTP_VERDICT_REPLY] = {"reply", 5},
+  };
+  smtp_slice name = smtp_check_slice(L, arg);
+  size_t i;
+  for (i = 0; i < sizeof names / sizeof *names; i++)
+    if (name.n == names[i].n && memcmp(name.p, names[i].p, name.n) == 0)
+      return (smtp_verdict)i;
+  luaL_argerror(L, arg, "not a verdict");
+  return SMTP_VERDICT_FAIL;
 }
 
-/* How often a step reads without an event: others wait for their turn. */
-#define STEP_READS 32
+/* A verdict, its code and its text at arg; gives the code that is sent. */
+static int decide(lua_State *L, session *s, int arg) {
+  smtp_verdict verdict = check_verdict(L, arg);
+  lua_Integer code = luaL_optinteger(L, arg + 1, 0);
+  smtp_slice text;
+  int r;
+  text.p = luaL_optlstring(L, arg + 2, "", &text.n);
+  if (code < 0 || code > 999) code = 0; /* sent as 451, as any other */
+  r = smtp_server_decide(s->machine, verdict, (int)code, text);
+  if (r == SMTP_ESTATE) luaL_error(L, "no verdict is due");
+  if (r < 0) fail(L, r);
+  return r;
+}
 
 /* Pushes what to wait for and, if there is one, until when. */
-static int wait_for(lua_State *L, session *s, const char *what) {
+static int push_wait(lua_State *L, const session *s, double now) {
   double at = smtp_server_deadline(s->machine);
-  lua_pushstring(L, what);
+  unsigned waits = s->connection.waits;
+  if (s->connection.again) at = now;
+  lua_pushstring(L, (waits & SMTP_WRITE) != 0  ? "write"
+                    : (waits & SMTP_READ) != 0 ? "read"
+                                               : "pause");
   if (at < 0) return 1;
   lua_pushnumber(L, at);
   return 2;
 }
 
 /*
-** session:step(now) -> event ... | "read", "write" or "pause" (for the time
-** alone) and the deadline: what to wait for, and when to tick if it does not
-** come. The first bytes, and the 220 to STARTTLS, go out only after a look
-** whether the peer spoke too early.
+** session:turn(now [, verdict [, code [, text]]]) -> the code that is sent, or
+** nil without a verdict; then event ... | "read", "write" or "pause" (for the
+** time alone) and the deadline: what to wait for, and when to tick if it does
+** not come.
 */
-static int session_step(lua_State *L) {
+static int session_turn(lua_State *L) {
   session *s = check_socket(L);
   double now = luaL_checknumber(L, 2);
-  int reads = 0;
+  smtp_server_event e;
+  int r;
   s->content.n = 0;
   smtp_server_clock(s->machine, now);
-  for (;;) {
-    smtp_server_event e;
-    int r = smtp_server_next(s->machine, &e);
-    if (r < 0) return fail(L, r);
-    if (r > 0) return push_event(L, s, &e);
-    if (smtp_server_held(s->machine)) return wait_for(L, s, "pause");
-    if (++reads > STEP_READS) {
-      lua_pushliteral(L, "pause");
-      lua_pushnumber(L, now);
-      return 2;
-    }
-    if (smtp_server_peek(s->machine).n > 0 && smtp_server_wary(s->machine) &&
-        smtp_pump_look(&s->pump) > 0)
-      continue;
-    r = smtp_pump_flush(&s->pump);
-    if (r == 0 && smtp_server_paused(s->machine)) continue;
-    if (r == 0)
-      r = smtp_pump_receive(&s->pump);
-    else if (r == SMTP_EBUSY)
-      return wait_for(L, s, "write");
-    if (r == SMTP_EBUSY) return wait_for(L, s, "read");
-    if (r == SMTP_ESYSTEM || r == SMTP_ETLS)
-      lost(s);
-    else if (r < 0)
-      return fail(L, r);
-  }
+  if (lua_isnoneornil(L, 3))
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, decide(L, s, 3));
+  s->event = &e;
+  r = smtp_connection_step(&s->connection);
+  s->event = NULL;
+  if (r < 0) return fail(L, r);
+  return 1 + (r > 0 ? push_event(L, s, &e) : push_wait(L, s, now));
 }
 
 /* session:flush() -> true | false (wait for writing): after "close". */
 static int session_flush(lua_State *L) {
   session *s = check_socket(L);
-  int r = smtp_pump_flush(&s->pump);
+  int r = smtp_connection_flush(&s->connection);
   lua_pushboolean(L, r != SMTP_EBUSY);
   return 1;
 }
@@ -196,19 +233,19 @@ static int session_flush(lua_State *L) {
 static int session_linger(lua_State *L) {
   session *s = check_socket(L);
   char drop[4096];
-  ssize_t n = smtp_socket_recv(s->pump.fd, drop, sizeof drop);
+  ssize_t n = smtp_socket_recv(s->connection.fd, drop, sizeof drop);
   lua_pushboolean(L, n != SMTP_EBUSY && n <= 0);
   return 1;
 }
 
 static int session_shutdown(lua_State *L) {
-  smtp_pump_shutdown(&check_socket(L)->pump);
+  smtp_connection_shutdown(&check_socket(L)->connection);
   return 0;
 }
 
 /* session:proxy_header(held): see smtp_push_proxy_header. */
 static int session_proxy_header(lua_State *L) {
-  return smtp_push_proxy_header(L, check_socket(L)->pump.fd, 2);
+  return smtp_push_proxy_header(L, check_socket(L)->connection.fd, 2);
 }
 
 /* session:trust(xclient, xforward): what this peer may say. */
@@ -224,30 +261,30 @@ static int session_trust(lua_State *L) {
 /* session:secure(engine): TLS begins on the socket; then handshake. */
 static int session_secure(lua_State *L) {
   session *s = check_socket(L);
-  luaL_argcheck(L, s->pump.tls == NULL, 1, "there is TLS already");
-  smtp_pump_secure(&s->pump, smtp_check_tls_take(L, 2));
+  luaL_argcheck(L, s->connection.tls == NULL, 1, "there is TLS already");
+  smtp_connection_secure(&s->connection, smtp_check_tls_take(L, 2));
   return 0;
 }
 
 static session *check_tls(lua_State *L) {
   session *s = check_socket(L);
-  if (s->pump.tls == NULL) luaL_error(L, "session has no TLS");
+  if (s->connection.tls == NULL) luaL_error(L, "session has no TLS");
   return s;
 }
 
 /* session:handshake(): see smtp_tls_push_handshake. */
 static int session_handshake(lua_State *L) {
-  return smtp_tls_push_handshake(L, &check_tls(L)->pump);
+  return smtp_tls_push_handshake(L, &check_tls(L)->connection);
 }
 
 /* session:choose(context | false | nil): answers "name". */
 static int session_choose(lua_State *L) {
-  return smtp_tls_take_choice(L, check_tls(L)->pump.tls, 2);
+  return smtp_tls_take_choice(L, check_tls(L)->connection.tls, 2);
 }
 
 /* session:info() -> what is known of TLS, or nothing without it */
 static int session_info(lua_State *L) {
-  return smtp_tls_push_info(L, check(L)->pump.tls);
+  return smtp_tls_push_info(L, check(L)->connection.tls);
 }
 
 /* session:secured([name [, exporter, endpoint]]): the handshake is done; name
@@ -262,11 +299,11 @@ static int session_secured(lua_State *L) {
   name.p = luaL_optlstring(L, 2, "", &name.n);
   binding.exporter.p = luaL_optlstring(L, 3, "", &binding.exporter.n);
   binding.endpoint.p = luaL_optlstring(L, 4, "", &binding.endpoint.n);
-  if (s->pump.tls != NULL) {
-    binding.exporter = (smtp_slice){(char *)exporter,
-                                    smtp_tls_exporter(s->pump.tls, exporter)};
-    binding.endpoint = (smtp_slice){(char *)endpoint,
-                                    smtp_tls_endpoint(s->pump.tls, endpoint)};
+  if (s->connection.tls != NULL) {
+    binding.exporter = (smtp_slice){
+        (char *)exporter, smtp_tls_exporter(s->connection.tls, exporter)};
+    binding.endpoint = (smtp_slice){
+        (char *)endpoint, smtp_tls_endpoint(s->connection.tls, endpoint)};
   }
   r = smtp_server_secured(s->machine, &binding, name);
   if (r == SMTP_ESTATE) return luaL_error(L, "TLS is not due");
@@ -275,19 +312,7 @@ static int session_secured(lua_State *L) {
 
 /* session:decide(verdict [, code [, text]]) -> the code that is sent */
 static int session_decide(lua_State *L) {
-  static const char *const names[] = {"none", "nothing", "accept", "refuse",
-                                      "fail", "reply",   NULL};
-  session *s = check(L);
-  smtp_verdict verdict = (smtp_verdict)luaL_checkoption(L, 2, NULL, names);
-  lua_Integer code = luaL_optinteger(L, 3, 0);
-  smtp_slice text;
-  int r;
-  text.p = luaL_optlstring(L, 4, "", &text.n);
-  if (code < 0 || code > 999) code = 0; /* sent as 451, as any other */
-  r = smtp_server_decide(s->machine, verdict, (int)code, text);
-  if (r == SMTP_ESTATE) return luaL_error(L, "no verdict is due");
-  if (r < 0) return fail(L, r);
-  lua_pushinteger(L, r);
+  lua_pushinteger(L, decide(L, check(L), 2));
   return 1;
 }
 
@@ -418,13 +443,13 @@ static int session_idle(lua_State *L) {
 }
 
 static int session_pollfd(lua_State *L) {
-  lua_pushinteger(L, check_socket(L)->pump.fd);
+  lua_pushinteger(L, check_socket(L)->connection.fd);
   return 1;
 }
 
 static int session_events(lua_State *L) {
   session *s = check(L);
-  lua_pushstring(L, smtp_pump_waits(&s->pump) ? "rw" : "r");
+  lua_pushstring(L, smtp_connection_waits(&s->connection) ? "rw" : "r");
   return 1;
 }
 
@@ -439,7 +464,7 @@ static int session_timeout(lua_State *L) {
 void smtp_open_server(lua_State *L) {
   static const luaL_Reg config_methods[] = {{"session", session_new},
                                             {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"step", session_step},
+  static const luaL_Reg methods[] = {{"turn", session_turn},
                                      {"next", session_next},
                                      {"decide", session_decide},
                                      {"sayable", session_sayable},

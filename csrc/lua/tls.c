@@ -129,10 +129,10 @@ static int push_name(lua_State *L, const smtp_tls *tls) {
   return 2;
 }
 
-int smtp_tls_push_handshake(lua_State *L, smtp_pump *pump) {
-  int r = smtp_pump_handshake(pump);
-  if (r == 0) return push_name(L, pump->tls);
-  if (r == SMTP_ETLS) return push_failure(L, pump->tls);
+int smtp_tls_push_handshake(lua_State *L, smtp_connection *connection) {
+  int r = smtp_connection_handshake(connection);
+  if (r == 0) return push_name(L, connection->tls);
+  if (r == SMTP_ETLS) return push_failure(L, connection->tls);
   if (r == SMTP_ESYSTEM) {
     smtp_push_errno(L, errno, "TLS handshake"); /* nil, message, name */
     lua_pushliteral(L, "closed");
@@ -141,7 +141,7 @@ int smtp_tls_push_handshake(lua_State *L, smtp_pump *pump) {
   }
   if (r < 0 && r != SMTP_EBUSY) return luaL_error(L, "not enough memory");
   lua_pushboolean(L, r == 1);
-  lua_pushstring(L, smtp_tls_peek(pump->tls).n > 0 ? "rw" : "r");
+  lua_pushstring(L, smtp_tls_peek(connection->tls).n > 0 ? "rw" : "r");
   return 2;
 }
 

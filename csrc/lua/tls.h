@@ -8,7 +8,7 @@
 
 #include <lua.h>
 
-#include "../net/pump.h"
+#include "../net/connection.h"
 
 /* Adds tls_context to the table on the top. */
 SMTP_FUNC void smtp_open_tls(lua_State *L);
@@ -26,7 +26,8 @@ SMTP_FUNC smtp_tls *smtp_check_tls_take(lua_State *L, int arg);
 ** in clear text), "closed" and a cause (the stream ended), or that of
 ** smtp_tls_distrust_word.
 */
-SMTP_FUNC int smtp_tls_push_handshake(lua_State *L, smtp_pump *pump);
+SMTP_FUNC int smtp_tls_push_handshake(lua_State *L,
+                                      smtp_connection *connection);
 
 /* Answers "name": the argument is a context, false (refuse) or nil (none of
 ** its own). */

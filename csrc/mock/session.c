@@ -22,7 +22,7 @@
 /* How long the peer may go on after our last word. */
 #define LINGER 2.0
 
-/* ---- the machine's verbs for the pump --------------------------------- */
+/* ---- the machine's verbs ---------------------------------------------- */
 
 static int verb_space(void *m, char **place, size_t *room) {
   smtp_mock_session *s = m;
@@ -70,17 +70,21 @@ static void verb_sent(void *m, size_t n) {
   smtp_plan_sent(&s->plan, n, s->now);
 }
 
-static const smtp_machine verbs = {verb_space, verb_fed, verb_eof, verb_peek,
-                                   verb_sent};
+static int verb_next(void *m);
+static unsigned verb_may(void *m);
+static void verb_lost(void *m);
+
+static const smtp_verbs verbs = {verb_space, verb_fed,  verb_eof, verb_peek,
+                                 verb_sent,  verb_next, verb_may, verb_lost};
 
 /* ---- beginning and end ------------------------------------------------ */
 
 static void dispose(smtp_mock_session *s) {
-  if (s->ending == RESETS && s->stage == OVER && s->pump.fd >= 0) {
-    smtp_socket_abort(s->pump.fd);
-    s->pump.fd = -1;
+  if (s->ending == RESETS && s->stage == OVER && s->connection.fd >= 0) {
+    smtp_socket_abort(s->connection.fd);
+    s->connection.fd = -1;
   }
-  smtp_pump_close(&s->pump);
+  smtp_connection_close(&s->connection);
   smtp_plan_clear(&s->plan);
   smtp_server_free(s->machine);
   smtp_mock_mail_free(s->mail);
@@ -102,8 +106,8 @@ smtp_mock_session *smtp_mock_session_new(smtp_mock *m, int fd,
   s->mock = m;
   s->now = s->touched = s->idle_since = now;
   smtp_buf_init(&s->said, smtp_mem_libc(), SIZE_MAX / 2);
-  smtp_pump_init(&s->pump, &verbs, s, fd);
-  s->pump.quickack = true;
+  smtp_connection_init(&s->connection, &verbs, s, fd);
+  s->connection.quickack = true;
   s->machine = smtp_server_new(smtp_mem_libc(), &m->config, now);
   s->visit = smtp_mock_record_visit(&m->record, m->sessions + 1);
   m->sessions++;
@@ -124,8 +128,8 @@ smtp_mock_session *smtp_mock_session_new(smtp_mock *m, int fd,
 void smtp_mock_session_free(smtp_mock_session *s, double now) {
   if (now > 0) smtp_mock_session_abandon(s);
   /* A child that was forked has the descriptor as well. */
-  if (now > 0 && s->stage != OVER && s->pump.fd >= 0)
-    smtp_socket_shutdown(s->pump.fd);
+  if (now > 0 && s->stage != OVER && s->connection.fd >= 0)
+    smtp_socket_shutdown(s->connection.fd);
   if (smtp_buf_length(&s->said) > 0) tell(s, SMTP_LIT("\n"));
   s->visit->closed = now > 0 ? now : 1e-9;
   dispose(s);
@@ -153,7 +157,7 @@ static void watch(smtp_mock_session *s) {
 /* ---- TLS -------------------------------------------------------------- */
 
 static void shaken(smtp_mock_session *s) {
-  smtp_tls *tls = s->pump.tls;
+  smtp_tls *tls = s->connection.tls;
   SSL *ssl = smtp_tls_ssl(tls);
   unsigned char exporter[SMTP_TLS_BINDING], endpoint[SMTP_TLS_BINDING];
   smtp_sasl_binding binding;
@@ -181,13 +185,13 @@ static void not_shaken(smtp_mock_session *s, const char *why) {
 
 /* Whether the handshake went on. */
 static bool shake(smtp_mock_session *s) {
-  int r = smtp_pump_handshake(&s->pump);
+  int r = smtp_connection_handshake(&s->connection);
   if (r == SMTP_EBUSY) return false;
   s->touched = s->now;
   if (r == 1)
     shaken(s);
   else if (r == SMTP_ETLS)
-    not_shaken(s, smtp_tls_error(s->pump.tls));
+    not_shaken(s, smtp_tls_error(s->connection.tls));
   else
     not_shaken(s, "the connection ended in the handshake");
   return true;
@@ -199,7 +203,7 @@ static void begin_tls(smtp_mock_session *s) {
     not_shaken(s, "not enough memory");
     return;
   }
-  smtp_pump_secure(&s->pump, tls);
+  smtp_connection_secure(&s->connection, tls);
   s->stage = SHAKING;
 }
 
@@ -217,7 +221,7 @@ static void finish(smtp_mock_session *s) {
     return;
   }
   because(s, "closed by a rule");
-  smtp_pump_shutdown(&s->pump);
+  smtp_connection_shutdown(&s->connection);
   s->finish_by = s->now + LINGER;
   s->stage = FINISHING;
 }
@@ -227,7 +231,7 @@ static bool linger(smtp_mock_session *s) {
   char drop[4096];
   int i;
   for (i = 0; i < TURNS; i++) { /* others have their turn */
-    ssize_t n = smtp_socket_recv(s->pump.fd, drop, sizeof drop);
+    ssize_t n = smtp_socket_recv(s->connection.fd, drop, sizeof drop);
     if (n == SMTP_EBUSY) break;
     if (n <= 0) return false;
   }
@@ -242,7 +246,7 @@ static bool proceed(smtp_mock_session *s) {
     return true;
   }
   if (s->point == SMTP_MOCK_HANDSHAKE && s->ending == GOES_ON &&
-      s->pump.tls == NULL && smtp_plan_done(&s->plan) && s->call == 0) {
+      s->connection.tls == NULL && smtp_plan_done(&s->plan) && s->call == 0) {
     s->point = SMTP_MOCK_CONNECT; /* it was told, and is due now */
     begin_tls(s);
     return true;
@@ -283,49 +287,44 @@ static bool check_idle(smtp_mock_session *s) {
   return true;
 }
 
-static void lost(smtp_mock_session *s) {
+/* So many replies go out before the next command is read. */
+static bool is_full(const smtp_mock_session *s) {
+  return smtp_server_peek(s->machine).n > OUT_MARK;
+}
+
+/* Nothing is left to be written. */
+static bool is_done(const smtp_mock_session *s) {
+  return smtp_plan_done(&s->plan) && !smtp_connection_waits(&s->connection);
+}
+
+static int verb_next(void *m) {
+  smtp_mock_session *s = m;
+  if (!gated(s) && !is_full(s) && (proceed(s) || check_idle(s))) return 1;
+  if ((s->ending != CLOSES && s->ending != RESETS) || !is_done(s)) return 0;
+  finish(s);
+  return 1;
+}
+
+static unsigned verb_may(void *m) {
+  const smtp_mock_session *s = m;
+  unsigned may = SMTP_MAY_WRITE;
+  if (smtp_server_wary(s->machine) && s->connection.tls == NULL && !s->gone &&
+      s->point != SMTP_MOCK_HANDSHAKE)
+    may |= SMTP_MAY_LOOK;
+  if (!gated(s) && !is_full(s) && s->ending == GOES_ON && s->call == 0 &&
+      !smtp_server_paused(s->machine))
+    may |= SMTP_MAY_READ;
+  return may;
+}
+
+static void verb_lost(void *m) {
+  smtp_mock_session *s = m;
   smtp_plan_clear(&s->plan);
   smtp_server_eof(s->machine);
   smtp_server_sent(s->machine, smtp_server_peek(s->machine).n);
   s->gate = 0;
   s->step = NULL;
   if (s->ending != GOES_ON) s->stage = OVER;
-}
-
-/* So many replies go out before the next command is read. */
-static bool is_full(const smtp_mock_session *s) {
-  return smtp_server_peek(s->machine).n > OUT_MARK;
-}
-
-/* Writes and reads; false: there is nothing to do but to wait. */
-static bool move(smtp_mock_session *s) {
-  bool early = smtp_plan_peek(&s->plan, s->now).n > 0 &&
-               smtp_server_wary(s->machine) && s->pump.tls == NULL &&
-               !s->gone && s->point != SMTP_MOCK_HANDSHAKE;
-  int r;
-  if (early && smtp_pump_look(&s->pump) > 0) return true;
-  r = smtp_pump_flush(&s->pump);
-  s->waits = r == SMTP_EBUSY ? SMTP_WRITE : 0;
-  if (r == SMTP_EBUSY) return false; /* and TCP holds the client back */
-  if (r < 0) {
-    lost(s);
-    return true;
-  }
-  if (smtp_plan_done(&s->plan) &&
-      (s->ending == CLOSES || s->ending == RESETS)) {
-    finish(s);
-    return true;
-  }
-  if (gated(s) || is_full(s) || s->ending != GOES_ON || s->call != 0)
-    return false;
-  if (smtp_server_paused(s->machine)) return smtp_plan_done(&s->plan);
-  r = smtp_pump_receive(&s->pump);
-  if (r == SMTP_EBUSY) {
-    s->waits |= SMTP_READ;
-    return false;
-  }
-  if (r < 0) lost(s);
-  return true;
 }
 
 /* A session that hangs is left by a peer all the same. */
@@ -335,13 +334,13 @@ static bool drain(smtp_mock_session *s) {
   int i = 0;
   if (s->point == SMTP_MOCK_BODY) return true; /* its writes shall block */
   s->waits |= SMTP_READ;
-  do n = smtp_socket_recv(s->pump.fd, drop, sizeof drop);
+  do n = smtp_socket_recv(s->connection.fd, drop, sizeof drop);
   while (n > 0 && ++i < TURNS);
   return n > 0 || n == SMTP_EBUSY;
 }
 
 bool smtp_mock_session_step(smtp_mock_session *s, double now) {
-  int turns;
+  int turns, r;
   s->now = now;
   s->waits = 0;
   smtp_server_clock(s->machine, now);
@@ -363,13 +362,16 @@ bool smtp_mock_session_step(smtp_mock_session *s, double now) {
     }
     if (s->stage == SHAKING) {
       if (shake(s)) continue;
-      s->waits = SMTP_READ | (smtp_pump_waits(&s->pump) ? SMTP_WRITE : 0);
+      s->waits =
+          SMTP_READ | (smtp_connection_waits(&s->connection) ? SMTP_WRITE : 0);
       return true;
     }
-    if (!gated(s) && !is_full(s) && (proceed(s) || check_idle(s))) continue;
-    if (move(s)) continue;
-    if (s->ending == HANGS) return drain(s);
-    return true;
+    r = smtp_connection_step(&s->connection);
+    if (r < 0) verb_lost(s);
+    if (r != 0) continue;
+    s->waits = s->connection.waits;
+    if (s->connection.again) break;
+    return s->ending == HANGS ? drain(s) : true;
   }
   s->waits |= SMTP_READ | SMTP_WRITE; /* it is at it again at once */
   return true;
@@ -406,5 +408,5 @@ bool smtp_mock_session_idle(const smtp_mock_session *s) {
 }
 
 int smtp_mock_session_fd(const smtp_mock_session *s) {
-  return s->pump.fd;
+  return s->connection.fd;
 }

@@ -40,7 +40,7 @@ static void begin_mail(smtp_mock_session *s) {
     return;
   }
   s->mail->body_8bit = s->event.mail.body == SMTP_BODY_8BITMIME;
-  s->mail->tls = s->pump.tls != NULL;
+  s->mail->tls = s->connection.tls != NULL;
   if (s->visit->helo.p != NULL) smtp_text_set(&s->mail->helo, s->visit->helo);
   if (s->visit->auth) smtp_text_set(&s->mail->user, s->visit->user);
 }
@@ -292,7 +292,7 @@ void smtp_mock_session_facts(const smtp_mock_session *s, smtp_mock_facts *f) {
   f->verb = s->event.verb;
   f->text = s->line;
   f->session = s->visit->number;
-  f->tls = s->pump.tls != NULL;
+  f->tls = s->connection.tls != NULL;
   f->auth = s->visit->auth;
   f->user = s->visit->auth ? s->visit->user : nothing;
   f->from = s->mail != NULL ? s->mail->from : nothing;

@@ -90,7 +90,7 @@ void smtp_mock_judge_line(smtp_mock_session *s) {
     note(s, "long_command", RFC5321("4.5.3.1.4"), s->line);
   if (s->event.more && !offers(s, SMTP_LIT("PIPELINING")))
     note(s, "pipelining", "RFC 2920 section 3.1", s->line);
-  if (is_verb(s, SMTP_LIT("AUTH")) && s->pump.tls == NULL &&
+  if (is_verb(s, SMTP_LIT("AUTH")) && s->connection.tls == NULL &&
       shows_password(s->event.text))
     note(s, "auth_in_clear", "RFC 4954 section 4", s->line);
 }

@@ -7,7 +7,7 @@
 #ifndef SMTP_MOCK_SESSION_STATE_H
 #define SMTP_MOCK_SESSION_STATE_H
 
-#include "../net/pump.h"
+#include "../net/connection.h"
 #include "plan.h"
 #include "session.h"
 
@@ -24,7 +24,7 @@ struct smtp_mock_session {
   smtp_mock *mock;
   smtp_mock_visit *visit; /* the record's */
   smtp_server *machine;
-  smtp_pump pump;
+  smtp_connection connection;
   smtp_plan plan;
   enum stage stage;
   enum ending ending;
