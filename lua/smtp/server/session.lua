@@ -22,7 +22,7 @@ local M = {}
 
 -- The methods that run several times a message, without the look-up by name.
 local methods = getmetatable(core.server_config({}):session()).__index
-local machine_step, machine_decide = methods.step, methods.decide
+local machine_turn = methods.turn
 
 -- How long a peer may take to read our last words, and to stop talking.
 local LINGER = 5
@@ -85,11 +85,31 @@ end
 -- What the machine waits for; "pause" is for the time alone.
 local WAITS = { read = "r", write = "w", pause = "" }
 
+-- Keeps the event that came with the code of a verdict, and gives the code.
+local function keep(self, sent, ...)
+  self._event, self._a, self._b, self._c, self._d = ...
+  return sent
+end
+
+-- Gives the machine a verdict, and the code that it sent. The machine goes on in the same
+-- call: its next event is kept for `next_event`.
+local function give(self, name, code, text)
+  return keep(self, machine_turn(self._core, loop.time, name, code, text))
+end
+
+-- The event that is kept, or the next turn of the machine.
+local function turn(self)
+  local event = self._event
+  if not event then return select(2, machine_turn(self._core, loop.time)) end
+  self._event = nil
+  return event, self._a, self._b, self._c, self._d
+end
+
 --- The next event of the machine that is not a mere fact; waits for it.
 function Session:next_event()
   local machine = self._core
   while true do
-    local event, a, b, c, d = machine_step(machine, loop.time)
+    local event, a, b, c, d = turn(self)
     local waits = WAITS[event]
     if waits then
       local left = a and a - loop.time
@@ -136,7 +156,7 @@ end
 -- may not go on the wire.
 local function decide(self, stage, name, code, text)
   self:check_text(stage, text)
-  local sent = machine_decide(self._core, name, code, text)
+  local sent = give(self, name, code, text)
   if text and sent ~= code and (sent == 451 or sent == 454) then
     self:fail(stage, ("a handler's text cannot be sent: %q"):format(text:sub(1, 80)))
   end
@@ -145,7 +165,7 @@ end
 
 -- A step with or without a handler; gives the code that was sent.
 local function step(self, stage, handler, a, b)
-  if not handler then return machine_decide(self._core, "none") end
+  if not handler then return give(self, "none") end
   return decide(self, stage, consult(self, stage, handler, a, b))
 end
 
@@ -322,7 +342,7 @@ end
 function events.auth(self, fields)
   -- The mechanisms that verify it themselves have looked a key up before, or need none.
   if not fields.verified and not may_judge(self, fields.user) then
-    return machine_decide(self._core, "fail")
+    return give(self, "fail")
   end
   local credentials = server_auth.credentials(fields, self.tls)
   local handler = self.server.handlers.on_auth or only_verified
