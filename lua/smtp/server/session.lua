@@ -405,7 +405,10 @@ local function serve(self)
     local event, a, b, c, d = self:next_event()
     if event ~= "close" then events[event](self, a, b, c, d) end
     -- A handler that closed its own server has its verdict sent, and no more.
-    if self.server.closed and not self._reason then self._core:finish("shutdown", true) end
+    if self.server.closed and not self._reason then
+      self._event = nil
+      self._core:finish("shutdown", true)
+    end
   end
   linger(self)
 end
