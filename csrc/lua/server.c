@@ -3,9 +3,9 @@
 ** server.c: "smtp.server_session": the core's machine and, unless it is driven
 ** in memory, a socket, with TLS on it once it is secured.
 **
-** session:turn(now [, verdict...]) is a turn of a connection: it gives the
-** machine a verdict, then the next event to Lua, or what to wait for. Between
-** the two it writes, reads and steps, as often as that is of no interest to Lua.
+** session:turn(now) is a turn of a connection: it gives the next event to Lua,
+** or what to wait for. Until then it writes, reads and steps, as often as that
+** is of no interest to Lua.
 */
 #include <lauxlib.h>
 #include <lua.h>
@@ -183,24 +183,26 @@ static int decide(lua_State *L, session *s, int arg) {
   return r;
 }
 
-/* Pushes what to wait for and, if there is one, until when. */
+/* Nothing, then what to wait for and, if there is one, until when. */
 static int push_wait(lua_State *L, const session *s, double now) {
-  double at = smtp_server_deadline(s->machine);
+  double at = s->connection.again ? now : smtp_server_deadline(s->machine);
   unsigned waits = s->connection.waits;
-  if (s->connection.again) at = now;
-  lua_pushstring(L, (waits & SMTP_WRITE) != 0  ? "write"
-                    : (waits & SMTP_READ) != 0 ? "read"
-                                               : "pause");
-  if (at < 0) return 1;
+  lua_pushnil(L);
+  if ((waits & SMTP_WRITE) != 0)
+    lua_pushliteral(L, "w");
+  else if ((waits & SMTP_READ) != 0)
+    lua_pushliteral(L, "r");
+  else
+    lua_pushboolean(L, 0);
+  if (at < 0) return 2;
   lua_pushnumber(L, at);
-  return 2;
+  return 3;
 }
 
 /*
-** session:turn(now [, verdict [, code [, text]]]) -> the code that is sent, or
-** nil without a verdict; then event ... | "read", "write" or "pause" (for the
-** time alone) and the deadline: what to wait for, and when to tick if it does
-** not come.
+** session:turn(now, expired) -> event ... | nil, "r", "w" or false (for the
+** time alone) and the deadline: what to wait for, and until when. expired: it
+** did not come until then.
 */
 static int session_turn(lua_State *L) {
   session *s = check_socket(L);
@@ -208,16 +210,13 @@ static int session_turn(lua_State *L) {
   smtp_server_event e;
   int r;
   s->content.n = 0;
+  if (lua_toboolean(L, 3)) smtp_server_tick(s->machine, now);
   smtp_server_clock(s->machine, now);
-  if (lua_isnoneornil(L, 3))
-    lua_pushnil(L);
-  else
-    lua_pushinteger(L, decide(L, s, 3));
   s->event = &e;
   r = smtp_connection_step(&s->connection);
   s->event = NULL;
   if (r < 0) return fail(L, r);
-  return 1 + (r > 0 ? push_event(L, s, &e) : push_wait(L, s, now));
+  return r > 0 ? push_event(L, s, &e) : push_wait(L, s, now);
 }
 
 /* session:flush() -> true | false (wait for writing): after "close". */

@@ -42,9 +42,23 @@ end
 
 -- ---- waiting -------------------------------------------------------------
 
--- Puts the task to wait: everything but the waiting itself.
-local function enter(task, pollable, events, timeout)
-  local at, limit = timeout and M.time + timeout, task.limit
+-- The state of a task that is in the queue. Else `waiting` is the descriptor, true where there
+-- is none, and false for a task that runs.
+local TURN = "turn"
+
+-- A task has all of its fields from the beginning, false in place of nil: a table whose fields
+-- come and go is laid out anew at nearly every wait.
+local function new_task(guest, foreign)
+  return {
+    co = false, start = false, guest = guest, foreign = foreign, waiting = false, deadline = false,
+    limit = false, entry = false, fd = false, pollable = false, events = false, owner = false,
+    parked = false, woken = false, value = false, within = false,
+  }
+end
+
+-- Puts the task to wait until `at`: everything but the waiting itself.
+local function enter(task, pollable, events, at)
+  local limit = task.limit
   if limit and (not at or limit < at) then at = limit end
   if at then
     task.deadline = at
@@ -79,11 +93,15 @@ local function fail(task, message)
   tell(task, debug.traceback(task.co, tostring(message)))
 end
 
--- Runs a coroutine until it waits again. A task of ours has told where it failed.
+-- Tells of a coroutine that failed. A task of ours has told where it did.
+local function failed(task, message)
+  if task.dead then tell(task, message) else fail(task, message) end
+end
+
+-- Runs a coroutine until it waits again.
 local function run(task, ...)
   local ok, message = co_resume(task.co, ...)
-  if ok then return end
-  if task.dead then tell(task, message) else fail(task, message) end
+  if not ok then failed(task, message) end
 end
 
 -- A guest that is no task of ours counts as long as it waits.
@@ -93,16 +111,19 @@ local function unpark(task)
 end
 
 local function resume(task, value)
-  task.waiting, task.deadline = nil, nil
-  if not task.guest then return run(task, value) end
+  task.waiting, task.deadline = false, false
+  if not task.guest then
+    local ok, message = co_resume(task.co, value)
+    if not ok then failed(task, message) end
+    return
+  end
   task.woken, task.value = true, value
   unpark(task)
   if task.co then host.wake(task) end -- else somebody runs turns for it
 end
 
--- `waiting` is false until it runs: it waits for its turn only.
 local function enqueue(task)
-  task.waiting, task.deadline = false, nil
+  task.waiting, task.deadline = TURN, false
   last = last + 1
   queue[last] = task
   if host then host.kick() end
@@ -118,9 +139,9 @@ local function run_queue()
     first = first + 1
     if not task.dead and task.start then
       local start = task.start
-      task.start, task.waiting = nil, nil
+      task.start, task.waiting = false, false
       run(task, table.unpack(start, 1, start.n))
-    elseif task.waiting == false then -- it may have been ended meanwhile
+    elseif task.waiting == TURN then -- it may have been ended meanwhile
       resume(task, true)
     end
   end
@@ -184,7 +205,7 @@ local function turn()
 end
 
 -- Waiters of those who are no task are used again; a nested one makes its own.
-local idle_waiter = { guest = true, foreign = true }
+local idle_waiter = new_task(true, true)
 
 -- The guest: the waiting party outside a task of ours, which is a coroutine of the host or
 -- the caller of turns. Within a C function, such as the one that closes a coroutine and its
@@ -193,14 +214,17 @@ local idle_waiter = { guest = true, foreign = true }
 local function guest(owner)
   get_poller()
   if owner and not isyieldable() then
-    return { guest = true, foreign = true, within = true, limit = owner.limit }
+    local task = new_task(true, true)
+    task.within, task.limit = true, owner.limit
+    return task
   end
   if host and host.inside() then
-    local task = { co = running(), guest = true, foreign = true }
+    local task = new_task(true, true)
+    task.co = running()
     tasks[task.co] = task
     return task
   end
-  local task = idle_waiter or { guest = true, foreign = true }
+  local task = idle_waiter or new_task(true, true)
   idle_waiter = nil
   return task
 end
@@ -208,7 +232,7 @@ end
 -- However a guest leaves its wait (it may be closed there), it waits no more.
 local STAY = { __close = function(stay)
   local task = stay.task
-  task.waiting, task.deadline = nil, nil
+  task.waiting, task.deadline = false, false
   if task.within then
     heap:leave(task)
     watchers.drop(task)
@@ -222,12 +246,11 @@ local STAY = { __close = function(stay)
 end }
 
 -- A guest waits; gives whether it is ready.
-local function wait_as_guest(task, pollable, events, timeout)
+local function wait_as_guest(task, pollable, events, at)
   local stay <close> = setmetatable({ task = task }, STAY)
   if task.foreign then parked = parked + 1 end
   task.parked, task.woken = task.foreign, false
-  M.time = core.now()
-  enter(task, pollable, events, timeout)
+  enter(task, pollable, events, at)
   if task.co then
     host.attend()
     host.park(task)
@@ -238,24 +261,34 @@ local function wait_as_guest(task, pollable, events, timeout)
   return stay.task.value
 end
 
--- The task that runs waits, whatever it is.
-local function hold(task, pollable, events, timeout)
-  if task.guest then return wait_as_guest(task, pollable, events, timeout) end
-  enter(task, pollable, events, timeout)
-  return yield()
-end
-
 local function check_limit(task)
   if task.limit and M.time >= task.limit then
-    task.limit = nil
+    task.limit = false
     error(M.EXPIRED, 0)
   end
 end
 
--- The task that can wait here.
+-- The task that can wait here. Outside of our tasks nobody has looked at the clock.
 local function current()
   local task = tasks[running()]
-  return task and isyieldable() and task or guest(task)
+  task = task and isyieldable() and task or guest(task)
+  if task.guest then M.time = core.now() end
+  return task
+end
+
+-- The task that runs waits, whatever it is.
+local function hold(task, pollable, events, at)
+  if task.guest then return wait_as_guest(task, pollable, events, at) end
+  enter(task, pollable, events, at)
+  return yield()
+end
+
+--- As `wait`, until the time `at` (of `loop.time`; nil: for ever).
+function M.wait_until(pollable, events, at)
+  local task = current()
+  if hold(task, pollable, events, at) then return true end
+  check_limit(task)
+  return false
 end
 
 -- Whether nobody else has anything to wait for or to do.
@@ -282,7 +315,7 @@ end
 function M.wait(pollable, events, timeout)
   if pollable and is_alone() then return wait_alone(pollable, events, timeout) end
   local task = current()
-  if hold(task, pollable, events, timeout) then return true end
+  if hold(task, pollable, events, timeout and M.time + timeout) then return true end
   check_limit(task)
   return false
 end
@@ -328,7 +361,7 @@ end
 function M.spawn(fn, ...)
   if type(fn) ~= "function" then options.misuse("spawn: a function is needed") end
   get_poller()
-  local task = { guest = host and host.spawn and true }
+  local task = new_task(host and host.spawn and true or false, false)
   if task.guest then
     local given = table.pack(task, fn, ...)
     task.co = host.spawn(task, function() body(table.unpack(given, 1, given.n)) end)
@@ -357,8 +390,8 @@ end
 function M.cancel(task, limit)
   if task.dead then return true end
   if coroutine.status(task.co) ~= "suspended" then return false end
-  if host and not task.guest and task.waiting == nil then return false end
-  task.waiting, task.deadline, task.cancelled = nil, nil, true
+  if host and not task.guest and not task.waiting then return false end
+  task.waiting, task.deadline, task.cancelled = false, false, true
   task.limit = limit or core.now() + M._CLOSING
   local ok, message = coroutine.close(task.co)
   finish(task)
@@ -392,7 +425,7 @@ function M.pass(gate, timeout)
   if gate.open then return true end
   local task = current()
   gate[#gate + 1] = task
-  local ok, value = pcall(hold, task, nil, nil, timeout)
+  local ok, value = pcall(hold, task, nil, nil, timeout and M.time + timeout)
   if ok and value then return gate.open end
   leave_gate(gate, task)
   if not ok then error(value, 0) end
@@ -406,7 +439,7 @@ function M.wake(gate)
   for i = #gate, 1, -1 do
     local task = gate[i]
     gate[i] = nil
-    if task.waiting then enqueue(task) end -- its time has not come, and now it cannot
+    if task.waiting and task.waiting ~= TURN then enqueue(task) end -- its time has not come, and now it cannot
   end
 end
 

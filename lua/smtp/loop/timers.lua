@@ -3,7 +3,7 @@
 -- deadline leaves its entry where it is, and the entry moves only when its time
 -- comes. So the usual wait, whose deadline never arrives, costs no heap work.
 --
--- A task is a table; `task.deadline` is when it must be woken (nil: never), and
+-- A task is a table; `task.deadline` is when it must be woken (false: never), and
 -- `task.entry` belongs to the heap: the time of its entry.
 local M = {}
 M.__index = M
@@ -85,14 +85,14 @@ end
 
 --- The task has ended: its entries are dead.
 function M:drop(task)
-  task.dead, task.deadline = true, nil
+  task.dead, task.deadline = true, false
   if task.entry then bury(self) end
 end
 
 --- The task waits for nothing now, and perhaps never again: nobody tells of its end.
 function M:leave(task)
   if not task.entry then return end
-  task.entry = nil
+  task.entry = false
   bury(self)
 end
 
@@ -104,7 +104,7 @@ function M:due(now)
     if task.dead or task.entry ~= time then
       self.dead = self.dead - 1
     else
-      task.entry = nil
+      task.entry = false
       local deadline = task.deadline
       if deadline and deadline <= now then return task end
       if deadline then push(self, deadline, task) end

@@ -46,7 +46,7 @@ function M.drop(task)
   if not fd then return end
   if readers[fd] == task then readers[fd] = nil end
   if writers[fd] == task then writers[fd] = nil end
-  task.fd, task.pollable = nil, nil
+  task.fd, task.pollable = false, false
 end
 
 local function is_taken(watcher, task, fd)
@@ -59,7 +59,7 @@ function M.set(task, pollable, events)
   local fd, bits = pollable:pollfd(), BITS[events]
   if bits & READ ~= 0 and is_taken(readers[fd], task, fd) or
     bits & WRITE ~= 0 and is_taken(writers[fd], task, fd) then
-    task.deadline = nil
+    task.deadline = false
     error("another task waits for this already: each needs a connection of its own", 0)
   end
   if bits & READ ~= 0 then

@@ -121,7 +121,7 @@ local function advance(message)
     local session = message.session
     local task = session._task
     local limit, since = task.limit, loop.time
-    task.limit = nil
+    task.limit = false
     local more = note(message, session:next_event())
     task.limit = limit and limit + loop.time - since
     if more then return true end

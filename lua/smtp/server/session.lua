@@ -22,7 +22,7 @@ local M = {}
 
 -- The methods that run several times a message, without the look-up by name.
 local methods = getmetatable(core.server_config({}):session()).__index
-local machine_turn = methods.turn
+local machine_turn, machine_decide = methods.turn, methods.decide
 
 -- How long a peer may take to read our last words, and to stop talking.
 local LINGER = 5
@@ -65,7 +65,7 @@ end
 -- ---- functions of the user -----------------------------------------------
 
 local function unlimited(task, ...)
-  task.limit = nil
+  task.limit = false
   return ...
 end
 
@@ -82,40 +82,14 @@ end
 
 -- ---- events --------------------------------------------------------------
 
--- What the machine waits for; "pause" is for the time alone.
-local WAITS = { read = "r", write = "w", pause = "" }
-
--- Keeps the event that came with the code of a verdict, and gives the code.
-local function keep(self, sent, ...)
-  self._event, self._a, self._b, self._c, self._d = ...
-  return sent
-end
-
--- Gives the machine a verdict, and the code that it sent. The machine goes on in the same
--- call: its next event is kept for `next_event`.
-local function give(self, name, code, text)
-  return keep(self, machine_turn(self._core, loop.time, name, code, text))
-end
-
--- The event that is kept, or the next turn of the machine.
-local function turn(self)
-  local event = self._event
-  if not event then return select(2, machine_turn(self._core, loop.time)) end
-  self._event = nil
-  return event, self._a, self._b, self._c, self._d
-end
-
 --- The next event of the machine that is not a mere fact; waits for it.
 function Session:next_event()
-  local machine = self._core
+  local machine, expired = self._core, false
   while true do
-    local event, a, b, c, d = turn(self)
-    local waits = WAITS[event]
-    if waits then
-      local left = a and a - loop.time
-      if left and left < 0 then left = 0 end
-      local ready = loop.wait(waits ~= "" and machine or nil, waits, left)
-      if not ready then machine:tick(loop.time) end
+    local event, a, b, c, d = machine_turn(machine, loop.time, expired)
+    expired = false
+    if not event then
+      expired = not loop.wait_until(a and machine, a, b)
     elseif event == "line" then
       self:fact("command", { text = a })
     elseif event == "reply" then
@@ -132,8 +106,8 @@ end
 -- Takes what pcall gave of a handler; the usual answers first.
 local function judge(self, stage, message, ok, ...)
   local task = self._task
-  local limit = task.limit -- nil if it came to that: the error is EXPIRED
-  task.limit = nil
+  local limit = task.limit -- false if it came to that: the error is EXPIRED
+  task.limit = false
   if limit and self.server.on_event and core.now() > limit then
     self:fact("error", { stage = stage, error = "handler timeout: it did not wait" })
   end
@@ -155,9 +129,10 @@ end
 -- Gives the machine a verdict, and the code that it sent: 451 where the text
 -- may not go on the wire.
 local function decide(self, stage, name, code, text)
+  local sent = machine_decide(self._core, name, code, text)
+  if not text then return sent end
   self:check_text(stage, text)
-  local sent = give(self, name, code, text)
-  if text and sent ~= code and (sent == 451 or sent == 454) then
+  if sent ~= code and (sent == 451 or sent == 454) then
     self:fail(stage, ("a handler's text cannot be sent: %q"):format(text:sub(1, 80)))
   end
   return sent
@@ -165,7 +140,7 @@ end
 
 -- A step with or without a handler; gives the code that was sent.
 local function step(self, stage, handler, a, b)
-  if not handler then return give(self, "none") end
+  if not handler then return machine_decide(self._core, "none") end
   return decide(self, stage, consult(self, stage, handler, a, b))
 end
 
@@ -237,26 +212,24 @@ end
 -- RFC 9422 section 5.3: domains of the recipients of a session. Whether this is one too
 -- many.
 local function is_domain_over(self, domain)
-  local most = self.server.limits.recipient_domains
-  if not most then return false end
   self._domains = self._domains or { n = 0, seen = {} }
-  return not self._domains.seen[domain] and self._domains.n >= most
+  return not self._domains.seen[domain] and self._domains.n >= self.server.limits.recipient_domains
 end
 
 local function note_domain(known, domain)
-  if not known or known.seen[domain] then return end
+  if known.seen[domain] then return end
   known.seen[domain], known.n = true, known.n + 1
 end
 
 function events.rcpt(self, recipient)
-  local domain = (recipient.domain or ""):lower()
-  if is_domain_over(self, domain) then
+  local domain = self.server.limits.recipient_domains and (recipient.domain or ""):lower()
+  if domain and is_domain_over(self, domain) then
     return decide(self, "rcpt", "reply", 452, "4.5.3 Too many domains of recipients")
   end
   local code = step(self, "rcpt", self.server.handlers.on_rcpt, recipient)
   if code >= 300 then return end
   self.recipients[#self.recipients + 1] = recipient
-  note_domain(self._domains, domain)
+  if domain then note_domain(self._domains, domain) end
 end
 
 function events.data(self)
@@ -342,7 +315,7 @@ end
 function events.auth(self, fields)
   -- The mechanisms that verify it themselves have looked a key up before, or need none.
   if not fields.verified and not may_judge(self, fields.user) then
-    return give(self, "fail")
+    return machine_decide(self._core, "fail")
   end
   local credentials = server_auth.credentials(fields, self.tls)
   local handler = self.server.handlers.on_auth or only_verified
@@ -406,7 +379,6 @@ local function serve(self)
     if event ~= "close" then events[event](self, a, b, c, d) end
     -- A handler that closed its own server has its verdict sent, and no more.
     if self.server.closed and not self._reason then
-      self._event = nil
       self._core:finish("shutdown", true)
     end
   end
