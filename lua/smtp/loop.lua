@@ -268,12 +268,10 @@ local function check_limit(task)
   end
 end
 
--- The task that can wait here. Outside of our tasks nobody has looked at the clock.
+-- The task that can wait here.
 local function current()
   local task = tasks[running()]
-  task = task and isyieldable() and task or guest(task)
-  if task.guest then M.time = core.now() end
-  return task
+  return task and isyieldable() and task or guest(task)
 end
 
 -- The task that runs waits, whatever it is.
@@ -284,9 +282,17 @@ local function hold(task, pollable, events, at)
 end
 
 --- As `wait`, until the time `at` (of `loop.time`; nil: for ever).
-function M.wait_until(pollable, events, at)
-  local task = current()
-  if hold(task, pollable, events, at) then return true end
+function M._wait_until(pollable, events, at)
+  local task = tasks[running()] -- `current` and `hold` without the calls: each wait comes here
+  if not task or not isyieldable() then task = guest(task) end
+  local ready
+  if task.guest then
+    ready = wait_as_guest(task, pollable, events, at)
+  else
+    enter(task, pollable, events, at)
+    ready = yield()
+  end
+  if ready then return true end
   check_limit(task)
   return false
 end
@@ -309,15 +315,20 @@ local function wait_alone(pollable, events, timeout)
   end
 end
 
+-- The time that a wait which begins now counts from. Outside of our tasks nobody has looked
+-- at the clock.
+local function beginning()
+  local task = tasks[running()]
+  if not task or task.guest then M.time = core.now() end
+  return M.time
+end
+
 --- Waits until `pollable` is ready for `events` ("r", "w", "rw"), at most
 -- `timeout` seconds (nil: for ever); `pollable` nil just waits. Gives true when
 -- it is ready, false after the time.
 function M.wait(pollable, events, timeout)
   if pollable and is_alone() then return wait_alone(pollable, events, timeout) end
-  local task = current()
-  if hold(task, pollable, events, timeout and M.time + timeout) then return true end
-  check_limit(task)
-  return false
+  return M._wait_until(pollable, events, timeout and beginning() + timeout)
 end
 
 -- Whoever waits at a handle that goes looks again, and finds it closed.
@@ -425,7 +436,7 @@ function M.pass(gate, timeout)
   if gate.open then return true end
   local task = current()
   gate[#gate + 1] = task
-  local ok, value = pcall(hold, task, nil, nil, timeout and M.time + timeout)
+  local ok, value = pcall(hold, task, nil, nil, timeout and beginning() + timeout)
   if ok and value then return gate.open end
   leave_gate(gate, task)
   if not ok then error(value, 0) end

@@ -87,6 +87,7 @@ end
 --- Resumes who waits for what came, by `resume(task, true)`.
 function M.dispatch(fd, bits, resume)
   local reader, writer = readers[fd], writers[fd]
+  if bits == READ and reader and reader.waiting == fd then return resume(reader, true) end
   local wanted = false
   if reader and bits & READ ~= 0 and reader.waiting == fd then
     wanted = true

@@ -89,7 +89,7 @@ function Session:next_event()
     local event, a, b, c, d = machine_turn(machine, loop.time, expired)
     expired = false
     if not event then
-      expired = not loop.wait_until(a and machine, a, b)
+      expired = not loop._wait_until(a and machine, a, b)
     elseif event == "line" then
       self:fact("command", { text = a })
     elseif event == "reply" then
