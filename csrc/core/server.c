@@ -13,7 +13,7 @@
 /* The room for one receive, at first. */
 #define SPACE_MIN 4096
 
-/* Input that waits is bounded by the pump, which asks for events between two
+/* Input that waits is bounded by the driver, which asks for events between two
 ** reads. */
 #define IN_MAX (131072 * 4)
 

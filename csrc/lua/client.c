@@ -2,8 +2,7 @@
 /*
 ** client.c: "smtp.client_session": the core's client machine and, unless it is
 ** driven in memory, a socket, with TLS on it once it is secured. client:step()
-** is the inner step of a connection: it gives the next reply, or writes and
-** reads and tries again, or says what to wait for.
+** gives the next reply, or says what to wait for.
 */
 #include <errno.h>
 #include <lauxlib.h>
@@ -12,6 +11,7 @@
 
 #include "../core/client.h"
 #include "../net/connection.h"
+#include "../net/poller.h"
 #include "../net/socket.h"
 #include "client_session.h"
 #include "open.h"
@@ -20,33 +20,60 @@
 #include "socket.h"
 #include "support.h"
 
-/* How often a step reads without a reply. */
-#define STEP_READS 64
-
 #define CLOSED "the server closed the connection"
 
+/* ---- the machine's verbs --------------------------------------------- */
+
 static int verb_space(void *m, char **place, size_t *room) {
-  return smtp_client_space(m, place, room);
+  return smtp_client_space(((smtp_client_session *)m)->machine, place, room);
 }
 
 static void verb_fed(void *m, size_t n) {
-  smtp_client_fed(m, n);
+  smtp_client_fed(((smtp_client_session *)m)->machine, n);
 }
 
 static void verb_eof(void *m) {
-  smtp_client_eof(m);
+  smtp_client_eof(((smtp_client_session *)m)->machine);
 }
 
 static smtp_slice verb_peek(void *m) {
-  return smtp_client_peek(m);
+  return smtp_client_peek(((smtp_client_session *)m)->machine);
 }
 
+/* What may go out behind the bytes that are written is queued at once. */
 static void verb_sent(void *m, size_t n) {
-  smtp_client_sent(m, n);
+  smtp_client *machine = ((smtp_client_session *)m)->machine;
+  smtp_client_sent(machine, n);
+  if (smtp_client_peek(machine).n == 0) smtp_client_advance(machine);
 }
 
-static const smtp_verbs verbs = {verb_space, verb_fed, verb_eof, verb_peek,
-                                 verb_sent,  NULL,     NULL,     NULL};
+/* Whether Lua is asked for more of the message that it sends, or is told that
+** no more is needed. */
+static bool is_wanted(const smtp_client_session *c) {
+  return c->sending && smtp_client_wants(c->machine) != SMTP_WANT_TIME;
+}
+
+static int verb_next(void *m) {
+  smtp_client_session *c = m;
+  int r = smtp_client_next(c->machine, &c->event);
+  c->wanted = r == 0 && is_wanted(c);
+  return c->wanted ? 1 : r;
+}
+
+/* It reads while it cannot write, so that two full pipes never wait for each
+** other (RFC 2920 section 3.1). Bytes that come although no reply is due are
+** judged before a flight goes out: later they would seem to answer it. */
+static unsigned verb_may(void *m) {
+  smtp_client_session *c = m;
+  unsigned may = SMTP_MAY_WRITE | SMTP_MAY_BOTH;
+  if (smtp_client_paused(c->machine)) return 0;
+  if (!smtp_client_expects(c->machine)) may |= SMTP_MAY_LOOK;
+  if (!is_wanted(c)) may |= SMTP_MAY_READ;
+  return may;
+}
+
+static const smtp_verbs verbs = {verb_space, verb_fed,  verb_eof, verb_peek,
+                                 verb_sent,  verb_next, verb_may, NULL};
 
 /* core.client([socket [, disable [, strict_body [, tls]]]]): takes the socket;
 ** tls: without TLS only EHLO, STARTTLS, NOOP and QUIT may be said. */
@@ -63,19 +90,18 @@ static int client_new(lua_State *L) {
   memset(c, 0, sizeof *c);
   lua_newtable(L);
   lua_setiuservalue(L, -2, 1);
-  smtp_connection_init(&c->pump, &verbs, NULL, -1);
+  smtp_connection_init(&c->connection, &verbs, c, -1);
   luaL_setmetatable(L, SMTP_CLIENT_SESSION);
-  if (socket) c->pump.fd = smtp_check_socket_take(L, 1);
+  if (socket) c->connection.fd = smtp_check_socket_take(L, 1);
   c->machine = smtp_client_new(smtp_mem_libc(), &config);
   if (c->machine == NULL) return luaL_error(L, "not enough memory");
-  c->pump.m = c->machine;
-  c->pump.readable = false; /* the greeting takes a round trip at least */
+  c->connection.readable = false; /* the greeting takes a round trip at least */
   return 1;
 }
 
 static int client_close(lua_State *L) {
   smtp_client_session *c = luaL_checkudata(L, 1, SMTP_CLIENT_SESSION);
-  smtp_connection_close(&c->pump);
+  smtp_connection_close(&c->connection);
   smtp_client_free(c->machine);
   smtp_transaction_free(c->plan);
   c->plan = NULL;
@@ -87,8 +113,8 @@ static int client_close(lua_State *L) {
 
 static int client_abort(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check(L);
-  if (c->pump.fd >= 0) smtp_socket_abort(c->pump.fd);
-  c->pump.fd = -1;
+  if (c->connection.fd >= 0) smtp_socket_abort(c->connection.fd);
+  c->connection.fd = -1;
   return client_close(L);
 }
 
@@ -129,7 +155,7 @@ static int fail(lua_State *L, smtp_client_session *c, int r) {
     lua_insert(L, -3); /* nil, "system", message, name */
     return 4;
   }
-  if (r == SMTP_ETLS) return fail_tls(L, c->pump.tls);
+  if (r == SMTP_ETLS) return fail_tls(L, c->connection.tls);
   if (r == SMTP_EPROTOCOL) return fail_protocol(L, c->machine);
   if (r != SMTP_ECLOSED) return luaL_error(L, "not enough memory");
   lua_pushnil(L);
@@ -167,31 +193,7 @@ static int client_next(lua_State *L) {
   return push_next(L, c, r, &e);
 }
 
-static int wait_for(lua_State *L, const char *what) {
-  lua_pushboolean(L, 0);
-  lua_pushstring(L, what);
-  return 2;
-}
-
-/*
-** Writes the waiting bytes; results as smtp_connection_flush. 1: bytes came although
-** no reply is due. The machine must judge them before the flight goes out,
-** since later they would seem to answer it.
-*/
-static int write_out(smtp_client_session *c) {
-  if (smtp_client_peek(c->machine).n > 0 && !smtp_client_expects(c->machine)) {
-    int r = smtp_connection_look(&c->pump);
-    if (r != SMTP_EBUSY) return r;
-  }
-  return smtp_connection_flush(&c->pump);
-}
-
-/* Whether the sending of a message can go on, or needs no more. */
-static bool is_ready(const smtp_client *machine) {
-  return smtp_client_wants(machine) != SMTP_WANT_TIME;
-}
-
-static int push_want(lua_State *L, const smtp_client *machine) {
+static int push_wanted(lua_State *L, const smtp_client *machine) {
   lua_pushstring(L, smtp_client_wants(machine) == SMTP_WANT_CONTENT ? "content"
                                                                     : "sent");
   return 1;
@@ -199,50 +201,31 @@ static int push_want(lua_State *L, const smtp_client *machine) {
 
 /*
 ** client:step([sending]) -> step, reply | "ended", step, reply | "message" ... |
-** "content" or "sent", if it is asked about the message being sent | false, "r" or "rw" (what to wait for) |
-** nil, kind, sentence [, cause [, reply]]. It reads while it cannot write, so that
-** two full pipes never wait for each other (RFC 2920 section 3.1). A write
+** "content" or "sent", if it is asked about the message being sent | false, "r"
+** or "rw" (what to wait for) | nil, kind, sentence [, cause [, reply]]. A write
 ** that fails is told only when there is no reply left that explains it.
 */
 static int client_step(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check_socket(L);
-  bool sending = lua_toboolean(L, 2);
-  int reads = 0;
+  bool writes;
+  int r;
+  c->sending = lua_toboolean(L, 2);
   lua_settop(L, 1);
-  for (;;) {
-    smtp_client_event e;
-    int r = smtp_client_next(c->machine, &e);
-    int w;
-    if (r != 0) return push_next(L, c, r, &e);
-    if (sending && is_ready(c->machine)) return push_want(L, c->machine);
-    /* More than a reply can be: the caller looks at the time, and at others. */
-    if (++reads > STEP_READS) return wait_for(L, "rw");
-    if (smtp_client_paused(c->machine)) return luaL_error(L, "TLS is due");
-    w = write_out(c);
-    if (w > 0) continue;
-    if (w == SMTP_ETLS) return fail(L, c, w);
-    if (w == SMTP_ESYSTEM) {
-      int saved = errno;
-      c->pump.readable = true;
-      if (smtp_connection_receive(&c->pump) > 0) continue;
-      errno = saved;
-      return fail(L, c, SMTP_ESYSTEM);
-    }
-    if (w == 0 && smtp_client_advance(c->machine) == 0 &&
-        (smtp_client_peek(c->machine).n > 0 ||
-         (sending && is_ready(c->machine))))
-      continue;
-    r = smtp_connection_receive(&c->pump);
-    if (r == SMTP_EBUSY) return wait_for(L, w == SMTP_EBUSY ? "rw" : "r");
-    if (r < 0) return fail(L, c, r);
-  }
+  r = smtp_connection_step(&c->connection);
+  if (r > 0 && c->wanted) return push_wanted(L, c->machine);
+  if (r != 0) return push_next(L, c, r, &c->event);
+  if (smtp_client_paused(c->machine)) return luaL_error(L, "TLS is due");
+  writes = c->connection.again || (c->connection.waits & SMTP_WRITE) != 0;
+  lua_pushboolean(L, 0);
+  lua_pushstring(L, writes ? "rw" : "r");
+  return 2;
 }
 
 /* client:flush() -> true | false (wait for "rw", then step or flush) | nil,
 ** kind, sentence [, cause]. A reply that came early is left for step. */
 static int client_flush(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check_socket(L);
-  int r = write_out(c);
+  int r = smtp_connection_write(&c->connection);
   if (r == SMTP_ESYSTEM || r == SMTP_ETLS) return fail(L, c, r);
   lua_pushboolean(L, r == 0);
   return 1;
@@ -393,19 +376,19 @@ static int client_usable(lua_State *L) {
 static int client_pending(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check(L);
   size_t n = smtp_client_peek(c->machine).n;
-  if (c->pump.tls != NULL) n += smtp_tls_peek(c->pump.tls).n;
+  if (c->connection.tls != NULL) n += smtp_tls_peek(c->connection.tls).n;
   lua_pushinteger(L, (lua_Integer)n);
   return 1;
 }
 
 static int client_pollfd(lua_State *L) {
-  lua_pushinteger(L, smtp_client_session_check_socket(L)->pump.fd);
+  lua_pushinteger(L, smtp_client_session_check_socket(L)->connection.fd);
   return 1;
 }
 
 static int client_events(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check(L);
-  lua_pushstring(L, smtp_connection_waits(&c->pump) ? "rw" : "r");
+  lua_pushstring(L, smtp_connection_waits(&c->connection) ? "rw" : "r");
   return 1;
 }
 

@@ -10,20 +10,20 @@
 /* client:secure(engine): TLS begins on the socket; then handshake. */
 int smtp_client_session_secure(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check_socket(L);
-  luaL_argcheck(L, c->pump.tls == NULL, 1, "there is TLS already");
-  smtp_connection_secure(&c->pump, smtp_check_tls_take(L, 2));
+  luaL_argcheck(L, c->connection.tls == NULL, 1, "there is TLS already");
+  smtp_connection_secure(&c->connection, smtp_check_tls_take(L, 2));
   return 0;
 }
 
 static smtp_client_session *check_tls(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check_socket(L);
-  if (c->pump.tls == NULL) luaL_error(L, "client has no TLS");
+  if (c->connection.tls == NULL) luaL_error(L, "client has no TLS");
   return c;
 }
 
 /* client:handshake(): see smtp_tls_push_handshake. */
 int smtp_client_session_handshake(lua_State *L) {
-  return smtp_tls_push_handshake(L, &check_tls(L)->pump);
+  return smtp_tls_push_handshake(L, &check_tls(L)->connection);
 }
 
 /* client:secured(): the handshake is done. */
@@ -35,17 +35,18 @@ int smtp_client_session_secured(lua_State *L) {
 
 /* client:info() -> the facts of TLS, or nothing without TLS */
 int smtp_client_session_info(lua_State *L) {
-  return smtp_tls_push_info(L, smtp_client_session_check(L)->pump.tls);
+  return smtp_tls_push_info(L, smtp_client_session_check(L)->connection.tls);
 }
 
 /* client:bindings() -> tls-exporter, tls-server-end-point; "" for none */
 int smtp_client_session_bindings(lua_State *L) {
-  return smtp_tls_push_bindings(L, smtp_client_session_check(L)->pump.tls);
+  return smtp_tls_push_bindings(L,
+                                smtp_client_session_check(L)->connection.tls);
 }
 
 /* client:tls_session() -> bytes to resume it by, or nothing */
 int smtp_client_session_tls_session(lua_State *L) {
-  return smtp_tls_push_session(L, smtp_client_session_check(L)->pump.tls);
+  return smtp_tls_push_session(L, smtp_client_session_check(L)->connection.tls);
 }
 
 /* client:auth(sasl) -> true | nil, "busy" | "state" | "invalid". The exchange is

@@ -14,7 +14,7 @@ smtp_client_session *smtp_client_session_check(lua_State *L) {
 
 smtp_client_session *smtp_client_session_check_socket(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check(L);
-  if (c->pump.fd < 0) luaL_error(L, "client has no socket");
+  if (c->connection.fd < 0) luaL_error(L, "client has no socket");
   return c;
 }
 

@@ -19,7 +19,10 @@ typedef struct smtp_client_session {
   smtp_sasl *sasl;        /* of the last AUTH, which the machine borrows */
   smtp_transaction *plan; /* of a message that is not the machine's yet */
   int tags;               /* given to transactions so far */
-  smtp_connection pump;
+  smtp_connection connection;
+  smtp_client_event event; /* of the last step */
+  bool sending; /* a step also ends when the message can go on: it is wanted */
+  bool wanted;
 } smtp_client_session;
 
 /* The session at 1, which raises if it is closed, or has no socket. */

@@ -162,7 +162,9 @@ static int receive_tls(smtp_connection *c) {
   }
 }
 
-int smtp_connection_receive(smtp_connection *c) {
+/* Reads once: 1 the machine was fed, or was told the end; SMTP_EBUSY wait for
+** reading; SMTP_ESYSTEM; SMTP_ETLS; the machine's failures. */
+static int receive(smtp_connection *c) {
   char *place;
   size_t room;
   ssize_t n;
@@ -181,10 +183,11 @@ int smtp_connection_receive(smtp_connection *c) {
   return 1;
 }
 
-int smtp_connection_look(smtp_connection *c) {
+/* Reads once even if that seems to be in vain. */
+static int look(smtp_connection *c) {
   int r;
   c->readable = true;
-  r = smtp_connection_receive(c);
+  r = receive(c);
   if (r == SMTP_EBUSY) c->readable = false; /* not again before a wait */
   return r;
 }
@@ -215,15 +218,16 @@ static int lose(smtp_connection *c, int r, bool writing) {
   }
   if (r == SMTP_ESYSTEM && writing) {
     c->readable = true;
-    if (smtp_connection_receive(c) > 0) return 1;
+    if (receive(c) > 0) return 1;
   }
   errno = error;
   return r;
 }
 
-static int write_out(smtp_connection *c, unsigned may) {
+int smtp_connection_write(smtp_connection *c) {
+  unsigned may = c->verbs->may(c->m);
   if ((may & SMTP_MAY_LOOK) != 0 && c->verbs->peek(c->m).n > 0) {
-    int r = smtp_connection_look(c);
+    int r = look(c);
     if (r != SMTP_EBUSY) return r;
   }
   return smtp_connection_flush(c);
@@ -235,20 +239,24 @@ static int move(smtp_connection *c) {
   int r = 0;
   c->waits = 0;
   if ((may & SMTP_MAY_WRITE) != 0 && smtp_connection_waits(c)) {
-    r = write_out(c, may);
+    r = smtp_connection_write(c);
     if (r > 0) return 1;
-    if (r == SMTP_EBUSY) c->waits = SMTP_WRITE;
-    if (r == SMTP_EBUSY && (may & SMTP_MAY_BOTH) == 0) return 0;
     if (r < 0 && r != SMTP_EBUSY) return lose(c, r, true);
-    may = c->verbs->may(c->m);
-    if (r == 0 && (may & SMTP_MAY_READ) == 0) return 1;
+    if (r == 0) {
+      may = c->verbs->may(c->m);
+      if ((may & SMTP_MAY_READ) == 0) return 1;
+    } else {
+      c->waits = SMTP_WRITE;
+      if ((may & SMTP_MAY_BOTH) == 0) return 0;
+    }
+  } else if ((may & SMTP_MAY_READ) == 0) {
+    return 0;
   }
-  if ((may & SMTP_MAY_READ) == 0) return 0;
   if (c->reads >= READS) {
     c->again = true;
     return 0;
   }
-  r = smtp_connection_receive(c);
+  r = receive(c);
   if (r == SMTP_EBUSY) {
     c->waits |= SMTP_READ;
     return 0;

@@ -83,15 +83,8 @@ SMTP_FUNC bool smtp_connection_waits(const smtp_connection *c);
 ** SMTP_ESYSTEM and errno, SMTP_ETLS. */
 SMTP_FUNC int smtp_connection_flush(smtp_connection *c);
 
-/*
-** Reads once: 1 the machine was fed, or was told the end; SMTP_EBUSY wait for
-** reading, then call again; SMTP_ESYSTEM and errno; SMTP_ETLS: the stream was
-** cut off or is broken; the machine's failures.
-*/
-SMTP_FUNC int smtp_connection_receive(smtp_connection *c);
-
-/* Reads once, as smtp_connection_receive, even if that seems to be in vain: a
-** look whether the peer speaks too early. */
-SMTP_FUNC int smtp_connection_look(smtp_connection *c);
+/* As smtp_connection_flush, after a look if the machine wants one: 1: bytes of
+** the peer came first, and nothing was written. */
+SMTP_FUNC int smtp_connection_write(smtp_connection *c);
 
 #endif

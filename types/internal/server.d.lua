@@ -26,9 +26,11 @@ function config:session(socket, now) end
 
 --- Moves bytes until there is an event, or nothing to do.
 ---@param now number
----@return string event with its values (csrc/lua/server_event.c); or "read", "write" or "pause": wait for it
+---@param expired? boolean what it waited for did not come in time
+---@return string? event with its values (csrc/lua/server_event.c); nil: wait
+---@return any value with a wait: "r", "w", or false for the time alone
 ---@return any value with a wait: the deadline, if there is one
-function session:step(now) end
+function session:turn(now, expired) end
 
 --- In memory: the next event.
 ---@return string? event with its values; nil: bytes or a verdict are needed
