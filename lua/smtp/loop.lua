@@ -450,7 +450,8 @@ function M.wake(gate)
   for i = #gate, 1, -1 do
     local task = gate[i]
     gate[i] = nil
-    if task.waiting and task.waiting ~= TURN then enqueue(task) end -- its time has not come, and now it cannot
+    -- Its time has not come, and now it cannot.
+    if task.waiting and task.waiting ~= TURN then enqueue(task) end
   end
 end
 
