@@ -24,9 +24,13 @@ local CHUNK_MAX = 65536
 function M.new(connection, out, progress)
   local source = out.source
   return setmetatable({
-    connection = connection, out = out, from = out.from, source = source, progress = progress,
+    connection = connection, out = out, source = source, size = source.size or 0,
     left = #out.to, -- recipients that are to do: those at the places of `todo`, nil: all
-    flying = 0, size = source.size or 0,
+    flying = 0, begun = false, progress = progress,
+    -- of `prepare`, as transaction.lua needs them:
+    session = false, sender = out.from, sent = out.to, params = false, chunks = false,
+    eightbit = false,
+    receipt = false, message = false, -- of send_all.lua
   }, Dispatch)
 end
 
@@ -124,36 +128,42 @@ function Dispatch:prepare()
   if self.begun then ok, err = rewind(self) end
   if not ok then return nil, err end
   local connection, out, source = self.connection, self.out, self.source
-  local offered = connection.capabilities
+  local offered, text, utf8 = connection.capabilities, source.text, out.utf8
   self.session = connection.session
   self.wire = offered.SIZE and measure(self) or nil
   if self.wire then ok, err = check_size(connection, self.wire) end
-  local small = not source.text and source.size and source.size <= CHUNK_MAX
-  if ok and small and (offered.CHUNKING or not offered["8BITMIME"]) then
+  if not ok then return nil, err end
+  local takes_8bit = offered["8BITMIME"]
+  if not text and (offered.CHUNKING or not takes_8bit) and source.size
+    and source.size <= CHUNK_MAX then
     ok, err = gather(connection, source)
+    if not ok then return nil, err end
+    text = source.text
   end
-  if not ok then return nil, err end
   local eightbit = out.eightbit -- nil: it was not composed here
-  if eightbit == nil then eightbit = not source.text or core.eightbit(source.text) end
+  if eightbit == nil then eightbit = not text or core.eightbit(text) end
   eightbit = eightbit and not self.downgraded
-  if eightbit and not offered["8BITMIME"] and not out.utf8 then
+  if eightbit and not takes_8bit and not utf8 then
     if out.downgrade then return downgrade(self) end
-    if source.text then return mail_rcpt.not_8bit(connection, "mail") end
+    if text then return mail_rcpt.not_8bit(connection, "mail") end
   end
-  self.eightbit = not eightbit and out.eightbit ~= nil or offered["8BITMIME"] or out.utf8
-  local utf8 = false
-  self.sender, self.sent = out.from, out.to
-  if not out.ascii then ok, utf8 = address_all(self) end
-  if not ok then return nil, utf8 end
-  self.smtputf8 = utf8 or out.utf8 or nil
+  self.eightbit = not eightbit and out.eightbit ~= nil or takes_8bit or utf8
+  if not out.ascii then
+    local needs_utf8
+    ok, needs_utf8 = address_all(self)
+    if not ok then return nil, needs_utf8 end
+    utf8 = utf8 or needs_utf8
+  end
+  self.smtputf8 = utf8 or nil
   if next(out.given) then ok, err = parameterize_rcpts(self) end
-  local prdr = offered.PRDR and #out.to > 1
-  if not out.mail and not self.smtputf8 and not prdr then
-    self.params = parameters.content(connection, self.wire, eightbit)
-  elseif ok then
-    ok, err = parameterize_mail(self, eightbit, prdr)
-  end
   if not ok then return nil, err end
+  local prdr = offered.PRDR and #out.to > 1
+  if out.mail or utf8 or prdr then
+    ok, err = parameterize_mail(self, eightbit, prdr)
+    if not ok then return nil, err end
+  else
+    self.params = parameters.content(connection, self.wire, eightbit)
+  end
   self.chunks = self.binary or offered.CHUNKING and offered.PIPELINING
   return true
 end
@@ -261,6 +271,7 @@ end
 
 -- Takes the refusals in; those of RCPT that may go in another transaction are to do again.
 local function sort_out(self, one, rejected)
+  self.rejected = self.rejected or {}
   for i, refusal in ipairs(rejected) do
     if one.too_many[i] and self.source.again then
       local place = one.places[i]
@@ -276,30 +287,33 @@ end
 -- The whole part failed: marks each recipient that is not refused yet with this error.
 local function refuse_all(self, one, err)
   local known = {}
+  self.rejected = self.rejected or {}
   for i, refusal in ipairs(err.rejected or {}) do known[one.places[i]] = refusal end
   for place, mailbox in ipairs(one.to) do
     table.insert(self.rejected, known[place] or transaction.rejection(mailbox, err))
   end
 end
 
--- The one list behind the other; most deliveries have only one of them.
+-- The one list behind the other; either may be nil.
 local function append(list, more)
-  if not list or not list[1] then return more or list end
-  return table.move(more or {}, 1, more and #more or 0, #list + 1, list)
+  if not (list and more) then return list or more end
+  return table.move(more, 1, #more, #list + 1, list)
 end
 
 --- Takes in what came of a transaction: a receipt, or nil and an error.
 function Dispatch:settle(one, receipt, err)
   self.flying = self.flying - 1
   if receipt then
+    local before = self.receipt
     self.receipt = receipt
-    self.accepted = append(self.accepted, receipt.accepted)
-    self.replies = append(self.replies, receipt.replies)
-    self.rejected = self.rejected or {}
     if receipt.rejected[1] then sort_out(self, one, receipt.rejected) end
+    if before then
+      receipt.accepted = append(before.accepted, receipt.accepted)
+      receipt.replies = append(before.replies, receipt.replies)
+    end
   elseif errors.is(err) and err.kind == "rejected" and self.connection.machine then
     if self.refusal then self.refusal.rejected = self.rejected end -- of all parts
-    self.refusal, self.rejected = self.refusal or err, self.rejected or {}
+    self.refusal = self.refusal or err
     refuse_all(self, one, err)
   else
     self.err = self.err or err
@@ -321,7 +335,7 @@ local function left_to_us(self)
       if word == "SUCCESS" then wanted[self.out.to[i]] = true end
     end
   end
-  for _, mailbox in ipairs(self.accepted) do
+  for _, mailbox in ipairs(self.receipt.accepted) do
     if wanted[mailbox] then list[#list + 1] = mailbox end
   end
   return list[1] and list
@@ -329,13 +343,12 @@ end
 
 --- The receipt of all, or nil and an error.
 function Dispatch:result()
-  local err, receipt = self.err, self.receipt
-  if err and self.accepted and #self.accepted > 0 then
-    err.outcome, err.accepted, err.rejected = "partial", self.accepted, self.rejected
+  local err, receipt, connection = self.err, self.receipt, self.connection
+  if err and receipt then
+    err.outcome, err.accepted, err.rejected = "partial", receipt.accepted, self.rejected or {}
   end
   if err or not receipt then return nil, err or self.refusal end
-  receipt.accepted, receipt.rejected, receipt.replies = self.accepted, self.rejected, self.replies
-  local connection = self.connection
+  if self.rejected then receipt.rejected = self.rejected end
   if self.out.relayed then receipt.relayed = left_to_us(self) end
   receipt.used = { pipelining = connection.capabilities.PIPELINING ~= nil,
     chunking = self.chunks and true or false, auth = connection.auth,
