@@ -29,6 +29,13 @@ static int put(smtp_server *s, int code, smtp_status status, smtp_slice text) {
   return note(s, from);
 }
 
+/* Appends a reply that is always the same. */
+static int put_default(smtp_server *s, const smtp_default *d) {
+  size_t from = smtp_buf_length(&s->out);
+  int r = smtp_buf_append_slice(&s->out, d->line);
+  return r != 0 ? r : note(s, from);
+}
+
 static smtp_slice text_of(const smtp_default *d) {
   size_t n = 0;
   while (d->text[n] != '\0') n++;
@@ -57,7 +64,7 @@ int smtp_server_answer(smtp_server *s, smtp_situation situation) {
       s->hold = s->now + ERROR_DELAY;
   }
   d = smtp_status_of(situation);
-  r = put(s, d->code, d->status, text_of(d));
+  r = put_default(s, d);
   if (r != 0) return r;
   if (closes(situation) || d->code == 421) smtp_server_enter(s, MOVE_CLOSE);
   if (s->state == ST_CLOSED) s->why = situation;
@@ -115,6 +122,10 @@ int smtp_server_challenge(smtp_server *s, smtp_slice bytes) {
   return r != 0 ? r : note(s, from);
 }
 
+static bool is_named(smtp_situation situation) {
+  return situation == SMTP_S_GREETING || situation == SMTP_S_HELO;
+}
+
 /* Greeting, HELO's reply and QUIT's begin with our name (RFC 5321 section
 ** 4.2); text may be empty. */
 static int put_named(smtp_server *s, int code, smtp_status status,
@@ -139,8 +150,7 @@ static int put_ok(smtp_server *s, smtp_situation ok, int code,
     text = s->config->greeting;
   else if (text.n == 0 && ok != SMTP_S_HELO)
     text = text_of(d);
-  if (ok == SMTP_S_GREETING || ok == SMTP_S_HELO)
-    return put_named(s, code, status, text);
+  if (is_named(ok)) return put_named(s, code, status, text);
   return put(s, code, status, text);
 }
 
@@ -253,12 +263,16 @@ static int put_situation(smtp_server *s, smtp_server_event_type stage,
   smtp_status status = d->status;
   smtp_slice none = {"", 0};
   int r;
-  if (situation == stages[stage].ok) {
+  /* The greeting and the reply to EHLO have no status, so a refusal has none. */
+  if (situation != stages[stage].ok &&
+      smtp_status_for(stages[stage].ok, code).class_ == 0)
+    status.class_ = 0;
+  if (is_named(situation))
     r = put_ok(s, situation, code, status, none);
-  } else {
-    if (smtp_status_for(stages[stage].ok, code).class_ == 0) status.class_ = 0;
+  else if (code == d->code && status.class_ == d->status.class_)
+    r = put_default(s, d);
+  else
     r = put(s, code, status, text_of(d));
-  }
   return r != 0 ? r : code;
 }
 

@@ -117,6 +117,7 @@ typedef struct smtp_default {
   int code;           /* 220 to 555 */
   smtp_status status; /* class_ 0 where RFC 2034 wants none */
   const char *text;   /* static, ASCII, without the codes */
+  smtp_slice line;    /* all of it, with CRLF */
 } smtp_default;
 
 /* The reply for a situation; static. */
