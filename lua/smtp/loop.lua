@@ -52,7 +52,7 @@ local function new_task(guest, foreign)
   return {
     co = false, start = false, guest = guest, foreign = foreign, waiting = false, deadline = false,
     limit = false, entry = false, fd = false, pollable = false, events = false, owner = false,
-    parked = false, woken = false, value = false, within = false,
+    dead = false, parked = false, woken = false, value = false,
   }
 end
 

@@ -46,15 +46,14 @@ function M.is_loopback(address)
   return LOOPBACK:has(address)
 end
 
--- The key by which the connections of a host are counted; nil for a host without a limit.
-local function host_of(address)
+--- The key by which the connections of a host are counted; nil for a host without a limit.
+function M.host_of(address)
   return not LOOPBACK:has(address) and networks.host(address) or nil
 end
 
---- Whether one more connection is too many: `address` is that of its client, nil if it
--- is not known yet.
-function M.is_full(server, address)
-  local limits, key = server.limits, address and host_of(address)
+--- Whether one more connection is too many: `key` is that of its host, if it has one.
+function M.is_full(server, key)
+  local limits = server.limits
   return server.connections >= limits.connections
     or key ~= nil and (server.hosts[key] or 0) >= limits.per_ip
 end
@@ -68,10 +67,9 @@ function M.uncount(server, session)
   server.hosts[key] = n > 0 and n or nil
 end
 
---- Counts a session for its present peer; gives whether that host has too many sessions.
-function M.count(server, session)
+--- Counts a session for the host of its present peer; gives whether that has too many.
+function M.count(server, session, key)
   M.uncount(server, session)
-  local key = host_of(session.peer.address)
   if not key then return false end
   local n = (server.hosts[key] or 0) + 1
   server.hosts[key], session._host = n, key

@@ -92,7 +92,10 @@ function M.xclient(session, told)
     session.tls = session._core:info()
     session.tls.certificate = nil
   end
-  if admission.count(session.server, session) then session._core:finish("connections", true) end
+  local key = admission.host_of(session.peer.address)
+  if admission.count(session.server, session, key) then
+    session._core:finish("connections", true)
+  end
 end
 
 --- Of whom the next message is; more than one command may tell it.

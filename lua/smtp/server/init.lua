@@ -288,12 +288,13 @@ local function admit(self, socket, shared)
   self.accepted = self.accepted + 1
   -- Whose connection a proxy passes on is known, and counted, later.
   local proxied = forwarded.is_in(shared.proxy, { peer = peer })
-  if admission.is_full(self, not proxied and peer.address or nil) then
+  local key = not proxied and admission.host_of(peer.address) or nil
+  if admission.is_full(self, key) then
     return admission.refuse(self, socket, shared, peer)
   end
   self.connections = self.connections + 1
   local one = session.new(self, shared, socket, peer)
-  if not proxied then admission.count(self, one) end
+  admission.count(self, one, key)
   local task = loop.spawn(session.run, one)
   self.sessions[one], task.owner = task, one
 end

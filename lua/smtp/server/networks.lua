@@ -67,7 +67,7 @@ end
 
 --- Whether the address of an IP peer is in one of them.
 function Networks:has(address)
-  local bytes = M.bytes(address)
+  local bytes = self[1] and M.bytes(address)
   for _, one in ipairs(bytes and self or {}) do
     if #one.bytes == #bytes and prefix(bytes, one.bits) == one.bytes then return true end
   end

@@ -365,9 +365,10 @@ function Session:__close()
   machine:close()
   if self._lingering then self.server.lingering = self.server.lingering - 1 end
   self.server:_ended(self)
+  local on_close = self.server.handlers.on_close
+  if not on_close and not self.server.on_event then return end
   local summary = { reason = self._reason or "cancelled", messages = self.messages }
   self:fact("close", summary)
-  local on_close = self.server.handlers.on_close
   if not on_close then return end
   local ok, cause = pcall(on_close, self, summary)
   if not ok then self:fail("close", cause) end
@@ -393,7 +394,8 @@ function M.run(self)
   session._task = loop.current()
   if session._proxied then
     if not server_peers.accept(session) then return end
-    refusal = admission.count(session.server, session) and "connections" or nil
+    local key = admission.host_of(session.peer.address)
+    refusal = admission.count(session.server, session, key) and "connections" or nil
   end
   server_peers.trust(session)
   if session._tls and session._tls.implicit then
@@ -415,6 +417,7 @@ end
 function M.new(server, shared, socket, peer)
   local self = setmetatable({
     server = server, peer = peer, esmtp = false, messages = 0, _tls = shared.tls,
+    _task = false, _served = false, _reason = false,
     lmtp = shared.lmtp,
     _core = shared.config:session(socket, loop.time),
     _handler_timeout = server.limits.handler_timeout,
