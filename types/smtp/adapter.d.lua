@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 ---@meta smtp.adapter
 ---
---- Runs clients and servers in the loop of another library. One of these, once, before
---- anything waits:
+--- Runs clients and servers in the loop of another library. Require one of these modules, once,
+--- before anything waits:
 ---
 --- ```lua
 --- local adapter = require "smtp.adapter.cqueues"
@@ -10,21 +10,20 @@
 --- require "smtp.adapter.copas"
 --- ```
 ---
---- From then on everything that waits (`smtp.send`, `server:run`, `pool:send`,
---- `smtp.sleep` ...) does so beside the rest of that loop's work: in a coroutine of the
---- library it waits as the library's own functions do. Run the library's loop, which goes on
---- as long as something of ours waits or a server listens; `smtp.loop.run` and `server:run`
---- at the end of a plain script run it as well.
+--- From then on each call that waits (`smtp.send`, `server:run`, `pool:send`, `smtp.sleep` ...)
+--- lets the other work of that loop go on: in a coroutine of the library it waits as the
+--- library's own functions do. Run the library's loop. It goes on as long as a call of ours
+--- waits or a server listens. In a plain script `smtp.loop.run` and `server:run` run it, too.
 ---
---- Tasks (`smtp.loop.spawn`), and so the handlers of a server, may also wait for what is
---- the library's: a socket, a timer, a database. Such a wait is not bounded by
---- `handler_timeout`, which acts when the handler next waits for something of ours. What a
---- task raises reaches you as what the library's own coroutines raise.
+--- Tasks (`smtp.loop.spawn`), and so the handlers of a server, may also wait for objects of the
+--- library: a socket, a timer, a database. `handler_timeout` does not bound such a wait; it acts
+--- when the handler next waits for something of ours. An error in a task reaches you as an error
+--- in a coroutine of the library does.
 ---
---- It needs a poller with a descriptor of its own: epoll or kqueue, and not `"poll"`.
+--- An adapter needs a poller with a descriptor of its own: epoll or kqueue, and not `"poll"`.
 ---
---- **cqueues.** Within a controller all goes by itself. For calls from outside of all
---- controllers, such as a server that is started by the main script, say which one:
+--- **cqueues.** Calls from within a controller need nothing else. For calls from outside of all
+--- controllers, such as a server that the main script starts, name the controller:
 ---
 --- ```lua
 --- local cq = cqueues.new()
@@ -34,12 +33,12 @@
 --- assert(cq:loop())
 --- ```
 ---
---- What a task raises is an error of the controller's `step` and `loop`.
+--- An error in a task is an error of the controller's `step` and `loop`.
 ---
 --- **luv.** Any coroutine can wait: it yields, and a callback of ours resumes it. The main
---- chunk can, before `uv.run`, and then runs luv's loop meanwhile. A callback cannot, and
---- that raises: start a coroutine there. A handler that waits for a callback of luv is not
---- ended by `server:close`; it comes to its end, as luv would resume it.
+--- chunk can wait before `uv.run`; it runs luv's loop meanwhile. A callback cannot wait: that
+--- raises. Start a coroutine there. `server:close` does not end a handler that waits for a
+--- callback of luv: the handler runs to its end, since luv would resume it.
 ---
 --- ```lua
 --- local server = assert(smtp.server(options))
@@ -47,11 +46,10 @@
 --- uv.run()
 --- ```
 ---
---- What a task raises is an uncaught error of a callback.
+--- An error in a task is an uncaught error of a callback.
 ---
---- **copas.** Any thread of copas can wait; a plain coroutine is taken for one. As all of
---- copas, no more than about a thousand can wait at a time. What a task raises goes to
---- copas's error handler.
+--- **copas.** Any thread of copas can wait; a plain coroutine counts as one. About a thousand
+--- can wait at a time, as everywhere in copas. An error in a task goes to copas's error handler.
 ---
 --- ```lua
 --- local server = assert(smtp.server(options))
@@ -62,8 +60,8 @@
 ---@class smtp.adapter.cqueues
 local cqueues = {}
 
---- Says in which controller tasks run that are started outside of all controllers, and
---- which is run while something waits there.
+--- Sets the controller for calls from outside of all controllers: it runs their tasks, and is
+--- run while they wait.
 ---@param controller userdata of `cqueues.new`
 function cqueues.host(controller) end
 

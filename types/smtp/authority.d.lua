@@ -1,10 +1,9 @@
 -- SPDX-License-Identifier: MIT
 ---@meta smtp.authority
 ---
---- Certificates for tests (`smtp.authority`): an authority of your own, and of it as
---- many certificates as a test wants, good ones and those that a peer must refuse. All
---- are made in memory with fresh keys on P-256, in less than a millisecond each, and
---- signed with SHA-256 (RFC 5280). Nothing is meant to outlive the test.
+--- Certificates for tests (`smtp.authority`): an authority of your own, and certificates of it,
+--- valid ones and invalid ones. All are made in memory with fresh keys on P-256, in less than a
+--- millisecond each, and signed with SHA-256 (RFC 5280). Do not use them outside of tests.
 ---
 --- ```lua
 --- local authority = require "smtp.authority"
@@ -14,33 +13,31 @@
 --- ```
 
 ---@class smtp.authority
----@field certificate string PEM: what a client has to trust
+---@field certificate string PEM: a client has to trust it
 ---@field key string PEM
----@field chain string PEM, added behind what it issues: empty, but of an intermediate its own certificate and those up to the root, without that
+---@field chain string PEM, appended to each issued certificate: empty for a root; for an intermediate its own certificate and those up to the root, without the root
 local authority = {}
 
 --- Makes an authority that signs itself.
 ---@param options? smtp.authority_options
 ---@return smtp.authority? ca
----@return smtp.error? err `kind = "invalid"` for what no certificate can hold, `"system"` if OpenSSL fails
+---@return smtp.error? err `kind = "invalid"` for a value that no certificate can hold, `"system"` if OpenSSL fails
 function authority.new(options) end
 
---- Makes a certificate that signs itself. It is for this machine unless the options say
---- otherwise.
+--- Makes a certificate that signs itself. By default it is for this machine.
 ---@param options? smtp.certificate_options
 ---@return smtp.certificate? certificate
 ---@return smtp.error? err as of `authority.new`
 function authority.self_signed(options) end
 
---- Makes a certificate of this authority. It is for this machine unless the options say
---- otherwise.
+--- Makes a certificate of this authority. By default it is for this machine.
 ---@param options? smtp.certificate_options
 ---@return smtp.certificate? certificate
 ---@return smtp.error? err as of `authority.new`
 function authority:issue(options) end
 
---- Makes an authority below this one. What it issues has its `chain` behind it, so that
---- a client which trusts the root can verify it.
+--- Makes an authority below this one. Its certificates carry its `chain`, so that a client that
+--- trusts the root can verify them.
 ---@param options? smtp.authority_options
 ---@return smtp.authority? ca
 ---@return smtp.error? err as of `authority.new`
@@ -51,20 +48,20 @@ function authority:intermediate(options) end
 ---@field not_before? integer seconds from now, by default -86400
 ---@field not_after? integer seconds from now, by default 30 days; both within a hundred years
 
---- A certificate without `names`, `addresses` and `emails` is for `"localhost"`,
---- `"127.0.0.1"` and `"::1"`. Give `names = {}` for one that is for nobody.
+--- Without `names`, `addresses` and `emails` a certificate is for `"localhost"`, `"127.0.0.1"`
+--- and `"::1"`. With `names = {}` it is for no host.
 ---@class smtp.certificate_options
 ---@field names? string[] DNS names, `"*.example.com"` too; written as they are, a NUL inside included
----@field addresses? string[] of IPv4 or IPv6
+---@field addresses? string[] IPv4 or IPv6 addresses
 ---@field emails? string[] mailboxes, for certificates of clients
----@field common_name? string of the subject, which is empty without; 1 to 64 characters
+---@field common_name? string of the subject, 1 to 64 characters; default: an empty subject
 ---@field not_before? integer seconds from now, by default -86400
 ---@field not_after? integer seconds from now, by default 30 days; both within a hundred years
 ---@field purpose? "server"|"client"|"both" its extended key usage, by default `"both"`
 
---- A certificate and its key, for the fields of the same names in options for TLS.
+--- A certificate and its key, for the fields `cert` and `key` in options for TLS.
 ---@class smtp.certificate
----@field cert string PEM: the certificate, and behind it those of intermediate authorities
+---@field cert string PEM: the certificate, then those of the intermediate authorities
 ---@field key string PEM, not encrypted
 
 return authority

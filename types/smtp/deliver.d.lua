@@ -1,46 +1,45 @@
 -- SPDX-License-Identifier: MIT
 ---@meta smtp.deliver
 ---
---- What `smtp.deliver` takes and gives. It sends a message to each domain of the
---- recipients over a connection of its own (RFC 5321 section 5.1):
+--- Options and results of `smtp.deliver`. It sends a message to each domain of the recipients
+--- over a connection of its own (RFC 5321 section 5.1):
 ---
---- - The next host is tried where one cannot be reached, refuses the session (greeting, EHLO,
----   421), is not trusted as it must be, or is lost before it had the whole message. At most
----   16 are tried.
---- - What a server says of the sender, a recipient or the message is final, be it 4xx or
----   5xx. So is a connection that is lost after the last byte: `outcome == "unknown"`.
---- - Nothing is queued: who is rejected with `temporary` is for the caller to try again.
+--- - The next host is tried if a host cannot be reached, refuses the session (greeting, EHLO,
+---   421), fails the verification, or is lost before it had the whole message. At most 16 hosts
+---   are tried.
+--- - A reply about the sender, a recipient or the message is final, be it 4xx or 5xx. The loss of
+---   the connection after the last byte is final, too: `outcome == "unknown"`.
+--- - Nothing is queued: try rejected recipients with `temporary` again yourself.
 ---
---- **TLS is opportunistic by default here**, as everywhere between mail servers: it is taken
---- where it is offered, with any certificate, and without it, or where its handshake fails, the
---- message goes in clear text. Nothing goes in clear text to a host with which TLS stood in the
---- same call. DANE and MTA-STS make it strict for the domains that ask for it; `tls =
---- "required"` does so for all.
+--- **TLS is opportunistic by default here**, as everywhere between mail servers: if the host
+--- offers TLS, it is used, with any certificate. If the host does not offer it, or the handshake
+--- fails, the message goes in clear text. After a successful handshake with a host nothing goes
+--- to it in clear text in that call. DANE and MTA-STS make TLS strict for the domains that ask
+--- for it, `tls = "required"` for all.
 ---
---- - With `dane`, TLSA records rule wherever the name server says that it has validated the MX,
----   the addresses and the records (RFC 7672): TLS with a certificate that they name, or no
----   delivery to that host. `"opportunistic"` goes on as usual where there are none,
----   `"required"` does not.
---- - With `mta_sts`, a policy in mode `enforce` rules other hosts (RFC 8461): only those that it
----   names, with TLS and a certificate for the host of a chain that is trusted (`ca`).
+--- - With `dane`, TLSA records apply if the name server has validated the MX, the addresses and
+---   the records (RFC 7672): TLS with a certificate that they name, or no delivery to that host.
+---   Without TLSA records `"opportunistic"` goes on as usual, `"required"` does not.
+--- - With `mta_sts`, a policy in mode `enforce` applies to other hosts (RFC 8461): only the hosts
+---   in the policy are used, with TLS and a certificate for the host of a trusted chain (`ca`).
 --- - A message with the field `TLS-Required: No` is exempt from `dane = "opportunistic"` and
----   MTA-STS; `mail = { requiretls = true }` in it wants verified TLS at each host, and an MX that
----   is signed in the DNS or in a policy (RFC 8689).
+---   MTA-STS. With `mail = { requiretls = true }` it needs verified TLS at each host, and an MX
+---   signed in the DNS or named in a policy (RFC 8689).
 
---- A key that is not here raises.
+--- An unknown key raises.
 ---@class smtp.deliver_options
----@field nameserver? string `"127.0.0.1:5353"` or `"[::1]:53"`: whom to ask for everything; default: those of the system, of which hosts are asked for as usual (files and all). Its word that an answer was validated is believed, so it should be on this machine; those of the system are believed if they are, or if `/etc/resolv.conf` says `trust-ad`
+---@field nameserver? string `"127.0.0.1:5353"` or `"[::1]:53"`: the server for all look-ups; default: those of the system, where hosts are looked up as usual (with files). If it says that an answer was validated, that is believed, so it should be on this machine; the system's servers are believed if they are on this machine, or if `/etc/resolv.conf` says `trust-ad`
 ---@field port? integer default 25
----@field helo? string our name in EHLO, which should be what our address is called; default our address
+---@field helo? string our name in EHLO, which should be the name of our address; default our address
 ---@field timeout? number|smtp.timeouts
----@field deadline? number seconds for all of it
+---@field deadline? number seconds for the whole call
 ---@field tls? "opportunistic"|"required"|"starttls"|"none" default `"opportunistic"`
----@field verify? boolean as of a target: default false where TLS is opportunistic
----@field ca? string whom to trust: PEM, or a folder of hashed names; default the system's
+---@field verify? boolean as of a target: default false if TLS is opportunistic
+---@field ca? string trusted authorities: PEM, or a folder of hashed names; default the system's
 ---@field cert? string our own certificate and its chain
 ---@field key? string its key; default: it is in `cert`
 ---@field dane? "opportunistic"|"required" default: no DANE
----@field mta_sts? fun(domain: string): string? gives the text at `https://mta-sts.DOMAIN/.well-known/mta-sts.txt`: fetched with a certificate that is verified, no redirect, at most 64 KiB and a minute. It is called where the domain has a record and nothing is kept for its id; where it raises or gives nil, what is kept is followed
+---@field mta_sts? fun(domain: string): string? returns the text at `https://mta-sts.DOMAIN/.well-known/mta-sts.txt`: fetch it with a verified certificate, without redirects, at most 64 KiB in at most a minute. It is called if the domain has a record and no policy is kept for its id. If it raises or returns nil, a kept policy is used
 ---@field dkim? smtp.dkim_signer|smtp.dkim_options signs the message
 ---@field local_address? string the address to connect from
 ---@field disable? table<string, boolean> as of a target
@@ -51,30 +50,30 @@
 ---@field concurrency? integer domains at a time; default 1
 
 ---@class smtp.delivery
----@field accepted string[] the mailboxes that a server has taken it for
+---@field accepted string[] the mailboxes of the accepted recipients
 ---@field rejected smtp.delivery_rejection[] the others, by domain; `smtp.bounce` takes them
 ---@field receipts table<string, smtp.delivery_receipt> by domain (A-labels, lower case)
----@field errors table<string, smtp.error> by domain, where nobody has it, or (`outcome == "partial"`) not all: `outcome` is `"unknown"` of a message that may have arrived
+---@field errors table<string, smtp.error> by domain, if no recipient was accepted, or (`outcome == "partial"`) not all; with `outcome == "unknown"` the message may have arrived
 
---- A receipt with the host that gave it.
+--- A receipt with its host.
 ---@class smtp.delivery_receipt: smtp.receipt
 ---@field host string
 ---@field tls? smtp.tls_info nil in clear text
 
---- As of a receipt, but where no server spoke there is no `code`.
+--- A rejection as in a receipt. Without a reply of a server there is no `code`.
 ---@class smtp.delivery_rejection
 ---@field address string
 ---@field code? integer
 ---@field enhanced? string such as `"4.4.1"` (no answer), `"4.7.5"` (no trust)
 ---@field text string
 ---@field lines? string[]
----@field temporary boolean try it later
----@field remote_mta? string the host that it is of
+---@field temporary boolean try again later
+---@field remote_mta? string the host that rejected
 
 ---@class smtp.mx_host
 ---@field host string A-labels in lower case, or a numeric address
 ---@field preference integer the lowest is the first
----@field implicit? true there is no MX: the domain itself
+---@field implicit? true the domain itself, since it has no MX
 ---@field secure boolean the name server has validated the answer (DNSSEC)
 
 return {}

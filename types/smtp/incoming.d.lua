@@ -1,22 +1,22 @@
 -- SPDX-License-Identifier: MIT
 ---@meta smtp.incoming
 ---
---- The message that `on_message` gets. It is pulled: bytes are read from the client
---- only as the handler asks, so memory stays bounded and a slow handler slows its
---- sender. Dots are unstuffed (RFC 5321 section 4.5.2).
+--- The message in `on_message`. The handler pulls it: bytes are read from the client only when
+--- the handler asks, so memory stays bounded and a slow handler slows the sender. Dots are
+--- unstuffed (RFC 5321 section 4.5.2).
 ---
---- If the client vanishes, breaks the framing or passes a limit, reading raises: a
---- message that was cut short cannot be taken for a whole one, and it is answered
---- with what it broke whatever the handler returns.
+--- If the client vanishes, breaks the framing or passes a limit, reading raises. So a handler
+--- cannot mistake an incomplete message for a whole one. The reply then names the broken rule,
+--- whatever the handler returns.
 
 ---@class smtp.incoming
 ---@field id string unique; in the Received field
 ---@field sender smtp.sender
 ---@field recipients smtp.recipient[]
----@field envelope smtp.envelope so that `client:send(message)` passes it on: sender and recipients, each with its `notify`, `orcpt` and `rrvs`
----@field mail smtp.mail_params the parameters of MAIL that go on: `ret`, `envid`, `requiretls`, `priority`, BINARYMIME, and `by` with the time that is left. It is read once they are asked for, so change `sender` before. A time to hold it is for who took it in
----@field size integer bytes read so far; what was declared is `sender.size`
----@field eightbit? boolean at the end: it holds bytes above 0x7f
+---@field envelope smtp.envelope for `client:send(message)`: sender and recipients, each with its `notify`, `orcpt` and `rrvs`
+---@field mail smtp.mail_params the parameters of MAIL for the next hop: `ret`, `envid`, `requiretls`, `priority`, BINARYMIME, and `by` with the remaining time. They are made of `sender` at the first access, so change `sender` before. A hold time does not go to the next hop
+---@field size integer bytes read so far; the declared size is `sender.size`
+---@field eightbit? boolean at the end: the content has bytes above 0x7f
 ---@field session smtp.session
 local incoming = {}
 
@@ -29,13 +29,13 @@ function incoming.first(message, ...) end
 ---@package
 function incoming.finish(message) end
 
---- Reads the next bytes, nil at the end; or, without `max`, all that is left as one
---- string, which `limits.message_size` bounds.
----@param max? integer at most so many
+--- Reads the next bytes, nil at the end. Without `max` it reads the rest as one string, which
+--- `limits.message_size` bounds.
+---@param max? integer at most so many bytes
 ---@return string? bytes
 function incoming:read(max) end
 
---- `for chunk in message:chunks() do`: the content as it comes, or in pieces.
+--- `for chunk in message:chunks() do`: the content as it arrives, or in pieces of `size`.
 ---@param size? integer bytes of each piece but the last
 ---@return fun(): string?
 function incoming:chunks(size) end
@@ -44,24 +44,24 @@ function incoming:chunks(size) end
 ---@return fun(): string?
 function incoming:lines() end
 
---- Reads what is left and forgets it.
+--- Reads the rest and drops it.
 function incoming:skip() end
 
---- What one recipient is told in place of what the handler's verdict says; of several
---- answers the last counts. In LMTP and with PRDR each recipient hears its own. SMTP has
---- one reply: answers of one class (that of whoever has none is the verdict) become the
---- worst of them; of several classes, the verdict if it accepts in words (`true`, a text,
---- a 2xx: you will bounce to the others), else 451. A text that cannot be sent is
---- `451 4.3.0` and an event; what broke the framing or a limit has its own reply for all.
---- Raises for what is no recipient of the message, and when its handler has returned.
---- What was said here is said whatever the verdict: keep the message first, then answer.
+--- Sets the reply for one recipient, in place of the handler's verdict; the last call counts.
+--- In LMTP and with PRDR each recipient has its own reply. SMTP has one reply for all; the
+--- verdict stands for a recipient without an answer of its own. If all answers are of one class,
+--- the worst is sent. If they are not, the verdict is sent if it accepts explicitly (`true`, a
+--- text, a 2xx: you will bounce to the others), else 451. A text that cannot be sent becomes
+--- `451 4.3.0` and an event. A message that broke the framing or a limit has one reply for all.
+--- Raises if the recipient is not one of the message, and after the handler has returned. The
+--- verdict cannot change an answer: store the message first, then answer.
 ---@param recipient smtp.recipient|string one of `message.recipients`, or its address
 ---@param code integer 2xx, 4xx or 5xx
 ---@param text? string as in a verdict: with or without an enhanced code
 function incoming:reply(recipient, code, text) end
 
---- The header as text, with its empty line, before and after the content is read; the
---- content can be read whole afterwards. `limits.header` bounds it.
+--- The header as text, with its empty line, before and after the content is read. The whole
+--- content can still be read afterwards. `limits.header` bounds the header.
 ---@return string
 function incoming:header() end
 
@@ -69,26 +69,27 @@ function incoming:header() end
 ---@field trace? boolean Return-Path and Received in front, unless they are in `prepend`; a Return-Path at the top of the content is left out
 ---@field prepend? string whole header fields, each line with its CRLF, in front of the content
 
---- Stores the content, durably: temporary file, sync, rename, sync of the folder.
---- An existing file is not overwritten (`cause = "EEXIST"`). Return what this
---- returns, and the client is told 250 or 451. Raises if content was read already.
+--- Stores the content durably: temporary file, sync, rename, sync of the folder. An existing
+--- file is not overwritten (`cause = "EEXIST"`). Return the results of this method from your
+--- handler, and the client receives 250 or 451. Raises if content was read already.
 ---@param path string
 ---@param options? smtp.keep_options `trace` is false by default
 ---@return true? ok
----@return smtp.error? err `kind = "system"`, `stage = "save"`; no 2xx is possible then but an explicit one. `kind = "invalid"` if `prepend` is no header
+---@return smtp.error? err `kind = "system"`, `stage = "save"`; only an explicit 2xx can accept the message then. `kind = "invalid"` if `prepend` is not a header
 function incoming:save(path, options) end
 
---- Delivers to a Maildir as `save` does; the folder is made if it is not there. That is the
---- final delivery, so Return-Path and Received stand in front (RFC 5321 section 4.4).
+--- Delivers to a Maildir, as durably as `save`; the folder is made if it is missing. This is the
+--- final delivery, so Return-Path and Received are put in front (RFC 5321 section 4.4).
 ---@param path string
 ---@param options? smtp.keep_options `trace` is true by default
 ---@return true? ok
 ---@return smtp.error? err
 function incoming:maildir(path, options) end
 
---- The Received field for this message, with its CRLF: the same line each time. All calls
---- that pass the message on, or a parsed copy of it, put it in front by themselves. RFC 5321 section 4.4; the word
---- after `with` is of RFC 3848 and RFC 6531 section 4.3: ESMTPS, LMTPA, UTF8LMTP ...
+--- The Received field of this message, with its CRLF; each call returns the same line. All calls
+--- that pass the message on, or a parsed copy of it, put it in front by themselves. RFC 5321
+--- section 4.4; the word after `with` is of RFC 3848 and RFC 6531 section 4.3: ESMTPS, LMTPA,
+--- UTF8LMTP ...
 ---@return string
 function incoming:received() end
 

@@ -3,13 +3,13 @@
 ---
 --- `local smtp = require "smtp"`.
 ---
---- What can fail at run time returns `nil, err` (`smtp.error`). Misuse, such as an
---- unknown option or a value of the wrong type, raises. Times are seconds, sizes
---- are bytes; a size may also be text, `"25M"` being 25 MiB.
+--- A failure at run time is `nil, err` (`smtp.error`). Misuse, such as an unknown option or a
+--- value of the wrong type, raises. Times are seconds, sizes are bytes; a size may also be a
+--- text, such as `"25M"` for 25 MiB.
 ---
---- Everything that waits does so by `smtp.loop.wait`: in a task it lets the other
---- tasks run, elsewhere it runs them until it has what it waited for. So a script
---- that just calls `smtp.send` blocks, and a server in the same process goes on.
+--- Every function that waits calls `smtp.loop.wait`: in a task it lets the other tasks run,
+--- elsewhere it runs them until the wait is over. So a plain script that calls `smtp.send`
+--- blocks, and a server in the same process goes on.
 
 ---@class smtp
 ---@field _VERSION string the version of the library
@@ -21,9 +21,9 @@ local smtp = {}
 --- Sends one message over a connection of its own: connect, greeting, EHLO, the
 --- transaction, QUIT.
 ---
---- Some recipients refused and one accepted is a success: see `receipt.rejected`.
---- None accepted is `nil, err` with `err.kind == "rejected"` and `err.rejected`.
---- Only `err.outcome == "not_sent"` may be tried again blindly. RFC 5321 section 3.3.
+--- If at least one recipient is accepted, the call succeeds: see `receipt.rejected`. If none is,
+--- it returns `nil, err` with `err.kind == "rejected"` and `err.rejected`. A second try is always
+--- safe only if `err.outcome == "not_sent"`. RFC 5321 section 3.3.
 ---
 --- ```lua
 --- local receipt, err = smtp.send("localhost", {
@@ -31,16 +31,16 @@ local smtp = {}
 ---   raw = "Subject: The engine\r\n\r\nIt works.\r\n",
 --- })
 --- ```
----@param target string|smtp.target where to: a URL, `host`, `host:port` or a table
----@param message smtp.record|smtp.outgoing|smtp.message|smtp.parsed a record that is composed; content with its envelope; or anything with `envelope` and `chunks`, such as what `smtp.message` and `smtp.parse` gave, or what a server's handler got and has not read
+---@param target string|smtp.target the server: a URL, `host`, `host:port` or a table
+---@param message smtp.record|smtp.outgoing|smtp.message|smtp.parsed a record; content with its envelope; or anything with `envelope` and `chunks`, such as a result of `smtp.message` or `smtp.parse`, or the unread message of a server's handler
 ---@param options? smtp.send_options
----@return smtp.receipt? receipt nil if it was not accepted
+---@return smtp.receipt? receipt nil if the message was not accepted
 ---@return smtp.error? err
 function smtp.send(target, message, options) end
 
 --- Delivers a message straight to the servers of its recipients' domains, without a
---- relay: each domain is looked up, and its hosts are tried in order. See
---- `smtp.deliver`, the page, for what is tried again and what is not.
+--- relay: each domain is looked up, and its hosts are tried in order. The page `smtp.deliver`
+--- describes which failures are tried again.
 ---
 --- ```lua
 --- local result, err = smtp.deliver({
@@ -53,31 +53,30 @@ function smtp.send(target, message, options) end
 --- ```
 ---@param message smtp.record|smtp.outgoing|smtp.message|smtp.parsed as of `smtp.send`
 ---@param options? smtp.deliver_options
----@return smtp.delivery? result nil if no recipient has it
----@return smtp.error? err of the domain that is the most worth trying again; `err.rejected` has each recipient
+---@return smtp.delivery? result nil if no recipient was accepted
+---@return smtp.error? err of the domain whose retry is the most promising; `err.rejected` has each recipient
 function smtp.deliver(message, options) end
 
---- The hosts that take the mail of a domain, in the order in which to try them: by
---- preference, and those of one preference shuffled. Without any MX the domain is its own
---- host (`implicit`), as is an address literal like `[192.0.2.1]`. RFC 5321 section 5.1.
+--- The hosts that accept the mail of a domain, in the order in which to try them: by
+--- preference; hosts of equal preference are shuffled. A domain without any MX is its own host
+--- (`implicit`), as is an address literal like `[192.0.2.1]`. RFC 5321 section 5.1.
 ---
---- `err.kind` is `"dns"`. It is `temporary` where nobody could say, which never is taken for
---- an answer; else `err.code` and `err.enhanced` are 556 and 5.1.10 for a domain that takes
---- no mail (null MX, RFC 7505), 550 and 5.1.2 for one that is not there, 5.4.4 where no MX
---- names a host.
+--- `err.kind` is `"dns"`. If the look-up failed, the error is `temporary`; a failed look-up never
+--- counts as an answer. Else `err.code` and `err.enhanced` are 556 and 5.1.10 for a domain that
+--- accepts no mail (null MX, RFC 7505), 550 and 5.1.2 for a domain that does not exist, 5.4.4 if
+--- no MX names a host.
 ---
 --- ```lua
 --- for _, mx in ipairs(assert(smtp.mx("example.com"))) do print(mx.preference, mx.host) end
 --- ```
----@param domain string other letters than those of ASCII become A-labels, as in `smtp.target`
+---@param domain string non-ASCII letters become A-labels, as in `smtp.target`
 ---@param options? { nameserver?: string, timeout?: number } as of `smtp.deliver`; default 15 seconds
 ---@return smtp.mx_host[]? hosts
 ---@return smtp.error? err
 function smtp.mx(domain, options) end
 
---- Connects, and returns after the greeting and the reply to EHLO (HELO, where a
---- 5xx answers EHLO). Close it, or let a `<close>` variable do so. RFC 5321
---- sections 3.1, 3.2 and 4.1.1.1.
+--- Connects, and returns after the greeting and the reply to EHLO (HELO, if EHLO is answered
+--- 5xx). Close the client, or use a `<close>` variable. RFC 5321 sections 3.1, 3.2 and 4.1.1.1.
 ---
 --- ```lua
 --- local client <close> = assert(smtp.connect { host = "localhost", helo = "client.code.energy" })
@@ -88,9 +87,9 @@ function smtp.mx(domain, options) end
 ---@return smtp.error? err
 function smtp.connect(target) end
 
---- A pool of connections to one target, for many messages: it keeps connections, their
---- number and a rate, and tries again what may be tried again. It connects when something
---- is sent.
+--- A pool of connections to one target, for many messages. It keeps connections open, limits
+--- their number and the rate, and tries again after temporary failures. It connects at the first
+--- message.
 ---
 --- ```lua
 --- local pool <close> = assert(smtp.pool { url = "smtp://localhost", size = 4, rate = 10 })
@@ -98,12 +97,12 @@ function smtp.connect(target) end
 --- ```
 ---@param options string|smtp.pool_options
 ---@return smtp.pool? pool
----@return smtp.error? err `kind = "invalid"`: the URL is none
+---@return smtp.error? err `kind = "invalid"`: the URL is malformed
 function smtp.pool(options) end
 
---- Opens the listeners and begins to accept as soon as the loop runs: `server:run()`,
---- or anything else that waits. `nil, err` with `err.stage == "listen"` if a place
---- cannot be bound.
+--- Opens the listeners. Connections are accepted as soon as the loop runs: by `server:run()`,
+--- or by any function that waits. If a place cannot be bound, it returns `nil, err` with
+--- `err.stage == "listen"`.
 ---
 --- ```lua
 --- local server = assert(smtp.server {
@@ -118,8 +117,7 @@ function smtp.pool(options) end
 ---@return smtp.error? err
 function smtp.server(options) end
 
---- Connects and does nothing else: nothing is read and nothing is written until it
---- is told to. It never starts TLS by itself.
+--- Connects and does nothing else: it reads, writes and starts TLS only when you call a method.
 ---
 --- ```lua
 --- local d <close> = assert(smtp.dialogue("127.0.0.1:2525", { timeout = 5 }))
@@ -132,8 +130,8 @@ function smtp.server(options) end
 ---@return smtp.error? err
 function smtp.dialogue(target, options) end
 
---- Makes a message of a record: right by construction, of a known size, files read only
---- as it is sent. The record is not changed.
+--- Makes a message of a record: valid by construction and of a known size. Files are read only
+--- during sending. The record is not changed.
 ---
 --- ```lua
 --- local message = assert(smtp.message {
@@ -141,39 +139,39 @@ function smtp.dialogue(target, options) end
 ---   text = "It works.", attachments = { "drawing.pdf" },
 --- })
 --- ```
----@param record smtp.record|smtp.parsed a result of `smtp.parse` is composed again from its fields, without malformed addresses, ids and dates
+---@param record smtp.record|smtp.parsed a result of `smtp.parse` is composed of its fields, without malformed addresses, ids and dates
 ---@return smtp.message? message
 ---@return smtp.error? err
 function smtp.message(record) end
 
---- A part of a tree that is given as `part` in a record. Misuse raises.
+--- A part, for a tree in the field `part` of a record. Misuse raises.
 ---@param options smtp.part_options
 ---@return table part
 function smtp.part(options) end
 
---- What receivers would hold against a message: missing Date, From or Message-ID, fields
---- that stand there twice, Bcc, long lines, bare CR or LF, 8-bit bytes that are not
---- declared, a DKIM signature of another domain, List-Unsubscribe without one click.
+--- Checks a message for faults that receivers dislike: missing Date, From or Message-ID,
+--- duplicate fields, Bcc, long lines, bare CR or LF, undeclared 8-bit bytes, a DKIM signature of
+--- another domain, List-Unsubscribe without one click.
 ---@param message string|function|file*|table anything that `smtp.parse` takes
----@return smtp.complaint[]? found empty if all is well
+---@return smtp.complaint[]? found empty if there are no complaints
 ---@return smtp.error? err
 function smtp.lint(message) end
 
---- A delivery status notification to the sender of a message that could not be
---- delivered, from the null path (RFC 3464); none for a message from there.
----@param message table anything with `envelope` and `chunks`; of a server's message that was read already the header goes back
----@param failures smtp.failure|smtp.failure[]|smtp.receipt|smtp.error a receipt: those in `rejected`; an error: all recipients but those that have it
+--- A delivery status notification, from the null path, to the sender of a message that could not
+--- be delivered (RFC 3464). There is none for a message from the null path.
+---@param message table anything with `envelope` and `chunks`; of a server's message that was read already, the header goes back
+---@param failures smtp.failure|smtp.failure[]|smtp.receipt|smtp.error a receipt: the recipients in `rejected`; an error: all recipients except the accepted ones
 ---@param options? smtp.bounce_options
 ---@return smtp.message? bounce
 ---@return smtp.error? err `kind = "unsupported"` for the null path
 function smtp.bounce(message, failures, options) end
---- Reads a message (RFC 5322, MIME). Whatever the bytes are, the result is an object:
---- what is no mail has no headers, or parts that are not told apart. Content is read
---- to its end here, and the rest when it is asked for, in time that is linear. A file is
---- left at its end; of a string, it is the message and not a path.
+--- Reads a message (RFC 5322, MIME). Any bytes give an object: if they are not mail, it has no
+--- headers, or its parts are not separated. The content is read to its end here; fields are
+--- parsed at their first use, in linear time. A file is left at its end. A string is the message,
+--- not a path.
 ---
---- A message that a handler of a server got is read once, so parse it and use the result,
---- which keeps the envelope that it came with:
+--- A server's message can be read only once. In a handler, parse it and use the result, which
+--- keeps the envelope:
 ---
 --- ```lua
 --- on_message = function(session, incoming)
@@ -196,7 +194,7 @@ function smtp.bounce(message, failures, options) end
 ---@return smtp.parsed? message
 ---@return smtp.error? err `kind = "source"` if the content could not be read
 function smtp.parse(content) end
---- Makes a signer of DKIM; the same as `new` of `smtp.dkim`. RFC 6376.
+--- Makes a signer of DKIM; see `new` of `smtp.dkim`. RFC 6376.
 ---
 --- ```lua
 --- local signer = assert(smtp.dkim {
@@ -210,21 +208,21 @@ function smtp.parse(content) end
 ---@return smtp.error? err `kind = "invalid"`
 function smtp.dkim(options) end
 
---- Verifies the signatures of a message; the same as `verify` of `smtp.dkim`.
+--- Verifies the signatures of a message; see `verify` of `smtp.dkim`.
 ---@param message string|function|file*|table
 ---@param options smtp.dkim_verify_options
 ---@return smtp.dkim_result[]? results
 ---@return smtp.error? err `kind = "source"`: the message cannot be read
 function smtp.dkim_verify(message, options) end
 
---- What a server keeps of a password for SCRAM, in place of the password itself (RFC
---- 5802 section 3): give it back from `auth.lookup`. It is made slowly on purpose.
+--- The keys that a server stores for SCRAM, in place of the password (RFC 5802 section 3):
+--- return them from `auth.lookup`. The calculation is slow on purpose.
 ---@param password string
 ---@param options? { mechanism?: "SCRAM-SHA-256"|"SCRAM-SHA-1", iterations?: integer, salt?: string } defaults: SCRAM-SHA-256, 4096, 16 random bytes; a client may refuse fewer than 4096 iterations (ours does: RFC 7677 section 4) or very many (ours: above 600000)
 ---@return smtp.scram_keys keys
 function smtp.scram_keys(password, options) end
 
---- Salt and keys are bytes.
+--- Stored keys. `salt` and the keys are bytes.
 ---@class smtp.scram_keys
 ---@field mechanism "SCRAM-SHA-256"|"SCRAM-SHA-1" also good for its -PLUS form
 ---@field iterations integer
@@ -232,34 +230,33 @@ function smtp.scram_keys(password, options) end
 ---@field stored_key string
 ---@field server_key string
 
---- Waits; other tasks run meanwhile. The same as `smtp.loop.sleep`.
+--- Waits; other tasks run meanwhile. `smtp.loop.sleep` is this function.
 ---@param seconds number
 function smtp.sleep(seconds) end
 
---- What `smtp.send` and `client:send` send: an envelope and RFC 5322 content.
---- Anything with `envelope` and a method `chunks` will do as well, such as the
---- message that a server's handler got, which so is passed on without being held
---- in memory.
+--- A message for `smtp.send` and `client:send`: an envelope and RFC 5322 content. Anything with
+--- `envelope` and a method `chunks` is a message, too, such as the message of a server's handler:
+--- it is passed on and never held in memory.
 ---
---- Content goes out with CRLF at the end of every line, whatever it had (CRLF, LF or
---- CR), and with its dots doubled (RFC 5321 section 4.5.2).
+--- Content goes out with CRLF at the end of every line, also if the line ended in LF or CR, and
+--- with its dots doubled (RFC 5321 section 4.5.2).
 ---@class smtp.outgoing
 ---@field envelope smtp.envelope
----@field raw? string|function|file* header, empty line and body: a string; a function that gives the next chunk and then nil; or an open file, read from where it stands. Only a string is looked at beforehand: 8-bit bytes in it need a server with 8BITMIME, else the call fails before MAIL (RFC 6152)
+---@field raw? string|function|file* header, empty line and body: a string; a function that gives the next chunk and then nil; or an open file, read from its position. Only a string is examined before: 8-bit bytes in it need a server with 8BITMIME, else the call fails before MAIL (RFC 6152)
 ---@field mail? smtp.mail_params of MAIL
----@field dkim? smtp.dkim_signer|smtp.dkim_options signs it, in place of the target's
----@field size? integer bytes of the content, where `raw` is a function: told to the server as SIZE (RFC 1870)
+---@field dkim? smtp.dkim_signer|smtp.dkim_options signs the message, in place of the target's signer
+---@field size? integer bytes of the content, if `raw` is a function: declared to the server as SIZE (RFC 1870)
 
---- Who sends and who receives, independent of what the header says. Addresses are
---- `"ada@code.energy"`, `"Ada <ada@code.energy>"` or `{ address = "ada@code.energy" }`.
+--- Sender and recipients, independent of the header. Addresses are `"ada@code.energy"`,
+--- `"Ada <ada@code.energy>"` or `{ address = "ada@code.energy" }`.
 ---@class smtp.envelope
 ---@field from string|table the reverse-path; `""` is the null path, of a bounce
----@field to string|table one recipient or a list of them, `{ "a@b.example", "c@d.example" }`, not a text with commas as in a record; a table may have parameters of RCPT besides (`smtp.rcpt_params`, but for `params`): `{ address = "ada@code.energy", notify = "NEVER" }`
+---@field to string|table one recipient or a list of them, `{ "a@b.example", "c@d.example" }`, not a text with commas as in a record; a table may also have parameters of RCPT (`smtp.rcpt_params`, except `params`): `{ address = "ada@code.energy", notify = "NEVER" }`
 
 ---@class smtp.send_options
----@field deadline? number seconds from the call after which it is given up (`kind = "timeout"`)
----@field progress? fun(sent: integer, size?: integer) called as content is handed over: bytes so far, and of how many if that is known
----@field received? boolean of a server's message, what `chunks()` of it gives, or a parsed copy of it: our Received field stands in front (RFC 5321 section 4.4), which ends a loop of mail. Default true; false is for a proxy that hides
----@field prepend? string whole header fields, each line with its CRLF, in front of the message. A Return-Path is left out, and a Received of ours takes the place of the one that would be made
+---@field deadline? number seconds from the call until it gives up (`kind = "timeout"`)
+---@field progress? fun(sent: integer, size?: integer) called during sending with the bytes so far, and the total if it is known
+---@field received? boolean for a server's message, its `chunks()`, or a parsed copy: puts our Received field in front (RFC 5321 section 4.4), which ends a mail loop. Default true; false is for a proxy that hides itself
+---@field prepend? string whole header fields, each line with its CRLF, in front of the message. A Return-Path is left out. A Received of ours replaces the field that would be made
 
 return smtp

@@ -10,27 +10,27 @@
 --- assert.smtp(mx).has.no.violations()
 --- ```
 ---
---- What is to be there is waited for; of what is not to be there, until the mock is idle,
---- and one that does not become so is a failure. A failure shows the mail that came
---- closest and the end of the transcript.
+--- An assertion waits for its mail or session. A negated one waits until the mock is idle, and
+--- fails if the mock does not become idle. A failure shows the closest mail and the end of the
+--- transcript.
 
 ---@class smtp.mock_assertions
 local smtp = {}
 
---- There is such a mail, which it gives.
+--- Asserts that there is such a mail, and returns it.
 ---@param query? string|smtp.mock_query|fun(mail: smtp.mock_mail): boolean
 ---@param timeout? number seconds; default: the mock's
 ---@return smtp.mock_mail mail
 function smtp.received(query, timeout) end
 
---- There is such a session, which it gives.
+--- Asserts that there is such a session, and returns it.
 ---@param query? smtp.mock_session_query|fun(session: smtp.mock_session): boolean
 ---@param timeout? number seconds; default: the mock's
 ---@return smtp.mock_session session
 function smtp.session(query, timeout) end
 
---- The clients violated a MUST; usually with `no`. Violations of a SHOULD (a message without
---- a Message-ID) count with the level `"should"`.
+--- Asserts that the clients violated a MUST; usually with `no`. With the level `"should"`
+--- violations of a SHOULD (a message without a Message-ID) count, too.
 ---@param timeout? number seconds; default: the mock's
 ---@param level? "must"|"should" default `"must"`
 ---@return smtp.mock_violation[] violations

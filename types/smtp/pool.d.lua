@@ -16,49 +16,48 @@
 --- smtp.loop.run()
 --- ```
 
---- A pool. Before a connection is used again it is looked at: where the server has said
---- anything (a 421) or has closed it, another one is taken. A connection that has been
---- idle for too long is ended when the pool is next used.
+--- A pool. Before it uses a connection again, it checks the connection: if the server has sent
+--- anything (a 421) or has closed it, the pool takes another one. Connections that were idle for
+--- too long are ended at the next use of the pool.
 ---@class smtp.pool
 local pool = {}
 
---- The same as `smtp.pool`.
+--- See `smtp.pool`.
 ---@package
 function pool.new(options) end
 
---- The keys of a target, and these. `deadline` of the target is for each `send` as a whole.
+--- The keys of a target, and the following. `deadline` of the target bounds each `send`.
 ---@class smtp.pool_options: smtp.target
 ---@field size? integer connections at most; default 4
----@field max_messages? integer messages over one connection, each attempt counted; default 100. A server that tells a lower MAILMAX in EHLO has its way (RFC 9422)
+---@field max_messages? integer messages over one connection, each attempt counted; default 100. A lower MAILMAX in the server's EHLO is obeyed (RFC 9422)
 ---@field idle? number seconds that a connection is kept without a message; default 30
 ---@field rate? number messages a second over all connections, each attempt counted; default: none
----@field burst? integer so many may go out at once before `rate` holds; default 1
----@field retries? integer how often a message is tried again; default 2
----@field backoff? number seconds before the first retry, at most, and half as long at least; each later time twice as long; default 1
+---@field burst? integer messages that may go out at once before `rate` applies; default 1
+---@field retries? integer further tries for a message; default 2
+---@field backoff? number seconds before the first retry at most, and half of that at least; each further pause is twice as long; default 1
 
---- Sends a message as `client:send` does. If all connections are busy it waits; who came
---- first is first. `nil, err` with `kind = "timeout"` if the deadline passes so, with
+--- Sends a message, as `client:send`. If all connections are busy, it waits, first come, first
+--- served. It returns `nil, err` with `kind = "timeout"` if the deadline passes meanwhile, with
 --- `kind = "cancelled"` if the pool is closed.
 ---
---- It is tried again if `err.temporary` (a 4xx, a lost connection) and `err.outcome ==
---- "not_sent"`, and if there is time for that before the deadline; never where it may have
---- been accepted. What can be read only once (a function, a pipe, an attachment of a
---- function, a message that comes in) is not tried again once its reading has begun.
+--- It tries again if `err.temporary` (a 4xx, a lost connection) and `err.outcome == "not_sent"`,
+--- and if there is time before the deadline; never if the message may have been accepted. A
+--- message that can be read only once (a function, a pipe, an attachment of a function, a
+--- server's message) is not tried again after its reading has begun.
 ---@param message smtp.record|smtp.outgoing|smtp.message|smtp.parsed as for `smtp.send`
 ---@param options? smtp.send_options
 ---@return smtp.receipt? receipt
 ---@return smtp.error? err
 function pool:send(message, options) end
 
---- Counts: `busy` slots, `idle` connections and `waiting` tasks now; connections opened
---- (`connected`), messages accepted (`sent`) or given up (`failed`), and retries
---- (`retried`) since the start.
+--- Counts. Now: `busy` slots, `idle` connections, `waiting` tasks. Since the start: connections
+--- opened (`connected`), messages accepted (`sent`) or given up (`failed`), retries (`retried`).
 ---@return { busy: integer, idle: integer, waiting: integer, connected: integer, sent: integer, failed: integer, retried: integer }
 function pool:stats() end
 
---- Says QUIT on the idle connections and closes them, without waiting; a message that is
---- being sent is let through, and one that waits for a connection is not sent. Does
---- nothing the second time. `<close>` does the same.
+--- Sends QUIT on the idle connections and closes them, without waiting. A message on its way is
+--- still sent; a message that waits for a connection is not. Does nothing the second time.
+--- `<close>` calls it.
 function pool:close() end
 
 return pool
