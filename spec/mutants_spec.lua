@@ -150,8 +150,37 @@ describe("faults", function()
   end)
 
   it("are the ones of this seed under every Lua", function()
-    local random = draw.random(1)
-    assert.same({ 233, 260, 296 }, { random(1000), random(1000), random(1000) })
+    assert.equal("f52a15e9a9b5e89b", ("%016x"):format(draw.hash("")))
+    assert.equal("33367c40e385ff80", ("%016x"):format(draw.hash("a < b")))
+  end)
+
+  it("of a seed stay, when lines move and code comes elsewhere", function()
+    local function drawn(before, behind, other)
+      local next_fault = draw.draw({ { name = "c", files = { { name = "a.c", text = other },
+        { name = "x.c", text = before .. C .. behind } } } }, 5)
+      local list = {}
+      for fault in next_fault do
+        if fault.file.name == "x.c" and fault.scope == "f" then
+          list[fault.kind] = list[fault.kind] or {}
+          table.insert(list[fault.kind], select(2, operators.change(fault.file.text, fault)))
+        end
+      end
+      return list
+    end
+    local kinds = drawn("", "", "")
+    assert.equal(2, #kinds.constant)
+    assert.same(kinds, drawn("\nint g(void) {\n  return 4;\n}\n\n", "", ""))
+    assert.same(kinds, drawn("", "\nint h(int n) {\n  return n < 3;\n}\n", C))
+  end)
+
+  it("of equal lines are told apart", function()
+    local text = "int f(int n) {\n  n = 1;\n\n  n = 1;\n\n  n = 1;\n\n  return n;\n}\n"
+    local seen, count = {}, 0
+    for fault in draw.draw({ { name = "c", files = { { name = "x.c", text = text } } } }, 1) do
+      assert.is_nil(seen[fault.rank])
+      seen[fault.rank], count = true, count + 1
+    end
+    assert.equal(#planted("x.c", text), count)
   end)
 
   it("come from each folder in turn, and each once", function()

@@ -219,12 +219,19 @@ local function squeeze(text)
   return (text:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", ""))
 end
 
---- The lines that a fault changes, before and after, with single blanks. They identify the
---- fault after the lines have moved.
-function M.change(text, fault)
-  local first = fault.from
-  while first > 1 and text:sub(first - 1, first - 1) ~= "\n" do first = first - 1 end
-  local last = (text:find("\n", fault.to, true) or #text + 1) - 1
+-- The first and the last byte of the lines of from..to, and of so many lines around them.
+local function lines(text, from, to, around)
+  for _ = 0, around do
+    repeat from = from - 1 until from <= 0 or text:byte(from) == 10
+    to = text:find("\n", to + 1, true) or #text + 1
+  end
+  return math.max(from, 0) + 1, to - 1
+end
+
+--- The lines that a fault changes, before and after, with single blanks, and so many lines
+--- around them (0). They identify the fault after the lines have moved.
+function M.change(text, fault, around)
+  local first, last = lines(text, fault.from, fault.to, around or 0)
   local was = text:sub(first, last)
   local is = text:sub(first, fault.from - 1) .. fault.with .. text:sub(fault.to + 1, last)
   return squeeze(was), squeeze(is)
