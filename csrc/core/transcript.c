@@ -23,6 +23,11 @@ void smtp_transcript_clear(smtp_transcript *t) {
   t->entries = t->unread = 0;
 }
 
+void smtp_transcript_move(smtp_transcript *to, smtp_transcript *from) {
+  *to = *from;
+  smtp_transcript_init(from, to->log.mem, to->all);
+}
+
 smtp_slice smtp_transcript_log(const smtp_transcript *t) {
   return smtp_buf_data(&t->log);
 }

@@ -31,6 +31,9 @@ SMTP_FUNC void smtp_transcript_init(smtp_transcript *t, const smtp_mem *mem,
                                     bool all);
 SMTP_FUNC void smtp_transcript_clear(smtp_transcript *t);
 
+/* Gives the entries of a transcript to one that has none. */
+SMTP_FUNC void smtp_transcript_move(smtp_transcript *to, smtp_transcript *from);
+
 /* Notes a command, or a reply; the two parts of the text are joined. */
 SMTP_FUNC void smtp_transcript_add(smtp_transcript *t, int code,
                                    smtp_slice text, smtp_slice more);

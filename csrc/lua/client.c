@@ -102,12 +102,21 @@ static int client_new(lua_State *L) {
 static int client_close(lua_State *L) {
   smtp_client_session *c = luaL_checkudata(L, 1, SMTP_CLIENT_SESSION);
   smtp_connection_close(&c->connection);
+  if (c->machine != NULL)
+    smtp_transcript_move(&c->transcript, smtp_client_transcript(c->machine));
   smtp_client_free(c->machine);
   smtp_transaction_free(c->plan);
   c->plan = NULL;
   smtp_sasl_free(c->sasl);
   c->sasl = NULL;
   c->machine = NULL;
+  return 0;
+}
+
+static int client_free(lua_State *L) {
+  smtp_client_session *c = luaL_checkudata(L, 1, SMTP_CLIENT_SESSION);
+  client_close(L);
+  smtp_transcript_clear(&c->transcript);
   return 0;
 }
 
@@ -445,7 +454,7 @@ void smtp_open_client(lua_State *L) {
       {"auth_reason", smtp_client_session_auth_reason},
       {"auth_broken", smtp_client_session_auth_broken},
       {NULL, NULL}};
-  smtp_new_class(L, SMTP_CLIENT_SESSION, methods, client_close);
+  smtp_new_class(L, SMTP_CLIENT_SESSION, methods, client_free);
   lua_pushcfunction(L, client_new);
   lua_setfield(L, -2, "client");
 }

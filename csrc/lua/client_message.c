@@ -375,10 +375,12 @@ static void add_lines(lua_State *L, const smtp_transcript_entry *entry) {
   }
 }
 
-/* client:transcript() -> { "C", line, "S", line, ... } */
+/* client:transcript() -> { "C", line, "S", line, ... }, of a closed one too */
 int smtp_client_session_transcript(lua_State *L) {
-  smtp_client_session *c = smtp_client_session_check(L);
-  smtp_slice rest = smtp_transcript_log(smtp_client_transcript(c->machine));
+  smtp_client_session *c = luaL_checkudata(L, 1, SMTP_CLIENT_SESSION);
+  const smtp_transcript *t =
+      c->machine == NULL ? &c->transcript : smtp_client_transcript(c->machine);
+  smtp_slice rest = smtp_transcript_log(t);
   smtp_transcript_entry entry;
   lua_newtable(L);
   while (smtp_transcript_next(&rest, &entry)) add_lines(L, &entry);

@@ -19,6 +19,7 @@ typedef struct smtp_client_session {
   smtp_sasl *sasl;        /* of the last AUTH, which the machine borrows */
   smtp_transaction *plan; /* of a message that is not the machine's yet */
   int tags;               /* given to transactions so far */
+  smtp_transcript transcript; /* of a machine that was closed */
   smtp_connection connection;
   smtp_client_event event; /* of the last step */
   bool sending; /* a step also ends when the message can go on: it is wanted */

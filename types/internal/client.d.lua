@@ -123,6 +123,7 @@ function client:needs_rset() end
 --- XCLIENT was accepted: the session begins again.
 function client:anew() end
 
+--- Also of a session that was closed.
 ---@return string[] lines "C", line, "S", line ...
 function client:transcript() end
 

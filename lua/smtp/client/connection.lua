@@ -72,7 +72,7 @@ end
 
 --- The last lines of the dialogue, as text.
 function Connection:transcript()
-  return transcript.text(self.machine and self.machine:transcript() or self._said)
+  return transcript.text((self.machine or self._closed):transcript())
 end
 
 -- ---- waiting ---------------------------------------------------------------
@@ -309,8 +309,8 @@ function Connection:close()
   if not machine then return end
   starttls.keep(self)
   self._closed_at = self:stage()
-  self._said, self._lost = machine:transcript(), lost_of(machine)
-  self.machine = nil
+  self._lost = lost_of(machine)
+  self.machine, self._closed = nil, machine
   loop.forget(machine)
   machine:close()
 end
