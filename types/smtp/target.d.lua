@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 ---@meta smtp.target
 ---
---- Where a client or a dialogue goes: a URL, a bare `host` or `host:port`, or a table.
+--- The server of a client or a dialogue: a URL, a bare `host` or `host:port`, or a table.
 ---
 --- - `smtp://user:password@host:port`: port 25 if none is given, 587 with a user.
 --- - `smtps://host`: TLS from the first byte, port 465 (RFC 8314).
@@ -10,23 +10,23 @@
 ---
 --- An IPv6 address stands in brackets. In user, password and path `%xx` is decoded.
 ---
---- You may write a domain name as people do, here and wherever the library takes one:
---- `BÜCHER.example` becomes `xn--bcher-kva.example` for the DNS, the certificate and the wire (UTS 46
---- non-transitional, IDNA2008). libidn2 does it, if the system has it; nothing else needs it.
+--- A domain name may have any letters, here and everywhere in the library: `BÜCHER.example`
+--- becomes `xn--bcher-kva.example` for the DNS, the certificate and the wire (UTS 46
+--- non-transitional, IDNA2008). libidn2 does that, if the system has it; nothing else needs it.
 --- Without libidn2 a name must be lower case and composed (NFC) already, and the error says so. A
 --- name is refused if a label is over 63 bytes, the name over 253, or `xn--` has no Punycode
---- after it (`kind = "invalid"`). In a mailbox, a domain of plain ASCII without
---- `xn--` may have longer labels: it goes out as it is, and the server decides.
+--- after it (`kind = "invalid"`). In a mailbox, a domain of plain ASCII without `xn--` may have
+--- longer labels: it goes out unchanged, and the server decides.
 ---
 --- A host may have many addresses: IPv6 and IPv4 take turns, each 250 ms after the last, until one
 --- answers (RFC 8305).
 ---
---- **Traffic that leaves the machine must be encrypted unless you say `tls = "none"`.**
---- Whether a server is on this machine is judged by the address that was reached.
+--- **Traffic that leaves the machine must be encrypted unless you set `tls = "none"`.**
+--- The address of the connection decides whether a server is on this machine.
 
---- An unknown key raises, and the error names the nearest key. A malformed URL, and a file, a
---- mechanism or a name that cannot be used, is an error before any connection is made:
---- `kind = "invalid"`, or `"tls"` for `ca`, `cert` and `key`.
+--- An unknown key raises, and the error names the nearest key. A malformed URL, and an unusable
+--- file, mechanism or name, is an error before any connection is made: `kind = "invalid"`, or
+--- `"tls"` for `ca`, `cert` and `key`.
 ---
 --- Certificates and keys are PEM: the path of a file, or the text itself.
 ---@class smtp.target
@@ -34,34 +34,34 @@
 ---@field host? string a name or an address
 ---@field port? integer|string a number, or its digits; default 25; 587 with `auth`; 465 with `tls = "implicit"`
 ---@field path? string of a Unix socket
----@field lmtp? boolean LMTP in place of SMTP: LHLO greets, and each accepted recipient has a reply of its own to the content, for which see `receipt.replies` and `receipt.rejected`; default: as the URL says
----@field tls? "implicit"|"required"|"starttls"|"opportunistic"|"none" default: `"implicit"` for smtps and for port 465 (RFC 8314); else `"opportunistic"` to this machine, `"required"` to others. `"required"`, or `"starttls"`, is STARTTLS or an error, whatever the server says; `"opportunistic"` takes STARTTLS if it is offered (RFC 3207)
----@field verify? boolean the certificate must be of a chain that is trusted, and for this host (RFC 9525: subjectAltName only); default true, false when opportunistic. `client.tls.verified` tells in any case
----@field ca? string whom to trust: PEM, or a folder of hashed names; default the system's
+---@field lmtp? boolean LMTP in place of SMTP: LHLO greets, and each accepted recipient has a reply of its own to the content, see `receipt.replies` and `receipt.rejected`; default: from the URL
+---@field tls? "implicit"|"required"|"starttls"|"opportunistic"|"none" default: `"implicit"` for smtps and for port 465 (RFC 8314); else `"opportunistic"` to this machine, `"required"` to others. `"required"`, or `"starttls"`, is STARTTLS or an error, whatever the server offers; `"opportunistic"` uses STARTTLS if it is offered (RFC 3207)
+---@field verify? boolean the certificate must have a trusted chain, and be for this host (RFC 9525: subjectAltName only); default true, false when opportunistic. `client.tls.verified` has the result in any case
+---@field ca? string trusted authorities: PEM, or a folder of hashed names; default the system's
 ---@field cert? string our own certificate and its chain
 ---@field key? string its key; default: it is in `cert`
----@field sni? string the name to ask for and to find in the certificate; default the host
----@field dane? "required"|"opportunistic"|smtp.target_dane know the server by TLSA records of the DNS in place of authorities
+---@field sni? string the name to request and to find in the certificate; default the host
+---@field dane? "required"|"opportunistic"|smtp.target_dane verify the server by TLSA records of the DNS in place of authorities
 ---@field auth? smtp.target_auth
 ---@field helo? string our name in EHLO; default: our address as a literal, which is always right (RFC 5321 section 4.1.4)
----@field timeout? number|smtp.timeouts a number is for every step but QUIT
+---@field timeout? number|smtp.timeouts a number is for every step except QUIT
 ---@field deadline? number seconds: for the whole of `smtp.send`, or for `smtp.connect` until it returns
 ---@field local_address? string the address to connect from
----@field proxy? string|smtp.proxy_header `"socks5://user:password@host:port"` (RFC 1928, RFC 1929) or `"http://user:password@host:port"` (CONNECT, RFC 9110): go through that proxy, which is given the host as it is and looks up its name. The server is then on another machine, wherever the proxy is. A table: tell the server by a PROXY header whose connection this is. Errors have `stage = "proxy"`
+---@field proxy? string|smtp.proxy_header `"socks5://user:password@host:port"` (RFC 1928, RFC 1929) or `"http://user:password@host:port"` (CONNECT, RFC 9110): go through that proxy. It gets the host unchanged and looks up its name. The server then counts as another machine, wherever the proxy is. A table: send a PROXY header with the origin of this connection. Errors have `stage = "proxy"`
 ---@field disable? table<string, boolean> `{ PIPELINING = true }` acts as if the server did not offer it
----@field extensions? table<string, { mail?: string[], rcpt?: string[] }> parameters of your own and the keyword that must be offered for them: with `{ XADA = { mail = { "XID" } } }`, `params = { XID = "1" }` in MAIL is `kind = "unsupported"` where EHLO has no XADA
----@field trace? fun(side: "C"|"S", line: string) each line that is sent or received, without CRLF, as it is; it may hold controls from the server
----@field dkim? smtp.dkim_signer|smtp.dkim_options signs each message that is sent
+---@field extensions? table<string, { mail?: string[], rcpt?: string[] }> parameters of your own and the required keyword: with `{ XADA = { mail = { "XID" } } }`, `params = { XID = "1" }` in MAIL is `kind = "unsupported"` where EHLO has no XADA
+---@field trace? fun(side: "C"|"S", line: string) called with each sent or received line, without CRLF, unchanged; it may contain controls from the server
+---@field dkim? smtp.dkim_signer|smtp.dkim_options signs each message
 ---@field progress? fun(sent: integer, size?: integer) as in `smtp.send_options`
 
---- DANE (RFC 7672): where there are TLSA records of the host and port, STARTTLS must be and
---- the certificate must be one that they name; `client.tls.dane` tells that it was. They count
---- only if the name server has validated them and the addresses; where it fails, there is no
---- connection (`kind = "dns"`). Usages 2 and 3 are used; where no record is of use, TLS must be
---- all the same, and `verify` rules. Who the host is, is taken from the caller: `smtp.deliver`
---- looks at the MX as well.
+--- DANE (RFC 7672): if the host and port have TLSA records, STARTTLS is required, and the
+--- certificate must match a record; then `client.tls.dane` is true. Records count only if the
+--- name server has validated them and the addresses. If the name server fails, there is no
+--- connection (`kind = "dns"`). Usages 2 and 3 are used; if no record is usable, TLS is still
+--- required, and `verify` applies. The host comes from the caller; `smtp.deliver` checks the MX,
+--- too.
 ---@class smtp.target_dane
----@field mode? "required"|"opportunistic" default `"required"`; `"opportunistic"` goes on as usual where there are no records
+---@field mode? "required"|"opportunistic" default `"required"`; `"opportunistic"` goes on as usual without records
 ---@field nameserver? string as of `smtp.deliver`
 ---@field records? { usage: integer, selector: integer, matching: integer, data: string }[] in place of a look-up
 
@@ -70,29 +70,29 @@
 ---@field version? 1|2 default 2
 ---@field source? string `"192.0.2.1:1234"` or `"[2001:db8::1]:1234"`, with `destination`; default: both ends of this connection
 ---@field destination? string
----@field local? boolean LOCAL, or UNKNOWN in version 1: nothing is told
+---@field local? boolean LOCAL, or UNKNOWN in version 1: no addresses
 ---@field tlvs? { type: integer, value: string }[] version 2 only, 520 bytes at most
----@field crc32c? boolean a checksum besides
+---@field crc32c? boolean adds a checksum
 
---- Who to be (RFC 4954). AUTH comes after TLS; if the server does not offer what is
---- asked for, that is an error (`kind = "auth"`).
+--- The credentials (RFC 4954). AUTH comes after TLS. If the server does not offer the mechanism,
+--- that is an error (`kind = "auth"`).
 ---@class smtp.target_auth
 ---@field user? string
 ---@field password? string|fun(again: boolean): string?, any? a function is called for each connection, and once more (`again`) after a 5xx. If it raises, or returns nil and a reason, the call fails by a temporary error with this `cause`
 ---@field token? string|fun(again: boolean): string?, any? as `password`: an OAuth token, for OAUTHBEARER (RFC 7628) and XOAUTH2
----@field authzid? string on whose behalf
----@field mechanisms? string[] in the order in which they are tried. Default: SCRAM-SHA-256-PLUS, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-1 (RFC 5802, RFC 7677), PLAIN, LOGIN; with a token OAUTHBEARER, XOAUTH2. CRAM-MD5 and EXTERNAL only when they are named. The next one is tried after a 500, 501, 502, 504, 534 or 538, and after a challenge that is none of the mechanism; not after a 535
----@field cleartext? boolean PLAIN, LOGIN and tokens also without TLS, or under a certificate that was not verified, off this machine
+---@field authzid? string the identity to act for
+---@field mechanisms? string[] in the order in which they are tried. Default: SCRAM-SHA-256-PLUS, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-1 (RFC 5802, RFC 7677), PLAIN, LOGIN; with a token OAUTHBEARER, XOAUTH2. CRAM-MD5 and EXTERNAL only if they are named. The next one is tried after a 500, 501, 502, 504, 534 or 538, and after a challenge that does not fit the mechanism; not after a 535
+---@field cleartext? boolean PLAIN, LOGIN and tokens also without TLS, or with an unverified certificate, off this machine
 
---- How long each step may take, in seconds (RFC 5321 section 4.5.3.2). Beyond it:
---- `kind = "timeout"`, with its stage.
+--- Seconds for each step (RFC 5321 section 4.5.3.2). Beyond them: `kind = "timeout"`, with the
+--- stage.
 ---@class smtp.timeouts
 ---@field connect? number name look-up and connection, and the TLS handshake; default 30 each
 ---@field greeting? number default 300
 ---@field ehlo? number default 300
----@field command? number MAIL, RCPT and all the rest; default 300
+---@field command? number MAIL, RCPT and all others; default 300
 ---@field data? number the reply to DATA; default 120
----@field block? number for the server to take more content; default 180
+---@field block? number until the server reads more content; default 180
 ---@field final? number the reply to the content; default 600
 ---@field quit? number default 2
 
