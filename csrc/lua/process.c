@@ -127,6 +127,13 @@ static int core_descriptors(lua_State *L) {
   return 1;
 }
 
+/* core.trim(): freed memory goes back to the system */
+static int core_trim(lua_State *L) {
+  (void)L;
+  smtp_process_trim();
+  return 0;
+}
+
 static int core_cpus(lua_State *L) {
   lua_pushinteger(L, smtp_process_cpus());
   return 1;
@@ -152,6 +159,7 @@ void smtp_open_process(lua_State *L) {
                                        {"cpus", core_cpus},
                                        {"descriptors", core_descriptors},
                                        {"lifeline", core_lifeline},
+                                       {"trim", core_trim},
                                        {"exit", core_exit},
                                        {NULL, NULL}};
   smtp_new_class(L, CHILD, child, NULL);

@@ -7,6 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,6 +71,12 @@ size_t smtp_process_descriptors(void) {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
   if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > SIZE_MAX) return 0;
   return (size_t)limit.rlim_cur;
+}
+
+void smtp_process_trim(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 int smtp_process_cpus(void) {

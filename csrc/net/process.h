@@ -41,6 +41,10 @@ SMTP_FUNC void smtp_process_exit(int status);
 ** no limit. */
 SMTP_FUNC size_t smtp_process_descriptors(void);
 
+/* Gives memory that was freed back to the system, where the C library keeps
+** it. */
+SMTP_FUNC void smtp_process_trim(void);
+
 /* Processors that this process may run on; at least 1. */
 SMTP_FUNC int smtp_process_cpus(void);
 

@@ -149,3 +149,30 @@ describe("descriptors", function()
     assert.equal(0, status)
   end)
 end)
+
+describe("the memory of many sessions", function()
+  -- A collection of the server's own ends what this holds; nothing else here makes one.
+  local function is_collected(connections)
+    local server <close> = serve.start { limits = { connections = 200 } }
+    collectgarbage()
+    collectgarbage("stop")
+    local clients = {}
+    for i = 1, connections do
+      clients[i] = serve.connect(server)
+      assert.matches("^220", clients[i]:reply())
+    end
+    local held = setmetatable({ {} }, { __mode = "v" })
+    for _, client in ipairs(clients) do client:close() end
+    serve.idle(server)
+    collectgarbage("restart")
+    return held[1] == nil
+  end
+
+  it("is given back when most of them are gone", function()
+    assert.is_true(is_collected(100))
+  end)
+
+  it("is left to the collector where there are few", function()
+    assert.is_false(is_collected(20))
+  end)
+end)

@@ -27,6 +27,10 @@ function core.cpus() end
 ---@return integer? n nil: no limit
 function core.descriptors() end
 
+--- Gives memory that was freed back to the system, where the C library keeps it.
+---@return nil
+function core.trim() end
+
 ---@return smtp.lifeline? lifeline
 ---@return string? text
 ---@return smtp.errno? word

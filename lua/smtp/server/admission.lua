@@ -76,6 +76,25 @@ function M.count(server, session, key)
   return n > server.limits.per_ip
 end
 
+-- So many sessions leave enough behind that it is worth a look for it.
+local MANY = 64
+
+--- Counts a connection that is admitted.
+function M.enter(server)
+  server.connections = server.connections + 1
+  server.peak = math.max(server.peak, server.connections)
+end
+
+--- Counts a connection that has ended. Once most of many are gone, their memory goes back to
+-- the system: a server that has nothing to do makes no garbage, and so would keep it.
+function M.leave(server)
+  server.connections = server.connections - 1
+  if server.peak < MANY or server.connections * 4 > server.peak then return end
+  server.peak = server.connections
+  collectgarbage()
+  core.trim()
+end
+
 --- The bytes for a refused connection.
 function M.refusal(config)
   local machine = config:session()

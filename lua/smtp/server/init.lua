@@ -276,9 +276,9 @@ end
 -- ---- sessions -----------------------------------------------------------
 
 function Server:_ended(one)
-  self.connections = self.connections - 1
   self.sessions[one] = nil
   admission.uncount(self, one)
+  admission.leave(self)
   if self.closing and self.connections == 0 then loop.wake(self.drained) end
 end
 
@@ -292,7 +292,7 @@ local function admit(self, socket, shared)
   if admission.is_full(self, key) then
     return admission.refuse(self, socket, shared, peer)
   end
-  self.connections = self.connections + 1
+  admission.enter(self)
   local one = session.new(self, shared, socket, peer)
   admission.count(self, one, key)
   local task = loop.spawn(session.run, one)
@@ -411,7 +411,7 @@ local function new(given)
     trust = forwarded.check(given),
     offered = server_extensions.check(given.extensions, limits),
     listeners = {}, listening = {}, places = {}, shared = {}, tasks = {}, sessions = {}, hosts = {},
-    connections = 0, accepted = 0, messages = 0, lingering = 0,
+    connections = 0, peak = 0, accepted = 0, messages = 0, lingering = 0,
     drained = loop.gate(), leaving = loop.gate(), guesses = guesses.new(),
   }, Server)
   if given.on_rcpt == false then self.handlers.on_rcpt = function() return false end end
