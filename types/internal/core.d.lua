@@ -27,7 +27,7 @@ local pollable = {}
 ---@return integer? descriptor nil where the system gives none
 function pollable:pollfd() end
 
---- What to wait for.
+--- The events to wait for.
 ---@return "r"|"w"|"rw" events
 function pollable:events() end
 

@@ -86,7 +86,7 @@ function session:shutdown() end
 ---@return string? held of a failure the text
 function session:proxy_header(held) end
 
---- What this client may say of others.
+--- Sets whether this client may use XCLIENT and XFORWARD.
 ---@param xclient boolean
 ---@param xforward boolean
 function session:trust(xclient, xforward) end

@@ -1,13 +1,12 @@
 -- SPDX-License-Identifier: MIT
---- Runs the loop beside what else copas does.
--- Internal: what users see of it is in types/smtp/adapter.d.lua.
+--- Runs the loop beside the other work of copas. See types/smtp/adapter.d.lua.
 --
--- All that the versions of copas have in common to wait for is a socket that LuaSocket's
--- `select` finds readable. So what waits here looks like one. A thread (the pump) waits
--- for one that has the loop's descriptor, and gives the loop a turn. Each task is a thread
--- too, so that a handler may also wait for what is copas's; the object that it waits for
--- has a descriptor which is never readable, and is "dirty", which `select` takes for
--- readable, once the loop has woken it. The next deadline bounds the step of copas.
+-- All versions of copas can wait for a socket that LuaSocket's `select` finds readable, and for
+-- nothing else. So each wait looks like such a socket. A thread (the pump) waits for an object
+-- with the loop's descriptor, and gives the loop a turn. Each task is a thread, too, so that a
+-- handler may also wait for objects of copas. The object of a waiting task has a descriptor that
+-- is never readable. When the loop wakes the task, the object becomes "dirty", and `select` takes
+-- it for readable. The next deadline bounds the step of copas.
 require "smtp.base.version"
 local copas = require "copas"
 local core = require "smtp.core"
@@ -27,7 +26,7 @@ local function object(fd, is_ready)
       if is_ready() then return "" end
       return nil, "timeout"
     end,
-    close = nothing, -- copas closes what a thread waited for last
+    close = nothing, -- copas closes the last object of a thread
     settimeout = nothing,
   }
 end
@@ -36,7 +35,7 @@ local watch = object(assert(loop.pollfd()), function()
   return changed or loop.timeout() == 0 or not loop.busy()
 end)
 
--- Readable is enough: there is something after each time that `select` was asked.
+-- `select` has found the object readable already; there is nothing to receive.
 function watch:receive()
   self.asked = not self.asked
   if self.asked then return nil, "timeout" end
@@ -45,7 +44,7 @@ end
 
 local hooks = { inside = coroutine.isyieldable }
 
--- What a turn raises ends the thread, as copas has it, and another one takes over.
+-- An error in a turn ends the thread, as copas requires, and another thread takes over.
 local function pump()
   local ok, why = true, nil
   while ok and loop.busy() do
@@ -79,7 +78,7 @@ function hooks.park(task)
   while not task.woken do copas.receive(task.object) end
 end
 
--- A thread that was ended has nothing more to say to copas.
+-- Copas forgets a thread that was ended.
 function hooks.wake(task)
   if task.cancelled and copas.removethread then copas.removethread(task.co) end
 end
@@ -87,7 +86,7 @@ end
 function hooks.spawn(task, main)
   task.woken = false
   local co = copas.addthread(function()
-    if not copas.removethread then -- the first ones of copas cannot be told
+    if not copas.removethread then -- the first versions of copas
       copas.setErrorHandler(function(...)
         if not task.cancelled then print(...) end
       end)

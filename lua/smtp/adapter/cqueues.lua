@@ -1,13 +1,11 @@
 -- SPDX-License-Identifier: MIT
---- Runs the loop beside what else a cqueues controller does.
--- Internal: what users see of it is in types/smtp/adapter.d.lua.
+--- Runs the loop beside the other work of a cqueues controller. See types/smtp/adapter.d.lua.
 --
--- A thread of the controller (the pump) polls the loop's one descriptor and gives it a
--- turn when it has work: so deadlines, gates and limits stay where they are, and a
--- connection costs cqueues one condition variable. A turn only signals; the code of a
--- task runs in a thread of its own, so that a handler may also poll what is cqueues'. Its
--- coroutine is one within that thread, as cqueues knows it: the loop can end it where it
--- waits, which a controller cannot do with its threads.
+-- A thread of the controller (the pump) polls the loop's one descriptor, and gives the loop a
+-- turn when it has work. So deadlines, gates and limits stay in the loop, and a connection costs
+-- cqueues one condition variable. A turn only signals; the code of a task runs in a thread of its
+-- own, so that a handler may also poll objects of cqueues. The task is a coroutine within that
+-- thread: the loop can end it where it waits; a controller cannot end its threads.
 require "smtp.base.version"
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -23,8 +21,8 @@ local source = { pollfd = assert(loop.pollfd()), events = "r" }
 
 local attend
 
--- More than one pump does no harm; each lives as long as something waits. What a turn
--- raises ends the thread, as cqueues has it, and another one takes over.
+-- Several pumps do no harm; each lives as long as something waits. An error in a turn ends the
+-- thread, as cqueues requires, and another thread takes over.
 local function pump(controller)
   local ok, why = true, nil
   while ok and loop.busy() do
@@ -83,7 +81,7 @@ function hooks.spawn(task, main)
   return co
 end
 
---- The controller for calls from outside of all controllers.
+--- Sets the controller for calls from outside of all controllers.
 function M.host(controller)
   home = controller
   attend()

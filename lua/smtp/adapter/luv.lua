@@ -1,12 +1,11 @@
 -- SPDX-License-Identifier: MIT
---- Runs the loop beside what else luv does.
--- Internal: what users see of it is in types/smtp/adapter.d.lua.
+--- Runs the loop beside the other work of luv. See types/smtp/adapter.d.lua.
 --
--- A poll handle watches the loop's one descriptor, a timer its next deadline, and either
--- gives it a turn: so deadlines, gates, limits and the ending of tasks stay as they are.
--- luv has no coroutines of its own; code for it yields and is resumed by a callback. So
--- tasks are the loop's own, a coroutine of yours waits by a yield, and both may wait for
--- callbacks of luv as well.
+-- A poll handle watches the loop's one descriptor, a timer the loop's next deadline, and both
+-- give the loop a turn. So deadlines, gates, limits and the ending of tasks stay in the loop.
+-- luv has no coroutines of its own: code for it yields, and a callback resumes it. So tasks are
+-- the loop's own, a coroutine of the user waits by a yield, and both may wait for callbacks of
+-- luv as well.
 require "smtp.base.version"
 local uv = require "luv"
 local loop = require "smtp.loop"
@@ -50,7 +49,7 @@ end
 
 hooks.kick = hooks.attend
 
--- The main chunk, and callbacks, are none.
+-- The main chunk and callbacks are not coroutines.
 hooks.inside = coroutine.isyieldable
 
 function hooks.turn()

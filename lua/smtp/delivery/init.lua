@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --- `smtp.deliver`: a message straight to the servers of its recipients' domains, each by
--- its MX (RFC 5321 section 5.1). A host that cannot take it is followed by the next one;
--- what a server said of the message or a recipient is final, and so is not knowing
--- whether it has the message. How a host is trusted is in policy.lua.
+-- its MX (RFC 5321 section 5.1). If a host cannot take the message, the next one is tried. A
+-- reply about the message or a recipient is final, and so is doubt whether a host has the
+-- message. policy.lua decides how a host is trusted.
 local address = require "smtp.base.address"
 local split = require "smtp.client.split"
 local core = require "smtp.core"
@@ -29,11 +29,11 @@ local OPTIONS = {
   received = "boolean", prepend = "string",
 }
 
-local HOSTS_MAX = 16 -- that are tried for a domain, however many it names
+local HOSTS_MAX = 16 -- tries for a domain
 
 -- ---- domains ---------------------------------------------------------------
 
--- The recipients by domain, in the order in which each first comes.
+-- The recipients by domain, in the order of the first recipient of each.
 local function by_domain(out)
   local groups, known = {}, {}
   for i, mailbox in ipairs(out.to) do
@@ -52,7 +52,7 @@ local function by_domain(out)
   return groups
 end
 
--- Calls fn(one) for each of a list, so many at a time.
+-- Calls fn(one) for each of a list, n at a time.
 local function each(list, n, fn)
   if n <= 1 or #list <= 1 then
     for _, one in ipairs(list) do fn(one) end
@@ -113,7 +113,7 @@ local function may_go_clear(self, target, err)
   return err.stage == "starttls" and err.outcome == "not_sent" and not self.secured[target.host]
 end
 
--- Connects to a host that is trusted as its target says, and sends.
+-- Connects to a host, trusted as its target says, and sends.
 function Delivery:attempt(group, target)
   local now = core.now()
   if now >= self.limit then return late() end
@@ -146,7 +146,7 @@ function Delivery:host(group, host, sts)
   return nil, err
 end
 
--- The receipt of a domain, or nil, an error, and the host that it is of.
+-- The receipt of a domain; or nil, an error, and the host of the error.
 function Delivery:domain(group)
   if core.now() >= self.limit then return late() end
   local hosts, err = mx.look_up(group.domain, self.query)
@@ -159,7 +159,7 @@ function Delivery:domain(group)
     receipt, err = self:host(group, hosts[i], sts)
     if receipt then return receipt end
     if not is_next(err) then return nil, err, hosts[i].host end
-    -- One that may still take it makes it worth to try again.
+    -- A temporary error wins: a later try may succeed.
     if not worst or err.temporary or not worst.temporary then worst, at = err, hosts[i].host end
   end
   return nil, worst, at
@@ -167,11 +167,11 @@ end
 
 -- ---- the result ------------------------------------------------------------
 
--- RFC 3463, behind the class.
+-- Enhanced codes of RFC 3463, without the class.
 local DETAIL = { dns = "4.3", connect = "4.1", timeout = "4.2", closed = "4.2", tls = "7.5",
   protocol = "5.0", unsupported = "5.1", system = "3.0", invalid = "1.3" }
 
--- Why a recipient has not got it, as a rejection of a receipt.
+-- The reason why a recipient has not got the message, as a rejection of a receipt.
 local function rejection(mailbox, err, host)
   local enhanced = err.enhanced
   if not enhanced and not err.code then
@@ -195,9 +195,9 @@ local function add_receipt(result, group, receipt)
 end
 
 local function add_failure(result, group, err, host)
-  local has = {} -- how often a mailbox has it: the outcome may be "partial"
+  local has = {} -- how often a mailbox was accepted: the outcome may be "partial"
   for _, mailbox in ipairs(err.accepted or {}) do has[mailbox] = (has[mailbox] or 0) + 1 end
-  local told = {} -- what was said of each recipient
+  local told = {} -- the rejection of each recipient
   for _, one in ipairs(err.rejected or {}) do
     one.remote_mta, told[one.address] = host, one
   end
@@ -226,7 +226,7 @@ local function collect(groups)
   end
   if #result.accepted > 0 then return result end
   failure.rejected = result.rejected
-  refusals.note(failure.code, failure.text, failure.enhanced) -- another task may have heard it
+  refusals.note(failure.code, failure.text, failure.enhanced) -- another task may have had the reply
   return nil, failure
 end
 
@@ -250,7 +250,7 @@ function M.deliver(message, given)
   local _ <close> = content
   local self = setmetatable({
     options = given, out = out, content = content, limit = limit,
-    secured = {}, -- the hosts with which TLS stood in this call
+    secured = {}, -- the hosts with a successful handshake in this call
     query = { nameserver = given.nameserver, limit = limit < math.huge and limit or nil },
   }, Delivery)
   self.relaxed = policy.is_relaxed(self)

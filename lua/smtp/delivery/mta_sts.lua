@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- MTA-STS (RFC 8461): a domain says which hosts are its own, and that they have TLS with
--- a certificate that can be verified. The reader of the text of such a policy.
+--- The reader of the text of an MTA-STS policy (RFC 8461). With it a domain names its hosts, and
+-- says that they have TLS with a verifiable certificate.
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local names = require "smtp.base.names"
@@ -16,13 +16,13 @@ local function invalid(text)
   return nil, errors.new { kind = "invalid", message = "MTA-STS policy: " .. text }
 end
 
--- A host, or all that have one label more: "*.example.com".
+-- A host, or all hosts with one more label: "*.example.com".
 local function is_pattern(text)
   return core.is_name((text:gsub("^%*%.", "")))
 end
 
--- Each field by its key: the first one, but of mx all (RFC 8461 section 3.2). Lines end
--- in LF or CRLF (erratum 6253).
+-- The first field of each key, and all fields of mx (RFC 8461 section 3.2). Lines end in LF or
+-- CRLF (erratum 6253).
 local function fields_of(text)
   local fields, hosts = {}, {}
   for line in (text .. "\n"):gmatch("(.-)\r?\n") do

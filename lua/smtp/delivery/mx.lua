@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- Where the mail of a domain goes (RFC 5321 section 5.1, RFC 7505).
+--- The hosts for the mail of a domain (RFC 5321 section 5.1, RFC 7505).
 local core = require "smtp.core"
 local dns = require "smtp.net.dns"
 local errors = require "smtp.error"
@@ -31,8 +31,8 @@ function M.ascii(domain)
   if core.is_name(name) then return name end
 end
 
--- In the order in which to try them: by preference, those of one in any order, so that
--- all of them have work (RFC 5321 section 5.1).
+-- The hosts in the order in which to try them: by preference, and shuffled within a preference
+-- to spread the load (RFC 5321 section 5.1).
 local function ordered(list)
   for i = #list, 2, -1 do
     local j = math.random(i)
@@ -51,7 +51,7 @@ local function implicit(host, secure)
   return { { host = host, preference = 0, implicit = true, secure = secure } }
 end
 
---- The same with options that are checked, and `limit`.
+--- `M.mx` with checked options and `limit`.
 function M.look_up(domain, given)
   local address = literal(domain)
   if address then return implicit(address, false) end
@@ -62,7 +62,7 @@ function M.look_up(domain, given)
   local found, err = dns.query(name, "MX", given)
   if not found then return nil, err end
   if found.no_name then return refused(domain, 550, "5.1.2", "does not exist") end
-  -- RFC 5321 section 5.1: without an MX, and only then, the domain is its own.
+  -- RFC 5321 section 5.1: only without any MX the domain is its own host.
   if #found == 0 then return implicit(name, found.secure) end
   local hosts, null = {}, false
   for _, record in ipairs(found) do
@@ -74,7 +74,7 @@ function M.look_up(domain, given)
     end
   end
   if #hosts > 0 then return ordered(hosts) end
-  -- RFC 7505 section 3: "." alone says that there is no mail.
+  -- RFC 7505 section 3: a single MX "." means that the domain accepts no mail.
   if null then return refused(domain, 556, "5.1.10", "takes no mail (null MX)") end
   return refused(domain, 550, "5.4.4", "has no MX that names a host")
 end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- How far an MX host is trusted: by DANE (RFC 7672) where the DNS says so and can be
--- believed, else by the domain's MTA-STS policy (RFC 8461), else as the user wants. A
--- message may ask for less (TLS-Required, RFC 8689 section 5) or for more (REQUIRETLS).
+--- The trust in an MX host: by DANE (RFC 7672) if the DNS has validated TLSA records, else by the
+-- domain's MTA-STS policy (RFC 8461), else by the user's options. A message may ask for less
+-- (TLS-Required, RFC 8689 section 5) or for more (REQUIRETLS).
 local core = require "smtp.core"
 local dane = require "smtp.net.dane"
 local dkim_message = require "smtp.message.dkim.message"
@@ -11,11 +11,11 @@ local target_of = require "smtp.client.target"
 
 local M = {}
 
--- What a target has of the options.
+-- The options that a target takes over.
 local KEYS = { "helo", "timeout", "verify", "ca", "cert", "key", "local_address", "trace",
   "disable" }
 
-local FIELD_MAX = 1000 -- bytes: more is no TLS-Required, and costs time
+local FIELD_MAX = 1000 -- bytes; TLS-Required is shorter
 
 local function parse(given, fields)
   for _, key in ipairs(KEYS) do fields[key] = given[key] end
@@ -23,7 +23,7 @@ local function parse(given, fields)
   return target_of.parse("deliver", fields)
 end
 
---- Finds what is wrong with the options before anything is looked up.
+--- Checks the options before any look-up.
 function M.check(given)
   return parse(given, { host = "localhost", tls = given.tls, dane = given.dane })
 end
@@ -32,7 +32,7 @@ local function requires_tls(delivery)
   return delivery.out.mail and delivery.out.mail.requiretls
 end
 
---- Whether the message has one field `TLS-Required: No`, and does not want the contrary.
+--- Whether the message has one field `TLS-Required: No`, and no REQUIRETLS.
 function M.is_relaxed(delivery)
   local given = delivery.options
   if requires_tls(delivery) or not (given.mta_sts or given.dane == "opportunistic") then
@@ -45,14 +45,14 @@ function M.is_relaxed(delivery)
   return value:lower() == "no"
 end
 
---- The policy of a domain that counts for this message, or nil.
+--- The policy of a domain that applies to this message, or nil.
 function M.sts(delivery, group)
   local fetch = delivery.options.mta_sts
   if not fetch or delivery.relaxed or not core.is_name(group.domain) then return nil end
   return sts_policy.of(group.domain, fetch, delivery.query)
 end
 
---- When looking up a host is given up, as for any target: a time of `core.now`.
+--- The deadline of looking up a host, as for any target: a time of `core.now`.
 function M.limit(delivery, target)
   return math.min(delivery.limit, core.now() + target.timeout.connect)
 end
@@ -64,20 +64,19 @@ local function distrust(host, message, fields)
   return nil, errors.new(fields)
 end
 
--- Nothing but TLS with a certificate for the host will do.
+-- Requires TLS with a certificate for the host.
 local function strict(target)
   target.tls, target.verify = "required", true
   return target
 end
 
--- Whether DANE is to be asked about a host: its name came by an MX that is secure, or is
--- the domain's own.
+-- Whether to ask DANE about a host: its name came from a secure MX, or is the domain itself.
 local function wants_dane(delivery, host)
   local mode = delivery.options.dane
   return mode and host.secure and not (delivery.relaxed and mode == "opportunistic")
 end
 
---- The target for an MX host, or nil and why it is none for this message.
+--- The target for an MX host, or nil and the reason why this message cannot use it.
 function M.target(delivery, group, host, sts)
   local given = delivery.options
   local with_dane = wants_dane(delivery, host)
@@ -101,7 +100,7 @@ function M.target(delivery, group, host, sts)
       { temporary = true })
   end
   if not requires_tls(delivery) then return target end
-  -- RFC 8689 section 4.2.1: the name must be of the DNS's signature, or of a policy.
+  -- RFC 8689 section 4.2.1: DNSSEC or a policy must confirm the name.
   if host.secure or named then return strict(target) end
   return distrust(host.host, "REQUIRETLS, and nothing vouches for the MX",
     { kind = "unsupported", enhanced = "5.7.30" })

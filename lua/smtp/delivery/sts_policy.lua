@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- The policy of MTA-STS that is in force for a domain (RFC 8461): the text of a policy
--- comes from a function of the user's, since there is no HTTPS here; what it said is kept
--- for as long as it says.
+--- The MTA-STS policy in force for a domain (RFC 8461). A function of the user fetches its text,
+-- since there is no HTTPS here. A policy is kept for its own max_age.
 local core = require "smtp.core"
 local dns = require "smtp.net.dns"
 local loop = require "smtp.loop"
@@ -9,10 +8,10 @@ local mta_sts = require "smtp.delivery.mta_sts"
 
 local M = {}
 
-local RECORD_MAX = 1024 -- bytes of a TXT that may be one
+local RECORD_MAX = 1024 -- bytes of a TXT record
 local KEPT_MAX = 1000 -- domains
 
---- Tells whether a host is of those that the policy has (RFC 8461 section 4.1).
+--- Whether the policy names a host (RFC 8461 section 4.1).
 function M.matches(policy, host)
   host = host:lower()
   local above = host:match("^[^.]+%.(.+)$")
@@ -22,7 +21,7 @@ function M.matches(policy, host)
   return false
 end
 
--- The id of the one record that there may be (RFC 8461 section 3.1); nil: none.
+-- The id of the only record (RFC 8461 section 3.1), or nil.
 local function id_of(records)
   local id, count = nil, 0
   for _, record in ipairs(records) do
@@ -51,9 +50,8 @@ local function keep(domain, policy, id)
   kept[domain] = { policy = policy, id = id, till = core.now() + policy.max_age }
 end
 
---- The policy of a domain that is to be followed now; nil: none. `fetch(domain)` gives
--- its text; where it fails, and where the DNS does, what is kept goes on being in force
--- (RFC 8461 section 5.1).
+--- The policy in force for a domain, or nil. `fetch(domain)` gives its text. If that or the DNS
+-- fails, a kept policy stays in force (RFC 8461 section 5.1).
 function M.of(domain, fetch, query)
   local old = kept[domain]
   if old and old.till <= core.now() then old = nil end
@@ -61,7 +59,7 @@ function M.of(domain, fetch, query)
   local id = records and id_of(records)
   if not id or old and old.id == id then return old and old.policy end
   local ok, text = pcall(fetch, domain)
-  if text == loop.EXPIRED then error(text, 0) end -- the time of the handler that is served
+  if text == loop.EXPIRED then error(text, 0) end -- the handler's time is over
   local policy = ok and type(text) == "string" and mta_sts.parse(text)
   if not policy then return old and old.policy end
   keep(domain, policy, id)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- `smtp.bounce`: tells the sender of a message that it could not be delivered, as
--- a delivery status notification (RFC 3461, RFC 3464), from the null path. None is
--- made for a message that came from there itself (RFC 5321 section 6.1).
+--- `smtp.bounce`: a delivery status notification (RFC 3461, RFC 3464), from the null path, to the
+-- sender of an undeliverable message. There is none for a message from the null path (RFC 5321
+-- section 6.1).
 local address = require "smtp.base.address"
 local compose = require "smtp.message.compose"
 local core = require "smtp.core"
@@ -28,15 +28,15 @@ local OPTIONS = {
   seed = "string number", subject = "string", text = "string", max = "size",
 }
 
-local TEXT_MAX = 800 -- of what a server said
+local TEXT_MAX = 800 -- bytes of a server's text
 
 local HEADER_MAX = 256 * 1024
-local FULL_MAX = 1024 * 1024 -- of the message that goes back
+local FULL_MAX = 1024 * 1024 -- bytes of a message that goes back whole
 
 -- ---- fields ----------------------------------------------------------------
 
--- RFC 3464 section 2.3.3 and RFC 3463 section 2: the classes that an action may have,
--- the one to take if nothing else is known first.
+-- The classes that fit an action; the first is the default (RFC 3464 section 2.3.3, RFC 3463
+-- section 2).
 local CLASSES = { failed = "54", delayed = "4", delivered = "2", relayed = "2", expanded = "2" }
 
 -- A failure with code, enhanced code and text each in its field, as a reply has them. The
@@ -121,7 +121,7 @@ local function recipient_block(failure, in_utf8)
   add("Status", status_of(failure, action))
   if failure.remote_mta then add("Remote-MTA", "dns; " .. failure.remote_mta) end
   local said = failure.diagnostic
-  if not said and failure.code then -- the reply, as it came
+  if not said and failure.code then
     said = ("smtp; %d %s"):format(failure.code, said_of(failure, in_utf8))
   elseif not said and failure.text then
     said = "x-local; " .. said_of(failure, in_utf8)
@@ -204,7 +204,7 @@ local function header_of(text)
   return text:sub(from, at - 1)
 end
 
--- The part that goes back: the whole, where that is asked for and may be sent.
+-- The part that goes back: the whole message, if that is wanted and may be sent.
 local function returned(message, opts, in_utf8)
   local ret = opts.ret or type(message.sender) == "table" and message.sender.ret or "HDRS"
   local text, whole = content_of(message, ret == "FULL", options.size(opts.max or FULL_MAX))

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- `smtp.message`: a record of Lua becomes the bytes of RFC 5322. The message is right by
--- construction, in a fixed order, and of known size before a byte is sent. Files are read
--- while it is sent. The record is not changed.
+--- `smtp.message`: makes a message (RFC 5322) of a record. The message is valid by construction,
+-- in a fixed order, and of known size before a byte is sent. Files are read during sending. The
+-- record is not changed.
 local composed = require "smtp.message.composed"
 local core = require "smtp.core"
 local date = require "smtp.base.date"
@@ -40,8 +40,8 @@ local NOBODY = {}
 
 -- ---- chance ----------------------------------------------------------------
 
--- A function that gives n characters: by chance, or with a seed always the same. The content
--- counts too, so that two messages of one seed have two ids.
+-- A function that gives n characters: random ones, or with a seed ones that depend on the seed
+-- and the record, so that two messages of one seed have two ids.
 local function random_of(record)
   if record.seed == nil then return core.random_digits end
   local hex, state = "0123456789abcdef", 1469598103934665603
@@ -65,7 +65,7 @@ local function add_addresses(out, name, list, what)
   out[#out + 1] = part.field(what, name, recipients.pieces(list))
 end
 
--- The domain of an id of our own may be written in other letters.
+-- The domain of an id may have non-ASCII letters.
 local function message_id(text)
   local id = text:match("^<(.*)>$") or text
   id = names.mailbox(id) or id
@@ -177,7 +177,7 @@ local function pairs_of(headers)
   return list
 end
 
--- Fields of a list stand once (RFC 2369 section 2), whoever gives them.
+-- Each field of a list may stand once (RFC 2369 section 2).
 local function own_headers(out, headers)
   if not headers then return end
   local seen = {}
@@ -234,7 +234,7 @@ local function attachments(given)
   return list
 end
 
--- text and html are alternatives, inline parts go with html, all else is mixed.
+-- Text and HTML are alternatives, inline parts belong to the HTML, all others are mixed.
 local function structure(record)
   if record.part then
     if not part.is(record.part) then options.misuse("message: part must be made by smtp.part") end
@@ -294,7 +294,7 @@ local function header(record, lists, random)
   return table.concat(out), id
 end
 
--- A copy of the user's envelope, which is checked when it is sent.
+-- A copy of the user's envelope; sending checks it.
 local function given_envelope(given)
   options.check("message: envelope", given, { from = "string table", to = "string table" })
   local to = given.to

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
---- What `smtp.message` gives: an object whose bytes are segments, each a string or
--- `{ size =, chunks = }`, and the first one the signature of a signed message.
+--- Composed messages, made by `smtp.message`: the bytes are segments, each a string or
+-- `{ size =, chunks = }`. In a signed message the first segment is the signature.
 local lint = require "smtp.message.lint"
 
 local M = {}
 
-local TEXT_MAX = 65536 -- what fits one chunk of a client
+local TEXT_MAX = 65536 -- fits in one chunk of a client
 
 local Composed = { __name = "smtp.message" }
 Composed.__index = Composed
@@ -32,18 +32,18 @@ function M.chunks_of(segments)
   end
 end
 
---- Makes a message of its fields: `eightbit` and `utf8` tell of its body and header,
--- `repeatable` whether its chunks may be asked for again, `dkim` is what has signed it.
+--- Makes a message of its fields: `eightbit` (the body), `utf8` (the header), `repeatable` (its
+-- chunks can be read again), `dkim` (its signer).
 function M.new(fields)
   return setmetatable(fields, Composed)
 end
 
---- Whether a value is a message that was made here.
+--- Whether a value is a composed message.
 function M.is(value)
   return getmetatable(value) == Composed
 end
 
---- The text of a message that is small and in memory; else nil.
+--- The text of a small message in memory; else nil.
 function M.text(message)
   local segments = message.segments
   if not message.size or message.size > TEXT_MAX then return nil end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- The content of a part on its way out: a string, a file or a function, in the
--- encoding that fits. It becomes a segment: a string, or `{ size =, chunks = }`, which
--- is read as it is sent, so that a file is never in memory whole.
+--- The content of a part for sending: a string, a file or a function, in a fitting encoding. It
+-- becomes a segment: a string, or `{ size =, chunks = }`. A file is read during sending, and is
+-- never in memory as a whole.
 local core = require "smtp.core"
 local line_ends = require "smtp.message.line_ends"
 local raise = require "smtp.message.record_error"
@@ -112,8 +112,8 @@ local function look(chunks, see)
   if not ok then raise.fail("content", "cannot be sent: " .. tostring(why)) end
 end
 
--- As it is, which RFC 2046 section 5.2.1 wants of messages in messages. A function
--- cannot be read beforehand. `text` is what boundaries are looked for in.
+-- Content without an encoding, which RFC 2046 section 5.2.1 requires for messages in messages. A
+-- function cannot be read before. A boundary must not occur in `text`.
 local function plain_of(from, text)
   local segment = { text = text, once = from.once,
     chunks = function() return line_ends.strict(from.open()) end }
@@ -166,8 +166,7 @@ end
 
 local UNICODE = { ["utf-8"] = true, ["us-ascii"] = true }
 
--- Content that is in memory. An attachment is a file: its bytes come as they are, the
--- ends of lines too.
+-- Content in memory. An attachment is a file: its bytes stay unchanged, also its line ends.
 local function encode_string(text, attached, charset, is_unicode)
   if is_unicode and utf8.len(text) then
     charset = charset or "utf-8"
@@ -179,8 +178,8 @@ local function encode_string(text, attached, charset, is_unicode)
   return base64(text), "base64", charset
 end
 
---- The segment of a leaf, its encoding, and the charset that it may be called; `kind`
--- is its media type in small letters, `charset` what the user said.
+--- The segment of a leaf, its encoding, and its charset. `kind` is its media type in small
+-- letters, `charset` the charset of the user.
 function M.encode(part, kind, charset)
   if PLAIN[kind] then return plain_of(source_of(part), part.content) end
   local is_unicode = is_text(kind) and (not charset or UNICODE[charset:lower()])

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Lines of text that goes out as it is: CRLF ends each, none is longer than 998
--- bytes, and there is no NUL (RFC 5321 section 4.5.3.1.6, RFC 5322 section 2.1.1).
+--- Lines of text without an encoding: CRLF ends each, none is longer than 998 bytes, and there
+-- is no NUL (RFC 5321 section 4.5.3.1.6, RFC 5322 section 2.1.1).
 local M = {}
 
 --- Bytes of a line without its CRLF.
@@ -24,8 +24,7 @@ function M.watcher()
   end
 end
 
---- The chunks of `read` with CRLF for every line end, whatever it was and wherever
--- chunks are cut. What may not go out raises a sentence.
+--- The chunks of `read` with CRLF for every line end. Forbidden bytes raise a sentence.
 function M.strict(read)
   local held, too_long = "", M.watcher() -- held: a CR, the rest of which may come
   return function()

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- `message:lint()`: what is wrong with a message before it goes out, by the rules
--- that receivers hold against it.
+--- `message:lint()`: the faults of a message that receivers may refuse it for.
 local core = require "smtp.core"
 local line_ends = require "smtp.message.line_ends"
 local options = require "smtp.base.options"
@@ -46,7 +45,7 @@ local function look_at_part(part, say)
   end
 end
 
--- The domain of From is that of a signature, or above it (RFC 7489 section 3.1.1).
+-- The domain of From must be that of a signature, or above it (RFC 7489 section 3.1.1).
 local function look_at_signatures(message, say)
   local from = message.from[1] and message.from[1].address:match("@([^@]+)$")
   local signatures = message.headers:all("DKIM-Signature")
@@ -61,7 +60,7 @@ local function look_at_signatures(message, say)
   say("alignment", "no DKIM signature is of the domain of From")
 end
 
---- Gives an array of `{ rule, text }`, empty where nothing is wrong.
+--- Gives an array of `{ rule, text }`, empty if there are no faults.
 return function(given)
   local found, told = {}, {}
   local function say(rule, text)

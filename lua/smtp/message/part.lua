@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- The parts of a message on their way out: leaves with their encoding, and
--- multiparts. A part is flattened into segments (encode_leaf.lua). A user's tables
--- are copied, so no part can hold itself.
+--- The parts of a message for sending: leaves with their encoding, and multiparts. A part is
+-- flattened into segments (encode_leaf.lua). A user's tables are copied, so no part can contain
+-- itself.
 local encode_leaf = require "smtp.message.encode_leaf"
 local core = require "smtp.core"
 local media_types = require "smtp.message.media_types"
@@ -17,7 +17,7 @@ function Part.__newindex()
   options.misuse("part: a part cannot be changed, make another one")
 end
 
--- The limit of our parser too; few readers go deeper. Each level reads all levels within.
+-- The limit of our parser, too; few readers go deeper. Each level reads all levels within.
 local DEPTH_MAX = 50
 
 -- By part: its options, `attached`, and `depth`, the nesting of the multiparts within.
@@ -40,7 +40,7 @@ M.field = field
 
 -- ---- fields of a part ------------------------------------------------------
 
--- Types that are made here, which need no check, and each with the field for UTF-8.
+-- Types that are made here and need no check. Each has the field for UTF-8.
 local PLAIN = { ["text/plain"] = true, ["text/html"] = true, ["multipart/mixed"] = true,
   ["multipart/alternative"] = true, ["multipart/related"] = true }
 local utf8_fields, encoding_fields = {}, {}
@@ -127,7 +127,7 @@ end
 
 -- ---- flattening ------------------------------------------------------------
 
--- Nothing that is encoded can hold "=_", and of plain text it is looked for.
+-- Encoded content cannot contain "=_"; plain text is searched for it.
 local function boundary_of(segments, random)
   while true do
     local boundary = "=_" .. random(24)
@@ -217,7 +217,7 @@ local function sealed(part)
   return object
 end
 
--- A copy, so that what the user does with the tables later changes nothing.
+-- A copy, so that later changes to the user's tables have no effect.
 local function make(given, attached)
   local part, n = {}, 0
   for key, value in pairs(given) do part[key] = value end
@@ -262,14 +262,14 @@ local function of_parsed(part)
   if plain or kind:find("^multipart/") then kind = "application/octet-stream" end
   if part.params.charset then params[1] = { "charset", part.params.charset } end
   if cid and (#cid > CID_MAX or not is_cid(cid)) then cid = nil end
-  -- A text that is inline would be the text of the message.
+  -- An inline text would be the text of the message.
   local inline = part.inline and kind ~= "text/plain" and kind ~= "text/html"
   return { content = part.content, type = kind, name = part.name, cid = cid,
     inline = inline, params = params }
 end
 
---- Makes the part of an attachment: a path, a table, a part, or one of a parsed message;
--- `what` is how it is called.
+--- Makes the part of an attachment: a path, a table, a part, or a part of a parsed message.
+-- `what` is its name in errors.
 function M.attachment(given, what)
   if type(given) == "string" then given = { path = given } end
   if parse_part.is(given) then given = of_parsed(given) end

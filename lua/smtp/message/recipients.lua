@@ -1,12 +1,11 @@
 -- SPDX-License-Identifier: MIT
---- Lists of addresses as users write them: `"Ada <ada@code.energy>, bob@x"`,
--- `{ name =, address = }`, `{ group =, members = }`, or arrays of these; parsed once
--- and used for header and envelope.
+--- Lists of addresses in records: `"Ada <ada@code.energy>, bob@x"`, `{ name =, address = }`,
+-- `{ group =, members = }`, or arrays of these. They are parsed once, for header and envelope.
 local core = require "smtp.core"
 local names = require "smtp.base.names"
 local options = require "smtp.base.options"
 
--- `group` is what the parser says of an address: another list has no use for it.
+-- A parsed address has `group`; a new list ignores it.
 local ADDRESS = { address = "any", name = "any", group = "any" }
 local GROUP = { group = "any", members = "any" }
 
@@ -103,14 +102,14 @@ local function add_text(out, text, inside)
   return add_mailboxes(out, list, at, #list, sendable)
 end
 
--- `inside`: of a group, in which there is no other (RFC 5322 section 3.4).
+-- `inside`: within a group, which contains no groups (RFC 5322 section 3.4).
 function add(out, value, inside)
   if type(value) == "table" then return add_table(out, value, inside) end
   if type(value) ~= "string" then return nil, "must be addresses" end
   return add_text(out, value, inside)
 end
 
---- Gives an array of `{ name, address }` and `{ group, members }`; or nil and why.
+--- Gives an array of `{ name, address }` and `{ group, members }`; or nil and the reason.
 function M.list(value)
   local out = {}
   if value == nil then return out end

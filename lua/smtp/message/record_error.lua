@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
---- How the making of a message ends when a value of the record may not be sent: with
--- an error that names the field, of which the call makes `nil, err`.
+--- The error that ends the making of a message if a value of the record may not be sent. It
+-- names the field; the call returns it as `nil, err`.
 local errors = require "smtp.error"
 
 local M = {}
 
---- Ends the making with an error that names the field; `cause` is what the system
--- calls it, where it is the fault of a file.
+--- Ends the making with an error that names the field. `cause` is the system's name of the error
+-- of a file.
 function M.fail(field, why, cause)
   error({ field = field, why = why, cause = cause }, 0)
 end

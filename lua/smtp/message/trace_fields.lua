@@ -21,10 +21,10 @@ local RETURN_PATH = "return-path"
 -- or a parsed copy carries the same line.
 local lines = setmetatable({}, { __mode = "k" })
 
--- The message of what reads it, such as an iterator over its chunks.
+-- Messages by their readers, such as iterators over chunks.
 local origins = setmetatable({}, { __mode = "k" })
 
--- A name that a peer gave, fit to stand in a header.
+-- A peer's name, safe in a header.
 local function plain(name)
   return (name:gsub("[^%w%.%-_:%[%]]", "?"))
 end
@@ -59,8 +59,7 @@ function M.reads(reader, message)
   return reader
 end
 
---- The Received field of a server's message, of what reads it, or of a parsed copy of it;
--- else nil.
+--- The Received field of a server's message, of its reader, or of its parsed copy; else nil.
 function M.received(message)
   message = origins[message] or message
   if type(message) ~= "table" then return nil end
@@ -131,9 +130,9 @@ local function split(text, line)
   return table.concat(paths), table.concat(others), has_ours
 end
 
---- The text in front of a message that is passed on: Received, if it came to a server of
--- ours and `options.received` is not false, and `options.prepend`, without a Return-Path,
--- which only the final delivery adds. Or nil and an error.
+--- The text in front of a message that is passed on: Received, if it came to a server of ours and
+-- `options.received` is not false, and `options.prepend`. A Return-Path is left out: only the
+-- final delivery adds it. Or nil and an error.
 function M.to_send(message, options)
   if not options.prepend then return options.received ~= false and M.received(message) or "" end
   local prepend, err = checked(options.prepend, "mail")
@@ -155,8 +154,8 @@ end
 
 -- ---- a Return-Path at the top --------------------------------------------
 
---- The bytes of the Return-Path fields that a message begins with. Nil: more than `text`
--- is needed to know, unless it is the `whole`.
+--- The number of bytes of the Return-Path fields at the start of a message. Nil: `text` is too
+-- short to decide, unless it is the `whole`.
 function M.return_path_size(text, whole)
   if text:find("^[^Rr]") then return 0 end
   local at = 1

@@ -1,17 +1,16 @@
 -- SPDX-License-Identifier: MIT
---- The common half of signing and verifying DKIM: a message is read once, its header
--- into fields and its body into hashes. Fields are picked in the order of RFC 6376
--- section 5.4.2.
+--- The common half of signing and verifying DKIM: reads a message once, its header into fields
+-- and its body into hashes. Fields are picked in the order of RFC 6376 section 5.4.2.
 local core = require "smtp.core"
 
 local M = {}
 
---- More bytes of header are no header.
+--- Bytes of a header at most.
 M.HEADER_MAX = 1048576
 
--- Cuts off the header of what `read` gives: its lines, whose ends may be CRLF, LF or CR,
--- with CRLF, and the first bytes of the body. Each byte is looked at once or twice, however
--- it comes. nil: it is too long.
+-- Reads the header from `read`: its lines with CRLF (they may end in CRLF, LF or CR), and the
+-- first bytes of the body. nil: the header is too long. The time is linear, however the chunks
+-- are cut.
 local function read_header(read)
   local parts, size = {}, 0
   local length, skip = 0, false -- of the line so far; an LF now belongs to the CR before
@@ -41,8 +40,8 @@ local function read_header(read)
   end
 end
 
--- The fields of a header: { name = in small letters, text = with CRLF }; `broken` if there
--- are other lines, but for the first one of a file of mailboxes.
+-- The fields of a header: { name = in small letters, text = with CRLF }. `broken` is set if there
+-- are other lines, except the first line of an mbox file.
 local function fields_of(text)
   local fields, at = {}, text:match("^>?From [ \t]*[^: \t][^\n]*\n()") or 1
   for name, first, last in core.fields(text) do

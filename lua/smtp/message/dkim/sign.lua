@@ -135,7 +135,7 @@ local function whole(name, value)
   return number
 end
 
--- One key and what goes with it.
+-- A key with its options.
 local function prepare(given)
   for _, name in ipairs { "domain", "selector", "key" } do
     if given[name] == nil then return invalid(name, "missing") end
@@ -277,13 +277,13 @@ local function open(given, from)
   }
 end
 
---- Signs: the field or fields to put before the message, and the content that has to
--- follow them. `from`: the source of the message, if the caller has one already.
+--- Signs: gives the fields to send before the message, and the content to send after them.
+-- `from`: the source of the message, if the caller has one already.
 function Signer:sign(given, from)
   local opened, err = open(given, from)
   if not opened then return nil, err end
   local wanted = {}
-  for i, one in ipairs(self.keys) do -- copies: a signer may be used by many at once
+  for i, one in ipairs(self.keys) do -- copies: several tasks may use a signer at once
     wanted[i] = setmetatable({}, { __index = one })
   end
   local named

@@ -1,12 +1,11 @@
 -- SPDX-License-Identifier: MIT
---- Tag lists of DKIM (RFC 6376 section 3.2), and what signatures and key records say in
--- them. Each reader gives a table, or nil and a sentence; no input makes it raise, and
--- each takes time in proportion to its input.
+--- Tag lists of DKIM (RFC 6376 section 3.2): signatures and key records. Each reader gives a
+-- table, or nil and a sentence. No input makes it raise, and its time is linear.
 local core = require "smtp.core"
 
 local M = {}
 
--- Without white space around.
+-- The text without white space around it.
 local function trim(text)
   local from = text:find("[^ \t\r\n]")
   return from and text:match("^(.*[^ \t\r\n])", from) or ""
@@ -16,8 +15,8 @@ local function unspaced(text)
   return (text:gsub("[ \t\r\n]+", ""))
 end
 
---- The tags by name; with `from`, where the list begins in `text`, also the places of the
--- first and the last byte behind the "=" of b=, for taking the value away.
+--- The tags by name. With `from`, the start of the list in `text`, also the places of the first
+-- and the last byte of the value of b=, so that a caller can remove it.
 function M.parse(text, from)
   local tags, first, at = {}, nil, from or 1
   local hole
@@ -41,7 +40,7 @@ function M.parse(text, from)
   return tags, first, hole
 end
 
--- A list parted by ":", white space around its words.
+-- The words of a list; ":" and white space separate them.
 local function words_of(text)
   local words = {}
   for word in (text .. ":"):gmatch("([^:]*):") do words[#words + 1] = trim(word) end
@@ -72,8 +71,8 @@ end
 local REQUIRED = { "v", "a", "b", "bh", "d", "h", "s" }
 local CANONS = { simple = true, relaxed = true }
 
--- The results of RFC 8601 section 2.7.1: what cannot be read is "neutral", what must not
--- be used "permerror".
+-- The results of RFC 8601 section 2.7.1: an unreadable signature is "neutral", a forbidden one
+-- "permerror".
 local function refuse(why, result)
   return nil, why, result or "neutral"
 end
@@ -136,8 +135,8 @@ end
 --- Seconds that the clock of a signer may be ahead.
 M.SKEW = 600
 
---- Reads a signature (section 6.1.1) out of its field into `sig`: what it says, and
--- `own`, the field with b= empty. true, or nil, a sentence and the result.
+--- Reads a signature (section 6.1.1) from its field into `sig`: its tags, and `own`, the field
+-- with b= empty. Gives true; or nil, a sentence and the result.
 function M.signature(sig, text, now)
   local _, colon = text:find(":", 1, true)
   local tags, why, hole = M.parse(text, colon + 1)

@@ -12,14 +12,14 @@ local M = {}
 
 local OPTIONS = { lookup = "function", time = "number" }
 
--- More signatures are not looked at: each costs look-ups and cryptography.
+-- Signatures to verify at most: each costs look-ups and cryptography.
 local MOST = 8
 
 local function settle(sig, result, reason)
   sig.result, sig.reason = result, reason
 end
 
--- The first of the records that is one of a key.
+-- The first record of a key.
 local function choose(records, sig)
   for _, record in ipairs(records) do
     if type(record) == "string" then

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Messages that were received: `smtp.parse`. The bytes are kept as they are; a walk
--- in C finds the parts, and all else is read when it is first asked for. Whatever
--- the bytes are, there is an object.
+--- `smtp.parse`: received messages. The bytes are kept unchanged; a walk in C finds the parts.
+-- Fields are read at their first use. Any bytes give an object.
 local core = require "smtp.core"
 local date = require "smtp.base.date"
 local errors = require "smtp.error"
@@ -196,7 +195,7 @@ end
 
 function lazy.report(message) return report.of(message._root, of_string) end
 
--- Each level of messages that are encoded, as they should not be, costs a copy.
+-- Levels of encoded messages at most. Each costs a copy; RFC 2046 forbids them.
 local ENCODED_MAX = 8
 
 -- The message in a part.
@@ -226,7 +225,7 @@ function lazy.truncated(message)
   end
 end
 
---- The part that the whole of a parsed message is.
+--- The whole of a parsed message as a part.
 function M.root(message) return message._root end
 
 --- Whether a value is a parsed message.
@@ -268,7 +267,7 @@ end
 function M.parse(content, why)
   local from, err = reader.of(content)
   if err then return nil, err end
-  if not from then -- of a file that is not there, io.open says why
+  if not from then -- io.open gave the reason
     options.misuse(("parse: a string, a function, a file or a message is needed, not %s%s"):format(
       type(content), content == nil and type(why) == "string" and ": " .. why or ""))
   end

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Headers and parts of a parsed message. What costs time is made when it is first
--- asked for. Names that the sender chose are values of arrays, or keys of tables
--- that have no metatable.
+--- Headers and parts of a parsed message. Costly fields are made at their first use. Names from
+-- the sender are values of arrays, or keys of tables without a metatable.
 local core = require "smtp.core"
 local flowed = require "smtp.message.parse.flowed"
 
@@ -67,7 +66,7 @@ local Part = { __name = "smtp.part" }
 local lazy = {} -- field of a part -> function that makes it, or nil
 M.lazy = lazy
 
--- Bytes that are in the bytes of the whole: kept, they would be there once a level.
+-- Fields that are not kept: of messages in messages there would be a copy for each level.
 local UNKEPT = { raw = true, content = true }
 
 function Part.__index(part, key)
@@ -136,7 +135,7 @@ function lazy.cid(part)
   return id and (id:match("<([^<>]*)>") or id:match("%S+"))
 end
 
--- Meant to be shown in the text, which for a part with an id means by the HTML.
+-- Shown in the text; for a part with an id that means in the HTML.
 function lazy.inline(part)
   if part.disposition == "attachment" then return false end
   return part.disposition == "inline" or part.cid ~= nil
@@ -179,7 +178,7 @@ end
 --- Whether a part is a multipart whose parts were found.
 function M.is_multipart(part) return part._kind == "M" end
 
---- The part of the message that is in a part which has one, not encoded; else nil.
+--- The root part of an unencoded message in a part; else nil.
 function M.inner(part) return part._inner end
 
 --- The number of bytes of a part with its header.
@@ -220,9 +219,8 @@ local function new(bytes, level, kind, first, body, last, limit)
   }, Part)
 end
 
---- The whole message as a part, with its parts in it. That of a message in a message
--- is `_inner` of the part that it is in. `level` is of how many messages that are
--- encoded it is in.
+--- The whole message as a part, with its parts in it. A message in a message is `_inner` of the
+-- part around it. `level` is the number of encoded messages around this one.
 function M.tree(bytes, level)
   local flat = core.mime_entities(bytes)
   local all = {}

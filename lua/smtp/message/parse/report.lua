@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Reports in messages: of delivery (RFC 3464, RFC 6533), of complaints (RFC 5965)
--- and of what the reader did with a message (RFC 8098).
+--- Reports in messages: of delivery (RFC 3464, RFC 6533), of complaints (RFC 5965) and of
+-- readers (RFC 8098).
 local address = require "smtp.base.address"
 local parts = require "smtp.message.parse.part"
 
@@ -9,8 +9,7 @@ local M = {}
 local RETURNED = { ["message/rfc822"] = true, ["message/global"] = true,
   ["text/rfc822-headers"] = true, ["message/global-headers"] = true }
 
--- Reads the blocks of fields that lines separate which are empty or blank. Each block
--- is a headers object.
+-- Reads the blocks of fields; empty or blank lines separate them. Each block is a headers object.
 local function blocks(text)
   local list, at, from = {}, 2, 1
   text = "\n" .. text
@@ -28,7 +27,7 @@ local function blocks(text)
   return list
 end
 
--- The first block: of these reports it is all there is.
+-- The first block; these reports have no other.
 local function block(text)
   return blocks(text)[1] or parts.headers("", 1, 0)
 end
@@ -87,8 +86,8 @@ local OF_RECIPIENT = { "Action", "Status", table.unpack(NAMES) }
 local OF_MESSAGE = { "Reporting-MTA", "Received-From-MTA", "DSN-Gateway", "Arrival-Date",
   "Original-Envelope-Id" }
 
--- The fields by which blocks are of recipients: a block that names nobody is of one only
--- if no other names any.
+-- The fields that make a block one of a recipient. A block without a name counts only if no
+-- block has a name.
 local function fields_of_recipients(list)
   for _, fields in ipairs(list) do
     if has_any(fields, NAMES) then return NAMES end
@@ -174,7 +173,7 @@ local function disposition(part)
   return report
 end
 
--- The first part that `wanted` has, not looking into messages.
+-- The first part with a type in `wanted`, outside of inner messages.
 local function find(part, wanted)
   if wanted[part.type] then return part end
   for _, inner in ipairs(part.parts) do
