@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Bans in the source: functions of C that trust their input, all
--- but pure C99 in csrc/core, and files that should have been split.
+-- but pure C99 in csrc/core, files that should have been split, and
+-- specs that take any error.
 package.path = "scripts/?.lua;" .. package.path
 local source = require("source")
 
@@ -61,8 +62,23 @@ local function check_c(name)
   end
 end
 
+-- A spec that takes any error takes a wrong one too: error_matches needs the text.
+local function check_spec(name)
+  local number = 0
+  for line in (source.strip_lua(source.read(name)) .. "\n"):gmatch("(.-)\n") do
+    number = number + 1
+    if line:find("assert%.has_errors?%(") or line:find("assert%.errors?%(")
+      or line:find("is_false%(%(?pcall") then
+      complain(name, number, "an error without its text: assert.error_matches")
+    end
+  end
+end
+
 for _, name in ipairs(source.find("csrc", "%.[ch]$")) do
   check_c(name)
+end
+for _, name in ipairs(source.find("spec", "_spec%.lua$")) do
+  check_spec(name)
 end
 local folders = "csrc lua spec fuzz bench examples scripts"
 for _, name in ipairs(source.find(folders, "%.%a+$")) do

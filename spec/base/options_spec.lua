@@ -58,9 +58,13 @@ describe("options", function()
     for _, port in ipairs { 0, 65535, 65535.0, "0", "65535" } do
       assert.equal(tonumber(port), options.check("thing", { port = port }, spec).port)
     end
-    for _, wrong in ipairs { { port = 65536 }, { port = "65536" }, { port = "" }, { port = " 25" },
-      { count = 1e300 }, { count = "3" }, { count = 0 / 0 } } do
-      assert.error(function() options.check("thing", wrong, spec) end)
+    for _, port in ipairs { 65536, "65536", "", " 25" } do
+      assert.error_matches(function() options.check("thing", { port = port }, spec) end,
+        "port must be a port, 0 to 65535 or its digits, not ")
+    end
+    for _, count in ipairs { 1e300, "3", 0 / 0 } do
+      assert.error_matches(function() options.check("thing", { count = count }, spec) end,
+        "count must be a whole number, not ")
     end
   end)
 
@@ -75,9 +79,9 @@ describe("options", function()
       assert.is_false(ok)
       assert.truthy(why:find("thing: " .. key .. " must be " .. case[2], 1, true), why)
     end
-    assert.error(function() check { time = 0 / 0 } end)
-    assert.error(function() check { count = -1 } end)
-    assert.error(function() check { bytes = -1 } end)
+    assert.error_matches(function() check { time = 0 / 0 } end, "time must be a number of seconds")
+    assert.error_matches(function() check { count = -1 } end, "count must be a whole number")
+    assert.error_matches(function() check { bytes = -1 } end, "bytes must be a size")
   end)
 
   it("read sizes", function()

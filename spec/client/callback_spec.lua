@@ -42,7 +42,7 @@ local function closed_by(offers, options, fn)
   assert.same({ "closed", "the client was closed" }, { err.kind, err.message })
   assert.is_string(err.stage)
   assert.is_false(client:usable())
-  assert.has_error(function() client:noop() end, "client is closed")
+  assert.error_matches(function() client:noop() end, "client is closed")
   return err
 end
 

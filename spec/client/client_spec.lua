@@ -142,7 +142,7 @@ describe("client", function()
     end
     assert.equal(221, assert(client:command("QUIT")).code)
     assert.is_nil(server:done())
-    assert.error(function() client:noop() end)
+    assert.error_matches(function() client:noop() end, "client is closed")
   end)
 
   it("tells recipients that were refused in the receipt", function()
@@ -216,7 +216,8 @@ describe("client", function()
       "C RCPT", "C DATA",
       "S 250 ok", "S 550 no", "S 503 no", "C RSET", "S 250 ok", "C MAIL", "S 250 ok"))
     local client <close> = assert(smtp.connect(server.url))
-    assert.is_nil((client:send(message("x\r\n"))))
+    local _, err = client:send(message("x\r\n"))
+    assert.same({ 550, "rcpt", "not_sent" }, { err.code, err.stage, err.outcome })
     assert.equal(250, assert(client:mail("a@b.example")).code)
     assert.is_nil(server:done())
   end)

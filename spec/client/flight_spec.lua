@@ -226,9 +226,9 @@ describe("client's content", function()
       assert.is_nil(receipt)
       assert.same({ "invalid", "not_sent" }, { err.kind, err.outcome })
     end
-    for _, one in ipairs { "text", 5, { form = "x" } } do
-      assert.error(function() client:send(one) end)
-    end
+    assert.error_matches(function() client:send("text") end, "a message is a table, not string")
+    assert.error_matches(function() client:send(5) end, "a message is a table, not number")
+    assert.error_matches(function() client:send { form = "x" } end, 'unknown option "form"')
     local receipt, err = client:send {} -- a record without a sender
     assert.is_nil(receipt)
     assert.same({ "invalid", "not_sent" }, { err.kind, err.outcome })

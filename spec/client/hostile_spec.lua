@@ -297,7 +297,7 @@ end)
 describe("functions of the caller's that raise", function()
   local function closed(client)
     assert.is_false(client:usable())
-    assert.has_error(function() client:noop() end, "client is closed")
+    assert.error_matches(function() client:noop() end, "client is closed")
   end
 
   for name, offers in pairs { chunks = { "PIPELINING", "CHUNKING" }, content = { "PIPELINING" } } do
@@ -305,7 +305,7 @@ describe("functions of the caller's that raise", function()
       local server <close> = scripted.server(script(hello(table.unpack(offers)), "C MAIL", "C RCPT",
         { raw = "250 a\r\n250 b\r\n354 c\r\n" }, "EOF"))
       local client <close> = assert(smtp.connect(server.url))
-      assert.has_error(function()
+      assert.error_matches(function()
         client:send(message("x\r\n"), { progress = function() error("mine", 0) end })
       end, "mine")
       closed(client)
@@ -318,7 +318,7 @@ describe("functions of the caller's that raise", function()
       local client <close> = assert(smtp.connect { url = server.url, trace = function(_, line)
         if line:find(word, 1, true) then error("mine", 0) end
       end })
-      assert.has_error(function()
+      assert.error_matches(function()
         if word == "NOOP" then client:noop() else client:send(message("x\r\n")) end
       end, "mine")
       closed(client)
@@ -353,7 +353,7 @@ describe("functions of the caller's that raise", function()
     local client <close> = assert(smtp.connect(server.url))
     local bad = message("x\r\n")
     bad.mail = { priority = 99 }
-    assert.has_error(function() client:send(bad) end)
+    assert.error_matches(function() client:send(bad) end, "priority must be %-9 to 9")
     assert(client:noop())
   end)
 end)
@@ -390,7 +390,7 @@ describe("send_all", function()
       assert.is_true(loop.cancel(task))
       server:done() -- raises if the loop has a failure to tell
       assert.is_false(client:usable())
-      assert.has_error(function() client:noop() end, "client is closed")
+      assert.error_matches(function() client:noop() end, "client is closed")
     end
   end)
 end)

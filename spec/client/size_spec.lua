@@ -202,12 +202,13 @@ describe("parameters that cannot be sent", function()
 
   it("are found in those of recipients, too", function()
     each(function(client)
-      for _, fields in ipairs { { notify = 5 }, { orcpt = true }, { rrvs = {} } } do
-        local to = { address = "bob@b.example" }
-        for key, value in pairs(fields) do to[key] = value end
-        assert.has_error(function() client:rcpt("bob@b.example", fields) end)
+      for key, case in pairs { notify = { 5, "a string or a table, not 5" },
+        orcpt = { true, "a string, not true" }, rrvs = { {}, "a string, not a table" } } do
+        local why = "rcpt: " .. key .. " must be " .. case[2]
+        misused(why, function() client:rcpt("bob@b.example", { [key] = case[1] }) end)
+        local to = { address = "bob@b.example", [key] = case[1] }
         local message = { envelope = { from = "a@b.example", to = to }, raw = "x" }
-        assert.has_error(function() smtp.send("smtp://127.0.0.1:1", message) end)
+        misused(why, function() smtp.send("smtp://127.0.0.1:1", message) end)
       end
       for _, key in ipairs { "Notify", "NOTIFY", "ORcpt", "RRVS" } do
         misused('did you mean "' .. key:lower() .. '"', function()

@@ -149,9 +149,12 @@ describe("target", function()
   it("takes keywords and parameters of one's own, and raises for what is none", function()
     local one = parse { host = "mx", extensions = { xAda = { mail = { "ID" }, rcpt = { "to" } } } }
     assert.same({ mail = { ID = "XADA" }, rcpt = { TO = "XADA" } }, one.own)
-    for _, wrong in ipairs { { ["a b"] = {} }, { XADA = { mail = { "a=b" } } }, { XADA = true },
-      { XADA = { data = {} } }, { XADA = { mail = { 5 } } } } do
-      assert.error(function() parse { host = "mx", extensions = wrong } end)
+    for why, wrong in pairs { ["a b is no keyword"] = { ["a b"] = {} },
+      ["a=b is no parameter"] = { XADA = { mail = { "a=b" } } },
+      ["XADA must be a table, not boolean"] = { XADA = true },
+      ['XADA: unknown option "data"'] = { XADA = { data = {} } },
+      ["5 is no parameter"] = { XADA = { mail = { 5 } } } } do
+      assert.error_matches(function() parse { host = "mx", extensions = wrong } end, why)
     end
   end)
 

@@ -417,7 +417,7 @@ describe("the core client's writer", function()
     one:close()
     assert.is_false(one:usable())
     for _, method in ipairs { "next", "peek", "submit", "outstanding", "finish", "step" } do
-      assert.error(function() one[method](one, "NOOP") end)
+      assert.error_matches(function() one[method](one, "NOOP") end, "connection is closed")
     end
   end)
 end)

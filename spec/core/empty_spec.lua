@@ -55,7 +55,8 @@ describe("an empty input", function()
     for _, name in ipairs { "is_address", "is_name", "is_domain", "eightbit" } do
       assert.is_false(core[name](""), name)
     end
-    assert.is_nil((core.idna("")))
+    assert.same({ nil, "a label is empty or over 63 bytes, the name over 253, or it is not UTF-8" },
+      { core.idna("") })
     for _, name in ipairs { "path_parse", "path_check_domain", "dns_name" } do
       assert.is_falsy((probe[name]("", 0)), name)
     end

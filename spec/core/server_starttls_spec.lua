@@ -156,10 +156,10 @@ describe("STARTTLS of the core server", function()
 
   it("raises for a driver that says there is TLS where none was asked for", function()
     local player = server_player.session(TLS)
-    assert.error(function() player.core:secured() end)
+    assert.error_matches(function() player.core:secured() end, "TLS is not due")
     player:output()
     player:cmd("EHLO client.code.energy")
-    assert.error(function() player.core:secured() end)
+    assert.error_matches(function() player.core:secured() end, "TLS is not due")
   end)
 
   it("C073 before it, where it is required, only NOOP EHLO STARTTLS QUIT are possible", function()

@@ -230,7 +230,7 @@ for _, backend in ipairs { "epoll", "kqueue", "poll" } do
         assert.is_true(done)
         loop.spawn(function() error({}) end)
         loop.spawn(function() error("second fault") end)
-        assert.error(loop.run)
+        assert.error_matches(loop.run, "in function 'xpcall'")
         assert.error_matches(loop.run, "second fault")
         loop.run()
         loop.spawn(function() error("third fault") end)

@@ -36,17 +36,21 @@ describe("a composed message", function()
     assert.same({ "Ada <ada@code.energy>" }, { value_of(text, "From") })
     for _, name in ipairs { "Date", "from", "SENDER", "To", "Message-ID", "MIME-Version",
       "Subject" } do
-      assert.is_nil((smtp.message { from = "a@b.example",
-        headers = { { name, "a@b.example" } } }), name)
+      local none, err = smtp.message { from = "a@b.example",
+        headers = { { name, "a@b.example" } } }
+      assert.is_nil(none, name)
+      assert.matches("is made of the record", tostring(err))
     end
     local made, err = smtp.message { from = { "a@b.example", "c@d.example" } }
     assert.is_nil(made)
     assert.matches("sender is needed", tostring(err))
     text = text_of { from = { "a@b.example", "c@d.example" }, sender = "a@b.example" }
     assert.same({ "a@b.example" }, { value_of(text, "Sender") })
-    for _, record in ipairs { {}, { from = "" }, { from = {} }, { to = "a@b.example" } } do
-      assert.is_nil((smtp.message(record)))
+    local function why(record) return tostring(select(2, smtp.message(record))) end
+    for _, record in ipairs { {}, { from = {} }, { to = "a@b.example" } } do
+      assert.equal("message: from is missing", why(record))
     end
+    assert.equal('message: from "" is no address: it is empty', why { from = "" })
   end)
 
   it("C023 has no Return-Path, which the final delivery puts before it, once", function()

@@ -91,8 +91,8 @@ describe("smtp.parse", function()
     for _, content in ipairs { by_bytes(SAMPLE), file, smtp.parse(SAMPLE) } do
       assert.equal(SAMPLE, tostring(smtp.parse(content)))
     end
-    assert.has_error(function() smtp.parse(42) end)
-    assert.has_error(function() smtp.parse {} end)
+    assert.error_matches(function() smtp.parse(42) end, "is needed, not number")
+    assert.error_matches(function() smtp.parse {} end, "is needed, not table")
     local m, err = smtp.parse(function() error("no more") end)
     assert.is_nil(m)
     assert.equal("source", err.kind)

@@ -284,16 +284,18 @@ describe("the DNS", function()
   end)
 
   it("raises on misuse", function()
-    assert.error(function() smtp.mx() end)
+    assert.error_matches(function() smtp.mx() end, "a domain is needed")
     assert.error_matches(function() smtp.mx("a.example", { server = "x" }) end, "unknown option")
     for _, server in ipairs { "", "localhost", "localhost:53", "127.0.0.1:0", "127.0.0.1:65536",
       "127.0.0.1:x", "[::1]:0", "::1]:53", "127.1" } do
       assert.error_matches(function() smtp.mx("a.example", { nameserver = server }) end,
         "nameserver must be")
     end
-    assert.error(function() core.dns("a.example", "NS") end)
-    assert.error(function() core.dns("a..example", "MX") end)
-    assert.error(function() core.dns("a.example", "MX", 0) end)
-    assert.error(function() core.dns("a.example", "MX", 1, "localhost", 53) end)
+    assert.error_matches(function() core.dns("a.example", "NS") end, "invalid option 'NS'")
+    assert.error_matches(function() core.dns("a..example", "MX") end, "not a name of the DNS")
+    assert.error_matches(function() core.dns("a.example", "MX", 0) end, "1 to 60 seconds")
+    assert.error_matches(function()
+      core.dns("a.example", "MX", 1, "localhost", 53)
+    end, "not an address")
   end)
 end)

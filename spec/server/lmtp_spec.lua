@@ -155,15 +155,18 @@ describe("a server of LMTP", function()
     local kept
     local got = send(LMTP, { "ada", "bob" }, function(_, message)
       kept = message
-      for _, args in ipairs { { "eve@example.com", 250 }, { {}, 250 }, { nil, 250 }, { 1, 250 },
-        { "ada@example.com", "250" }, { "ada@example.com", 250.5 }, { "ada@example.com" },
-        { "ada@example.com", 250, 1 }, { message.recipients[1], true } } do
-        assert.has_error(function() message:reply(args[1], args[2], args[3]) end)
+      for _, args in ipairs { { "eve@example.com", 250 }, { {}, 250 }, { nil, 250 }, { 1, 250 } } do
+        assert.error_matches(function() message:reply(args[1], args[2]) end, "this is no recipient")
+      end
+      for _, args in ipairs { { "ada@example.com", "250" }, { "ada@example.com", 250.5 },
+        { "ada@example.com" }, { "ada@example.com", 250, 1 }, { message.recipients[1], true } } do
+        assert.error_matches(function() message:reply(args[1], args[2], args[3]) end,
+          "a code and perhaps a text")
       end
       return true
     end, 2)
     assert.same({ TAKEN, TAKEN }, got)
-    assert.has_error(function() kept:reply("ada@example.com", 250) end)
+    assert.error_matches(function() kept:reply("ada@example.com", 250) end, "the message is over")
   end)
 
   it("the last answer counts", function()

@@ -62,9 +62,13 @@ describe("networks", function()
       "2001:db8::/129",
       "2001:db8::1/64", "192.0.2.0/", "192.0.2.0/-1", "192.0.2.0/a", "::ffff:10.0.0.0/95",
       "mx.example", "fe80::1%eth0", "/24", " 10.0.0.1", "10.0.0.0/0008", 5, {}, true } do
-      assert.has_error(function() networks.new("x", { entry }) end, nil, tostring(entry))
+      assert.error_matches(function() networks.new("x", { entry }) end,
+        type(entry) == "string" and '^x: "' .. entry:gsub("%p", "%%%0") .. '" is no network'
+          or "^x: a " .. type(entry) .. " is no network")
     end
-    assert.has_error(function() networks.new("x", { [2] = "::1" }) end)
+    assert.error_matches(function()
+      networks.new("x", { [2] = "::1" })
+    end, "has a hole: %[1%] is nil")
     misuse({ proxy = { "192.0.2.1/24" } }, 'server: proxy: "192.0.2.1/24" is no network')
     misuse({ xclient = { "mx" } }, 'server: xclient: "mx" is no network')
     misuse({ xforward = { 1 } }, "server: xforward: a number is no network")
