@@ -22,7 +22,7 @@ void smtp_connection_init(smtp_connection *c, const smtp_verbs *verbs, void *m,
   c->fd = fd;
   c->tls = NULL;
   c->readable = true;
-  c->quickack = c->unanswered = c->again = false;
+  c->quickack = c->unanswered = c->lost = c->again = false;
   c->waits = c->reads = 0;
 }
 
@@ -75,6 +75,7 @@ int smtp_connection_flush(smtp_connection *c) {
 }
 
 bool smtp_connection_waits(const smtp_connection *c) {
+  if (c->lost) return false;
   return c->verbs->peek(c->m).n > 0 ||
          (c->tls != NULL && smtp_tls_peek(c->tls).n > 0);
 }
@@ -213,6 +214,7 @@ static int lose(smtp_connection *c, int r, bool writing) {
   int error = errno;
   if (r != SMTP_ESYSTEM && r != SMTP_ETLS) return r;
   if (c->verbs->lost != NULL) {
+    c->lost = true;
     c->verbs->lost(c->m);
     return 1;
   }
@@ -238,6 +240,7 @@ static int move(smtp_connection *c) {
   unsigned may = c->verbs->may(c->m);
   int r = 0;
   c->waits = 0;
+  if (c->lost) return 0;
   if ((may & SMTP_MAY_WRITE) != 0 && smtp_connection_waits(c)) {
     r = smtp_connection_write(c);
     if (r > 0) return 1;

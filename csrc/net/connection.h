@@ -46,6 +46,7 @@ typedef struct smtp_connection {
   bool readable;   /* a read is worth its system call */
   bool quickack;   /* acknowledge what is not answered at once (servers) */
   bool unanswered; /* bytes came, and nothing was written since */
+  bool lost;       /* the machine was told so: nothing is moved any more */
   bool again;      /* after a step: others have their turn, then step again */
 } smtp_connection;
 
@@ -76,7 +77,7 @@ SMTP_FUNC void smtp_connection_secure(smtp_connection *c, smtp_tls *tls);
 */
 SMTP_FUNC int smtp_connection_handshake(smtp_connection *c);
 
-/* Bytes that wait to be written, the machine's or those of TLS. */
+/* Bytes that wait to be written, the machine's or those of TLS, and can be. */
 SMTP_FUNC bool smtp_connection_waits(const smtp_connection *c);
 
 /* Writes what the machine has: 0 all of it, SMTP_EBUSY wait for writing,

@@ -319,6 +319,21 @@ describe("a client of a mock", function()
     end
   end)
 
+  it("that resets under TLS while a reply waits is left", function()
+    for _ = 1, 5 do -- the socket may fail at the read, or at the write
+      local mx <close> = start { tls = { mode = "starttls" } }
+      mx:on("RSET"):delay(0.05)
+      local client = serve.connect { host = mx.host, port = mx.port }
+      client:starttls()
+      client:send("RSET\r\nRSET\r\n")
+      client:abort()
+      assert.is_true((mx:wait_idle(5)))
+      assert.equal("closed", mx:sessions()[1].reason)
+      assert(smtp.send({ url = mx.url, ca = mx.ca_file },
+        { from = "a@b.example", to = "c@d.example", subject = "x", text = "x" }))
+    end
+  end)
+
   it("is not blamed for delays, hangs and slow reading of the rules", function()
     local mx <close> = start { watchdog = 0.1 }
     mx:on("NOOP"):delay(0.3)
