@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- A certificate authority for tests: fresh keys and certificates, made in memory in
--- less than a millisecond each, good ones and those that a peer must refuse.
+-- less than a millisecond each, valid ones and invalid ones.
 require "smtp.base.version"
 local core = require "smtp.core"
 local errors = require "smtp.error"
@@ -37,7 +37,7 @@ local function make(request)
   }
 end
 
--- Both helpers stand between options.check and the public function, as it wants.
+-- Helpers between the public functions and options.check.
 local function authority(what, given, parent)
   given = options.check(what, given or {}, AUTHORITY)
   local certificate, key = make {

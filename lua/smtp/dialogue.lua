@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Drives or breaks the protocol by hand, line by line. Nothing is refused and
--- nothing is kept in step: what is sent is what was asked for.
+--- Drives or breaks the protocol by hand, line by line. A dialogue refuses nothing and keeps
+-- nothing in step: the user's bytes go out unchanged.
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
@@ -38,8 +38,8 @@ end
 
 -- ---- expectations --------------------------------------------------------
 
--- Tells whether a reply is what was expected: a code, "2xx", a Lua pattern for
--- one of its lines as it was on the wire, a list of these, or a function.
+-- Whether a reply is as expected: a code, "2xx", a Lua pattern for one of its lines on the wire, a
+-- list of these, or a function.
 local function matches(reply, expected)
   local kind = type(expected)
   if kind == "number" then return reply.code == expected end
@@ -58,7 +58,7 @@ local function matches(reply, expected)
   return false
 end
 
--- What no reply can be is told before one is waited for.
+-- Raises for an impossible expectation, before the wait for a reply.
 local function check_expected(expected)
   local kind = type(expected)
   if kind == "table" then
@@ -79,8 +79,7 @@ end
 
 -- ---- reading and writing -------------------------------------------------
 
--- Feeds the reader with what comes. True; false at the end of the stream; or
--- nil and an error.
+-- Feeds received bytes to the reader. True; false at the end of the stream; or nil and an error.
 local function fill(self, limit)
   local socket = self._socket
   while true do
@@ -118,7 +117,7 @@ local function read_reply(self)
   end
 end
 
---- Reads a reply; with `expected`, one that is not is an error.
+--- Reads a reply; with `expected`, any other reply is an error.
 function Dialogue:expect(expected)
   check(self)
   check_expected(expected)
@@ -134,7 +133,7 @@ local function need_text(method, value)
   if type(value) ~= "string" then options.misuse(method .. ": a string is needed") end
 end
 
--- Writes bytes; `shown` is what the transcript says of them.
+-- Writes bytes; the transcript gets `shown`.
 local function write(self, bytes, shown)
   local socket, first = check(self), 1
   self._transcript:sent(shown)
@@ -149,7 +148,7 @@ local function write(self, bytes, shown)
   return true
 end
 
--- Of AUTH a transcript tells no more than the mechanism.
+-- The text of a line for the transcript: of AUTH only the mechanism.
 local function masked(line)
   return (line:gsub("^(%s*[Aa][Uu][Tt][Hh]%s+%S+%s+).+$", "%1***"))
 end
@@ -216,8 +215,8 @@ function Dialogue:pause(seconds)
   loop.sleep(seconds)
 end
 
---- True once the server has closed the connection; nil and an error if it
--- speaks, or is silent for the time-out, instead.
+--- Waits until the server closes the connection: true. If it sends anything, or the time-out
+-- passes: nil and an error.
 function Dialogue:closed()
   check(self)
   local reply, err = read_reply(self)
@@ -234,7 +233,7 @@ function Dialogue:transcript()
   return tostring(self._transcript)
 end
 
---- Ends the stream (FIN) towards the server; reading goes on.
+--- Ends the stream (FIN) towards the server; the dialogue can still read.
 function Dialogue:finish()
   check(self):shutdown()
 end
@@ -264,7 +263,7 @@ Dialogue.__close = Dialogue.close
 local TLS_SPEC = { ca = "string", cert = "string", key = "string", sni = "string",
   verify = "boolean" }
 
--- What is not said here is as the target has it.
+-- The options of a handshake; the target gives the defaults.
 local function tls_options(self, given)
   local all = {}
   for key in pairs(TLS_SPEC) do
@@ -274,8 +273,8 @@ local function tls_options(self, given)
   return all
 end
 
---- The TLS handshake at once, as on port 465. Gives what is known of it (also in
--- `tls`), or nil and an error.
+--- Does the TLS handshake at once, as on port 465. Gives its properties (also in `tls`), or nil
+-- and an error.
 function Dialogue:secure(opts)
   local socket = check(self)
   opts = tls_options(self, options.check("secure", opts or {}, TLS_SPEC))
@@ -312,7 +311,7 @@ function Dialogue:secure(opts)
   return self.tls
 end
 
---- STARTTLS, its reply, and the handshake; then `cmd "EHLO ..."` is up to you.
+--- STARTTLS, its reply, and the handshake. The caller sends EHLO.
 function Dialogue:starttls(opts)
   check(self)
   options.check("starttls", opts or {}, TLS_SPEC)
@@ -339,7 +338,7 @@ local function answer(self, sasl, reply)
   return reply, err
 end
 
--- Writes a line of which the transcript shows another one, and reads a reply.
+-- Writes a line, for which the transcript shows another one, and reads a reply.
 function Dialogue:_secret(line, shown)
   local ok, err = write(self, line .. "\r\n", shown)
   if not ok then return nil, err end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- The one error object of the library. `tostring` gives a sentence with its
--- context; the fields are listed in types/smtp/error.d.lua. Everything that can
--- fail at run time returns `nil, err`; misuse raises a string.
+--- The error object of the library. `tostring` gives a sentence with its context; the fields are
+-- listed in types/smtp/error.d.lua. A failure at run time returns `nil, err`; misuse raises a
+-- string.
 require "smtp.base.version"
 local refusals = require "smtp.base.refusals"
 local printable = require "smtp.base.printable"
@@ -11,7 +11,7 @@ local M = {}
 local Error = { __name = "smtp.error" }
 Error.__index = Error
 
--- Kinds that may go away by themselves when the same is tried again.
+-- Kinds of temporary errors: a later try may succeed.
 local TEMPORARY = { timeout = true, closed = true, connect = true, system = true }
 
 local function reply_text(err)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- smtp: everything that speaks SMTP. See types/smtp/init.d.lua for each call.
+--- The public functions of the library. See types/smtp/init.d.lua for each call.
 -- A module is loaded when it is first used.
 require "smtp.base.version"
 local options = require "smtp.base.options"

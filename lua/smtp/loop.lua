@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
---- The loop: tasks are coroutines, and `loop.wait` is the one place to wait. In
--- a task it yields; elsewhere it runs the loop until the thing is ready, so that
--- a blocking script and a server live in one process.
+--- The loop: tasks are coroutines, and `loop.wait` is the one place to wait. In a task it yields;
+-- elsewhere it runs the loop until the descriptor is ready, so that a blocking script and a
+-- server work in one process.
 --
--- An adapter (`smtp.adapter`) makes another library's loop the host of this one:
--- that turns this one when it has work, and coroutines of the library wait in the
--- library's own way, as guests. Who waits for what, until when, is kept here alike.
+-- An adapter (`smtp.adapter`) makes another library's loop the host of this one. The host gives
+-- this loop a turn when it has work, and coroutines of the library wait in the library's own
+-- way, as guests. The descriptors and deadlines of all of them are kept here.
 local core = require "smtp.core"
 local options = require "smtp.base.options"
 local timers = require "smtp.loop.timers"
@@ -14,22 +14,22 @@ local watchers = require "smtp.loop.watchers"
 local M = {}
 
 local heap = timers.new()
-local host -- what an adapter does for us: see M.host
+local host -- the functions of an adapter: see M.host
 local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> its task
 local queue, first, last = {}, 1, 0 -- tasks to be resumed in the next turn
 local live = 0 -- tasks that have not ended
-local parked = 0 -- others that wait, and are no task of ours
+local parked = 0 -- waiting guests that are no tasks
 local depth = 0 -- turns within turns: a coroutine that is no task may wait
 local ready_lists = {}
 local get_poller, dispatch = watchers.poller, watchers.dispatch
 local running, co_resume, yield = coroutine.running, coroutine.resume, coroutine.yield
 local isyieldable = coroutine.isyieldable
 
---- The time (monotonic seconds) of the last look at the clock: cheap, and right
--- enough for deadlines within a turn.
+--- The time (monotonic seconds) of the last look at the clock: cheap, and exact enough for
+-- deadlines within a turn.
 M.time = core.now()
 
---- The time (monotonic seconds), asked of the system.
+--- The time (monotonic seconds), read from the system's clock.
 M.now = core.now
 
 --- Raised in a task that waits beyond its `limit`.
@@ -56,7 +56,7 @@ local function new_task(guest, foreign)
   }
 end
 
--- Puts the task to wait until `at`: everything but the waiting itself.
+-- Registers the wait of a task until `at`; it does not wait itself.
 local function enter(task, pollable, events, at)
   local limit = task.limit
   if limit and (not at or limit < at) then at = limit end
@@ -78,12 +78,12 @@ local function enter(task, pollable, events, at)
   task.waiting = task.fd
 end
 
---- Seconds that the variables of a task that is ended may wait as they are closed.
+--- Seconds that the `<close>` variables of an ended task may wait.
 M._CLOSING = 5
 
-local failures = {} -- errors of tasks, raised by the turn in which they came
+local failures = {} -- errors of tasks, raised by the present turn
 
--- An error of a task: its `owner` hears of it, or the turn raises it.
+-- Reports an error of a task to its `owner`; without one the turn raises it.
 local function tell(task, message)
   if task.owner then return task.owner:task_failed(message) end
   failures[#failures + 1] = message
@@ -93,7 +93,7 @@ local function fail(task, message)
   tell(task, debug.traceback(task.co, tostring(message)))
 end
 
--- Tells of a coroutine that failed. A task of ours has told where it did.
+-- Reports the error of a coroutine. The error of a task already names its place.
 local function failed(task, message)
   if task.dead then tell(task, message) else fail(task, message) end
 end
@@ -104,7 +104,7 @@ local function run(task, ...)
   if not ok then failed(task, message) end
 end
 
--- A guest that is no task of ours counts as long as it waits.
+-- A guest that is no task counts as long as it waits.
 local function unpark(task)
   if task.parked then parked = parked - 1 end
   task.parked = false
@@ -129,8 +129,8 @@ local function enqueue(task)
   if host then host.kick() end
 end
 
--- Resumes those that are in the queue now. Each is taken out before it runs: it
--- may run turns itself, and they go on with the rest.
+-- Resumes the tasks that are in the queue now. Each is taken out before it runs: it may run turns
+-- itself, and these go on with the rest.
 local function run_queue()
   local stop = last
   while first <= stop do
@@ -141,14 +141,14 @@ local function run_queue()
       local start = task.start
       task.start, task.waiting = false, false
       run(task, table.unpack(start, 1, start.n))
-    elseif task.waiting == TURN then -- it may have been ended meanwhile
+    elseif task.waiting == TURN then -- the task may have been ended meanwhile
       resume(task, true)
     end
   end
 end
 
--- Resumes the tasks whose time has come; no more of them than there were, so
--- that one that always waits for no time at all does not stop the rest.
+-- Resumes the tasks whose time has come, at most as many as there were at the start: a task that
+-- always waits for no time must not stop the others.
 local function expire()
   for _ = 1, heap.n do
     local task = heap:due(M.time)
@@ -161,7 +161,7 @@ end
 local function step(timeout)
   if first <= last then
     run_queue()
-    timeout = 0 -- it may have done what the caller runs turns for
+    timeout = 0 -- it may have ended the wait of the caller
   end
   local left = M.timeout()
   if left and (not timeout or left < timeout) then timeout = left end
@@ -176,14 +176,14 @@ local function step(timeout)
   run_queue()
 end
 
---- Runs one turn: waits at most `timeout` seconds (nil: until something is to be
--- done) and resumes what is ready. An error of a task is raised here.
+--- Runs one turn: waits for work at most `timeout` seconds (nil: no limit), and resumes the ready
+-- tasks. An error of a task is raised here.
 function M.step(timeout)
   step(timeout)
   if #failures > 0 then error(table.remove(failures, 1), 0) end
 end
 
---- Seconds until the loop has work of its own, 0 if it has, nil for never.
+--- Seconds until the next timer; 0 if there is work now, nil if there is no timer.
 function M.timeout()
   if first <= last or #failures > 0 then return 0 end
   local at = heap:next()
@@ -192,19 +192,19 @@ function M.timeout()
   return left > 0 and left or 0
 end
 
---- A descriptor that is readable when there is work, or nil and why not.
+--- A descriptor that is readable when there is work, or nil and the reason.
 function M.pollfd()
   return get_poller():pollfd()
 end
 
--- A turn for those who are in no coroutine: the host's, if there is one.
+-- A turn for callers outside of coroutines: the host's, if there is a host.
 local function turn()
   if not host then return M.step() end
   host.attend()
   host.turn()
 end
 
--- Waiters of those who are no task are used again; a nested one makes its own.
+-- The waiter of a guest that is no task is used again; a nested wait makes its own.
 local idle_waiter = new_task(true, true)
 
 -- The guest: the waiting party outside a task of ours, which is a coroutine of the host or
@@ -229,7 +229,7 @@ local function guest(owner)
   return task
 end
 
--- However a guest leaves its wait (it may be closed there), it waits no more.
+-- Ends the wait of a guest, also if its coroutine is closed there.
 local STAY = { __close = function(stay)
   local task = stay.task
   task.waiting, task.deadline = false, false
@@ -274,7 +274,7 @@ local function current()
   return task and isyieldable() and task or guest(task)
 end
 
--- The task that runs waits, whatever it is.
+-- Lets the running task or guest wait.
 local function hold(task, pollable, events, at)
   if task.guest then return wait_as_guest(task, pollable, events, at) end
   enter(task, pollable, events, at)
@@ -297,12 +297,12 @@ function M._wait_until(pollable, events, at)
   return false
 end
 
--- Whether nobody else has anything to wait for or to do.
+-- Whether there is no other wait and no other work.
 local function is_alone()
   return live == 0 and parked == 0 and first > last and not host and #failures == 0
 end
 
--- Waits where nobody else does, and so without a poller.
+-- Waits without a poller, since there is no other wait.
 local function wait_alone(pollable, events, timeout)
   local at = timeout and core.now() + timeout
   local fd, bits = pollable:pollfd(), watchers.BITS[events]
@@ -315,8 +315,7 @@ local function wait_alone(pollable, events, timeout)
   end
 end
 
--- The time that a wait which begins now counts from. Outside of our tasks nobody has looked
--- at the clock.
+-- The start time of a new wait. Outside of tasks the clock has not been read in this turn.
 local function beginning()
   local task = tasks[running()]
   if not task or task.guest then M.time = core.now() end
@@ -331,13 +330,13 @@ function M.wait(pollable, events, timeout)
   return M._wait_until(pollable, events, timeout and beginning() + timeout)
 end
 
--- Whoever waits at a handle that goes looks again, and finds it closed.
+-- Wakes a task that waits at a closing handle, so that it finds the handle closed.
 local function release(task)
   if task.waiting == task.fd then enqueue(task) end
   watchers.drop(task)
 end
 
---- Lets go of a handle that is about to be closed: call it before the close.
+--- Forgets a handle: call it before the handle is closed.
 function M.forget(pollable)
   watchers.forget(pollable, release)
 end
@@ -361,7 +360,7 @@ local function trace(message)
   return debug.traceback(tostring(message), 2)
 end
 
--- What fails goes to whoever resumed the coroutine: us, or a host.
+-- The body of a task. Its error goes to the resumer of the coroutine: this loop, or a host.
 local function body(task, fn, ...)
   local ok, message = xpcall(fn, trace, ...)
   finish(task)
@@ -387,17 +386,16 @@ function M.spawn(fn, ...)
   return task
 end
 
---- The handle of the task that runs, or nil outside of tasks. Its `limit` is the
--- time at which its waits raise `EXPIRED`.
+--- The handle of the running task, or nil outside of tasks. At the time `limit` its waits raise
+-- `EXPIRED`.
 function M.current()
   local task = tasks[running()]
   return task and not task.foreign and task or nil
 end
 
---- Ends a task where it waits; its to-be-closed variables are closed, and may wait until
--- `limit`, by default for _CLOSING seconds. Gives false for one that runs now, which cannot
--- be ended from within, and for one of ours that waits for somebody else, who would resume
--- it.
+--- Ends a task where it waits. Its to-be-closed variables are closed, and may wait until `limit`,
+-- by default for _CLOSING seconds. Gives false for the running task, which cannot be ended from
+-- within, and for a task that waits for something outside of this loop, which would resume it.
 function M.cancel(task, limit)
   if task.dead then return true end
   if coroutine.status(task.co) ~= "suspended" then return false end
@@ -450,13 +448,12 @@ function M.wake(gate)
   for i = #gate, 1, -1 do
     local task = gate[i]
     gate[i] = nil
-    -- Its time has not come, and now it cannot.
+    -- Its time has not come.
     if task.waiting and task.waiting ~= TURN then enqueue(task) end
   end
 end
 
---- Begins anew in a process that was forked: the poller, the tasks and whoever waits
--- are its parent's.
+--- Begins again in a forked process: the poller, the tasks and the waits are its parent's.
 function M._forked()
   watchers.forked()
   host, idle_waiter = nil, nil
@@ -471,12 +468,12 @@ function M.run()
   while live > 0 or #failures > 0 do turn() end
 end
 
---- True while something waits or is to be done.
+--- True if anything waits, or there is work.
 function M.busy()
   return live > 0 or parked > 0 or first <= last or #failures > 0
 end
 
--- How guests wait where coroutines are plain ones, which anybody may resume.
+-- Waits of guests in plain coroutines, which anybody may resume.
 local PLAIN = {
   park = function(task)
     repeat yield() until task.woken

@@ -6,8 +6,8 @@ local core = require "smtp.core"
 
 local M = {}
 
---- Keyword -> whether a server offers it by default. The others promise something that only
--- handlers can do.
+--- Keyword -> whether a server offers it by default. The other keywords make promises that only
+-- handlers can keep.
 M.KNOWN = {
   CHUNKING = true, SMTPUTF8 = true, BINARYMIME = false, DSN = false, REQUIRETLS = false,
   DELIVERBY = false, ["MT-PRIORITY"] = false, FUTURERELEASE = false, RRVS = false, PRDR = false,
@@ -28,8 +28,8 @@ function M.read(offered)
   }
 end
 
---- Whether BY, `{ seconds, mode }`, asks for less time than there must be. In mode N nothing
--- depends on it.
+--- Whether BY, `{ seconds, mode }`, asks for less time than the minimum. In mode N there is no
+-- minimum.
 function M.is_too_soon(bounds, by)
   return by.mode == "return" and by.seconds < (bounds.by or 1)
 end
@@ -40,7 +40,7 @@ function M.is_beyond(bounds, hold_until)
   return not time or time > (bounds.hold_until or math.huge)
 end
 
---- Whether `sender` of a server asks for what is not offered: code and text, or nil.
+--- The refusal (code and text) of parameters of `sender` beyond the offered bounds, or nil.
 function M.refusal(bounds, sender)
   if sender.by and M.is_too_soon(bounds, sender.by) then
     return 555, ("5.5.4 BY must be %d seconds or more"):format(bounds.by)

@@ -4,7 +4,7 @@ local options = require "smtp.base.options"
 
 local M = {}
 
---- Which option a server needs to judge each mechanism.
+--- The option that a server needs for each mechanism.
 M.NEEDS = {
   PLAIN = "on_auth", LOGIN = "on_auth", XOAUTH2 = "on_auth", OAUTHBEARER = "on_auth",
   EXTERNAL = "on_auth", ["CRAM-MD5"] = "lookup", ["SCRAM-SHA-1"] = "lookup",
@@ -12,7 +12,7 @@ M.NEEDS = {
   ["SCRAM-SHA-256-PLUS"] = "lookup",
 }
 
---- The names of mechanisms as the core has them; raises where there is no such one.
+--- The names of mechanisms for the core; raises for an unknown one.
 function M.names(what, given)
   local list = {}
   for i, name in ipairs(options.list(what .. ": mechanisms", given)) do

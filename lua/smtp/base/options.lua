@@ -7,8 +7,8 @@ local M = {}
 -- The folder of the library, as its functions tell it: "@/usr/share/lua/5.4/smtp/".
 local HERE = debug.getinfo(1, "S").source:match("^(@.*[/\\])base[/\\][^/\\]*$") or "\0"
 
---- Raises what a user did wrong, at the place of the call: that of the first function
--- that is none of the library, however deep the value lay that is wrong.
+--- Raises an error about misuse at the place of the user's call: the first function outside of
+-- the library.
 function M.misuse(text)
   local level = 2
   while true do
@@ -20,7 +20,7 @@ function M.misuse(text)
   end
 end
 
--- A value that is short is shown; a longer one may be anything.
+-- Short values are shown; a long one may be anything.
 local function shown(value)
   local text = type(value) == "string" and ("%q"):format(value) or tostring(value)
   local plain = type(value) ~= "table" and type(value) ~= "function" and #text <= 40
@@ -124,8 +124,8 @@ local function check_value(what, key, rule, value)
   fail(what, key, table.concat(named, " or "), value)
 end
 
---- Gives the end of a sentence about a word that is none of the keys of `spec`: those that
--- it may stand for, and all.
+--- Gives the end of a sentence about a word that is no key of `spec`: its likely meanings, and
+-- all keys.
 function M.others(word, spec)
   local keys, meant = {}, names.meant(word, spec)
   for name in pairs(spec) do keys[#keys + 1] = name end
@@ -134,9 +134,9 @@ function M.others(word, spec)
   return (" (there are %s)%s"):format(table.concat(keys, ", "), question or "")
 end
 
---- Checks the keys and values of `given` against `spec`: key -> names of checks
--- parted by spaces, or a list of words. Gives `given`, or a copy of it with integers in
--- place of whole floats and of ports in digits.
+--- Checks the keys and values of `given` against `spec`: key -> names of checks, separated by
+-- spaces, or a list of words. Gives `given`, or a copy of it with integers in place of whole
+-- floats and of ports in digits.
 function M.check(what, given, spec)
   if type(given) ~= "table" then
     M.misuse(("%s must be a table, not %s"):format(what, type(given)))
@@ -163,8 +163,8 @@ function M.check(what, given, spec)
   return changed
 end
 
---- Raises where a list has a hole, or a key that is no place in it: `ipairs` would
--- pass over what stands behind. Gives `list`.
+--- Raises if a list has a hole, or a key that is not an index: `ipairs` would skip the entries
+-- behind it. Gives `list`.
 function M.list(what, list)
   local n = 0
   for key in pairs(list) do

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Makes text from the wire fit to be shown: controls, C1 controls, marks that
--- turn the direction of text, and bytes that are not UTF-8 become \x1b. So a
--- peer cannot write to somebody's terminal.
+--- Makes text from the wire printable: controls, C1 controls, marks of text direction, and bytes
+-- outside of UTF-8 become escapes like \x1b. So a peer cannot control the user's terminal.
 local function hex(bytes)
   return (bytes:gsub(".", function(c) return ("\\x%02x"):format(c:byte()) end))
 end

@@ -12,14 +12,14 @@ local PATH_MAX = 4096
 local FILE_TYPES = { eml = true, emlx = true, msg = true, mbox = true, mbx = true, mail = true,
   txt = true }
 
--- A path that stands where the content is to be: it would be sent or read as a message.
+-- Whether a text is a path by mistake: it would be sent or read as a message.
 local function is_path(text)
   if #text > PATH_MAX or text:find("[\r\n:]") then return false end
   local ending = text:match("[%w_-]%.(%a+)$")
   return ending and FILE_TYPES[ending:lower()] or text:find("^[.~]?%.?/[%w._/-]+$") ~= nil
 end
 
--- A text is mostly sent whole, so its source makes `read` and `again` when they are asked for.
+-- A text is mostly sent whole, so its source makes `read` and `again` at their first use.
 local MADE = {
   read = function(source)
     local given = false
@@ -151,7 +151,7 @@ local function measured(read, first)
   return (core.measure(nil, size, state))
 end
 
--- The size of a file from where its content begins; it stands then where it stood.
+-- The size of a file from the start of its content. The file keeps its position.
 local function measured_file(source)
   local file, at = source.file, source.file:seek("cur")
   file:seek("set", source.here)
@@ -187,7 +187,7 @@ function M.next(source)
     message = "a chunk must be a string, not " .. type(bytes) }
 end
 
---- All that is left, as one string; or nil and the fields of an error.
+--- The rest as one string; or nil and the fields of an error.
 function M.all(source)
   if source.text then return source.text end
   local list = {}

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- Refuses a Lua that is too old by a sentence. Each module that users require asks for
--- this first, and is itself written so that an old Lua can read it: no `<close>`, no `//`,
--- no operator on bits. Modules required after this one may be newer.
+--- Refuses an old Lua with a sentence. Each public module requires this one first, and an old Lua
+-- must be able to parse both: no `<close>`, no `//`, no operator on bits. Modules required after
+-- this one may use them.
 local major, minor = _VERSION:match("(%d+)%.(%d+)")
 local number = tonumber(major) * 100 + tonumber(minor)
 

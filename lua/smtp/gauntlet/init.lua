@@ -1,18 +1,17 @@
 -- SPDX-License-Identifier: MIT
 --- Runs a client through servers that are legal but nasty, or hostile: one mock for each
--- behaviour of session.lua, transaction.lua and secure.lua. What is right is
--- judged by facts: what the mock stored, byte for byte, what the client broke, what it
--- claims, and how long it took.
+-- behaviour of session.lua, transaction.lua and secure.lua. The result depends on facts only:
+-- the stored mail, byte for byte, broken rules, the claim of the client, and the time.
 --
 -- A behaviour is a table: name, about, section (of an RFC), expected ("delivered",
--- "refused", "either"), and where it needs them
---   options, rules, setup(mx)  how the mock is started and what it does
---   target                     what `send` gets besides: tls, auth, to, raw ...
---   kept        the mock may have stored what the client does not claim (lost replies)
---   orderly     whether it ends with QUIT is looked at
+-- "refused", "either"), and optionally
+--   options, rules, setup(mx)  the options and the behaviour of the mock
+--   target                     more fields for `send`: tls, auth, to, raw ...
+--   kept        the mock may have stored mail that the client does not claim (lost replies)
+--   orderly     the client must end with QUIT
 --   lenient     violations do not count
 --   arrives     the content that must come; default: raw; false: any
---   gone        nobody listens
+--   gone        there is no listener
 --   judge       function(facts): a complaint, or nil
 local core = require "smtp.core"
 local mock = require "smtp.mock.server"
@@ -69,7 +68,7 @@ local function target_of(behaviour, mx, timeout)
   return target
 end
 
--- What the client did, by its own word and by the mock's.
+-- Runs the client once; gives its claim and the facts of the mock.
 local function attempt(send, target, mx, limit)
   local began = core.now()
   local ok, result, why = pcall(send, target)
@@ -119,7 +118,7 @@ local function judge_mail(behaviour, facts, mail)
   if at then return ("the content differs from byte %d on"):format(at) end
 end
 
--- It may come in several transactions, but to nobody twice.
+-- The content may come in several transactions, but to no recipient twice.
 function judges.content(behaviour, facts)
   local seen = {}
   for _, mail in ipairs(facts.mails) do
@@ -132,8 +131,8 @@ function judges.content(behaviour, facts)
   end
 end
 
--- What is no fault here, or has a judge of its own. A session that was broken may end
--- without QUIT, and what was pipelined behind a refusal is refused as well.
+-- Whether a violation is no fault here, or has a judge of its own. A broken session may end
+-- without QUIT, and commands pipelined behind a refusal are refused as well.
 local function is_excused(behaviour, rule)
   return behaviour.lenient or rule == "watchdog" or rule == "auth_in_clear" or
     (rule == "no_quit" and not behaviour.orderly) or
@@ -183,7 +182,7 @@ end
 
 -- ---- running ---------------------------------------------------------------
 
--- Rules that never applied: of what they do, the client saw nothing.
+-- Rules that never applied: the client did not see their effect.
 local function unused_of(mx)
   local list = {}
   for _, one in ipairs(violations.of(mx, true)) do
@@ -209,7 +208,7 @@ local function run_one(send, behaviour, given)
   }
 end
 
--- The behaviours that are asked for; a name that is none is misuse.
+-- The wanted behaviours; an unknown name is misuse.
 local function chosen(only)
   if not only then return M.behaviours end
   local wanted, list = {}, {}

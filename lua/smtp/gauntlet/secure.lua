@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Behaviours of the gauntlet under TLS and AUTH. A target with tls = "starttls" wants TLS
--- or nothing; with `auth`, the password may go out under TLS that was verified alone. See
--- init.lua for what the fields mean.
+--- Behaviours of the gauntlet under TLS and AUTH. A target with tls = "starttls" requires TLS.
+-- With `auth`, the password may go out only under verified TLS. init.lua describes the fields.
 
 local USER = { user = "ada", password = "secret" }
 local USERS = { ada = "secret" }
@@ -10,7 +9,7 @@ local STARTTLS, IMPLICIT = { tls = "starttls", auth = USER }, { tls = "implicit"
 
 local NOT_HERE = { on = "RCPT", reply = "550 5.1.1 no such user" }
 
--- What goes out in base64: of the user, of the password.
+-- The user and the password in base64.
 local WIRE_USER, WIRE_PASSWORD = "YWRh", "c2VjcmV0"
 
 local FAULTS = {
@@ -31,7 +30,7 @@ local HANDSHAKES = {
   { "plaintext", "plain text in place of a handshake", "RFC 3207 section 4.2" },
 }
 
--- The same faults of both ways into TLS; all of them must end it.
+-- The faults for both ways into TLS; each must end the session.
 local function faults()
   local list = {}
   for _, mode in ipairs { "starttls", "implicit" } do
@@ -130,7 +129,7 @@ local function only(mechanism) return { auth = { mechanisms = { mechanism } } } 
 
 local PLAIN, LOGIN, SCRAM = only "PLAIN", only "LOGIN", only "SCRAM-SHA-256"
 
--- SCRAM alone is offered, and 235 comes at once.
+-- Only SCRAM is offered, and 235 comes at once.
 local function no_belief(facts)
   local dialogue = facts.mx:transcript():upper()
   if dialogue:find("C: AUTH") and not dialogue:find("C: AUTH SCRAM") then
@@ -139,10 +138,10 @@ local function no_belief(facts)
   if facts.claimed and dialogue:find("C: AUTH") then return "believed who has proved nothing" end
 end
 
--- What a mock sees of an AUTH line that has a response.
+-- The text of a mock in place of the response in an AUTH line.
 local RESPONSE = " ***"
 
--- LOGIN with the challenges given; some clients send the name with the command.
+-- LOGIN with these challenges; some clients send the name with the command.
 local function login(first, second, last)
   return {
     { on = "AUTH", raw = first }, { on = "AUTH", text = RESPONSE, raw = second },

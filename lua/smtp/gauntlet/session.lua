@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- Behaviours of the gauntlet at the beginning and the end of a session: connection,
--- greeting, EHLO, QUIT. See init.lua for what the fields mean.
+-- greeting, EHLO, QUIT. init.lua describes the fields.
 
 local ALL = { "PIPELINING", "8BITMIME", "SIZE", "ENHANCEDSTATUSCODES" }
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- Behaviours of the gauntlet in a transaction: MAIL, RCPT, DATA, the content, and the
--- reply to it. See init.lua for what the fields mean.
+-- reply to it. init.lua describes the fields.
 
 local TWO = { "bob@example.org", "eve@example.org" }
 
@@ -14,14 +14,14 @@ local function without_data(facts)
   if facts.mx:count("DATA") > 0 then return "sent DATA all the same" end
 end
 
--- DATA was pipelined behind what was refused: nothing may follow but a dot.
+-- DATA was pipelined behind a refusal: only a dot may follow.
 local function nothing_sent(facts)
   for _, mail in ipairs(facts.refused) do
     if #mail.raw > 2 then return "sent the content all the same" end
   end
 end
 
--- A session that goes on behind a reply which stops a client: 354 comes for DATA.
+-- A session that goes on after a reply that stops a client: DATA gets 354.
 local function says(case, event, reply)
   case.expected, case.judge = "refused", nothing_sent
   case.rules = { { on = "EOM", reply = "554 5.5.1 no valid transaction" } }

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- How a mock is started: its options, checked, and what core needs of them.
+--- The options of a mock: their checks, and their form for the core.
 local options = require "smtp.base.options"
 local mechanisms = require "smtp.base.mechanisms"
 
@@ -15,7 +15,7 @@ local OPTIONS = {
 local AUTH = { mechanisms = "table", required = "boolean" }
 M.LIMITS = { size = "size", recipients = "count" }
 
--- { { name, password } ... } in a fixed order, and whether anybody is let in.
+-- { { name, password } ... } in a fixed order, and whether every login is accepted.
 local function users_of(given)
   if given == "any" then return {}, true end
   if type(given) == "string" then options.misuse('mock: users is a table, or "any"') end
@@ -30,7 +30,7 @@ local function users_of(given)
   return list, false
 end
 
---- Raises for what may not be; gives `given`.
+--- Raises for wrong options; gives `given`.
 function M.check(given)
   given = options.check("mock.start", given, OPTIONS)
   if given.watchdog == 0 then options.misuse("mock.start: watchdog must be above 0") end
@@ -55,7 +55,7 @@ local function mechanisms_of(given, list, any)
     "XOAUTH2", "OAUTHBEARER" } or {}
 end
 
---- The options of core.mock, but for the socket and the file.
+--- The options of core.mock, except the socket and the file.
 function M.make(given, secure, engine)
   local users, any = users_of(given.users)
   local limits = options.check("mock: limits", given.limits or {}, M.LIMITS)

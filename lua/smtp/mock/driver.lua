@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- What drives a mock that has no thread: a task of the loop, which may call functions.
+--- The driver of a mock without a thread: a task of the loop, which may call functions.
 local inbox = require "smtp.mock.inbox"
 local loop = require "smtp.loop"
 local options = require "smtp.base.options"
@@ -14,8 +14,8 @@ local function shown(value)
   return ok and text or "an error that cannot be shown"
 end
 
--- What a rule's function gave as a reply; "" for nothing: as ever. What is no reply is
--- told as a violation.
+-- The reply of a rule's function; "" stands for the usual reply. Any other result is reported as
+-- a violation.
 local function reply_of(mock, facts, ok, code, text)
   if ok and code == nil and text == nil then return "" end
   if ok and options.integer(code) then code = ("%d %s"):format(code, text or "") end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- What came to a mock: its sessions, its mails and the failures of its rules' functions,
--- and the waiting for more. Each object is made once, until `clear`.
+--- The inbox of a mock: its sessions, its mails and the failures of its rules' functions, and
+-- waits for more. Each object is made once, until `clear`.
 local await = require "smtp.mock.await"
 local core = require "smtp.core"
 local mail = require "smtp.mock.mail"
@@ -8,12 +8,13 @@ local query = require "smtp.mock.query"
 
 local M = {}
 
--- By mock: `machine` of core, the time of a wait, what came, and the number of the next mail.
+-- By mock: `machine` of core, the time of a wait, the mails and sessions, and the number of the
+-- next mail.
 local inboxes = setmetatable({}, { __mode = "k" })
 
 local TAIL = 20 -- lines
 
---- Begins the inbox of a mock; `timeout` is how long a wait takes at most.
+--- Begins the inbox of a mock; `timeout` bounds each wait.
 function M.open(mock, machine, timeout)
   inboxes[mock] = { machine = machine, timeout = timeout, next = 1, stopped = false, seen = {},
     sessions = {}, failures = {} }
@@ -22,14 +23,14 @@ end
 --- The machine of a mock, which core made.
 function M.machine(mock) return inboxes[mock].machine end
 
---- Ends all waits; what came can still be read.
+--- Ends all waits; the contents can still be read.
 function M.stop(mock) inboxes[mock].stopped = true end
 
 function M.is_stopped(mock) return inboxes[mock].stopped end
 
 local SECURE = { "tls_version", "tls_cipher", "tls_name", "tls_error" }
 
--- The object of a session, which says what is known by now.
+-- The object of a session with its present state.
 local function session_of(inbox, given)
   local session = inbox.sessions[given.number] or {}
   inbox.sessions[given.number] = session
@@ -45,7 +46,7 @@ local function session_of(inbox, given)
   return session
 end
 
---- The sessions of a query, those that are over too.
+--- The sessions that match a query, also ended ones.
 function M.sessions(mock, asked)
   local inbox, list, wanted = inboxes[mock], {}, asked and query.session(asked)
   for _, given in ipairs(inbox.machine:visits()) do
@@ -55,7 +56,7 @@ function M.sessions(mock, asked)
   return list
 end
 
---- All mails, also those that were refused.
+--- All mails, also refused ones.
 function M.mails(mock)
   local inbox = inboxes[mock]
   -- The session of that number as it is now, or as it was when it was forgotten.
@@ -70,10 +71,10 @@ function M.mails(mock)
   return inbox.seen
 end
 
---- What the functions of rules did wrong: a list, to which its driver adds.
+--- The failures of the functions of rules: a list to which the driver adds.
 function M.failures(mock) return inboxes[mock].failures end
 
---- Forgets what came; with `seen` only if every mail was looked at. Gives whether it did.
+--- Forgets the contents; with `seen` only if every mail was read. Gives whether it did.
 function M.clear(mock, seen)
   local inbox = inboxes[mock]
   local done = inbox.machine:clear(seen and inbox.next - 1 or nil)
@@ -90,19 +91,19 @@ function M.await(mock, seconds, look)
   end)
 end
 
---- The first session of a query, come or to come.
+--- Waits for the first session that matches a query.
 function M.wait_session(mock, asked, seconds)
   local limit = core.now() + (seconds or inboxes[mock].timeout)
   mock:wait_idle(seconds)
   return M.await(mock, limit - core.now(), function() return M.sessions(mock, asked)[1] end)
 end
 
---- Waits until there are more than n mails, refused ones among them.
+--- Waits until there are more than n mails, refused ones included.
 function M.wait_more(mock, n, seconds)
   return M.await(mock, seconds, function() return #M.mails(mock) > n or nil end)
 end
 
---- The end of the transcript, and what else a failure should show.
+--- The end of the transcript and other facts, to be shown with a failure.
 function M.tail(mock)
   local lines = {}
   for line in mock:transcript():gmatch("[^\n]+") do lines[#lines + 1] = line end

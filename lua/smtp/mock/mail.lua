@@ -1,13 +1,12 @@
 -- SPDX-License-Identifier: MIT
---- A mail that a mock got: its envelope, byte for byte what came, and, when it is asked
--- for, what the message says (smtp.parse).
+--- A mail of a mock: its envelope, its bytes, and fields of smtp.parse, made at their first use.
 local parse = require "smtp.message.parse"
 
 local M = {}
 
 local Mail = { __name = "smtp.mock.mail" }
 
--- What is looked up in the message.
+-- The fields of the parsed message.
 local PARSED = {}
 for name in ([[subject text html attachments headers date time message_id in_reply_to references
   parts type reply_to cc bcc report size chunks content]]):gmatch("%S+") do PARSED[name] = true end
@@ -31,7 +30,7 @@ function Mail.__tostring(mail)
     table.concat(mail.recipients, ", "), mail.subject or "(no subject)")
 end
 
--- "SIZE=5 BODY=8BITMIME" as a table, in upper case; true for what has no value.
+-- "SIZE=5 BODY=8BITMIME" as a table, in upper case; true for a parameter without a value.
 local function parameters(text)
   local all = {}
   for key, value in (text or ""):gmatch("([%w-]+)=?(%S*)") do
@@ -40,7 +39,7 @@ local function parameters(text)
   return all
 end
 
---- Makes a mail of what core tells to a mock; `find_session` gives the session of a number.
+--- Makes a mail of the core's fields; `find_session` gives the session of a number.
 function M.new(given, find_session)
   local mail = {
     number = given.number, from = given.from, raw = given.raw, code = given.code,

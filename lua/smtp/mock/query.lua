@@ -7,8 +7,8 @@ local options = require "smtp.base.options"
 
 local M = {}
 
--- What a value may be besides a function (or a matcher): a text, a number, whether there is
--- one, a list of texts, or a table of its own.
+-- The types of a value, besides a function (or a matcher): a text, a number, a boolean (whether
+-- there is a value), a list of texts, or a table of its own.
 local KINDS = {
   text = { "string", "boolean" }, number = { "number", "boolean" }, flag = { "boolean" },
   texts = { "string", "boolean", "table" }, fields = { "table" },
@@ -37,7 +37,7 @@ local function is_callable(value)
   return meta and meta.__call ~= nil
 end
 
--- Raises for a value that cannot be of its key.
+-- Raises for a value of a wrong type for its key.
 local function check_value(what, key, value, kind)
   if is_callable(value) then return end
   local names = KINDS[kind] or { "table", "boolean", kind == SESSION and "number" or nil }
@@ -48,7 +48,7 @@ local function check_value(what, key, value, kind)
     table.concat(names, ", a "), type(value)))
 end
 
--- Raises for what is asked in vain, in tables within as well.
+-- Raises for an unknown key or a wrong value, also in inner tables.
 local function check(what, query, spec)
   local known = {}
   for key in pairs(spec) do known[key] = "any" end
@@ -81,12 +81,12 @@ local function equal(wanted, actual, within)
     return true
   end
   if type(wanted) == "boolean" and type(actual) ~= "boolean" then
-    return wanted == (actual ~= nil) -- there is one, or none
+    return wanted == (actual ~= nil)
   end
   return wanted == actual
 end
 
--- Of a list, each of what is wanted is there (one, or a table of several).
+-- Whether a list has the wanted value, or each of a table of wanted values.
 local function has(list, wanted)
   if type(wanted) == "boolean" then return wanted == (#list > 0) end
   if type(wanted) == "table" and not is_callable(wanted) then
@@ -130,7 +130,7 @@ local SPECIAL = {
   end,
 }
 
--- What of a query does not hold, as a sorted list of keys.
+-- The keys of a query that do not match, sorted.
 local function misses(query, object, special)
   local list = {}
   for key, wanted in pairs(query) do
@@ -151,7 +151,7 @@ local function prepared(what, query, spec)
   return check(what, query or {}, spec), false
 end
 
---- A function that tells of a mail what of the query it misses; none is a match.
+--- A function that gives the keys of the query that a mail misses; none is a match.
 function M.mail(query)
   local given, whole = prepared("mock: a query", query, MAIL)
   return function(mail)
@@ -192,7 +192,7 @@ M.shown = shown
 
 local REFUSED = {} -- among the keys that a mail misses
 
--- Of a table, those fields that were asked for.
+-- The wanted fields of a table.
 local function fields_of(object, wanted)
   local all = {}
   for name in pairs(is_callable(wanted) and {} or wanted) do
@@ -217,8 +217,7 @@ local function actual(mail, key, wanted)
   return mail[key]
 end
 
---- A sentence about the mail that comes closest to a query, and why it is not it; mails that
--- were refused are among them.
+--- A sentence about the closest mail to a query, refused mails included, and the differences.
 function M.closest(query, mails)
   query = type(query) == "string" and { to = query } or query or {}
   local missed, best, least = M.mail(query), nil, nil

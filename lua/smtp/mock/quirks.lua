@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
---- Behaviours of servers that are legal, or nearly so, and break clients that were written
--- against one server only; and faults by chance.
+--- Legal or nearly legal behaviours of servers that break clients written against one server
+-- only; and random faults.
 local options = require "smtp.base.options"
 
 local M = {}
 
--- What each does, and the rules that make it; a function gets the mock.
+-- The description and the rules of each quirk; a function gets the mock.
 local QUIRKS = {
   long_greeting = { "a greeting of several lines",
     { on = "connect", reply = "220 mx.example ESMTP\nno unsolicited mail\nplease" } },
@@ -50,7 +50,7 @@ local QUIRKS = {
 M.list = {}
 for name, quirk in pairs(QUIRKS) do M.list[name] = quirk[1] end
 
---- Makes a mock behave so.
+--- Adds a quirk to a mock.
 function M.apply(mock, name)
   local quirk = QUIRKS[name]
   if not quirk then
@@ -80,7 +80,7 @@ local FAULTS = {
 
 local ORDER = { "delay", "drip", "split", "later", "no", "bye", "close", "reset" }
 
--- A small generator of our own, so that a seed means the same everywhere.
+-- A small generator, so that a seed gives the same numbers on every system.
 local function generator(seed)
   local state = seed * 2862933555777941757 + 3037000493
   return function()
@@ -89,7 +89,7 @@ local function generator(seed)
   end
 end
 
---- Adds rules for faults by chance, and gives the seed: `rate` of all events (default
+--- Adds rules for random faults, and gives the seed: `rate` of all events (default
 -- 0.1), of the first `most` (default 200) of each.
 function M.chaos(mock, given)
   given = options.check("mock: chaos", given or {}, CHAOS)

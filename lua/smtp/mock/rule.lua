@@ -14,7 +14,7 @@ local MATCHER = {
   tls = "boolean", auth = "boolean",
 }
 
--- As it was made: on("RCPT", { to = "*@gone.test" }).
+-- The call that made the rule: on("RCPT", { to = "*@gone.test" }).
 function Rule:__tostring()
   local list = {}
   for key in pairs(MATCHER) do
@@ -32,7 +32,7 @@ function Rule:__tostring()
     spec.bytes and self.event:upper() == "BODY" and (":after_bytes(%d)"):format(spec.bytes) or "")
 end
 
--- Every change is in force at once.
+-- Applies every change at once.
 local function apply(rule)
   rule.id = rule.machine:rule(rule.spec, rule.id)
   return rule
@@ -47,7 +47,7 @@ local function keep(rule)
   return rule
 end
 
---- The rules of a machine that never fired, but for quiet ones.
+--- The rules of a machine that never fired, except quiet ones.
 function M.unused(machine)
   local list, all = {}, rules[machine] or {}
   for id, told in ipairs(machine:rules()) do
@@ -68,8 +68,8 @@ local function new(machine, calls, event, matcher)
   return apply(setmetatable({ machine = machine, calls = calls, event = event, spec = spec }, Rule))
 end
 
---- Makes a rule of a mock's machine; it does nothing until it has an action. `calls` gets
--- the functions that it calls; nil: it cannot call any.
+--- Makes a rule of a mock's machine; it does nothing until it has an action. `calls` gets its
+-- functions; nil: it cannot have any.
 function M.new(machine, calls, event, matcher)
   return keep(new(machine, calls, event, matcher))
 end
@@ -91,7 +91,7 @@ local function whole(what, n)
   return whole_n
 end
 
--- `first`, `nth` ... and `sequence` tell how often: one of them.
+-- A rule has one of the counts `first`, `nth` ... and `sequence`.
 local function set_count(rule, count, n)
   local before = rule.spec.count
   if before ~= "always" and before ~= count then
@@ -107,20 +107,20 @@ for _, name in ipairs { "first", "nth", "from", "every" } do
   end
 end
 
---- Once for each sender and recipient, as greylists do it.
+--- Applies once for each sender and recipient, as greylists.
 function Rule:new()
   set_count(self, "new")
   return apply(self)
 end
 
---- BODY: when so many bytes of content have come.
+--- BODY: applies after so many bytes of content.
 function Rule:after_bytes(n)
   if self.event:upper() ~= "BODY" then options.misuse("mock: after_bytes is for BODY") end
   self.spec.bytes = whole("after_bytes", n)
   return apply(self)
 end
 
---- idle: when nothing has come for so many seconds.
+--- idle: applies after so many seconds without input.
 function Rule:after(seconds)
   if self.event:lower() ~= "idle" then options.misuse("mock: after is for idle") end
   self.spec.bytes = math.max(1, math.tointeger(seconds_of("after", seconds) * 1000 // 1))
@@ -171,8 +171,8 @@ for name in pairs(FLAG) do
   ACTS[name] = function() return { name } end
 end
 
---- A function of the session's facts, which gives a reply or nil: as ever. Only a mock of
--- `driver = "loop"` can call it.
+--- A function of the session's facts, which gives a reply, or nil for the usual one. Only a mock
+-- of `driver = "loop"` can call it.
 function ACTS.call(calls, fn)
   if type(fn) ~= "function" then options.misuse("mock: call needs a function") end
   if not calls then
@@ -182,7 +182,7 @@ function ACTS.call(calls, fn)
   return { "call", n = #calls }
 end
 
--- Where nobody asks, there is nothing to refuse.
+-- Events without a command: there is nothing to refuse.
 local UNASKED = { BODY = true, IDLE = true, HANDSHAKE = true }
 
 local function check_place(rule, name)
@@ -230,7 +230,7 @@ for name in pairs(ACTS) do
   end
 end
 
--- In what order a table's actions are done.
+-- The order of a table's actions.
 local ORDER = { "delay", "drip", "split", "throttle", "store", "reject", "reply", "raw", "close",
   "reset", "hang" }
 
@@ -265,7 +265,7 @@ local function step_of(rule, given)
   return step
 end
 
---- What happens at the first match, at the second ...; the last one stays.
+--- Sets the actions at the first match, at the second ...; the last one stays.
 function Rule:sequence(list)
   if type(list) ~= "table" then options.misuse("mock: sequence needs a list of replies") end
   if #options.list("mock: sequence", list) == 0 then options.misuse("mock: sequence is empty") end
@@ -286,7 +286,7 @@ local TABLE = {
 for key, check in pairs(MATCHER) do TABLE[key] = check end
 for _, name in ipairs(ORDER) do TABLE[name] = "any" end
 
---- Adds a rule that is a table; `from_nth` is the count that the method `from` is.
+--- Adds a rule from a table; `from_nth` is the method `from`.
 function M.of_table(machine, calls, given)
   given = options.check("mock: a rule", given, TABLE)
   local matcher, actions = {}, {}

@@ -104,7 +104,7 @@ local function keyword_of(line)
   return line:match("^[%w-]*"):upper()
 end
 
--- Tells core what EHLO leaves out and has besides.
+-- Sets the hidden keywords and the additional lines of EHLO in the core.
 local function advertise(mock)
   if #table.concat(mock._extra, "\n") > EXTRA_MAX then
     options.misuse("mock: with: a reply to EHLO that long could not be read")
@@ -128,7 +128,7 @@ local function take_out(list, keyword)
   end
 end
 
---- EHLO does not offer an extension, whether it would or not.
+--- Removes an extension from EHLO, if it is there.
 function Mock:without(keyword)
   if type(keyword) ~= "string" or not keyword:find("^[%w-]+$") then
     options.misuse("mock: without needs a keyword, such as \"PIPELINING\"")
@@ -138,7 +138,7 @@ function Mock:without(keyword)
   return advertise(self)
 end
 
---- EHLO has a line more.
+--- Adds a line to EHLO.
 function Mock:with(line)
   if type(line) ~= "string" or line:find("%c") or line == "" then
     options.misuse("mock: with needs a line of EHLO")
@@ -177,12 +177,12 @@ end
 
 -- ---- what came -------------------------------------------------------------
 
---- All sessions, those that are over too.
+--- All sessions, also ended ones.
 function Mock:sessions(asked)
   return inbox.sessions(self, asked)
 end
 
---- The mails that were accepted, in their order, or those of a query.
+--- The accepted mails in their order, or those that match a query.
 function Mock:mails(asked)
   local list, missed = {}, asked and query.mail(asked)
   for _, one in ipairs(inbox.mails(self)) do
@@ -191,7 +191,7 @@ function Mock:mails(asked)
   return list
 end
 
---- The mails that were refused.
+--- The refused mails.
 function Mock:refused()
   local list = {}
   for _, one in ipairs(inbox.mails(self)) do
@@ -200,10 +200,10 @@ function Mock:refused()
   return list
 end
 
---- The first mail of a query, or the n-th, come or to come; or nil and an error that
--- tells what came closest.
+--- Waits for the first mail that matches a query, or for the n-th; or nil and an error with the
+-- closest mail.
 function Mock:wait(asked, seconds, n)
-  query.mail(asked) -- misuse is told at once
+  query.mail(asked) -- raises for misuse
   if n ~= nil and (options.integer(n) or 0) < 1 then
     options.misuse("mock: wait: the number of a mail is a whole number above 0")
   end
@@ -217,7 +217,7 @@ function Mock:wait(asked, seconds, n)
     report = query.closest(asked, inbox.mails(self)) .. "\n" .. inbox.tail(self) }
 end
 
---- Waits until all that clients have sent was dealt with: true, or nil and an error.
+--- Waits until all input of clients is processed: true, or nil and an error.
 function Mock:wait_idle(seconds)
   self._core:settle()
   local done, err = inbox.await(self, seconds, function()
@@ -228,7 +228,7 @@ function Mock:wait_idle(seconds)
     message = "sessions are still at work", report = inbox.tail(self) }
 end
 
--- How often a verb came that is no event of its own.
+-- The count of a verb without an event of its own.
 local function count_lines(mock, verb)
   local n = 0
   for word in mock:transcript():gmatch("%f[^\n\0]%d+ C: ([%w-]+)") do
@@ -237,7 +237,7 @@ local function count_lines(mock, verb)
   return n
 end
 
---- How often an event happened, by its name.
+--- The count of an event, by its name.
 function Mock:count(event)
   if type(event) ~= "string" or not event:find("^[%w-]+$") then
     options.misuse("mock: count needs an event, such as \"RCPT\"")
@@ -276,7 +276,7 @@ function Mock:clear()
   return self
 end
 
---- Ends all sessions and the listening; what came can still be read.
+--- Ends the listener and all sessions; the inbox can still be read.
 function Mock:stop()
   if not self._core or inbox.is_stopped(self) then return end
   inbox.stop(self)

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- The TLS of a mock: a fresh authority and a certificate of it, or one that a client
--- must refuse.
+--- The TLS of a mock: a fresh authority, and a valid or a faulty certificate of it.
 local authority = require "smtp.authority"
 local core = require "smtp.core"
 local options = require "smtp.base.options"
@@ -17,8 +16,8 @@ local function issue(parent, changes)
   return assert(parent:issue(request))
 end
 
--- What each fault makes of a root: a certificate with its chain, and the authority that
--- clients are told of, where it is another.
+-- Functions of a root by fault: each gives a certificate with its chain, and the authority for
+-- clients, if it is another.
 local FAULTS = {
   none = issue,
   expired = function(root)
@@ -62,8 +61,8 @@ local SPEC = {
   required = "boolean",
 }
 
---- Makes `{ context, implicit, required, ca, rule }` of `tls` as users give it: a table,
--- a mode, or true.
+--- Makes `{ context, implicit, required, ca, rule }` of the option `tls`: a table, a mode, or
+-- true.
 function M.make(given)
   if given == true then given = {} end
   if type(given) == "string" then given = { mode = given } end
@@ -88,7 +87,7 @@ function M.make(given)
   return made
 end
 
---- The name of a new file with the certificate; or nil and why not.
+--- The name of a new file with the certificate; or nil and the reason.
 function M.write(text)
   if not text then return nil end
   local path = os.tmpname()

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- What clients of a mock did wrong: what the sessions noted, what their messages lack,
--- and, of a strict mock, rules that never fired and sessions that were left open.
+--- The violations of a mock's clients: the notes of the sessions, missing fields of messages, and,
+-- of a strict mock, rules that never fired and sessions that were left open.
 local inbox = require "smtp.mock.inbox"
 local options = require "smtp.base.options"
 local rule = require "smtp.mock.rule"
@@ -8,7 +8,7 @@ local unique_fields = require "smtp.message.unique_fields"
 
 local M = {}
 
--- The fields that a message needs, and where RFC 5322 says so.
+-- The fields that a message needs, and the sections of RFC 5322.
 local NEEDED = { { "Date", "3.6" }, { "From", "3.6" }, { "Message-ID", "3.6.4" } }
 
 -- Violations of a SHOULD; all others are of a MUST.
@@ -83,8 +83,8 @@ local function all_of(mock, strict)
   return list
 end
 
---- All of a mock, in the order of the sessions' notes, of the mails, and, if `strict`, of
--- the rest; with level "must" without the advice.
+--- All violations, in the order of the sessions' notes, of the mails, and, if `strict`, of the
+-- rest. The level "must" leaves out violations of a SHOULD.
 function M.of(mock, strict, level)
   if level ~= nil and level ~= "must" and level ~= "should" then
     options.misuse(("mock: violations: the level is \"must\" or \"should\", not %s"):format(

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- DANE for SMTP (RFC 7672): which TLSA records a host is known by. They count only if
--- the name server has validated them; where it cannot say whether there are any, there
--- is no connection (section 2.1). csrc/net/tls_dane.h holds the certificate to them.
+--- DANE for SMTP (RFC 7672): the TLSA records of a host. They count only if the name server has
+-- validated them. If it cannot tell whether there are any, there is no connection (section 2.1).
+-- csrc/net/tls_dane.h checks the certificate against them.
 local core = require "smtp.core"
 local dns = require "smtp.net.dns"
 local errors = require "smtp.error"
@@ -13,7 +13,7 @@ local MODES = { "required", "opportunistic" }
 local SPEC = { mode = MODES, nameserver = "string", records = "table" }
 local RECORD = { usage = "count", selector = "count", matching = "count", data = "string" }
 
---- Checks what a user gave, and gives it as a table.
+--- Checks the user's option, and gives it as a table.
 function M.check(what, given)
   if type(given) ~= "table" then
     options.check(what, { dane = given }, { dane = MODES })
@@ -29,13 +29,13 @@ function M.check(what, given)
     records = given.records }
 end
 
--- The names at which records may be, the better one first (RFC 7672 section 2.2.2): what
--- the host is an alias of, and the host.
+-- The names that may have records, the better one first (RFC 7672 section 2.2.2): the target of
+-- the host's alias, and the host.
 local function bases(host, addresses, query)
   local name = addresses.name or host
   if addresses.secure then return name ~= host and { name, host } or { host } end
   if name == host then return {} end
-  -- An alias that is secure may lead to where nothing is.
+  -- A secure alias may lead to a name without records.
   local alias, err = dns.query(host, "CNAME", query)
   if not alias then return nil, err end
   return alias.secure and #alias > 0 and { host } or {}
@@ -54,7 +54,7 @@ local function look_up(target, query)
       local records, why = dns.query(name, "TLSA", query)
       if not records then return nil, why end
       if records.secure and #records > 0 then
-        -- RFC 7672 section 3.2.2: what a certificate of usage 2 may be for as well.
+        -- RFC 7672 section 3.2.2: other names for a certificate of usage 2.
         return { base = base, records = records, names = { target.host, target.domain } }
       end
     end
@@ -88,7 +88,7 @@ function M.find(target, limit)
   return M.fail(target, "no TLSA records of it are there, and secure")
 end
 
---- What a host is refused for by `dane = "required"`.
+--- The error of a host without usable records, for `dane = "required"`.
 function M.fail(target, message)
   return nil, errors.new { kind = "tls", stage = "resolve", peer = target.name,
     message = message, temporary = true, outcome = "not_sent",

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Asks the DNS, at a name server of the caller's or at those of the system, and waits
--- in the loop. What is not there is an empty list; that nobody could say so is an error.
+--- Asks the DNS, at a name server of the caller's or at those of the system, and waits in the
+-- loop. No records give an empty list; a failed look-up is an error.
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
@@ -11,7 +11,7 @@ local M = {}
 
 local PORT = 53
 local TIMEOUT = 15 -- seconds for one question, second tries included
-local ADDRESSES_MAX = 8 -- of each family that are tried, however many a host has
+local ADDRESSES_MAX = 8 -- tried of each family
 
 -- Address and port of "127.0.0.1", "127.0.0.1:5353", "::1" or "[::1]:53".
 local function server(text)
@@ -22,7 +22,7 @@ local function server(text)
   return host, port
 end
 
---- Raises if what a user gave as `nameserver` is no address.
+--- Raises if the user's `nameserver` is not an address.
 function M.check_server(what, text)
   if text == nil or type(text) == "string" and server(text) then return end
   options.misuse(what .. ': nameserver must be an address as "127.0.0.1:5353" or "[::1]:53"')
@@ -33,7 +33,7 @@ local function failed(name, type, message, temporary, kind)
     message = ("%s of %s: %s"):format(type, name, message), outcome = "not_sent" }
 end
 
--- The result of a job, or false if it is not there in time.
+-- The result of a job, or false after the time.
 local function finish(job, limit)
   while job:result() == false do
     local ready = loop.wait(job, "r", math.max(limit - core.now(), 0))
@@ -44,7 +44,7 @@ local function finish(job, limit)
 end
 
 --- The records of `name` as `core.dns` gives them, or nil and an error. `how`:
--- `nameserver`, which is checked; `timeout`; `limit`, a time of `core.now`.
+-- `nameserver`, already checked; `timeout`; `limit`, a time of `core.now`.
 function M.query(name, type, how)
   if not core.is_name(name) then return failed(name, type, "not a name of the DNS", false) end
   local host, port

@@ -1,8 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- The key `proxy` of a target: a connection through SOCKS5 (RFC 1928, RFC 1929) or
--- HTTP CONNECT (RFC 9110 section 9.3.6), or a PROXY header that tells the server whose
--- connection this is. Of what a proxy says not a byte more is read than is its own: the
--- server's first words may be behind it.
+-- HTTP CONNECT (RFC 9110 section 9.3.6), or a PROXY header with the origin of this connection.
+-- Not a byte is read beyond the proxy's own replies: the server's greeting may follow them.
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
@@ -25,7 +24,7 @@ local CRC32C = { type = 3, value = "\0\0\0\0" } -- the sum itself is made in C
 
 -- ---- options -------------------------------------------------------------
 
--- A bad URL may come from outside; it may have a password, so it is not shown.
+-- A bad URL may come from outside. It may contain a password, so it is not shown.
 local function parse_url(text)
   local scheme, rest = text:match("^(%a[%w+.-]*)://(.*)$")
   scheme = scheme and scheme:lower()
@@ -91,8 +90,8 @@ local function parse_header(what, given)
   return { header = header }
 end
 
---- Makes what `begin` takes of what the user gave. A bad URL is nil and a sentence; the
--- rest of misuse raises.
+--- Makes the argument of `begin` from the user's option. A bad URL is nil and a sentence; other
+-- misuse raises.
 function M.parse(what, given, target)
   if type(given) == "table" then return parse_header(what, given) end
   if target.path then options.misuse(what .. ": a Unix socket is not behind a proxy") end
@@ -104,7 +103,7 @@ function M.parse(what, given, target)
   return proxy
 end
 
---- Whether the server is somewhere behind what the socket is connected to.
+--- Whether the socket is connected to a proxy, with the server behind it.
 function M.is_tunnel(target)
   return target.proxy ~= nil and target.proxy.host ~= nil
 end
@@ -141,7 +140,7 @@ function Talk:send(bytes)
   return true
 end
 
--- What comes next by `method`, "recv" or "peek", at most n bytes of it.
+-- The next bytes by `method`, "recv" or "peek", at most n.
 function Talk:receive(method, n)
   while true do
     local bytes, why, errname = self.socket[method](self.socket, n)
@@ -197,7 +196,7 @@ local function choose_method(talk, proxy)
   return talk:fail("protocol", "not an answer of SOCKS5")
 end
 
--- The name goes to the proxy as it is, which looks it up.
+-- The name goes to the proxy unchanged; the proxy looks it up.
 local function socks_address(host)
   local bytes = core.ip(host)
   if not bytes then return string.pack("Bs1", 3, host) end
@@ -234,8 +233,7 @@ end
 
 local HTTP = "HTTP/1."
 
--- A header up to its empty line. What is looked at is taken only when it is known to
--- be of it.
+-- A header up to its empty line. Bytes are peeked at, and taken only if they are part of it.
 local function read_header(talk)
   local parts, size, head, tail = {}, 0, "", ""
   while size < HEADER_MAX do
@@ -274,7 +272,7 @@ end
 
 -- ---- PROXY ---------------------------------------------------------------
 
--- Where nothing else is said the connection is our own.
+-- The default: the connection is our own.
 local function ends_of(socket)
   local source, port = socket:name()
   local destination, there = socket:peer()
@@ -296,7 +294,7 @@ end
 
 -- ---- what transport calls --------------------------------------------------
 
---- Whereto the first connection goes: the tunnel, or the target itself.
+--- The place of the first connection: the tunnel, or the target itself.
 function M.place(target)
   if not M.is_tunnel(target) then return target end
   local proxy = target.proxy
@@ -306,8 +304,8 @@ end
 
 local SCHEMES = { socks5 = socks5, http = http }
 
---- Says on the socket what comes before the server speaks, until `limit`; true, or nil
--- and an error.
+--- Does the exchange with the proxy before the greeting, until `limit`; true, or nil and an
+-- error.
 function M.begin(socket, target, limit)
   local proxy = target.proxy
   local talk = setmetatable({ socket = socket, limit = limit, peer = proxy.name or target.name },

@@ -1,15 +1,15 @@
 -- SPDX-License-Identifier: MIT
---- TLS for who connects: contexts, which are kept for a while since making one
--- reads files, the sessions that later connections resume, and the handshake.
+--- TLS of a connecting side: contexts (kept for a while, since making one reads files), sessions
+-- for later connections to resume, and the handshake.
 local core = require "smtp.core"
 local loop = require "smtp.loop"
 
 local M = {}
 
 local LIFE = 300 -- seconds that a context is used: files may change
-local SESSIONS = 100 -- kept by a context; then it begins anew
+local SESSIONS = 100 -- kept by a context; more clear the list
 
-local contexts = {} -- what was asked for -> the entry
+local contexts = {} -- options -> entry
 
 local function make(options)
   local context, why = core.tls_context {
@@ -26,7 +26,7 @@ function M.client(options)
     tostring(options.verify) }, "\0")
   local entry = contexts[id]
   if entry and core.now() - entry.since < LIFE then return entry end
-  for other, one in pairs(contexts) do -- what is old goes, with the keys in it
+  for other, one in pairs(contexts) do -- old contexts go, with their keys
     if core.now() - one.since >= LIFE then contexts[other] = nil end
   end
   local why
@@ -35,7 +35,7 @@ function M.client(options)
   return entry, why
 end
 
---- Keeps what resumes the connection of `machine`.
+--- Keeps the session of `machine`, to be resumed.
 function M.keep(entry, name, machine)
   local session = machine:tls_session()
   if not session then return end
@@ -46,9 +46,9 @@ function M.keep(entry, name, machine)
   entry.sessions[name] = session
 end
 
---- Makes the handshake of whatever has `handshake` and `choose`. `wait(events)`
--- waits, and gives nil, why and a word if it should not go on; `choose(name)` is
--- for a server. Gives true; or nil, a sentence, a word and a cause, as csrc/lua/tls.h says.
+--- Does the handshake of an object with `handshake` and `choose`. `wait(events)` waits, and gives
+-- nil, a reason and a word to stop it; `choose(name)` is for a server. Gives true; or nil, a
+-- sentence, a word and a cause, see csrc/lua/tls.h.
 function M.handshake(machine, wait, choose)
   while true do
     local state, a, b, cause = machine:handshake()
@@ -63,7 +63,7 @@ function M.handshake(machine, wait, choose)
   end
 end
 
---- A `wait` for `handshake` that gives up after so many seconds: "timeout".
+--- A `wait` for `handshake` with a time-out in seconds: "timeout".
 function M.waiter(pollable, seconds)
   local limit = core.now() + seconds
   return function(events)

@@ -13,7 +13,7 @@ function M.new(socket, engine)
   return setmetatable({ socket = socket, engine = engine }, Stream)
 end
 
--- Writes what TLS has for the wire; gives nil and why if that cannot be.
+-- Writes the bytes of TLS to the wire; or nil and the reason.
 function Stream:flush()
   while true do
     local wire = self.engine:peek()
@@ -25,7 +25,7 @@ function Stream:flush()
   end
 end
 
--- Bytes of the wire into TLS: true; false: there are none now; nil and why.
+-- Moves bytes from the wire into TLS: true; false: there are none now; or nil and the reason.
 local function fill(self)
   local wire, why, errname = self.socket:recv(32768)
   if not wire then return wire, why, errname end
@@ -50,12 +50,12 @@ function Stream:choose(context)
   self.engine:choose(context)
 end
 
---- Makes the handshake; see `tls.handshake`.
+--- Does the handshake; see `tls.handshake`.
 function Stream:start(wait, choose)
   return tls.handshake(self, wait, choose)
 end
 
---- As of a socket: bytes, "" at the end, false: wait, or nil and why.
+--- Receives like a socket: bytes, "" at the end, false: wait, or nil and the reason.
 function Stream:recv()
   while true do
     local bytes, why, word, cause = self.engine:read()

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Opens a stream to a target: looks its name up, races its addresses (RFC
--- 8305: IPv6 first, the next one starts 250 ms after the last) and gives the
--- socket that was there first.
+--- Opens a stream to a target: looks its name up, races its addresses (RFC 8305: IPv6 first, the
+-- next one starts 250 ms after the last) and gives the first connected socket.
 local core = require "smtp.core"
 local dane = require "smtp.net.dane"
 local errors = require "smtp.error"
@@ -37,7 +36,7 @@ local function resolve(target, limit)
     message = message, temporary = word == "temporary", outcome = "not_sent" }
 end
 
--- One address family after the other, as the first look-up result begins.
+-- The addresses, in turns of one family and the other; the first result decides which is first.
 local function interleave(list)
   local first, second = {}, {}
   for _, address in ipairs(list) do
@@ -55,7 +54,7 @@ end
 local Race = {}
 Race.__index = Race
 
--- Starts the next address that can be started; gives whether there was one.
+-- Starts the next usable address; gives whether there was one.
 function Race:start()
   while self.next <= #self.list do
     local address = self.list[self.next]
@@ -145,7 +144,7 @@ local function race(target, list, limit)
     message = self.why, cause = self.errname, outcome = "not_sent" }
 end
 
--- Where `target.addresses` are known its name is not looked up.
+-- If there are `target.addresses`, the name is not looked up.
 local function dial(target, limit)
   if target.path then return race(target, { { path = target.path } }, limit) end
   local list, err = target.addresses, nil
@@ -154,14 +153,14 @@ local function dial(target, limit)
   return race(target, interleave(list), limit)
 end
 
--- A wait may be ended: nothing stays open.
+-- Closes everything if the task is ended during a wait.
 local OPENING = { __close = function(opening)
   if not opening.socket then return end
   loop.forget(opening.socket)
   opening.socket:close()
 end }
 
--- Says what comes before the server speaks; gives the socket, or nil and an error.
+-- Does the exchange with a proxy before the greeting; gives the socket, or nil and an error.
 local function introduce(socket, target, limit)
   local opening <close> = setmetatable({ socket = socket }, OPENING)
   local ok, err = proxy_client.begin(socket, target, limit)

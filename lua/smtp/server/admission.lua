@@ -11,7 +11,7 @@ local M = {}
 local LOOPBACK = networks.new("loopback", { "127.0.0.0/8", "::1" })
 
 -- Descriptors that a session may need at once: its own, and those of a file and its folder,
--- or of a next hop and its look-up. SPARE are for all else in the process.
+-- or of a next hop and its look-up. SPARE are for the rest of the process.
 local EACH, SPARE = 3, 64
 
 -- How many connections the process can have, or nil for any number.
@@ -67,7 +67,7 @@ function M.uncount(server, session)
   server.hosts[key] = n > 0 and n or nil
 end
 
---- Counts a session for the host of its present peer; gives whether that has too many.
+--- Counts a session for the host of its present peer; gives whether the host has too many.
 function M.count(server, session, key)
   M.uncount(server, session)
   if not key then return false end
@@ -76,17 +76,17 @@ function M.count(server, session, key)
   return n > server.limits.per_ip
 end
 
--- So many sessions leave enough behind that it is worth a look for it.
+-- So many sessions leave enough garbage for a collection.
 local MANY = 64
 
---- Counts a connection that is admitted.
+--- Counts an admitted connection.
 function M.enter(server)
   server.connections = server.connections + 1
   server.peak = math.max(server.peak, server.connections)
 end
 
---- Counts a connection that has ended. Once most of many are gone, their memory goes back to
--- the system: a server that has nothing to do makes no garbage, and so would keep it.
+--- Counts the end of a connection. After most of many have ended, their memory goes back to the
+-- system: an idle server makes no garbage, and so would keep it.
 function M.leave(server)
   server.connections = server.connections - 1
   if server.peak < MANY or server.connections * 4 > server.peak then return end
@@ -104,8 +104,8 @@ function M.refusal(config)
   return bytes
 end
 
---- Refuses a connection. Its 421 fits what the system holds for a new connection, or it
--- is lost; where TLS comes first there is none.
+--- Refuses a connection. If the system's buffer has no room for the 421, it is lost. If TLS comes
+-- first, there is no 421.
 function M.refuse(server, socket, shared, peer)
   if not (shared.tls and shared.tls.implicit) then socket:send(shared.refusal) end
   socket:close()

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- AUTH of a server: which mechanisms its options can judge, the credentials that
--- `on_auth` gets, and the look-up of keys.
+--- AUTH of a server: the mechanisms for its options, the credentials for `on_auth`, and the
+-- look-up of keys.
 local core = require "smtp.core"
 local mechanisms = require "smtp.base.mechanisms"
 local options = require "smtp.base.options"
@@ -12,7 +12,7 @@ local SPEC = {
   iterations = "count",
 }
 
--- Those that are offered unless `mechanisms` says otherwise.
+-- The mechanisms to offer without `mechanisms`.
 local USUAL = {
   "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN", "LOGIN",
 }
@@ -60,16 +60,15 @@ end
 local Credentials = { __name = "smtp.credentials" }
 Credentials.__index = Credentials
 
--- The password against what is kept of it: the same salt makes the same keys.
+-- Whether a password fits its stored keys: an equal salt makes equal keys.
 local function check_keys(password, keys)
   local ok, made = pcall(core.scram_keys, password,
     { mechanism = keys.mechanism, iterations = keys.iterations, salt = keys.salt })
   return ok and type(keys.stored_key) == "string" and core.equal(made.stored_key, keys.stored_key)
 end
 
---- Whether the client has shown that it knows `password`, which may also be what
--- `smtp.scram_keys` made of it; in constant time, and false if there is none. What
--- SCRAM or CRAM-MD5 has verified was compared with what `lookup` gave.
+--- Whether the client has proved that it knows `password`, a text or keys of `smtp.scram_keys`; in
+-- constant time, and false without a password. SCRAM and CRAM-MD5 were verified by `lookup`.
 function Credentials:check(password)
   if password == nil or password == false then return false end
   if self.verified then return self.mechanism ~= "EXTERNAL" end
@@ -78,19 +77,19 @@ function Credentials:check(password)
   return type(password) == "string" and core.equal(self.password, password)
 end
 
--- Secrets must not appear where somebody prints what a handler got.
+-- Secrets must not appear if a handler prints its arguments.
 function Credentials:__tostring()
   return ("smtp.credentials: %s %s"):format(self.mechanism, self.user or "")
 end
 
---- Makes the table of the machine into what `on_auth` gets.
+--- Makes the credentials for `on_auth` of a table of the core.
 function M.credentials(fields, tls)
   fields.certificate = tls and tls.certificate
   return setmetatable(fields, Credentials)
 end
 
--- The last common name of a subject in the form of RFC 2253, in which "=" stands
--- for itself in a value: a name counts where a part begins, and nowhere else.
+-- The last common name of a subject in the form of RFC 2253. A value may contain "=", so a name
+-- counts only at the beginning of a part.
 local function common_name(subject)
   local parts = subject:gsub("\\([,+\"\\<>;#= ])", function(c)
     return ("\\%02X"):format(c:byte())
@@ -115,10 +114,10 @@ end
 -- Bytes of a key.
 local SIZES = { ["SCRAM-SHA-1"] = 20, ["SCRAM-SHA-256"] = 32 }
 
-local MOST_ITERATIONS = 100000000 -- what the machine takes
+local MOST_ITERATIONS = 100000000 -- the limit of the core
 
--- Whether a look-up's answer is for this mechanism. It may have been in a file or a
--- database, so nothing of it is believed.
+-- Whether a look-up's answer is valid for this mechanism. It may come from a file or a database,
+-- so all of it is checked.
 local function fits(keys, mechanism)
   if type(keys) == "string" then return true end
   local plain = mechanism:gsub("%-PLUS$", "")
@@ -132,9 +131,9 @@ local function fits(keys, mechanism)
     and (keys.mechanism == nil or tostring(keys.mechanism):upper() == plain)
 end
 
---- Gives the machine what the look-up gave, or that nobody could tell (`ok` is
--- false). `auth.stored` remembers what users' keys are here, since those of an
--- unknown user must take as long. Gives what is wrong with the answer, if it is.
+--- Gives the core the result of the look-up, or its failure (`ok` is false). `auth.stored`
+-- remembers the form of users' keys, since an unknown user must take as long. Gives the fault of
+-- the answer, if there is one.
 function M.answer(auth, machine, mechanism, ok, keys, why)
   if not ok or keys == nil and why ~= nil then
     machine:lookup_failed()

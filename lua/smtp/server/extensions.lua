@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- What EHLO of a server offers: extensions that the core speaks, and keywords and
--- parameters of one's own.
+--- The offers in EHLO of a server: extensions of the core, and keywords and parameters of the user.
 local extensions = require "smtp.base.extensions"
 local options = require "smtp.base.options"
 
@@ -8,7 +7,7 @@ local M = {}
 
 local KNOWN = extensions.KNOWN
 
--- Keywords that are offered by other means.
+-- Keywords of other options.
 local ALWAYS = "is always offered"
 local TAKEN = {
   PIPELINING = ALWAYS, ["8BITMIME"] = ALWAYS, ENHANCEDSTATUSCODES = ALWAYS,
@@ -53,7 +52,7 @@ local function sorted(map)
   return keys
 end
 
--- RFC 9422: what one session may do. A number has six digits at most, and is not 0.
+-- The limits of a session (RFC 9422). A number has six digits at most, and is not 0.
 local function limits_line(limits)
   local words = {}
   for _, one in ipairs { { "RCPTMAX", limits.recipients }, { "MAILMAX", limits.messages },
@@ -64,7 +63,7 @@ local function limits_line(limits)
   return words[1] and "LIMITS " .. table.concat(words, " ")
 end
 
--- Those that the core speaks and that have words behind them: whether these are right.
+-- Checks of the words behind the keywords of the core.
 local WORDS = {
   DELIVERBY = function(text)
     return text:find("^%d+$") and extensions.read { DELIVERBY = text }.by
@@ -84,8 +83,8 @@ local function check_words(keyword, text)
   end
 end
 
---- Gives `{ extensions, offers, mail_own, rcpt_own }` as core.server_config has them, and
--- the `bounds` of what is offered.
+--- Gives `{ extensions, offers, mail_own, rcpt_own }` for core.server_config, and the offered
+-- `bounds`.
 function M.check(given, limits)
   local wanted, made = {}, { offers = {}, mail = {}, rcpt = {}, extensions = {} }
   for keyword, on in pairs(KNOWN) do wanted[keyword] = on or nil end

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Who the peer of a session is, where another server stands in between: PROXY
--- headers, and the commands XCLIENT and XFORWARD. Each is believed from the networks
--- of its option only.
+--- The peer of a session behind another server: PROXY headers, and the commands XCLIENT and
+-- XFORWARD. Each is believed only from the networks of its option.
 local admission = require "smtp.server.admission"
 local loop = require "smtp.loop"
 local networks = require "smtp.server.networks"
@@ -13,13 +12,12 @@ local function parse(given, key)
   return given[key] and networks.new("server: " .. key, given[key])
 end
 
---- From where a PROXY header must come to a place to listen, or nil.
+--- The networks that must send a PROXY header to a place to listen, or nil.
 function M.proxies(given, place)
   return parse(type(place) == "table" and place.proxy and place or given, "proxy")
 end
 
---- Checks what the options say; gives the networks of XCLIENT and XFORWARD. Raises on
--- misuse.
+--- Checks the options; gives the networks of XCLIENT and XFORWARD. Raises on misuse.
 function M.check(given)
   for name in pairs(given.on_command or {}) do
     local key = tostring(name):lower()
@@ -30,15 +28,15 @@ function M.check(given)
   return { xclient = parse(given, "xclient"), xforward = parse(given, "xforward") }
 end
 
---- Whether the session's peer is in the networks, if there are any. One without a
--- port is at a Unix socket; if a proxy told so, at one of another machine.
+--- Whether the session's peer is in the networks, if there are any. A peer without a port is at a
+-- Unix socket; behind a proxy that socket is on another machine.
 function M.is_in(list, session)
   if not list then return false end
   if session.peer.port or session.proxy then return list:has(session.peer.address) end
   return list.unix
 end
 
--- Reads it; nil and a sentence if it does not come, or not in time.
+-- Reads the PROXY header; or nil and a sentence if it does not come in time.
 local function read(session)
   local machine, limit = session._core, loop.time + session.server.limits.proxy_timeout
   local header, held = machine:proxy_header("")
@@ -50,7 +48,7 @@ local function read(session)
   return header, held
 end
 
---- Takes the header of a proxy; gives whether the session may go on.
+--- Reads and applies a PROXY header; gives whether the session may go on.
 function M.accept(session)
   local header, why = read(session)
   if not header then
@@ -62,11 +60,11 @@ function M.accept(session)
   session.proxy = { version = header.version, command = header.command, tlvs = header.tlvs,
     destination = header.destination, address = real.address, port = real.port }
   if source then session.peer = { address = source.address, port = source.port } end
-  session._unknown = not source and header.command == "PROXY" -- a client, but which one?
+  session._unknown = not source and header.command == "PROXY" -- an unknown client
   return true
 end
 
---- Lets the machine know what this peer may say. XCLIENT does not change it.
+--- Tells the core whether this peer may use XCLIENT and XFORWARD. XCLIENT does not change that.
 function M.trust(session)
   local trust = session.server.trust
   if (trust.xclient or trust.xforward) and not session._unknown then
@@ -74,7 +72,7 @@ function M.trust(session)
   end
 end
 
---- The session is that of another client from here on; nothing is left of the first.
+--- Makes the session that of another client; all facts of the first client are dropped.
 function M.xclient(session, told)
   local peer = { address = session.peer.address, port = session.peer.port,
     name = session.peer.name }
@@ -98,7 +96,7 @@ function M.xclient(session, told)
   end
 end
 
---- Of whom the next message is; more than one command may tell it.
+--- Adds attributes of the origin of the next message; several commands may give them.
 function M.xforward(session, told)
   local all = {}
   for key, value in pairs(session.xforward or {}) do all[key] = value end

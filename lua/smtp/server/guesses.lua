@@ -1,24 +1,23 @@
 -- SPDX-License-Identifier: MIT
 --- Guesses of passwords (RFC 4954 section 9): failed AUTH is remembered over all sessions
 -- of a server, by address and user together and by address (an IPv6 host has a /64). Each
--- failure of a user delays the next attempt at that user from there, twice as long each
--- time; beyond ALONE failures the address is delayed whoever the user is. Attempts that
--- come at once go one after the other, so that many sessions guess no faster than one; what
--- is not judged yet, since `on_auth` waits, is bounded as well.
--- Other addresses are not delayed.
+-- failure of a user delays the next attempt for that user from that address, twice as long each
+-- time. After ALONE failures the address is delayed for any user. Simultaneous attempts go one
+-- after the other, so that many sessions guess no faster than one. Attempts without a verdict,
+-- since `on_auth` waits, are bounded as well. Other addresses are not delayed.
 local networks = require "smtp.server.networks"
 
 local M = {}
 
---- The longest delay, in seconds. Attempts that would have to wait longer are not judged.
+--- The longest delay, in seconds. An attempt with a longer delay is not judged.
 M.LONGEST = 10
 
 local FIRST = 0.1 -- seconds, after one failure
 local ALONE = 20
 local FORGET = 30 -- seconds in which one failure is forgotten
 
--- Attempts of an address that may wait for their verdict at once, and the seconds after which
--- each one more may follow. One that never gets a verdict is so forgotten.
+-- Attempts of an address that may wait for their verdict at once, and the seconds until one more
+-- may. So an attempt that never gets a verdict is forgotten.
 local AT_ONCE, EACH = 20, 0.125
 
 -- More failures than these change nothing: the delay is the longest.
@@ -29,8 +28,8 @@ local KEPT, NAME_MAX = 5000, 64
 
 -- ---- what is remembered -------------------------------------------------------
 
--- Entries by key: a young generation, and the one before it. One that is used is young;
--- a full young generation takes the place of the old one, which is forgotten.
+-- Entries by key: a young generation and an old one. A used entry becomes young. A full young
+-- generation replaces the old one, which is forgotten.
 local Ledger = {}
 Ledger.__index = Ledger
 
@@ -74,7 +73,7 @@ local function reserve(self, entry, at, now, share)
   if apart > 0 then entry.next = math.max(entry.next, at + share * apart) end
 end
 
--- `next`: when the next attempt may be judged; `free`: when none waits for its verdict.
+-- `next`: the time of the next judgement; `free`: the time when no attempt waits for its verdict.
 local function entry_of(self, key, now)
   return self:find(key) or self:keep(key, { failures = 0, since = now, next = now, free = now })
 end
@@ -103,8 +102,7 @@ function M.share(guesses, workers)
   guesses.pairs, guesses.hosts, guesses.share = ledger(0), ledger(ALONE), workers
 end
 
---- Seconds until an attempt at a user may be judged, which it has to wait; nil if these
--- are too many.
+--- Seconds to wait until an attempt for a user may be judged; nil if that is too long.
 function M.attempt(guesses, now, address, user)
   local host, pair = keys(address, user)
   local of_pair, of_host = guesses.pairs:find(pair), entry_of(guesses.hosts, host, now)
@@ -117,13 +115,13 @@ function M.attempt(guesses, now, address, user)
   return at - now
 end
 
--- An attempt has its verdict.
+-- Counts the verdict of an attempt.
 local function judged(guesses, host)
   local entry = guesses.hosts:find(host)
   if entry then entry.free = entry.free - EACH * guesses.share end
 end
 
---- The credentials were wrong.
+--- Notes wrong credentials.
 function M.failed(guesses, now, address, user)
   local host, pair = keys(address, user)
   fail(guesses.pairs, pair, now, guesses.share)
@@ -131,7 +129,7 @@ function M.failed(guesses, now, address, user)
   judged(guesses, host)
 end
 
---- The credentials were right: the delay of the user ends, the address keeps its failures.
+--- Notes right credentials: the delay of the user ends, the address keeps its failures.
 function M.passed(guesses, address, user)
   local host, pair = keys(address, user)
   guesses.pairs:forget(pair)

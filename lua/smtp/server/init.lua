@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- The server: listeners, limits over all sessions, and the options of
--- `smtp.server` (types/smtp/server.d.lua). A session's own life is session.lua.
+-- `smtp.server` (types/smtp/server.d.lua). Sessions are in session.lua.
 local admission = require "smtp.server.admission"
 local core = require "smtp.core"
 local errors = require "smtp.error"
@@ -41,7 +41,7 @@ local LIMITS = {
   handler_timeout = "seconds",
 }
 
--- Those that do not live in the core's machine, or that EHLO tells as well.
+-- Limits outside of the core, or with a line in EHLO.
 local DEFAULTS = {
   recipients = 1000, messages = 1000, connections = 1000, per_ip = 50, handler_timeout = 300,
   handshake_timeout = 30, proxy_timeout = 5,
@@ -100,7 +100,7 @@ local function check_commands(given)
   return table.concat(verbs, " "), by_name
 end
 
--- What a listener's TLS does not say is that of the server.
+-- The TLS options of a listener; the server's are the default.
 local function tls_of(given, place)
   local own = type(place) == "table" and place.tls
   if not own or own == given.tls then return given.tls end
@@ -149,7 +149,7 @@ local function listen_error(kind, place, why, errname)
     cause = errname, temporary = false }
 end
 
-local ANY = "0.0.0.0" -- "*"; the look-up of names would take that for this machine
+local ANY = "0.0.0.0" -- "*", which a look-up of names would take for this machine
 
 -- "host:port", "[::1]:25", "*:25", "unix:/path" or a table of one place.
 local function parse_place(place)
@@ -170,7 +170,7 @@ local function parse_place(place)
   return { host = host, port = port }
 end
 
--- A name is looked up; the first address is taken.
+-- Looks a name up; takes the first address.
 local function numeric(place)
   if not place.host then return place end
   local job <close> = assert(core.resolve(place.host, tostring(place.port)))
@@ -194,13 +194,13 @@ local function open(place)
   return socket
 end
 
--- Whether a place speaks LMTP: what it does not say is that of the server.
+-- Whether a place uses LMTP; the server's option is the default.
 local function lmtp_of(given, place)
   if type(place) == "table" and place.lmtp ~= nil then return place.lmtp end
   return given.lmtp or false
 end
 
--- What the sessions of a listener share: its TLS and the machine's configuration.
+-- The common parts of a listener's sessions: its TLS and the configuration of the core.
 local function share(self, given, place)
   local wanted, lmtp = tls_of(given, place), lmtp_of(given, place)
   for _, known in ipairs(self.shared) do
@@ -233,8 +233,8 @@ local function share(self, given, place)
   return known
 end
 
--- What comes to port 25 is SMTP (RFC 2033 section 5), and no submission, for which alone
--- RFC 4865 is.
+-- Port 25 is for SMTP, not LMTP (RFC 2033 section 5), and not for submission, which RFC 4865
+-- needs.
 local function check_port(self, shared, port)
   local held = self.offered.bounds.hold_for
   if port ~= SMTP_PORT or not (shared.lmtp or held) then return end
@@ -286,7 +286,7 @@ local function admit(self, socket, shared)
   local address, port = socket:peer()
   local peer = { address = address or "", port = port }
   self.accepted = self.accepted + 1
-  -- Whose connection a proxy passes on is known, and counted, later.
+  -- The client behind a proxy is known, and counted, later.
   local proxied = forwarded.is_in(shared.proxy, { peer = peer })
   local key = not proxied and admission.host_of(peer.address) or nil
   if admission.is_full(self, key) then
@@ -353,7 +353,7 @@ local function finish(self, grace)
   stop_accepting(self)
   for one, task in pairs(self.sessions) do
     one._core:finish("shutdown", false)
-    loop.nudge(task, one._core) -- it may be idle: let it look
+    loop.nudge(task, one._core) -- an idle session must look again
   end
   local clean = loop.pass(self.drained, grace)
   if not clean then
@@ -363,8 +363,8 @@ local function finish(self, grace)
   return clean
 end
 
--- What smtp.workers asks of a server: to leave accepting to workers; to be worker `n`,
--- without the sessions of the process that it was forked from; to end sessions.
+-- Methods for workers.lua: leave accepting to workers; become worker `n`, without the sessions of
+-- the parent process; end sessions.
 Server._pause, Server._finish = pause_accepting, finish
 
 function Server:_become(n, size)
@@ -383,7 +383,7 @@ end
 
 -- ---- what users call ----------------------------------------------------
 
--- Any place with TLS is enough for AUTH to make sense.
+-- Whether any place has TLS, which AUTH needs.
 local function has_tls(given)
   if given.tls then return true end
   for _, place in ipairs(is_place(given.listen) and { given.listen } or given.listen) do
@@ -433,7 +433,7 @@ function Server:run(given)
   loop.pass(self.drained)
 end
 
---- Ends at once: sessions are cut off, a handler is unwound where it waits.
+--- Ends at once: sessions are cut off, waiting handlers are unwound.
 function Server:close()
   if self.closed then return end
   self.closed = true
@@ -444,8 +444,8 @@ function Server:close()
   local limit = loop.now() + loop._CLOSING
   for one, task in pairs(all) do
     if loop.cancel(task, limit) then
-      one:__close() -- had it not begun to run
-    elseif one._core then -- a handler closes its own server: it ends after it
+      one:__close() -- it had not begun to run
+    elseif one._core then -- a handler closes its own server: the session ends after it
       one._core:finish("shutdown", false)
     end
   end
@@ -466,8 +466,8 @@ function Server:shutdown(grace)
   return clean
 end
 
---- Reads certificates and keys anew, for connections from now on. True; or nil and
--- an error, and then what was wrong is not used and all goes on as before.
+--- Reads certificates and keys again, for new connections. True; or nil and an error, and then the
+-- old ones stay in use.
 function Server:reload_tls()
   local all = {}
   for _, shared in pairs(self.shared) do

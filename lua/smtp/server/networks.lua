@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- Lists of networks, as options name them: "192.0.2.0/24", "2001:db8::/32", an
--- address alone, and "unix" for Unix sockets. An IPv6 address that stands for an IPv4
--- one (RFC 4291 section 2.5.5.2) is that one.
+--- Lists of networks in options: "192.0.2.0/24", "2001:db8::/32", a single address, and "unix" for
+-- Unix sockets. An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) counts as the IPv4 address.
 local core = require "smtp.core"
 local options = require "smtp.base.options"
 
@@ -12,13 +11,13 @@ Networks.__index = Networks
 
 local MAPPED = ("\0"):rep(10) .. "\xff\xff"
 
---- The 4 or 16 bytes of an address, or nil if it is none. A zone is not looked at.
+--- The 4 or 16 bytes of an address, or nil if the text is not an address. A zone is ignored.
 function M.bytes(address)
   local bytes = core.ip((address:gsub("%%.*$", "")))
   return bytes and bytes:sub(1, 12) == MAPPED and bytes:sub(13) or bytes
 end
 
---- What connections of one host have in common, or nil: an IPv6 host has a /64.
+--- The key of a host for its connections, or nil: an IPv6 host has a /64.
 function M.host(address)
   local bytes = M.bytes(address)
   if not bytes then return nil end
@@ -43,7 +42,7 @@ local function parse(what, entry)
   local bits = raw and #raw * 8
   if digits and digits ~= "" then bits = raw and #digits <= 3 and tonumber(digits) end
   if bits and entry:sub(-1) ~= "/" then
-    bits = bits - 8 * (#raw - #bytes) -- of the IPv4 address that it stands for
+    bits = bits - 8 * (#raw - #bytes) -- of the IPv4 address
     if bits >= 0 and bits <= #bytes * 8 and prefix(bytes, bits) == bytes then
       return { bytes = bytes, bits = bits }
     end
@@ -52,7 +51,7 @@ local function parse(what, entry)
     :format(what, type(entry) == "string" and ("%q"):format(entry) or "a " .. type(entry)))
 end
 
---- Makes it of a list of strings; raises where an entry is none.
+--- Makes the list of strings; raises for a malformed entry.
 function M.new(what, list)
   local self = setmetatable({ unix = false }, Networks)
   for _, entry in ipairs(options.list(what, list)) do
@@ -65,7 +64,7 @@ function M.new(what, list)
   return self
 end
 
---- Whether the address of an IP peer is in one of them.
+--- Whether the address of an IP peer is in one of the networks.
 function Networks:has(address)
   local bytes = self[1] and M.bytes(address)
   for _, one in ipairs(bytes and self or {}) do

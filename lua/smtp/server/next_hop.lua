@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- What a server's message has for the next hop: its envelope, with what was asked of
--- each recipient, and the parameters of MAIL that a relay passes on (RFC 3461 section 5.2,
--- RFC 8689, RFC 2852, RFC 6710). FUTURERELEASE is for who took the message in.
+--- The envelope of a server's message for the next hop, with the parameters of each recipient, and
+-- the parameters of MAIL that a relay passes on (RFC 3461 section 5.2, RFC 8689, RFC 2852, RFC
+-- 6710). FUTURERELEASE is not passed on.
 local loop = require "smtp.loop"
 
 local M = {}
@@ -16,7 +16,7 @@ function M.envelope(message)
   return { from = message.sender.address, to = to }
 end
 
--- The time that is left of BY, less what the message has spent here.
+-- The rest of the time of BY, less the time of the message in this server.
 local function by_left(by, since)
   return by and { mode = by.mode, trace = by.trace,
     seconds = by.seconds - math.ceil(loop.now() - since) }

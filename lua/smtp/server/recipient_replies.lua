@@ -1,19 +1,19 @@
 -- SPDX-License-Identifier: MIT
---- What the recipients of a message are told: each for itself in LMTP (RFC 2033) and
--- with PRDR (draft-hall-prdr-00), folded into one reply in SMTP.
+--- The replies for the recipients of a message: one for each in LMTP (RFC 2033) and with PRDR
+-- (draft-hall-prdr-00), folded into one reply in SMTP.
 local refusals = require "smtp.base.refusals"
 
 local M = {}
 
--- What each verdict without a code of its own comes to.
+-- The codes of verdicts without a code of their own.
 local CODES = { accept = 250, refuse = 554, fail = 451, nothing = 451 }
 
 local MIXED = "4.3.0 Not the same for all recipients, please try again later"
 
--- What a text that cannot be sent becomes.
+-- The answer in place of one that cannot be sent.
 local FAILED = { name = "fail", code = CODES.fail }
 
--- An answer as it can be sent, and an event if it is not what was given.
+-- The answer, or FAILED and an event if it cannot be sent.
 local function sendable(message, answer)
   if not answer.text or message.session:sayable(answer.code, answer.text) then
     return answer
@@ -23,7 +23,7 @@ local function sendable(message, answer)
   return FAILED
 end
 
--- The places of each recipient in the order of their RCPTs, by it and by its address.
+-- The places of recipients in the order of their RCPTs, by recipient and by address.
 local function places_of(recipients)
   local places = {}
   for i, recipient in ipairs(recipients) do
@@ -34,8 +34,8 @@ local function places_of(recipients)
   return places
 end
 
---- A recipient, or all recipients of an address, get this reply, whatever the verdict says.
--- False if the message has no such recipient.
+--- Sets the reply for a recipient, or for all recipients of an address, whatever the verdict. False
+-- if the message has no such recipient.
 function M.answer(message, recipient, code, text)
   message._places = message._places or places_of(message.recipients)
   local places = recipient ~= nil and message._places[recipient]
@@ -47,8 +47,8 @@ function M.answer(message, recipient, code, text)
   return true
 end
 
--- One answer for all: of one class, the worst; else the verdict, if that accepts, since
--- whoever says so knows that some were refused and will bounce to them.
+-- One answer for all. Answers of one class give the worst; else it is the verdict, if that accepts
+-- explicitly: the handler knows of the refusals and will bounce.
 local function fold(answers, n, verdict, accepted)
   local worst, mixed = answers[1] or verdict, false
   for i = 2, n do
@@ -60,8 +60,7 @@ local function fold(answers, n, verdict, accepted)
   return accepted and verdict or { name = "reply", code = 451, text = MIXED }
 end
 
--- With PRDR a last reply is for the whole message: a refusal of it would undo what
--- single recipients were told.
+-- With PRDR a last reply is for the whole message: its refusal would undo single acceptances.
 local function overall(answers, told, verdict, accepted)
   for _, one in ipairs(told) do
     if one.code < 300 then return accepted and verdict or { name = "accept", code = 250 } end
@@ -69,9 +68,9 @@ local function overall(answers, told, verdict, accepted)
   return fold(answers, #told, verdict, false)
 end
 
---- Sends all replies to a message: the answers, and for who has none the verdict, of
--- which `accepted` tells that the handler accepted in words. Gives the code and the text
--- for the whole, in LMTP the best, and what each recipient was told.
+--- Sends all replies to a message: the answers, and for other recipients the verdict. `accepted`:
+-- the handler accepted explicitly. Gives the code and the text for the whole, in LMTP the best,
+-- and the reply for each recipient.
 function M.conclude(message, accepted, name, code, text)
   local machine, recipients = message.session._core, message.recipients
   local answers, told = message.answers or {}, {}

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
---- TLS of a listener: its certificate, those of other names, and whose client
--- certificates are taken. Files are read when it is made and when certificates are
--- read anew; those that a function gives for a name, when it is first given.
+--- TLS of a listener: its certificate, certificates of other names, and the authorities of client
+-- certificates. Files are read at the start and at a reload; the files of a function of `sni` are
+-- read at their first use.
 local core = require "smtp.core"
 local names = require "smtp.base.names"
 local options = require "smtp.base.options"
@@ -11,7 +11,7 @@ ServerTls.__index = ServerTls
 
 local M = {}
 
--- Certificates that a function of `sni` gave are kept, so many; then anew.
+-- Contexts of a function of `sni` that are kept; more clear the list.
 local CONTEXTS = 1000
 
 local SPEC = {
@@ -63,7 +63,7 @@ local function id_of(identity)
   return tostring(identity.cert) .. "\0" .. tostring(identity.key)
 end
 
---- Reads the files: what `use` takes; or nil and a sentence.
+--- Reads the files, for `use`; or nil and a sentence.
 function ServerTls:read()
   local context, why = context_of(self.given, self.given)
   local named = {}
@@ -78,7 +78,7 @@ function ServerTls:read()
   return context and { context = context, named = named }, why
 end
 
---- For connections from now on.
+--- Uses new certificates for new connections.
 function ServerTls:use(read)
   self.context, self.named, self.kept = read.context, read.named, 0
 end
@@ -91,8 +91,8 @@ local function look_up(sni, name)
   return identity
 end
 
---- What `choose` of an engine wants for a name: a context, false (refuse), or nil
--- (its own); or nil and why a certificate could not be used.
+--- The choice for `choose` of an engine, by name: a context, false (refuse), or nil (its own); or
+-- nil and the reason why a certificate is not usable.
 function ServerTls:choose(name)
   local identity = look_up(self.sni, name:lower())
   if identity == false then return false end

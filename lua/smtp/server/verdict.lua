@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- From what a handler returned to the verdict of the machine (csrc/core/server.h): its
--- name, code and text. One place for all stages; types/smtp/session.d.lua has the table.
+--- Makes the verdict of the core (csrc/core/server.h) from the results of a handler: name, code and
+-- text. One place for all stages; types/smtp/server.d.lua has the table.
 local errors = require "smtp.error"
 local options = require "smtp.base.options"
 local refusals = require "smtp.base.refusals"
@@ -21,7 +21,7 @@ end
 
 local fail = M.fail
 
--- Codes that a reply may have: RFC 5321 section 4.2 knows x0z to x5z.
+-- Whether a reply may have a code: RFC 5321 section 4.2 has x0z to x5z.
 local function may_send(code, stage)
   local class = code // 100
   if class == 3 then return stage == "data" and code == 354 end
@@ -34,7 +34,7 @@ end
 -- are about us, and a 421 is about the session: the client gets 451 for them.
 local OF_MAIL = { mail = true, rcpt = true, data = true, body = true, final = true, save = true }
 
--- In place of a text that cannot be sent.
+-- Texts in place of those that cannot be sent.
 local SAID = { [2] = "Accepted by the next server", [4] = "Deferred by the next server",
   [5] = "Refused by the next server" }
 
@@ -51,8 +51,8 @@ local function text_of(self, code, reply)
   return (enhanced or text:match("^[245]%.%d+%.%d+") or class .. ".0.0") .. " " .. SAID[class]
 end
 
--- The code and the text of a reply, a receipt, an error or a rejection of one, as they are
--- passed on; nil if they are not.
+-- The code and the text to pass on from a reply, a receipt, an error or a rejection; nil if they
+-- are not passed on.
 local function passed(self, reply)
   local code = options.integer(reply.code)
   if not code or code == 421 or not may_send(code) then return nil end
@@ -64,8 +64,8 @@ end
 
 -- ---- a message that was passed on ------------------------------------------
 
--- Where replies to the content have no names (client:data by LMTP), they are those of the
--- recipients, in order.
+-- The rejections of a result. Replies without addresses (client:data by LMTP) belong to the
+-- recipients in order.
 local function rejected_of(message, result)
   local list = result.rejected or {}
   if result.rejected or not result.replies then return list end
@@ -80,8 +80,8 @@ local function rejected_of(message, result)
   return list
 end
 
--- The recipients that do not have it, of an error that says that some have it: the rejected
--- ones, and all others that it does not name.
+-- The recipients without the message, from an error with outcome "partial": the rejected ones, and
+-- all that it does not name.
 local function failures_of(message, result)
   local list = rejected_of(message, result)
   local known, all = {}, table.move(list, 1, #list, 1, {})
@@ -95,8 +95,7 @@ local function failures_of(message, result)
   return all
 end
 
--- Answers for each recipient, and gives the failures of addresses that are no recipients
--- here.
+-- Answers for each recipient; gives the failures of addresses that are no recipients here.
 local function tell_each(self, message, failures, result)
   local others = {}
   for _, one in ipairs(result.replies or {}) do
@@ -129,7 +128,8 @@ local function undelivered(self, message, failures)
     #message.recipients, why, first.address, table.concat(said, " "))
 end
 
--- The verdict where some have it: one for all in SMTP, one for each in LMTP and with PRDR.
+-- The verdict if some recipients have the message: one for all in SMTP, one for each in LMTP and
+-- with PRDR.
 local function shared(self, message, result, failures)
   if self.lmtp or message.sender.prdr and #message.recipients > 1 then
     failures = tell_each(self, message, failures, result)
@@ -142,7 +142,7 @@ local function shared(self, message, result, failures)
   return "accept", nil, code and code < 300 and text or nil
 end
 
--- Nobody has it, and there are several: what is temporary for one is so for the message.
+-- The verdict if none of several recipients has the message: a temporary refusal comes first.
 local function worst_for_retry(self, rejected, err)
   local first = err
   for _, one in ipairs(rejected) do
@@ -184,8 +184,8 @@ local function of_object(self, stage, value, message)
   return "reply", code, text
 end
 
---- The verdict of what a handler returned: name, code, text, and whether it was a bare nil.
--- `message` is that of on_message.
+--- The verdict of the results of a handler: name, code, text, and whether it was a bare nil.
+-- `message` is the message of on_message.
 function M.of(self, stage, message, value, text, more)
   if type(more) == "string" then
     text = type(text) == "string" and text .. " " .. more or more

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 --- Many processes: workers that inherit the listeners of a server, and the supervisor
--- that forks them, replaces those that die, and passes on what signals want.
--- Internal: `server:run { workers = n }`, types/smtp/server.d.lua.
+-- that forks them, replaces those that die, and passes signals on. See `server:run` in
+-- types/smtp/server.d.lua.
 --
--- The supervisor takes signals by signalfd, and serves nobody. A worker takes the
--- same ones in the same way, since a terminal or an init system sends them to all
--- processes at once, and that must not cut a session off. When the supervisor dies,
--- workers see the end of a pipe, and end as at SIGTERM.
+-- The supervisor takes signals by signalfd, and serves no sessions. A worker takes these signals
+-- in this way, too, since a terminal or an init system sends them to all processes at once, and
+-- that must not cut a session off. If the supervisor dies, workers see the end of a pipe, and end
+-- as at SIGTERM.
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local facts = require "smtp.server.facts"
@@ -21,17 +21,17 @@ local M = {}
 local SPEC = { workers = "string count", grace = "seconds", on_worker = "function" }
 
 local GRACE = 30
--- Seconds beyond it until a worker that does not end is killed.
+-- Seconds beyond `grace` until a worker that does not end is killed.
 local EXTRA = 2
 
--- A worker that lived for less than SOON died of its start: the next one waits, from
--- FIRST on twice as long each time, LONGEST at most.
+-- A worker that lived for less than SOON died during its start: the next one waits, FIRST at
+-- first, then twice as long each time, LONGEST at most.
 local SOON, FIRST, LONGEST = 1, 0.05, 5
 
--- Signals are those of a process: so is who takes them.
+-- Signals belong to a process, so only one server of a process can take them.
 local busy = false
 
---- Checks the options of `run`; gives whether there are to be workers.
+--- Checks the options of `run`; gives whether workers are wanted.
 function M.check(given)
   options.check("server:run", given, SPEC)
   local n = given.workers
@@ -77,10 +77,10 @@ end
 local function serve(crew, n)
   local server, state = crew.server, {}
   loop._forked()
-  crew.deaths:close() -- SIGCHLD is again what it was
+  crew.deaths:close() -- restores SIGCHLD
   crew.line:follow()
   server:_become(n, crew.size)
-  math.randomseed(math.random(0), core.pid()) -- workers shall not draw the same numbers
+  math.randomseed(math.random(0), core.pid()) -- workers need different random numbers
   loop.spawn(obey, server, crew.signals, state, crew.grace)
   loop.spawn(follow, server, crew.line, state, crew.grace)
   if crew.on_worker then crew.on_worker(n) end
@@ -91,8 +91,8 @@ local function serve(crew, n)
   return state.clean ~= false
 end
 
--- What is the parent's stays its own: its script does not go on here, and neither its
--- variables that are to be closed nor its finalizers run.
+-- The life of a worker. The parent's script does not go on here; its to-be-closed variables and
+-- its finalizers do not run.
 local function work(crew, n)
   local ok, clean = pcall(serve, crew, n)
   if not ok then facts.fail(crew.server, "worker", clean) end
@@ -101,7 +101,7 @@ end
 
 -- ---- the supervisor ---------------------------------------------------------
 
--- Forks worker n; gives nil and why if that cannot be.
+-- Forks worker n; or nil and the reason.
 function Crew:start(n, delay)
   local child, why, errname = core.fork()
   if child == false then work(self, n) end
@@ -110,7 +110,7 @@ function Crew:start(n, delay)
   return true
 end
 
--- Starts a worker in place of one that died `delay` seconds ago, or could not be made.
+-- Starts a worker in place of a dead one, or after a failed fork, with a delay.
 local function replace(crew, n, delay)
   while true do
     loop.sleep(delay)
@@ -142,12 +142,12 @@ function Crew:ended(n, member, status)
   self.tasks[n] = loop.spawn(replace, self, n, soon and member.delay or 0)
 end
 
--- Several deaths may be told as one.
+-- One signal may report several deaths.
 local function reap(crew)
   while true do
     loop.wait(crew.deaths, "r")
     crew.deaths:take()
-    for n = 1, crew.size do -- not by pairs: whoever hears of it may wait
+    for n = 1, crew.size do -- not by pairs: `on_event` may wait
       local member = crew.members[n]
       local status = member and member.child:ended()
       if status then crew:ended(n, member, status) end
@@ -155,13 +155,13 @@ local function reap(crew)
   end
 end
 
--- The first order is graceful; who repeats it does not want to wait.
+-- The first order is graceful; a second one ends at once.
 local function command(crew)
   while true do
     loop.wait(crew.signals, "r")
     local name = crew.signals:take()
     if name == "HUP" then
-      reload(crew.server) -- for workers that are yet to be forked
+      reload(crew.server) -- for future workers
       crew:signal("HUP")
     elseif name and crew.granted then
       crew.server:close()
@@ -175,7 +175,7 @@ function Crew:signal(name)
   for _, member in pairs(self.members) do member.child:signal(name) end
 end
 
--- Workers are to end; `run` sees to it.
+-- Orders the end of the workers; `run` waits for it.
 local function stop(crew, grace, name)
   crew.granted = crew.granted or grace
   crew:signal(name)
@@ -193,15 +193,15 @@ function Crew:kill()
   stop(self, 0, "KILL")
 end
 
---- `server:shutdown` in the supervisor. A fact of a worker's death is told by the task
--- that has to see the others end: it cannot wait for that.
+--- `server:shutdown` in the supervisor. The task that reports a worker's death also sees the ends
+-- of the others, so it must not wait for them here.
 function Crew:shutdown(grace)
   self:stop(grace)
   if loop.current() ~= self.tasks.reap then loop.pass(self.done) end
   return self.clean
 end
 
---- Process ids of the workers, and how many of them were made anew.
+--- Process ids of the workers, and the number of replacements.
 function Crew:count()
   local pids = {}
   for n = 1, self.size do
@@ -216,7 +216,7 @@ local function system_error(why, errname)
     message = "workers: " .. why }
 end
 
--- Until the last worker is gone.
+-- Supervises until the last worker has ended.
 local function supervise(crew)
   loop.pass(crew.ending)
   local grace = crew.granted
@@ -229,7 +229,7 @@ local function supervise(crew)
   crew.clean = crew.clean and clean
 end
 
--- What the supervisor waits at; nil and an error where it cannot be had.
+-- Opens the signals and the pipe for the supervisor; or nil and an error.
 function Crew:open()
   local why, errname
   self.signals, why, errname = core.signals { "HUP", "INT", "TERM" }
@@ -239,8 +239,7 @@ function Crew:open()
   return true
 end
 
--- An error of another task of this process may come through `run`: then workers see
--- the end of the lifeline.
+-- Also after an error of another task in `run`: workers then see the end of the pipe.
 function Crew:__close()
   busy = false
   for _, task in pairs(self.tasks) do loop.cancel(task) end
@@ -251,14 +250,14 @@ function Crew:__close()
       pollable:close()
     end
   end
-  if self.server.crew ~= self then return end -- it was not begun
+  if self.server.crew ~= self then return end
   self.server.crew = nil
   self.server:close()
   loop.wake(self.done)
 end
 
 --- Serves with workers until a signal or `shutdown`. Gives true; false if sessions had
--- to be cut off; nil and an error if there can be no workers.
+-- to be cut off; nil and an error if workers are not possible.
 function M.run(server, given)
   if busy then options.misuse("server:run: one server with workers at a time") end
   busy = true
