@@ -151,27 +151,9 @@ static int session_next(lua_State *L) {
   return r == 0 ? 0 : push_event(L, s, &e);
 }
 
-static smtp_verdict check_verdict(lua_State *L, int arg) {
-  static const smtp_slice names[] = {
-      [SMTP_VERDICT_NONE] = {"none", 4},
-      [SMTP_VERDICT_NOTHING] = {"nothing", 7},
-      [SMTP_VERDICT_ACCEPT] = {"accept", 6},
-      [SMTP_VERDICT_REFUSE] = {"refuse", 6},
-      [SMTP_VERDICT_FAIL] = {"fail", 4},
-      [SMTP_VERDICT_REPLY] = {"reply", 5},
-  };
-  smtp_slice name = smtp_check_slice(L, arg);
-  size_t i;
-  for (i = 0; i < sizeof names / sizeof *names; i++)
-    if (name.n == names[i].n && memcmp(name.p, names[i].p, name.n) == 0)
-      return (smtp_verdict)i;
-  luaL_argerror(L, arg, "not a verdict");
-  return SMTP_VERDICT_FAIL;
-}
-
 /* A verdict, its code and its text at arg; gives the code that is sent. */
 static int decide(lua_State *L, session *s, int arg) {
-  smtp_verdict verdict = check_verdict(L, arg);
+  smtp_verdict verdict = smtp_check_verdict(L, arg);
   lua_Integer code = luaL_optinteger(L, arg + 1, 0);
   smtp_slice text;
   int r;

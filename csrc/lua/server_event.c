@@ -10,6 +10,7 @@
 #include "../core/ip.h"
 #include "../core/xtext.h"
 #include "push.h"
+#include "support.h"
 
 /* A word for why a session ended, for logs. */
 static const char *reason(smtp_situation why) {
@@ -238,4 +239,22 @@ int smtp_push_server_event(lua_State *L, const smtp_server_event *e) {
     lua_pushstring(L, reason(e->situation));
     return 2;
   }
+}
+
+smtp_verdict smtp_check_verdict(lua_State *L, int arg) {
+  static const smtp_slice names[] = {
+      [SMTP_VERDICT_NONE] = {"none", 4},
+      [SMTP_VERDICT_NOTHING] = {"nothing", 7},
+      [SMTP_VERDICT_ACCEPT] = {"accept", 6},
+      [SMTP_VERDICT_REFUSE] = {"refuse", 6},
+      [SMTP_VERDICT_FAIL] = {"fail", 4},
+      [SMTP_VERDICT_REPLY] = {"reply", 5},
+  };
+  smtp_slice name = smtp_check_slice(L, arg);
+  size_t i;
+  for (i = 0; i < sizeof names / sizeof *names; i++)
+    if (name.n == names[i].n && memcmp(name.p, names[i].p, name.n) == 0)
+      return (smtp_verdict)i;
+  luaL_argerror(L, arg, "not a verdict");
+  return SMTP_VERDICT_FAIL;
 }
