@@ -64,6 +64,21 @@ smtp_slice smtp_ascii_skip_blanks(smtp_slice text, bool tab) {
   return (smtp_slice){text.p + n, text.n - n};
 }
 
+smtp_slice smtp_ascii_trim(smtp_slice text, bool tab) {
+  text = smtp_ascii_skip_blanks(text, tab);
+  while (text.n > 0 && smtp_ascii_blank(text.p[text.n - 1], tab)) text.n--;
+  return text;
+}
+
+bool smtp_ascii_line(smtp_slice *rest, smtp_slice *line) {
+  const char *lf = rest->n > 0 ? memchr(rest->p, '\n', rest->n) : NULL;
+  *line = *rest;
+  if (lf != NULL) line->n = (size_t)(lf - rest->p);
+  rest->p += line->n + (lf != NULL);
+  rest->n -= line->n + (lf != NULL);
+  return lf != NULL;
+}
+
 bool smtp_ascii_equal(smtp_slice a, smtp_slice b) {
   if (a.n != b.n) return false;
   for (size_t i = 0; i < a.n; i++) {

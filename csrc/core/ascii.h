@@ -36,6 +36,13 @@ SMTP_FUNC bool smtp_ascii_blank(char c, bool tab);
 /* The text without its leading blanks. */
 SMTP_FUNC smtp_slice smtp_ascii_skip_blanks(smtp_slice text, bool tab);
 
+/* The text without the blanks at both ends. */
+SMTP_FUNC smtp_slice smtp_ascii_trim(smtp_slice text, bool tab);
+
+/* Takes the line at the front off *rest, with the LF behind it, of which the
+** line has nothing. False: there is no LF, and the line is all of the rest. */
+SMTP_FUNC bool smtp_ascii_line(smtp_slice *rest, smtp_slice *line);
+
 /* Equal without regard to the case of A-Z. */
 SMTP_FUNC bool smtp_ascii_equal(smtp_slice a, smtp_slice b);
 

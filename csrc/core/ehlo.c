@@ -6,8 +6,6 @@
 */
 #include "ehlo.h"
 
-#include <string.h>
-
 #include "ascii.h"
 
 #define EHLO_LINE_MAX 512 /* RFC 5321 section 4.5.3.1.5, CRLF included */
@@ -51,15 +49,6 @@ static size_t keyword_length(smtp_slice text) {
   return n;
 }
 
-static smtp_slice trim(smtp_slice text) {
-  while (text.n > 0 && text.p[0] == ' ') {
-    text.p++;
-    text.n--;
-  }
-  while (text.n > 0 && text.p[text.n - 1] == ' ') text.n--;
-  return text;
-}
-
 int smtp_ehlo_line(smtp_slice line, smtp_slice *keyword, smtp_slice *params) {
   smtp_slice word = {line.p, keyword_length(line)};
   bool old_auth = word.n < line.n && line.p[word.n] == '=' &&
@@ -71,7 +60,7 @@ int smtp_ehlo_line(smtp_slice line, smtp_slice *keyword, smtp_slice *params) {
   *keyword = word;
   line.p += word.n + old_auth;
   line.n -= word.n + old_auth;
-  *params = trim(line);
+  *params = smtp_ascii_trim(line, false);
   return 0;
 }
 
@@ -97,18 +86,6 @@ void smtp_ehlo_learn(smtp_ehlo *ehlo, smtp_slice line) {
   ehlo->extensions |= extension;
 }
 
-/* Takes the line before the first LF off the front of *text. */
-static smtp_slice cut_line(smtp_slice *text) {
-  smtp_slice line = *text;
-  const char *lf = text->n > 0 ? memchr(text->p, '\n', text->n) : NULL;
-  size_t skip = lf != NULL;
-
-  if (lf != NULL) line.n = (size_t)(lf - text->p);
-  text->p += line.n + skip;
-  text->n -= line.n + skip;
-  return line;
-}
-
 /* True if text is a keyword and parameters, short enough for a line. */
 static bool is_own_line(smtp_slice text) {
   size_t i = keyword_length(text);
@@ -124,17 +101,18 @@ static bool is_own_line(smtp_slice text) {
 /* How many lines own has; 0 if one of them, or a last empty one, is bad. Of
 ** *wanted those are taken away that have their line there. */
 static size_t count_own(smtp_slice own, unsigned *wanted) {
-  size_t lines = 1;
-  smtp_slice line = cut_line(&own);
+  size_t lines = 0;
+  smtp_slice line;
+  bool more = true;
 
-  while (is_own_line(line)) {
-    smtp_slice keyword = {line.p, keyword_length(line)};
-    *wanted &= ~smtp_ehlo_extension(keyword);
-    if (own.n == 0) return own.p[-1] == '\n' ? 0 : lines;
-    line = cut_line(&own);
+  while (more) {
+    more = smtp_ascii_line(&own, &line);
+    if (!is_own_line(line)) return 0;
+    line.n = keyword_length(line);
+    *wanted &= ~smtp_ehlo_extension(line);
     lines++;
   }
-  return 0;
+  return lines;
 }
 
 static bool is_hostname(smtp_slice text) {
@@ -169,6 +147,7 @@ int smtp_ehlo_format(smtp_buf *out, smtp_slice hostname, const smtp_ehlo *ehlo,
   size_t before = smtp_buf_length(out), left = 1, i, owns = 0;
   unsigned wanted =
       ehlo->extensions & ~(unsigned)(SMTP_EXT_AUTH | SMTP_EXT_FUTURERELEASE);
+  smtp_slice line;
   int rc;
 
   if (!is_hostname(hostname)) return SMTP_EINVALID;
@@ -185,7 +164,10 @@ int smtp_ehlo_format(smtp_buf *out, smtp_slice hostname, const smtp_ehlo *ehlo,
     else
       rc = put_line(out, &left, extensions[i].keyword);
   }
-  while (rc == 0 && left > 0) rc = put_line(out, &left, cut_line(&own));
+  while (rc == 0 && left > 0) {
+    smtp_ascii_line(&own, &line);
+    rc = put_line(out, &left, line);
+  }
   if (rc < 0) smtp_buf_truncate(out, before);
   return rc;
 }

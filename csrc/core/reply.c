@@ -128,18 +128,13 @@ smtp_slice smtp_reply_text(const smtp_reply *r) {
   return smtp_buf_data(&r->text);
 }
 
-/* The part of text before its first LF. */
-static smtp_slice first_line(smtp_slice text) {
-  const char *lf = text.n > 0 ? memchr(text.p, '\n', text.n) : NULL;
-  if (lf != NULL) text.n = (size_t)(lf - text.p);
-  return text;
-}
-
 smtp_status smtp_reply_status(const smtp_reply *r) {
+  smtp_slice rest = smtp_reply_text(r), line;
   smtp_status status;
   size_t used;
 
-  smtp_status_parse(&status, first_line(smtp_reply_text(r)), &used);
+  smtp_ascii_line(&rest, &line);
+  smtp_status_parse(&status, line, &used);
   if (status.class_ != r->code / 100) status = (smtp_status){0, 0, 0};
   return status;
 }
@@ -186,11 +181,11 @@ static int put_line(smtp_buf *out, int code, bool last, smtp_status status,
 
 /* Takes the next wire line's text off the front of *text; *last if all. */
 static smtp_slice next_line(smtp_slice *text, size_t room, bool *last) {
-  smtp_slice line = *text;
+  smtp_slice front = *text, line;
   size_t skip;
 
-  if (line.n > room + 1) line.n = room + 1; /* a CR may stand behind room */
-  line = first_line(line);
+  if (front.n > room + 1) front.n = room + 1; /* a CR may stand behind room */
+  smtp_ascii_line(&front, &line);
   skip = line.n < text->n && line.p[line.n] == '\n';
   *last = !skip;
   if (skip && line.n > 0 && line.p[line.n - 1] == '\r') {

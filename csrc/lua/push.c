@@ -3,8 +3,8 @@
 #include "push.h"
 
 #include <lauxlib.h>
-#include <string.h>
 
+#include "../core/ascii.h"
 #include "support.h"
 
 #define BUFFER "smtp.buffer"
@@ -42,16 +42,14 @@ static void set_slice(lua_State *L, const char *key, smtp_slice s) {
 
 /* Pushes the lines of text, parted by LF, as an array. */
 static void push_lines(lua_State *L, smtp_slice text) {
-  const char *end = text.p + text.n, *from = text.p;
+  smtp_slice line;
   lua_Integer i = 0;
+  bool more = true;
   lua_createtable(L, 1, 0); /* lines */
-  for (;;) {
-    const char *lf = memchr(from, '\n', (size_t)(end - from));
-    const char *stop = lf == NULL ? end : lf;
-    lua_pushlstring(L, from, (size_t)(stop - from));
+  while (more) {
+    more = smtp_ascii_line(&text, &line);
+    smtp_push_slice(L, line);
     lua_rawseti(L, -2, ++i);
-    if (lf == NULL) break;
-    from = lf + 1;
   }
 }
 

@@ -98,12 +98,8 @@ static bool isencoded(smtp_slice header) {
   return smtp_decode_changes(value);
 }
 
-static bool startswith(smtp_slice s, smtp_slice prefix) {
-  return s.n >= prefix.n && memcmp(s.p, prefix.p, prefix.n) == 0;
-}
-
 static bool ismultipart(const smtp_value *type) {
-  return startswith(type->main, SMTP_LIT("multipart/"));
+  return smtp_ascii_begins(type->main, SMTP_LIT("multipart/"));
 }
 
 /* Keeps the boundary of a multipart; false if there is none, or a long one. */

@@ -224,10 +224,6 @@ static int put_words(smtp_field_writer *f, smtp_slice spaces, smtp_slice text,
 
 /* ---- text ------------------------------------------------------------ */
 
-static bool is_space(char c) {
-  return c == ' ' || c == '\t';
-}
-
 /* Text that readers might take for an encoded word, quoted or not: "=?", a
 ** charset, "?", an encoding, "?". In a URL the first of it is a query. */
 static bool looks_encoded(smtp_slice text) {
@@ -252,22 +248,13 @@ static bool needs_encoding(smtp_slice word) {
 /* White space and the word behind it, off the front of *text. */
 static void cut(smtp_slice *text, smtp_slice *spaces, smtp_slice *word) {
   size_t i = 0, from;
-  while (i < text->n && is_space(text->p[i])) i++;
+  while (i < text->n && smtp_ascii_blank(text->p[i], true)) i++;
   *spaces = (smtp_slice){text->p, i};
   from = i;
-  while (i < text->n && !is_space(text->p[i])) i++;
+  while (i < text->n && !smtp_ascii_blank(text->p[i], true)) i++;
   *word = (smtp_slice){text->p + from, i - from};
   text->p += i;
   text->n -= i;
-}
-
-static smtp_slice trim(smtp_slice text) {
-  while (text.n > 0 && is_space(text.p[0])) {
-    text.p++;
-    text.n--;
-  }
-  while (text.n > 0 && is_space(text.p[text.n - 1])) text.n--;
-  return text;
 }
 
 /* The bytes from the first word that needs it to the end of the last one. A long
@@ -309,7 +296,7 @@ int smtp_field_writer_text(smtp_field_writer *f, smtp_slice text) {
   smtp_slice part, head, tail, spaces = SMTP_LIT(" ");
   int r = check(f, text);
   if (r != 0) return r;
-  head = text = trim(text);
+  head = text = smtp_ascii_trim(text, true);
   part = encoded_part(text);
   if (part.n == 0) return put_plain(f, text, &spaces, 0);
   head.n = (size_t)(part.p - text.p);
@@ -325,7 +312,7 @@ int smtp_field_writer_structured(smtp_field_writer *f, smtp_slice text) {
   int r = check(f, text);
   if (r == 0 && !is_ascii(text))
     r = fail(f, "must be ASCII, as no encoded word may be there");
-  return r != 0 ? r : put_plain(f, trim(text), &spaces, 0);
+  return r != 0 ? r : put_plain(f, smtp_ascii_trim(text, true), &spaces, 0);
 }
 
 /* ---- phrases and parameters ------------------------------------------ */
@@ -364,7 +351,7 @@ int smtp_field_writer_phrase(smtp_field_writer *f, smtp_slice phrase) {
   size_t size;
   int r = check(f, phrase);
   if (r != 0) return r;
-  phrase = trim(phrase);
+  phrase = smtp_ascii_trim(phrase, true);
   if (is_atoms(phrase) && phrase.n <= TOKEN_MAX)
     return put_plain(f, phrase, &space, f->behind);
   size = 1 + quoted_size(phrase) + f->behind;

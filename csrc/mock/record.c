@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/ascii.h"
 #include "text.h"
 
 /* A dialogue that is longer loses its beginning, half of it at a time. */
@@ -152,9 +153,7 @@ void smtp_mock_record_violation(smtp_mock_record *r, uint64_t session,
 /* The end of the last line is left out, and whatever is far too long. */
 static void add_line(smtp_buf *t, uint64_t session, char who, smtp_slice line) {
   char mark[4] = {' ', who, ':', ' '};
-  while (line.n > 0 &&
-         (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r'))
-    line.n--;
+  while (line.n > 0 && line.p[line.n - 1] == '\r') line.n--;
   if (line.n > LINE_MAX_SHOWN) line.n = LINE_MAX_SHOWN;
   if (smtp_buf_append_number(t, session) != 0 ||
       smtp_buf_append(t, mark, sizeof mark) != 0 ||
@@ -166,16 +165,14 @@ static void add_line(smtp_buf *t, uint64_t session, char who, smtp_slice line) {
 void smtp_mock_record_line(smtp_mock_record *r, uint64_t session, char who,
                            smtp_slice text) {
   smtp_buf *t = &r->transcript;
-  const char *end = text.p + text.n;
+  smtp_slice line;
   if (smtp_buf_length(t) > TRANSCRIPT_MAX) {
     smtp_slice all = smtp_buf_data(t);
     const char *lf = memchr(all.p + all.n / 2, '\n', all.n - all.n / 2);
     smtp_buf_consume(t, lf == NULL ? all.n : (size_t)(lf + 1 - all.p));
   }
   do {
-    const char *lf = memchr(text.p, '\n', text.n);
-    const char *stop = lf == NULL ? end : lf + 1;
-    add_line(t, session, who, (smtp_slice){text.p, (size_t)(stop - text.p)});
-    text = (smtp_slice){stop, (size_t)(end - stop)};
+    smtp_ascii_line(&text, &line);
+    add_line(t, session, who, line);
   } while (text.n > 0);
 }

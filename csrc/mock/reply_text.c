@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "../core/ascii.h"
 #include "../core/ehlo.h"
 
 /* The code that bytes begin with, 0 if they do not. */
@@ -20,22 +21,20 @@ int smtp_mock_reply_code(smtp_slice text) {
 /* "550 one LF two" as it goes on the wire: each line has the code. */
 void smtp_mock_reply_format(smtp_buf *out, smtp_slice text) {
   char code[3] = {'2', '5', '0'};
-  const char *p = text.p, *end = text.p + text.n;
+  smtp_slice line;
+  bool more = true;
   if (smtp_mock_reply_code(text) > 0) {
-    memcpy(code, p, 3);
-    p += 3;
-    if (p < end && (*p == ' ' || *p == '-')) p++;
+    size_t n = text.n > 3 && (text.p[3] == ' ' || text.p[3] == '-') ? 4 : 3;
+    memcpy(code, text.p, 3);
+    text = (smtp_slice){text.p + n, text.n - n};
   }
-  for (;;) {
-    const char *lf = memchr(p, '\n', (size_t)(end - p));
-    const char *stop = lf == NULL ? end : lf;
-    if (stop > p && stop[-1] == '\r') stop--;
+  while (more) {
+    more = smtp_ascii_line(&text, &line);
+    if (line.n > 0 && line.p[line.n - 1] == '\r') line.n--;
     smtp_buf_append(out, code, 3);
-    smtp_buf_append(out, lf == NULL ? " " : "-", 1);
-    smtp_buf_append(out, p, (size_t)(stop - p));
+    smtp_buf_append(out, more ? "-" : " ", 1);
+    smtp_buf_append_slice(out, line);
     smtp_buf_append(out, "\r\n", 2);
-    if (lf == NULL) return;
-    p = lf + 1;
   }
 }
 
@@ -52,18 +51,17 @@ void smtp_mock_reply_ehlo(const smtp_mock *m, smtp_slice reply, smtp_buf *out) {
   smtp_buf_init(&text, smtp_mem_libc(), SMTP_REPLY_MAX);
   smtp_buf_append(&text, "250 ", 4);
   while (reply.n > 6) {
-    const char *lf = memchr(reply.p, '\n', reply.n);
-    smtp_slice line = {reply.p + 4, (size_t)(lf - reply.p) - 5};
-    smtp_slice keyword, params;
-    bool hidden = !first && smtp_ehlo_line(line, &keyword, &params) == 0 &&
-                  smtp_mock_hides(m, keyword);
+    smtp_slice line, keyword, params;
+    bool hidden;
+    smtp_ascii_line(&reply, &line);
+    line = (smtp_slice){line.p + 4, line.n - 5}; /* without its code and CR */
+    hidden = !first && smtp_ehlo_line(line, &keyword, &params) == 0 &&
+             smtp_mock_hides(m, keyword);
     if (!hidden) {
       if (!first) smtp_buf_append(&text, "\n", 1);
       smtp_buf_append_slice(&text, line);
     }
     first = false;
-    reply.n -= (size_t)(lf + 1 - reply.p);
-    reply.p = lf + 1;
   }
   if (m->extra.n > 0) {
     smtp_buf_append(&text, "\n", 1);

@@ -75,6 +75,25 @@ describe("ascii number", function()
   end)
 end)
 
+describe("a text", function()
+  it("loses the blanks at both ends", function()
+    for text, kept in pairs { [""] = "", [" "] = "", ["a"] = "a", ["  a b "] = "a b" } do
+      assert.equal(kept, (probe.ascii_trim(text, false)))
+      assert.equal(kept, (probe.ascii_trim(text, true)))
+    end
+    assert.equal("\ta\t", (probe.ascii_trim(" \ta\t ", false)))
+    assert.equal("a", (probe.ascii_trim(" \ta\t ", true)))
+  end)
+
+  it("is taken apart line by line", function()
+    for text, want in pairs { [""] = { "", "", false }, ["a"] = { "a", "", false },
+      ["a\n"] = { "a", "", true }, ["\nb"] = { "", "b", true },
+      ["a\r\nb\nc"] = { "a\r", "b\nc", true } } do
+      assert.same(want, { probe.ascii_line(text) })
+    end
+  end)
+end)
+
 describe("ascii UTF-8", function()
   it("tells bytes above 0x7f", function()
     assert.is_false(probe.ascii_eightbit(""))

@@ -79,6 +79,21 @@ static int ascii_eightbit(lua_State *L) {
   return 1;
 }
 
+/* ascii_trim(text, tab) */
+static int ascii_trim(lua_State *L) {
+  return push_slice(L, smtp_ascii_trim(probe_input(L, 1), lua_toboolean(L, 2)));
+}
+
+/* ascii_line(text) -> line, rest, whether an LF was between them */
+static int ascii_line(lua_State *L) {
+  smtp_slice rest = probe_input(L, 1), line;
+  bool found = smtp_ascii_line(&rest, &line);
+  push_slice(L, line);
+  push_slice(L, rest);
+  lua_pushboolean(L, found);
+  return 3;
+}
+
 static int utf8_valid(lua_State *L) {
   lua_pushboolean(L, smtp_utf8_valid(probe_input(L, 1)));
   return 1;
@@ -448,6 +463,8 @@ const luaL_Reg probe_text[] = {{"ascii_is", ascii_is},
                                {"ascii_equal", ascii_equal},
                                {"ascii_number", ascii_number},
                                {"ascii_eightbit", ascii_eightbit},
+                               {"ascii_trim", ascii_trim},
+                               {"ascii_line", ascii_line},
                                {"utf8_valid", utf8_valid},
                                {"buf_new", buf_new},
                                {"buf_append", buf_append},
