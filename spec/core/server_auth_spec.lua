@@ -14,16 +14,7 @@ local function config(mechanisms, more)
   return all
 end
 
-local function ehlo(mechanisms)
-  return GREETING .. [[
-    C: EHLO client.code.energy
-    S: 250-mx.example
-    S: 250-PIPELINING
-    S: 250-SIZE 36700160
-    S: 250-8BITMIME
-    S: 250-ENHANCEDSTATUSCODES
-    S: 250 AUTH ]] .. mechanisms .. "\n"
-end
+local function ehlo(mechanisms) return server_player.ehlo("AUTH " .. mechanisms) end
 
 local OK = "S: 235 2.7.0 Authentication succeeded\n"
 local NO = "S: 535 5.7.8 Authentication credentials invalid\n"
@@ -54,16 +45,8 @@ describe("AUTH of the core server", function()
 
   it("C080 takes = for an empty initial response", function()
     local name = "ada@code.energy"
-    local player = play(GREETING .. [[
-      C: EHLO client.code.energy
-      S: 250-mx.example
-      S: 250-PIPELINING
-      S: 250-SIZE 36700160
-      S: 250-8BITMIME
-      S: 250-ENHANCEDSTATUSCODES
-      S: 250 AUTH EXTERNAL
-      C: AUTH EXTERNAL =
-    ]] .. OK, { config = { auth = { "EXTERNAL" } }, implicit = { name } })
+    local player = play(ehlo("EXTERNAL") .. "C: AUTH EXTERNAL =\n" .. OK,
+      { config = { auth = { "EXTERNAL" } }, implicit = { name } })
     assert.same({ mechanism = "EXTERNAL", user = name, verified = true },
       player:events("auth")[1][2])
     play(ehlo("PLAIN") .. "C: AUTH PLAIN =\n" .. BAD, { config = config { "PLAIN" } })

@@ -76,14 +76,7 @@ describe("server with intercept", function()
   it("keeps lines that are part of an exchange", function()
     local options = { config = { intercept = true, auth = { "LOGIN" }, auth_cleartext = true },
       verdicts = verdicts {} }
-    local player = play(server_player.GREETING .. [[
-      C: EHLO client.code.energy
-      S: 250-mx.example
-      S: 250-PIPELINING
-      S: 250-SIZE 36700160
-      S: 250-8BITMIME
-      S: 250-ENHANCEDSTATUSCODES
-      S: 250 AUTH LOGIN
+    local player = play(server_player.ehlo("AUTH LOGIN") .. [[
       C: AUTH LOGIN
       S: 334 VXNlcm5hbWU6
       C: YQ==

@@ -2,26 +2,9 @@
 -- to one message.
 local server_player = require "spec.support.server_player"
 
-local LHLO = server_player.GREETING .. [[
-C: LHLO client.code.energy
-S: 250-mx.example
-S: 250-PIPELINING
-S: 250-SIZE ...
-S: 250-8BITMIME
-S: 250-ENHANCEDSTATUSCODES
-S: 250 CHUNKING
-]]
+local LHLO = server_player.ehlo("CHUNKING"):gsub("EHLO", "LHLO"):gsub("SIZE %d+", "SIZE ...")
 local MAIL = "C: MAIL FROM:<a@b.example>\nS: 250 2.1.0 Sender OK\n"
-local PRDR = server_player.GREETING .. [[
-C: EHLO client.code.energy
-S: 250-mx.example
-S: 250-PIPELINING
-S: 250-SIZE ...
-S: 250-8BITMIME
-S: 250-ENHANCEDSTATUSCODES
-S: 250-CHUNKING
-S: 250 PRDR
-]]
+local PRDR = server_player.ehlo("CHUNKING", "PRDR"):gsub("SIZE %d+", "SIZE ...")
 local PRDR_MAIL = "C: MAIL FROM:<a@b.example> PRDR\nS: 250 2.1.0 Sender OK\n"
 local GO = "C: DATA\nS: 354 ...\n"
 local TAKEN = "S: 250 2.0.0 Message accepted\n"

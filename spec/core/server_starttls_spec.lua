@@ -5,17 +5,8 @@ local play = server_player.play
 local GREETING, HELO = server_player.GREETING, server_player.HELO
 
 -- EHLO of a listener with TLS, before and after.
-local function offers(...)
-  local lines = { "mx.example", "PIPELINING", "SIZE 36700160", "8BITMIME", ... }
-  local out = { "C: EHLO client.code.energy" }
-  for i, line in ipairs(lines) do
-    out[#out + 1] = "S: 250" .. (i < #lines and "-" or " ") .. line
-  end
-  return table.concat(out, "\n") .. "\n"
-end
-
-local BEFORE = offers("STARTTLS", "ENHANCEDSTATUSCODES")
-local AFTER = offers("ENHANCEDSTATUSCODES")
+local BEFORE = server_player.offers("STARTTLS", "ENHANCEDSTATUSCODES")
+local AFTER = server_player.offers("ENHANCEDSTATUSCODES")
 local STARTTLS = "C: STARTTLS\nS: 220 2.0.0 Ready to start TLS\n"
 
 local TLS = { config = { tls = true }, tls = {} }
@@ -78,10 +69,10 @@ describe("STARTTLS of the core server", function()
   end)
 
   it("C069 makes AUTH be forgotten", function()
-    play(GREETING .. offers("STARTTLS", "ENHANCEDSTATUSCODES", "AUTH PLAIN") .. [[
+    play(GREETING .. server_player.offers("STARTTLS", "ENHANCEDSTATUSCODES", "AUTH PLAIN") .. [[
       C: AUTH PLAIN AGFkYQBzZWNyZXQ=
       S: 235 2.7.0 Authentication succeeded
-    ]] .. STARTTLS .. offers("ENHANCEDSTATUSCODES", "AUTH PLAIN") .. [[
+    ]] .. STARTTLS .. server_player.offers("ENHANCEDSTATUSCODES", "AUTH PLAIN") .. [[
       C: MAIL FROM:<ada@code.energy>
       S: 530 5.7.0 Authentication required
       C: AUTH PLAIN AGFkYQBzZWNyZXQ=

@@ -1,15 +1,7 @@
 -- SMTPUTF8 in the core server (RFC 6531).
 local server_player = require "spec.support.server_player"
 
-local EHLO = server_player.GREETING .. [[
-C: EHLO client.code.energy
-S: 250-mx.example
-S: 250-PIPELINING
-S: 250-SIZE ...
-S: 250-8BITMIME
-S: 250-ENHANCEDSTATUSCODES
-S: 250 SMTPUTF8
-]]
+local EHLO = server_player.ehlo("SMTPUTF8")
 local NEEDS = "S: 553 5.6.7 Non-ASCII address needs SMTPUTF8\n"
 local OK = "S: 250 2.1.0 Sender OK\n"
 

@@ -296,14 +296,18 @@ end
 --- The start of most transcripts, up to EHLO or HELO.
 M.GREETING = "S: 220 mx.example Service ready\n"
 M.HELO = M.GREETING .. "C: HELO client.code.energy\nS: 250 mx.example\n"
-M.EHLO = M.GREETING .. [[
-C: EHLO client.code.energy
-S: 250-mx.example
-S: 250-PIPELINING
-S: 250-SIZE 36700160
-S: 250-8BITMIME
-S: 250 ENHANCEDSTATUSCODES
-]]
+
+--- EHLO and its reply, where these lines stand behind 8BITMIME.
+function M.offers(...)
+  local lines = { "mx.example", "PIPELINING", "SIZE 36700160", "8BITMIME", ... }
+  return "C: EHLO client.code.energy\nS: 250-"
+    .. table.concat(lines, "\nS: 250-", 1, #lines - 1) .. "\nS: 250 " .. lines[#lines] .. "\n"
+end
+
+--- A session as far as EHLO, without TLS, where these lines are offered besides.
+function M.ehlo(...) return M.GREETING .. M.offers("ENHANCEDSTATUSCODES", ...) end
+
+M.EHLO = M.ehlo()
 M.MAIL = M.EHLO .. "C: MAIL FROM:<ada@code.energy>\nS: 250 2.1.0 Sender OK\n"
 M.RCPT = M.MAIL .. "C: RCPT TO:<charles@example.com>\nS: 250 2.1.5 Recipient OK\n"
 M.DATA = M.RCPT .. "C: DATA\nS: 354 Send the message, end with <CRLF>.<CRLF>\n"

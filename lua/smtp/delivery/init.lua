@@ -16,18 +16,17 @@ local options = require "smtp.base.options"
 local outgoing = require("smtp.client.outgoing").outgoing
 local policy = require "smtp.delivery.policy"
 local refusals = require "smtp.base.refusals"
+local target_of = require "smtp.client.target"
 
 local M = {}
 
 local OPTIONS = {
-  nameserver = "string", port = "port digits", helo = "string", timeout = "seconds table",
-  deadline = "seconds", tls = { "required", "starttls", "opportunistic", "none" },
-  verify = "boolean", ca = "string", cert = "string", key = "string",
+  nameserver = "string", port = "port digits", deadline = "seconds",
+  tls = { "required", "starttls", "opportunistic", "none" },
   dane = { "required", "opportunistic" }, mta_sts = "function", dkim = "table",
-  local_address = "string", trace = "function",
-  progress = "function", disable = "table", concurrency = "count",
-  received = "boolean", prepend = "string",
+  progress = "function", concurrency = "count", received = "boolean", prepend = "string",
 }
+for _, key in ipairs(policy.KEYS) do OPTIONS[key] = target_of.SPEC[key] end
 
 local HOSTS_MAX = 16 -- tries for a domain
 

@@ -11,14 +11,14 @@ local target_of = require "smtp.client.target"
 
 local M = {}
 
--- The options that a target takes over.
-local KEYS = { "helo", "timeout", "verify", "ca", "cert", "key", "local_address", "trace",
+--- The options that a target takes over.
+M.KEYS = { "helo", "timeout", "verify", "ca", "cert", "key", "local_address", "trace",
   "disable" }
 
 local FIELD_MAX = 1000 -- bytes; TLS-Required is shorter
 
 local function parse(given, fields)
-  for _, key in ipairs(KEYS) do fields[key] = given[key] end
+  for _, key in ipairs(M.KEYS) do fields[key] = given[key] end
   fields.port = given.port or 25
   return target_of.parse("deliver", fields)
 end
