@@ -21,7 +21,8 @@ local live = 0 -- tasks that have not ended
 local parked = 0 -- waiting guests that are no tasks
 local depth = 0 -- turns within turns: a coroutine that is no task may wait
 local ready_lists = {}
-local get_poller, dispatch = watchers.poller, watchers.dispatch
+local get_poller, dispatch, BITS = watchers.poller, watchers.dispatch, watchers.BITS
+local wait_one = core.wait
 local running, co_resume, yield = coroutine.running, coroutine.resume, coroutine.yield
 local isyieldable = coroutine.isyieldable
 
@@ -297,18 +298,13 @@ function M._wait_until(pollable, events, at)
   return false
 end
 
--- Whether there is no other wait and no other work.
-local function is_alone()
-  return live == 0 and parked == 0 and first > last and not host and #failures == 0
-end
-
--- Waits without a poller, since there is no other wait.
+-- Waits without a poller, since there is no other wait and no other work.
 local function wait_alone(pollable, events, timeout)
-  local at = timeout and core.now() + timeout
-  local fd, bits = pollable:pollfd(), watchers.BITS[events]
+  local now, fd, bits = core.now, pollable:pollfd(), BITS[events]
+  local at = timeout and now() + timeout
   while true do
-    local ready, why = core.wait(fd, bits, timeout)
-    M.time = core.now()
+    local ready, why = wait_one(fd, bits, timeout)
+    M.time = now()
     if ready ~= false then return ready or error(why, 0) end -- false: a signal may have come
     timeout = at and at - M.time
     if at and timeout <= 0 then return false end
@@ -326,7 +322,9 @@ end
 -- `timeout` seconds (nil: for ever); `pollable` nil just waits. Gives true when
 -- it is ready, false after the time.
 function M.wait(pollable, events, timeout)
-  if pollable and is_alone() then return wait_alone(pollable, events, timeout) end
+  if pollable and live == 0 and parked == 0 and first > last and not host and #failures == 0 then
+    return wait_alone(pollable, events, timeout)
+  end
   return M._wait_until(pollable, events, timeout and beginning() + timeout)
 end
 

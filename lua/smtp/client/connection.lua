@@ -83,8 +83,10 @@ function Connection:wait(events, limit, stage)
   local at = deadline and deadline < limit and deadline or limit
   local left = at - core.now()
   if left > 0 then
+    local machine = self.machine
     self._waiting = true
-    local ready = self:call(loop.wait, self.machine, events, left)
+    local ready = loop.wait(machine, events, left)
+    if self.machine ~= machine then error(GONE, 0) end -- another task has closed it
     self._waiting = false
     if ready then return true end
   end

@@ -162,7 +162,8 @@ function Dispatch:prepare()
     ok, err = parameterize_mail(self, eightbit, prdr)
     if not ok then return nil, err end
   else
-    self.params = parameters.content(connection, self.wire, eightbit)
+    self.params = (self.wire or eightbit) and parameters.content(connection, self.wire, eightbit)
+      or nil
   end
   self.chunks = self.binary or offered.CHUNKING and offered.PIPELINING
   return true
@@ -210,7 +211,6 @@ local function supply(self, more)
     if not content then return nil, err end
     self.source = content:open()
   end
-  self.begun = true
   return true
 end
 
@@ -260,12 +260,13 @@ end
 function Dispatch:start()
   local ok = nil
   local n, err = ready(self)
-  if n then ok, err = supply(self, n < self.left) end
+  if n then ok, err = true, nil end
+  if n and (self.begun or n < self.left) then ok, err = supply(self, n < self.left) end
   if not ok then
     self.err = self.err or err
     return nil, err
   end
-  self.flying = self.flying + 1
+  self.begun, self.flying = true, self.flying + 1
   return take(self, n):run()
 end
 

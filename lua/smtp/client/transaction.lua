@@ -40,14 +40,11 @@ local function refused(self, result)
   return select(2, owner.connection:rejected(result, stage, fields))
 end
 
--- Notes the refusals that the machine knows of.
+-- Takes the refusals of recipients in, if the machine knows of some.
 local function take(self, result, places, too_many)
+  if not places then return end
   self.places, self.too_many = places, too_many
-  local list = result.rejected
-  for i = 1, list and #list or 0 do
-    local one = list[i]
-    refusals.note(one.code, one.text, one.enhanced)
-  end
+  for _, one in ipairs(result.rejected) do refusals.note(one.code, one.text, one.enhanced) end
 end
 
 --- The machine knows what became of it.
