@@ -22,7 +22,7 @@
 #define E (SMTP_ATEXT | SMTP_QTEXT)
 
 /* clang-format off */
-static const unsigned char classes_of[128] = {
+const unsigned char smtp_ascii_classes[256] = {
   C, C, C, C, C, C, C, C, C, C, C, C, C, C, C, C,
   C, C, C, C, C, C, C, C, C, C, C, C, C, C, C, C,
 /*    !  "  #  $  %  &  '  (  )  *  +  ,  -  .  / */
@@ -39,10 +39,6 @@ static const unsigned char classes_of[128] = {
   A, A, A, A, A, A, A, A, A, A, A, T, T, T, T, C
 };
 /* clang-format on */
-
-bool smtp_ascii_is(unsigned char c, unsigned classes) {
-  return c < sizeof(classes_of) && (classes_of[c] & classes) != 0;
-}
 
 unsigned char smtp_ascii_lower(unsigned char c) {
   return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;

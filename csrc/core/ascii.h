@@ -21,8 +21,14 @@ enum smtp_ascii_class {
   SMTP_CONTROL = 128 /* 0 to 31, and 127 */
 };
 
-/* True if byte c is in one of the classes (OR them). */
-SMTP_FUNC bool smtp_ascii_is(unsigned char c, unsigned classes);
+/* The classes of each byte. */
+SMTP_FUNC extern const unsigned char smtp_ascii_classes[256];
+
+/* True if byte c is in one of the classes (OR them). Each byte of a path is
+** asked about, so this is no call. */
+static inline bool smtp_ascii_is(unsigned char c, unsigned classes) {
+  return (smtp_ascii_classes[c] & classes) != 0;
+}
 
 /* a-z for A-Z, all other bytes as they are. */
 SMTP_FUNC unsigned char smtp_ascii_lower(unsigned char c);

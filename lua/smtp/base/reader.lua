@@ -140,10 +140,10 @@ function M.of(content, size)
   return source.size and counted(source) or source
 end
 
--- The size of `first` and the bytes from `read`, with CRLF at the end of each line.
-local function measured(read, first)
+-- The size of the bytes from `read`, with CRLF at the end of each line.
+local function measured(read)
   local size, state = 0, 0
-  local chunk = first or read()
+  local chunk = read()
   while chunk do
     size, state = core.measure(chunk, size, state)
     chunk = read()
@@ -164,7 +164,7 @@ end
 -- counts them (RFC 1870 section 3). A file is read for it. Content that comes only once, or
 -- was composed, has the size that it has; nil: it is not known.
 function M.wire_size(source)
-  if source.text then return measured(function() end, source.text) end
+  if source.text then return (core.measure(nil, core.measure(source.text, 0, 0))) end
   if source.measure then return source.measure() end
   if source.file and source.here then return measured_file(source) end
   if not source.rest then return source.size end
