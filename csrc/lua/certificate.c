@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** certificate.c: core.certificate. Whatever may raise comes before or after
-** the one call to csrc/net: the request borrows from the options, its lists
-** are userdata, and the output is in an object of the class "smtp.certificate"
-** that nobody sees.
+** certificate.c: core.certificate. Lua can raise before and after the only
+** call to csrc/net, not within it: the request borrows from the options, its
+** lists are userdata, and the output is in a hidden object of the class
+** "smtp.certificate".
 */
 #include "certificate.h"
 #include "../net/certificate.h"

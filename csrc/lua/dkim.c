@@ -2,7 +2,7 @@
 /*
 ** dkim.c: DKIM for Lua: "smtp.dkim_body", which joins the canonical form of a
 ** body with its hash; "smtp.dkim_key", a private key; canonical header fields
-** and verification. Who signs what and how is said in lua/smtp/message/dkim.
+** and verification. lua/smtp/message/dkim decides what to sign and how.
 */
 #include <lauxlib.h>
 #include <lua.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** job.c: the class "smtp.job": something that a helper thread does meanwhile.
-** Closing it does not stop the work; its result is then nobody's.
+** job.c: the class "smtp.job": work of a helper thread. Closing it does not
+** stop the work, but drops its result.
 */
 #include "job.h"
 #include "../net/resolve.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** job.h: the class "smtp.job", for each binding that begins work in the
-** helper threads.
+** job.h: the class "smtp.job", for bindings with work for helper threads.
 */
 #ifndef SMTP_LUA_JOB_H
 #define SMTP_LUA_JOB_H

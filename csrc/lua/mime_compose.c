@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** mime_compose.c: what the composer needs of C: header fields, the bodies in
-** their encodings, and "smtp.base64_encoder" for what streams.
+** mime_compose.c: C for the composer: header fields, bodies in their encodings,
+** and "smtp.base64_encoder" for streams.
 */
 #include <lauxlib.h>
 #include <lua.h>

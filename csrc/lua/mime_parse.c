@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** mime_parse.c: the readers of csrc/mime for Lua. What they make is held by a
-** userdata until it was pushed, so that an error of Lua loses nothing.
+** mime_parse.c: the readers of csrc/mime for Lua. A userdata holds each result
+** until it is pushed, so that an error of Lua loses nothing.
 */
 #include <lauxlib.h>
 #include <lua.h>

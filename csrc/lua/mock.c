@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** mock.c: "smtp.mock_station", a mock that listens, and "smtp.mock_watch", which
-** tells that something happened. Under the engine's lock values are pushed by a
-** protected call, so that no error of Lua leaves with the lock.
+** mock.c: "smtp.mock_station", a mock that listens, and "smtp.mock_watch", its
+** signal of a change. Under the engine's lock values are pushed by a protected
+** call, so that no error of Lua leaves with the lock.
 */
 #include <errno.h>
 #include <lauxlib.h>
@@ -268,7 +268,7 @@ static int mock_transcript(lua_State *L) {
   return locked(L, push_transcript);
 }
 
-/* mock:clear([most]) -> whether it forgot what came: not if there was a mail
+/* mock:clear([most]) -> whether it forgot its contents: not if there was a mail
 ** with a higher number. */
 static int mock_clear(lua_State *L) {
   smtp_station *s = check(L);
@@ -284,8 +284,8 @@ static int mock_clear(lua_State *L) {
   return 1;
 }
 
-/* mock:hide(keywords, lines, spoken): what EHLO leaves out, and has besides;
-** spoken: extensions of the core, parted by spaces, that it has as well. */
+/* mock:hide(keywords, lines, spoken): keywords that EHLO leaves out, and more
+** lines; spoken: more extensions of the core, separated by spaces. */
 static int mock_hide(lua_State *L) {
   smtp_station *s = check(L);
   smtp_slice hidden = smtp_check_slice(L, 2), extra = smtp_check_slice(L, 3);
@@ -345,7 +345,7 @@ static int mock_asks(lua_State *L) {
   return locked(L, push_asking);
 }
 
-/* mock:answer(reply): to that session; "": as ever. */
+/* mock:answer(reply): to that session; "": the usual reply. */
 static int mock_answer(lua_State *L) {
   smtp_station *s = check(L);
   smtp_slice reply = smtp_check_slice(L, 2);
@@ -378,7 +378,7 @@ static int watch_close(lua_State *L) {
   return 0;
 }
 
-/* mock:watch() -> what becomes readable when something happened */
+/* mock:watch() -> an object that becomes readable after a change */
 static int mock_watch(lua_State *L) {
   smtp_station *s = check(L);
   watch *w = lua_newuserdatauv(L, sizeof *w, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mock_rule.c: see mock_rule.h. What is wrong with a table raises; lua/smtp
-** has looked at what users wrote. */
+/* mock_rule.c: see mock_rule.h. A wrong table raises; lua/smtp has checked the
+** tables of users. */
 #include "mock_rule.h"
 
 #include <lauxlib.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* params.h: parameters of MAIL and RCPT, and keywords of EHLO, as Lua gives
-** them. */
+/* params.h: parameters of MAIL and RCPT, and keywords of EHLO, from Lua. */
 #ifndef SMTP_LUA_PARAMS_H
 #define SMTP_LUA_PARAMS_H
 
@@ -16,7 +15,7 @@
 SMTP_FUNC size_t smtp_check_params(lua_State *L, int t, smtp_param *params);
 
 /* The extensions (OR of enum smtp_extension) whose keywords are keys of the
-** table at t with true; what else is there is none of ours. */
+** table at t with true; other keys are ignored. */
 SMTP_FUNC unsigned smtp_keyword_mask(lua_State *L, int t);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** poller.c: the class "smtp.poller". Events go into a flat table of the
-** caller, the same one each time, so that waiting makes no garbage.
+** poller.c: the class "smtp.poller". Events go into a flat table of the caller,
+** which is used again, so that waiting makes no garbage.
 */
 #include "poller.h"
 #include "../net/clock.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** push.h: the core's structs as Lua tables, for the bindings that give them.
+** push.h: the core's structs as Lua tables.
 */
 #ifndef SMTP_LUA_PUSH_H
 #define SMTP_LUA_PUSH_H

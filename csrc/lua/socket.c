@@ -170,7 +170,7 @@ static int socket_recv(lua_State *L) {
   return receive_with(L, smtp_socket_recv);
 }
 
-/* The same bytes come with the next recv. */
+/* Peeks at bytes; the next recv gives them again. */
 static int socket_peek(lua_State *L) {
   return receive_with(L, smtp_socket_peek);
 }

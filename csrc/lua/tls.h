@@ -38,7 +38,8 @@ SMTP_FUNC int smtp_tls_take_choice(lua_State *L, smtp_tls *tls, int arg);
 SMTP_FUNC int smtp_tls_push_bindings(lua_State *L, const smtp_tls *tls);
 SMTP_FUNC int smtp_tls_push_session(lua_State *L, const smtp_tls *tls);
 
-/* What is known of a connection: see engine:info. Nothing without TLS. */
+/* Pushes the properties of a connection: see engine:info. Nothing without
+** TLS. */
 SMTP_FUNC int smtp_tls_push_info(lua_State *L, const smtp_tls *tls);
 
 #endif

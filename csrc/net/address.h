@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** address.h: where a socket is or goes to: IPv4, IPv6 or a unix path. It is
-** made from numeric text or by the system, and written back as text. Names are
-** never looked up here (resolve.h does that).
+** address.h: the address of a socket: IPv4, IPv6 or a unix path, made from
+** numeric text or by the system, and written back as text. Names are never
+** looked up here (resolve.h does that).
 */
 #ifndef SMTP_NET_ADDRESS_H
 #define SMTP_NET_ADDRESS_H
@@ -42,7 +42,7 @@ SMTP_FUNC int smtp_address_unix(smtp_address *a, smtp_slice path);
 
 /*
 ** Writes the host or the path with its terminator and gives the length. The
-** name of an abstract unix socket begins with "@"; one without a name is "".
+** name of an abstract unix socket begins with "@"; without a name it is "".
 */
 SMTP_FUNC size_t smtp_address_format(const smtp_address *a,
                                      char text[SMTP_ADDRESS_TEXT]);

@@ -30,7 +30,7 @@
 #define KEY_CERT_SIGN 5
 #define CRL_SIGN 6
 
-/* What is made on the way; all is freed at the end. */
+/* Objects of one call; all are freed at the end. */
 typedef struct work {
   const smtp_certificate_request *request;
   const char *why;
@@ -51,7 +51,7 @@ static int refuse(work *w, const char *why) {
   return SMTP_EINVALID;
 }
 
-/* An OpenSSL call's 1 is well; all else is said by its error queue. */
+/* The result of an OpenSSL call; a failure is in its error queue. */
 static int checked(bool well) {
   return well ? 0 : SMTP_ECRYPTO;
 }
@@ -183,7 +183,8 @@ static int addpurpose(work *w) {
   unsigned purpose = w->request->purpose;
   EXTENDED_KEY_USAGE *list;
   bool well;
-  if (!purpose && w->request->ca) return 0; /* it would bind what it issues */
+  if (!purpose && w->request->ca)
+    return 0; /* it would limit its certificates */
   if (!purpose) purpose = SMTP_CERTIFICATE_SERVER | SMTP_CERTIFICATE_CLIENT;
   list = sk_ASN1_OBJECT_new_null();
   well = list != NULL;
@@ -340,6 +341,6 @@ int smtp_certificate_make(const smtp_certificate_request *r,
   EVP_PKEY_free(w.key);
   X509_free(w.issuer);
   EVP_PKEY_free(w.issuer_key);
-  ERR_clear_error(); /* nobody else shall find what was ours */
+  ERR_clear_error(); /* leaves no errors of ours to others */
   return result;
 }

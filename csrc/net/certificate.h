@@ -38,14 +38,14 @@ typedef struct smtp_certificate_request {
   int64_t not_after;
 } smtp_certificate_request;
 
-/* Nothing but the times: valid since yesterday and for 30 days. */
+/* Sets only the times: valid since yesterday and for 30 days. */
 SMTP_FUNC void smtp_certificate_request_init(smtp_certificate_request *r);
 
 /*
-** Appends the certificate and its private key (PKCS#8), both in PEM. What is
-** wrong is a static sentence in *why: SMTP_EINVALID for the request (an issuer
+** Appends the certificate and its private key (PKCS#8), both in PEM. On
+** failure *why is a static sentence: SMTP_EINVALID for the request (an issuer
 ** need not be a CA, so that such a chain can be tested), SMTP_ECRYPTO for
-** OpenSSL, or an error of smtp_buf_append. The buffers are then as they were.
+** OpenSSL, or an error of smtp_buf_append. The buffers are then unchanged.
 */
 SMTP_FUNC int smtp_certificate_make(const smtp_certificate_request *r,
                                     smtp_buf *certificate, smtp_buf *key,

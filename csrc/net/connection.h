@@ -14,7 +14,7 @@
 #include "tls.h"
 #include <stdbool.h>
 
-/* What a machine lets its driver do. */
+/* Permissions of a machine for its driver. */
 enum smtp_may {
   SMTP_MAY_WRITE = 1, /* write the bytes that peek gives */
   SMTP_MAY_READ = 2,  /* read, once these are written */

@@ -66,7 +66,7 @@ int smtp_dkim_hash_finish(smtp_dkim_hash *h,
 
 /* ---- private keys ---- */
 
-/* No key of ours has a password: nobody is asked for one at a terminal. */
+/* Keys have no password here: OpenSSL must not ask at a terminal. */
 static int nopassword(char *to, int size, int writing, void *data) {
   (void)to;
   (void)size;
@@ -75,7 +75,7 @@ static int nopassword(char *to, int size, int writing, void *data) {
   return -1;
 }
 
-/* NULL if DKIM can use the key, else why not. */
+/* NULL if DKIM can use the key, else the reason. */
 static const char *unfit(const EVP_PKEY *key, bool ours) {
   if (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519) return NULL;
   if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
@@ -116,8 +116,8 @@ smtp_dkim_algorithm smtp_dkim_key_algorithm(const smtp_dkim_key *k) {
 }
 
 /*
-** What EVP_DigestSign and EVP_DigestVerify get: RSA the text, with the digest
-** they shall make; Ed25519 takes no digest and gets that of the text.
+** The input of EVP_DigestSign and EVP_DigestVerify: for RSA the text, with the
+** digest to make; Ed25519 makes no digest, and so gets the digest of the text.
 */
 typedef struct subject {
   const EVP_MD *md;

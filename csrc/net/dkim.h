@@ -2,8 +2,8 @@
 /*
 ** dkim.h: the cryptography of DKIM: SHA-256 of a stream, and signatures by
 ** rsa-sha256 (RFC 6376 section 3.3.1, RFC 8301) and ed25519-sha256 (RFC 8463
-** section 3), which signs the digest and not what was digested. RSA keys of
-** less than 1024 bits are refused in both directions.
+** section 3), which signs the digest and not the text. RSA keys of less than
+** 1024 bits are refused in both directions.
 */
 #ifndef SMTP_NET_DKIM_H
 #define SMTP_NET_DKIM_H
@@ -55,11 +55,11 @@ SMTP_FUNC int smtp_dkim_sign(smtp_dkim_key *k, smtp_slice in,
 /* ---- verification ---- */
 
 /*
-** 0 if signature is one of in by the key, which is the decoded p= of a key
+** 0 if signature is a signature of in by the key, the decoded p= of a key
 ** record: for RSA a SubjectPublicKeyInfo or an RSAPublicKey in DER, for
-** Ed25519 its 32 bytes. SMTP_EINVALID: it is no such key, or one that is too
-** short or too long, and *why is a static sentence. SMTP_EAUTH: another key
-** or another text was signed.
+** Ed25519 its 32 bytes. SMTP_EINVALID: the key is malformed, too short or too
+** long, and *why is a static sentence. SMTP_EAUTH: another key or another text
+** was signed.
 */
 SMTP_FUNC int smtp_dkim_verify(smtp_dkim_algorithm algorithm, smtp_slice key,
                                smtp_slice signature, smtp_slice in,

@@ -82,7 +82,7 @@ static void ask(lookup *l, struct __res_state *state) {
   } else if (n < 0 && state->res_h_errno == HOST_NOT_FOUND) {
     l->reply.status = SMTP_DNS_NO_NAME;
   }
-  /* The length of a negative answer is not told, but its header is there. */
+  /* A negative answer has no length here, but its header is there. */
   l->reply.secure = (l->answer[3] & AD) != 0;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** feature.h: included first by every .c file of csrc/net. It asks the C
-** library for what lies beyond POSIX (accept4, dladdr, mkostemp ...) and says
-** which ways of waiting this system has. poll is everywhere.
+** library for functions beyond POSIX (accept4, dladdr, mkostemp ...) and sets
+** the back-ends of this system. poll is everywhere.
 **
-** SMTP_PORTABLE builds what a system with nothing but POSIX would get, so that
-** it can be tested on one that has more.
+** SMTP_PORTABLE builds the version for a system with only POSIX, so that it
+** can be tested on any system.
 */
 #ifndef SMTP_NET_FEATURE_H
 #define SMTP_NET_FEATURE_H

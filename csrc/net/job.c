@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** job.c: a queue for each lane, one lock, and up to SMTP_JOB_THREADS threads a
-** lane that are made when there is work and none of them is free. The lock
+** lane. A thread is made when there is work and no thread is free. The lock
 ** also guards the references and the state of every job: it is held for a few
 ** instructions, and jobs are rare.
 */
@@ -51,7 +51,7 @@ static void inparent(void) {
   pthread_mutex_unlock(&lock);
 }
 
-/* The child has no helper, and what was queued is the parent's to do. */
+/* The child has no helpers; queued jobs remain the parent's. */
 static void inchild(void) {
   size_t i;
   for (i = 0; i < sizeof lanes / sizeof *lanes; i++) {
@@ -174,7 +174,7 @@ smtp_job *smtp_job_start(smtp_job_lane where, void (*run)(void *data),
     error = makethread(l);
     if (!error) l->threads++;
   }
-  queued = l->threads > 0; /* fewer threads than wished will also do */
+  queued = l->threads > 0; /* one thread is enough */
   if (queued) enqueue(l, job);
   pthread_mutex_unlock(&lock);
   if (queued) return job;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** job.h: work that blocks (a name look-up, an fsync), done by one small pool
-** of helper threads, so that the thread of the caller never waits.
+** job.h: blocking work (a name look-up, an fsync), done by one small pool of
+** helper threads, so that the thread of the caller never waits.
 **
-** A job is shared by the caller and a thread; whoever lets go of it last frees
-** it. The threads are detached, take no signals and are never joined: the
-** process may exit at any time, and a job then stops half-way.
+** The caller and a thread share a job; the last to release it frees it. The
+** threads are detached, take no signals and are never joined: the process may
+** exit at any time, and a job then stops half-way.
 **
-** After a fork the child has threads of its own. A job that the parent began
-** is never done in the child, and is not destroyed there: its files and the
-** like remain the parent's.
+** After a fork the child has threads of its own. A job of the parent is never
+** done in the child, and is not destroyed there: its files remain the
+** parent's.
 */
 #ifndef SMTP_NET_JOB_H
 #define SMTP_NET_JOB_H
@@ -19,9 +19,10 @@
 #include <stdbool.h>
 
 /*
-** Around a fork by the same thread: look-ups that wait do not begin, and those
-** that run may end, for at most so many seconds. The C library holds locks in
-** a look-up that no fork gives back; the child would wait for them for ever.
+** Call pause and the next function around a fork, in one thread. Waiting
+** look-ups do not begin, and running ones may end, for at most so many seconds.
+** The C library holds locks in a look-up; the child would wait for them for
+** ever.
 */
 SMTP_FUNC void smtp_job_pause(double seconds);
 SMTP_FUNC void smtp_job_resume(void);
@@ -42,7 +43,7 @@ typedef enum { SMTP_JOB_LOOKUP, SMTP_JOB_FILE } smtp_job_lane;
 SMTP_FUNC smtp_job *smtp_job_start(smtp_job_lane lane, void (*run)(void *data),
                                    void (*destroy)(void *data), void *data);
 
-/* A job that is done from the start; otherwise as smtp_job_start. */
+/* As smtp_job_start, for a job that is already done. */
 SMTP_FUNC smtp_job *smtp_job_finished(void (*destroy)(void *data), void *data);
 
 /* A descriptor that becomes readable when the job is done, and stays so. */
@@ -52,8 +53,8 @@ SMTP_FUNC int smtp_job_fd(const smtp_job *job);
 SMTP_FUNC bool smtp_job_done(smtp_job *job);
 SMTP_FUNC void *smtp_job_data(smtp_job *job);
 
-/* Lets go of it, done or not. A job that runs is run to its end; so is one of
-** files that waits, but a look-up that has not begun never is. */
+/* Releases a job, done or not. A running job and a waiting job of files run to
+** their end; a waiting look-up is dropped. */
 SMTP_FUNC void smtp_job_release(smtp_job *job);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** pin.h: keeps the shared object that this code is in loaded until the process
-** ends. Lua unloads it at lua_close, and a thread that still ran in it, or a
-** fork handler, would then run in no code at all.
+** pin.h: keeps the shared object of this code loaded until the process ends.
+** Lua unloads it at lua_close, and a running thread, or a fork handler, would
+** then have no code.
 */
 #ifndef SMTP_NET_PIN_H
 #define SMTP_NET_PIN_H
@@ -10,8 +10,8 @@
 #include "../core/smtp.h"
 
 /*
-** Cheap after the first call. It cannot fail but in a program that holds this
-** code itself, and that is never unloaded.
+** Cheap after the first call. It fails only in a program that contains this
+** code, which is never unloaded.
 */
 SMTP_FUNC void smtp_pin(void);
 

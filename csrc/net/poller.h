@@ -21,9 +21,9 @@
 #define SMTP_READ 1u
 #define SMTP_WRITE 2u
 
-/* With another bit: of the processes that wait for the same file, such as a
-** listener that they inherited, an event wakes one that waits, not all (epoll;
-** elsewhere it changes nothing). */
+/* In addition to other bits: if several processes wait for one file, such as
+** an inherited listener, an event wakes one of them, not all (epoll; no effect
+** elsewhere). */
 #define SMTP_ALONE 4u
 
 typedef struct smtp_poller smtp_poller;
@@ -41,15 +41,15 @@ SMTP_FUNC smtp_poller *smtp_poller_new(const char *backend);
 SMTP_FUNC void smtp_poller_free(smtp_poller *p);
 
 /*
-** What to wait for at fd: SMTP_READ, SMTP_WRITE, both, or 0 to forget it.
-** Costs no system call when nothing changes. 0 or SMTP_ESYSTEM.
+** Sets the events to wait for at fd: SMTP_READ, SMTP_WRITE, both, or 0 to
+** forget it. Costs no system call without a change. 0 or SMTP_ESYSTEM.
 */
 SMTP_FUNC int smtp_poller_set(smtp_poller *p, int fd, unsigned bits);
 
 /*
 ** Waits at most timeout seconds (negative: for ever) and fills in up to max
-** (at least 1) events. Gives their number; 0 after the time, and also when a
-** signal came, so that whoever waits can look at what the signal changed.
+** (at least 1) events. Gives their number; 0 after the time, and also after a
+** signal, so that the caller can check the effect of the signal.
 ** kqueue may give one descriptor twice, once for each bit.
 */
 SMTP_FUNC int smtp_poller_wait(smtp_poller *p, double timeout,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** poller_backend.h: what poller.c asks of a back-end. The state is the
+** poller_backend.h: the functions of a back-end for poller.c. The state is the
 ** back-end's own; poller.c remembers the interest of each descriptor and calls
-** change only when it differs. Failures are -1 and errno.
+** change only if it differs. Failures are -1 and errno.
 */
 #ifndef SMTP_NET_POLLER_BACKEND_H
 #define SMTP_NET_POLLER_BACKEND_H

@@ -17,11 +17,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Seconds that look-ups have to end. Those that take longer wait for the
-** network, and hold nothing. */
+/* Seconds for look-ups to end. Longer ones wait for the network, and hold no
+** locks. */
 #define PATIENCE 1
 
-/* Whoever started us may have ignored it, and that is inherited. */
+/* Restores SIGCHLD if it is ignored, which a process inherits. */
 static void heed_children(void) {
   struct sigaction a;
   if (sigaction(SIGCHLD, NULL, &a) < 0) return;
@@ -106,7 +106,7 @@ static int setflags(int fd) {
                                             : fcntl(fd, F_SETFL, O_NONBLOCK);
 }
 
-/* The ends that were opened are in the pair, even after a failure. */
+/* After a failure, too, the pair has the open ends. */
 static int open_pipe(int pair[2]) {
   if (pipe(pair) < 0) return -1;
   return setflags(pair[0]) < 0 ? -1 : setflags(pair[1]);

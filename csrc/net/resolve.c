@@ -29,7 +29,7 @@ static void setfailed(lookup *l, int code, int error) {
   l->found.error = error;
 }
 
-/* Copies what came; other families than those of address.h are left out. */
+/* Copies the results; families outside of address.h are left out. */
 static void keep(lookup *l, const struct addrinfo *first) {
   const struct addrinfo *i;
   size_t n = 0;
@@ -68,7 +68,7 @@ static void run(void *data) {
   freeaddrinfo(first);
 }
 
-/* Whether there is nothing to ask the system for: numeric, or no name. */
+/* Whether the system need not be asked: a numeric address, or no name. */
 static bool isknown(lookup *l, smtp_slice host) {
   smtp_address a;
   if (smtp_address_parse(&a, host, l->port) == 0) {

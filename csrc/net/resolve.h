@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** resolve.h: from the name of a host to its addresses, as a job around
-** getaddrinfo (files, DNS, whatever the system is told to ask). A numeric
-** address needs no thread and is done at once.
+** resolve.h: the addresses of a host, as a job around getaddrinfo (files, DNS,
+** as the system is configured). A numeric address needs no thread and is done
+** at once.
 */
 #ifndef SMTP_NET_RESOLVE_H
 #define SMTP_NET_RESOLVE_H
@@ -22,14 +22,14 @@ typedef struct smtp_addresses {
 /*
 ** Begins to look up host; port (up to 65535) is put into the addresses. A host
 ** that is no name at all (empty, with NUL, over 255 bytes) fails in the result.
-** NULL and errno if there is no job to be had.
+** NULL and errno if no job can be made.
 */
 SMTP_FUNC smtp_job *smtp_resolve_start(smtp_slice host, unsigned port);
 
-/* What was found; NULL while the job runs. Borrowed from the job. */
+/* The result; NULL while the job runs. Borrowed from the job. */
 SMTP_FUNC const smtp_addresses *smtp_resolve_result(smtp_job *job);
 
-/* Why it failed, as a text, and whether a later try may do better. */
+/* The reason of a failure as a text, and whether the failure is temporary. */
 SMTP_FUNC const char *smtp_resolve_text(const smtp_addresses *found);
 SMTP_FUNC bool smtp_resolve_temporary(const smtp_addresses *found);
 

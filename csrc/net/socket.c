@@ -64,7 +64,7 @@ static int newsocket(int family) {
   return fd;
 }
 
-/* Whether the file at a is a socket that nobody serves any more. */
+/* Whether the file at a is a socket without a server. */
 static bool isstale(const smtp_address *a) {
   struct stat st;
   bool refused;
@@ -139,8 +139,8 @@ int smtp_socket_adopt(int fd, bool *listening) {
 }
 
 /*
-** Linux gives the pending network errors of a new connection at accept; they,
-** and a connection that is gone, are the peer's affair and not the listener's.
+** Linux gives the pending network errors of a new connection at accept. Such
+** an error, and a lost connection, is no failure of the listener.
 */
 static int accepterror(void) {
   switch (errno) {

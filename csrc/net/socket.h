@@ -32,8 +32,8 @@ SMTP_FUNC int smtp_socket_listen(const smtp_address *a, int backlog,
                                  unsigned flags);
 
 /*
-** Makes a descriptor from elsewhere ours: 0 and whether it listens; ENOTSOCK,
-** EINVAL or ENOTCONN if it is not a listening or connected stream socket.
+** Adopts a foreign descriptor: 0 and whether it listens; ENOTSOCK, EINVAL or
+** ENOTCONN if it is not a listening or connected stream socket.
 */
 SMTP_FUNC int smtp_socket_adopt(int fd, bool *listening);
 
@@ -53,13 +53,13 @@ SMTP_FUNC int smtp_socket_accept(int fd, smtp_address *peer);
 SMTP_FUNC int smtp_socket_connect(const smtp_address *a,
                                   const smtp_address *local);
 
-/* 1 when connected, 0 while it is not; a failure is told once. */
+/* 1 if connected, 0 if not yet; a failure is reported once. */
 SMTP_FUNC int smtp_socket_finish(int fd);
 
 /* At most n (not 0) bytes; 0 is the end of the stream. */
 SMTP_FUNC ssize_t smtp_socket_recv(int fd, char *p, size_t n);
 
-/* The same, but they stay to be received. */
+/* Receives bytes without taking them. */
 SMTP_FUNC ssize_t smtp_socket_peek(int fd, char *p, size_t n);
 
 /* How many bytes the system took, which may be fewer than n. */

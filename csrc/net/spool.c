@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** spool.c: the order is all that matters: write, sync the file, name it, sync
-** the folder, and only then say yes.
+** spool.c: the order matters: write, sync the file, name it, sync the folder,
+** and only then report success.
 */
 #include "feature.h"
 
@@ -21,17 +21,17 @@ struct smtp_spool {
   char *path;   /* of the temporary file; NULL when there is none any more */
   char *target; /* of the commit */
   size_t target_n;
-  int fd;         /* -1 when closed */
-  int error;      /* the first failure, an errno */
-  bool overwrite; /* */
-  int above;      /* so many folders above the target's are synced, too */
-  bool foreign;   /* the failure is about the target, not the path */
-  pid_t owner;    /* the process that may remove the file */
+  int fd;    /* -1 when closed */
+  int error; /* the first failure, an errno */
+  bool overwrite;
+  int above;    /* so many folders above the target's are synced, too */
+  bool foreign; /* the failure is about the target, not the path */
+  pid_t owner;  /* the process that may remove the file */
   size_t held;
   char bytes[HELD_MAX];
 };
 
-/* A terminated copy; EINVAL for nothing and for what no path can hold. */
+/* A terminated copy; EINVAL for an empty path and for one with NUL. */
 static char *copypath(smtp_slice s) {
   char *copy;
   if (s.n == 0 || memchr(s.p, 0, s.n)) {
@@ -216,7 +216,7 @@ static int makedurable(smtp_spool *s) {
       return 0;
     }
     s->error = errno;
-    /* a new name can be taken back; what it replaced cannot be brought back */
+    /* a new name can be removed; a replaced file cannot be restored */
     if (!s->overwrite) unlink(s->target);
   }
   if (!s->error) s->error = errno;

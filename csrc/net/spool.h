@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** spool.h: a file that is either whole and durable under its name, or not
-** there. Bytes are written to a temporary file; a commit, done as a job,
-** syncs it, gives it its name and syncs the folder. Whatever fails before
-** that, and a spool that is freed without a commit, removes the temporary
-** file. A failed sync is never tried again: the system may have dropped the
-** bytes and would then answer well to the second.
+** spool.h: a file that is either whole and durable under its name, or absent.
+** Bytes are written to a temporary file; a commit, done as a job, syncs it,
+** gives it its name and syncs the folder. A failure before that, and freeing a
+** spool without a commit, removes the temporary file. A failed sync is never
+** tried again: the system may have dropped the bytes, and a second sync would
+** then succeed.
 **
 ** The temporary file and the target lie on one file system: side by side, or
 ** in tmp/ and new/ of a maildir. In a forked child the files remain the
@@ -35,22 +35,22 @@ SMTP_FUNC const char *smtp_spool_path(const smtp_spool *s);
 
 /*
 ** Appends n bytes. Some wait in memory, so a full disk may show later, at the
-** latest in the commit. After a failure all that follows fails as it did.
+** latest in the commit. After a failure all later calls fail with its error.
 */
 SMTP_FUNC int smtp_spool_write(smtp_spool *s, const char *p, size_t n);
 
 /*
-** Begins to make it the file target. Without overwrite an existing target is
-** EEXIST. So many folders above the target's folder are synced as well: those
-** that name a folder which may be new. The job owns the spool from here on. NULL and errno: nothing began,
-** and the spool still is the caller's.
+** Begins to give the file the name target. Without overwrite an existing
+** target is EEXIST. So many folders above the target's folder are synced, too,
+** since they may have new folders. The job owns the spool from here on. NULL
+** and errno: nothing began, and the spool is still the caller's.
 */
 SMTP_FUNC smtp_job *smtp_spool_commit(smtp_spool *s, smtp_slice target,
                                       bool overwrite, int above);
 
 /*
-** Whether the job is done, and then how: 0 in *error, or an errno and the path
-** that it is about (borrowed from the job).
+** Whether the job is done, and its result: 0 in *error, or an errno and its
+** path (borrowed from the job).
 */
 SMTP_FUNC bool smtp_spool_result(smtp_job *job, int *error, const char **path);
 

@@ -18,8 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What is read at once: little while commands come, more in content; what may
-** wait. A record is at most 16 KiB and some. */
+/* Bytes to read at once: few for commands, more for content; bytes that may
+** wait. A record has at most 16 KiB and its overhead. */
 #define SPACE_MIN 4096
 #define SPACE_MAX 65536
 #define WIRE_MAX (1024 * 1024)
@@ -144,8 +144,8 @@ void smtp_tls_choose(smtp_tls *t, SSL_CTX *ctx, bool refuse) {
 
 /* ---- birth and death ------------------------------------------------- */
 
-/* Whom a client wants to reach: never matched against a CN, and "*" stands for
-** a whole label only (RFC 6125 section 6.4). */
+/* Sets the name of the server. It is never matched against a CN, and "*" stands
+** for a whole label only (RFC 6125 section 6.4). */
 static bool set_name(smtp_tls *t, smtp_slice name) {
   X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
   char text[NAME_MAX_LENGTH + 1];
@@ -283,7 +283,7 @@ static int broken(smtp_tls *t, const char *what) {
   return t->failed = SMTP_ETLS;
 }
 
-/* What a call of SSL ended in. */
+/* The result of a call of SSL. */
 static int outcome(smtp_tls *t, int r, const char *what) {
   switch (SSL_get_error(t->ssl, r)) {
   case SSL_ERROR_WANT_READ:

@@ -7,8 +7,8 @@
 **   wire:  space/fed (or feed), eof -> [engine] -> peek/sent
 **   plain: handshake, then read and write, at last shutdown
 **
-** It never reads anything as plain that did not come through TLS: after
-** close_notify or a failure there is nothing more to read.
+** Plain bytes come only through TLS: after close_notify or a failure there is
+** nothing more to read.
 */
 #ifndef SMTP_NET_TLS_H
 #define SMTP_NET_TLS_H
@@ -23,8 +23,8 @@ typedef struct smtp_tls smtp_tls;
 /*
 ** A new engine; its role is that of the context. A client's name goes out as
 ** SNI and must be in the certificate: a host name (A-labels) or an address,
-** which is no SNI; empty: neither. session is what smtp_tls_session gave of an
-** earlier connection, or empty. NULL: no memory, or no such name can be.
+** which is no SNI; empty: neither. session is a result of smtp_tls_session of
+** an earlier connection, or empty. NULL: no memory, or an impossible name.
 */
 SMTP_FUNC smtp_tls *smtp_tls_new(SSL_CTX *ctx, smtp_slice name,
                                  smtp_slice session);
@@ -48,8 +48,8 @@ enum smtp_tls_result {
   SMTP_TLS_NAME /* smtp_tls_wanted is the name; call smtp_tls_choose */
 };
 
-/* Goes on with the handshake; SMTP_ETLS: it failed, smtp_tls_error says why,
-** and what peek has (an alert) should still be written. */
+/* Goes on with the handshake; SMTP_ETLS: it failed, smtp_tls_error has the
+** reason, and the bytes of peek (an alert) should still be written. */
 SMTP_FUNC int smtp_tls_handshake(smtp_tls *t);
 
 /* The name in the client's SNI; empty if there was none. */
@@ -66,11 +66,12 @@ SMTP_FUNC void smtp_tls_choose(smtp_tls *t, SSL_CTX *ctx, bool refuse);
 */
 SMTP_FUNC ssize_t smtp_tls_read(smtp_tls *t, char *p, size_t n);
 
-/* How many of n bytes were taken, 0: write what peek has first; SMTP_ETLS. */
+/* How many of n bytes were taken, 0: write the bytes of peek first;
+** SMTP_ETLS. */
 SMTP_FUNC ssize_t smtp_tls_write(smtp_tls *t, const char *p, size_t n);
 
-/* Says close_notify, once. In a process that did not make t it says nothing, and
-** drops what peek had: that is for the maker to send. */
+/* Sends close_notify, once. In a process that did not make t it sends nothing,
+** and drops the bytes of peek, since only the maker may send them. */
 SMTP_FUNC void smtp_tls_shutdown(smtp_tls *t);
 
 /* A sentence about SMTP_ETLS. */
@@ -83,16 +84,16 @@ SMTP_FUNC const char *smtp_tls_end(const smtp_tls *t);
 /* After SMTP_ETLS: whether the peer sent an alert, which is a refusal. */
 SMTP_FUNC bool smtp_tls_is_alert(const smtp_tls *t);
 
-/* The first bytes of the peer were no TLS: it speaks in clear text. */
+/* The first bytes of the peer were not TLS but clear text. */
 SMTP_FUNC bool smtp_tls_is_clear(const smtp_tls *t);
 
-/* Why the peer's certificate is not to be trusted; NULL: it is, or there is
-** none. Static. */
+/* The reason not to trust the peer's certificate; NULL: it is trusted, or there
+** is none. Static. */
 SMTP_FUNC const char *smtp_tls_distrust(const smtp_tls *t);
 
-/* The same as a word, for who gives advice: "name" (it is for another one),
-** "date" (not yet, or no more), "dane" (no TLSA record has it), "certificate"
-** (all else); NULL. Static. */
+/* That reason as a word, for advice: "name" (it is for another host), "date"
+** (not yet valid, or expired), "dane" (no TLSA record matches), "certificate"
+** (others); NULL. Static. */
 SMTP_FUNC const char *smtp_tls_distrust_word(const smtp_tls *t);
 
 SMTP_FUNC SSL *smtp_tls_ssl(const smtp_tls *t);

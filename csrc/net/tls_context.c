@@ -17,8 +17,8 @@
 /* A path may not be longer. */
 #define PATH_SIZE 4096
 
-/* All of them with forward secrecy and authenticated encryption. TLS 1.3 has
-** nothing else and is not ruled by this. */
+/* Ciphers with forward secrecy and authenticated encryption. TLS 1.3 has no
+** others and ignores this list. */
 #define SERVER_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 void smtp_tls_prepare(void) {
@@ -61,13 +61,13 @@ static BIO *open_pem(smtp_slice pem) {
   return to_path(pem, path) ? BIO_new_file(path, "r") : NULL;
 }
 
-/* How a source is called in an error. */
+/* The name of a source in an error. */
 static const char *name_of(smtp_slice pem, const char *what,
                            char out[PATH_SIZE]) {
   return !is_text(pem) && to_path(pem, out) ? out : what;
 }
 
-/* No key of ours has a password: nobody is asked for one at a terminal. */
+/* Keys have no password here: OpenSSL must not ask at a terminal. */
 static int no_password(char *buf, int size, int rwflag, void *u) {
   (void)buf, (void)size, (void)rwflag, (void)u;
   return 0;
@@ -94,8 +94,8 @@ static bool use_chain(SSL_CTX *ctx, BIO *in) {
   return ok && end_of_pem();
 }
 
-/* A failure: OpenSSL's reason, or what was looked for in PEM and is not there,
-** of which OpenSSL says "no start line" or "unsupported". */
+/* A failure: OpenSSL's reason, or the missing object if there is none in the
+** PEM, for which OpenSSL says "no start line" or "unsupported". */
 static bool unusable(smtp_slice pem, const char *what, const char *missing,
                      char why[SMTP_TLS_TEXT]) {
   char path[PATH_SIZE];
@@ -154,7 +154,7 @@ static bool trust_text(SSL_CTX *ctx, smtp_slice pem) {
   return ok && some && end_of_pem();
 }
 
-/* A server tells whose certificates it takes. */
+/* Sends the names of the trusted authorities to clients. */
 static void name_authorities(SSL_CTX *ctx) {
   STACK_OF(X509_OBJECT) *all =
       X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
@@ -188,8 +188,8 @@ static bool trust(SSL_CTX *ctx, const smtp_tls_config *c,
 
 /* ---- rules ----------------------------------------------------------- */
 
-/* ALPN is "smtp", or there is none: what was meant for a server of another
-** protocol is not taken (the ALPACA attack). */
+/* ALPN is "smtp", or absent: a connection for a server of another protocol is
+** refused (the ALPACA attack). */
 static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *n,
                        const unsigned char *in, unsigned in_n, void *arg) {
   static const unsigned char ours[] = "\4smtp";
@@ -202,8 +202,8 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *n,
   return SSL_TLSEXT_ERR_OK;
 }
 
-/* An optional certificate never ends a handshake; what is wrong with it stays
-** as the result of the verification. */
+/* An optional certificate never ends a handshake; its fault stays as the result
+** of the verification. */
 static int pass_any(int ok, X509_STORE_CTX *store) {
   (void)ok, (void)store;
   return 1;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** tls_context.h: what many TLS connections share: certificate and key, whom to
-** trust, and the rules: TLS 1.2 or later, forward secrecy and authenticated
-** encryption on a server, no renegotiation, no compression.
+** tls_context.h: the common part of many TLS connections: certificate and key,
+** trusted authorities, and the rules: TLS 1.2 or later, forward secrecy and
+** authenticated encryption on a server, no renegotiation, no compression.
 **
-** Where PEM is asked for, a path or the PEM text itself is taken.
+** PEM is a path or the PEM text itself.
 */
 #ifndef SMTP_NET_TLS_CONTEXT_H
 #define SMTP_NET_TLS_CONTEXT_H
@@ -32,7 +32,7 @@ typedef struct smtp_tls_config {
   bool tls13; /* nothing older than TLS 1.3 */
 } smtp_tls_config;
 
-/* What went wrong, with OpenSSL's reason. */
+/* Room for a sentence about a failure, with OpenSSL's reason. */
 #define SMTP_TLS_TEXT 512
 
 /*
@@ -42,8 +42,8 @@ typedef struct smtp_tls_config {
 SMTP_FUNC SSL_CTX *smtp_tls_context_new(const smtp_tls_config *config,
                                         char why[SMTP_TLS_TEXT]);
 
-/* Before the first of the others: OpenSSL's own clean-up at exit is left out,
-** since connections and threads may still be at work then. */
+/* Call it before the other functions: it switches off OpenSSL's clean-up at
+** exit, since connections and threads may still be at work then. */
 SMTP_FUNC void smtp_tls_prepare(void);
 
 /* Writes "what: reason of OpenSSL's last error" and clears its queue. */

@@ -15,13 +15,13 @@
 */
 SMTP_FUNC int smtp_tls_dane_begin(smtp_tls *t);
 
-/* One more name that it may be for. 0, SMTP_EINVALID or SMTP_ETLS. */
+/* Adds a name that the certificate may have. 0, SMTP_EINVALID or SMTP_ETLS. */
 SMTP_FUNC int smtp_tls_dane_name(smtp_tls *t, smtp_slice name);
 
 /*
-** A record. 1: it is used, and from the first on only they decide; 0: it is of
-** no use (RFC 7672 section 3.1: usages 0 and 1 are none for SMTP; data that is
-** malformed); SMTP_ENOMEM.
+** Adds a record. 1: it is used, and then only records decide; 0: it is not
+** usable (usages 0 and 1 by RFC 7672 section 3.1, or malformed data);
+** SMTP_ENOMEM.
 */
 SMTP_FUNC int smtp_tls_dane_add(smtp_tls *t, unsigned usage, unsigned selector,
                                 unsigned matching, smtp_slice data);

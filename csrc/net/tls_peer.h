@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** tls_peer.h: the certificate of the other end, as facts for people and for
-** policies. Every byte of it is chosen by whoever made the certificate.
+** tls_peer.h: the certificate of the peer, as facts for people and policies.
+** The maker of the certificate chose every byte of it.
 */
 #ifndef SMTP_NET_TLS_PEER_H
 #define SMTP_NET_TLS_PEER_H
@@ -43,9 +43,8 @@ SMTP_FUNC bool smtp_tls_peer_fingerprint(const smtp_tls_peer *peer,
 SMTP_FUNC long long smtp_tls_peer_left(const smtp_tls_peer *peer);
 
 /*
-** Appends entry i of subjectAltName: 1 and its type; 0 for one of another
-** kind, to be passed over; SMTP_ESTATE when there is no entry i; failures as
-** above.
+** Appends entry i of subjectAltName: 1 and its type; 0 for another kind, to be
+** skipped; SMTP_ESTATE if there is no entry i; failures as above.
 */
 SMTP_FUNC int smtp_tls_peer_name(const smtp_tls_peer *peer, int i,
                                  smtp_tls_name_type *type, smtp_buf *out);
