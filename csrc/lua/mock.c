@@ -383,7 +383,6 @@ static int mock_watch(lua_State *L) {
   smtp_station *s = check(L);
   watch *w = lua_newuserdatauv(L, sizeof *w, 1);
   w->station = NULL;
-  w->wake.fd = w->wake.writer = -1;
   luaL_setmetatable(L, WATCH);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1);

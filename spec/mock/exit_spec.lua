@@ -52,6 +52,26 @@ describe("a process with a mock", function()
     assert.same({ 7, "" }, { status, output })
   end)
 
+  it("says what the system refuses: a thread, a descriptor", function()
+    local limit = "ulimit -s 1000000 && ulimit -v 500000 &&" -- no room for the stack of a thread
+    if net.run("", limit) == 0 then
+      local status, output = net.run([[
+        local mx, err = require("smtp.mock").start()
+        print(mx, err.kind, err.cause)
+      ]], limit)
+      assert.same({ 0, "nil\tsystem\tEAGAIN\n" }, { status, output })
+    end
+    local status, output = net.run([[
+      local mock = require "smtp.mock"
+      local mx <close> = assert(mock.start { driver = "thread" })
+      local files = {}
+      repeat files[#files + 1] = io.open("/dev/null") until not io.open("/dev/null")
+      local done, err = mx:wait({}, 5)
+      print(done, err.kind, err.cause)
+    ]], "ulimit -n 20;")
+    assert.same({ 0, "nil\tsystem\tEMFILE\n" }, { status, output })
+  end)
+
   it("takes signals itself: the thread has them blocked", function()
     if not io.open("/proc/self/stat") then return pending("there is no /proc") end
     local status, output = net.run([[

@@ -57,6 +57,18 @@ describe("smtp.core.resolve", function()
     assert.is_true(not bytes or bytes < 16, bytes)
   end)
 
+  it("says that there is no thread for it", function()
+    local limit = "ulimit -s 1000000 && ulimit -v 500000 &&" -- no room for the stack of a thread
+    if net.run("", limit) ~= 0 then return pending("no limit can be set to the memory") end
+    local status, output = net.run([[
+      local core = require "smtp.core"
+      print(core.resolve("localhost", 25))
+      print(core.dns("a.example", "MX"))
+    ]], limit)
+    local refused = "nil\tResource temporarily unavailable\tEAGAIN\n"
+    assert.same({ 0, refused:rep(2) }, { status, output })
+  end)
+
   it("raises on misuse", function()
     assert.error_matches(function() core.resolve() end, "string expected")
     assert.error_matches(function() core.resolve("localhost") end, "number expected, got no value")

@@ -64,6 +64,24 @@ describe("the options of smtp.server", function()
     misuse(with { on_command = { X = 1 } }, "on_command.X must be a function")
   end)
 
+  it("of each place are checked before the first one listens", function()
+    local folder = net.folder()
+    local first = { path = folder .. "/first" }
+    local function wrong(pattern, fields, second)
+      second.host, second.port = "127.0.0.1", 0
+      fields.listen = { first, second }
+      misuse(with(fields), pattern)
+      assert.same({}, net.names(folder))
+    end
+    wrong("proxy: \"mx\" is no network", {}, { proxy = { "mx" } })
+    wrong("proxy: \"mx\" is no network", { proxy = { "mx" } }, {})
+    wrong("proxy: \"mx\" is no network", { proxy = { "mx" } }, { proxy = { "::1" } })
+    wrong("needs a cert", {}, { tls = { key = "x" } })
+    wrong("unknown option \"crt\"", {}, { tls = { crt = "x" } })
+    wrong("unknown option \"hots\"", {}, { hots = "x" })
+    net.remove(folder)
+  end)
+
   it("that are missing raise", function()
     misuse({ listen = "127.0.0.1:0" }, "on_message is required")
     misuse({ on_message = take }, "listen is required")

@@ -293,6 +293,7 @@ static void finish(void) {
 
 static const char *const *servers;   /* of the system, by their addresses */
 static char asked[SMTP_IP_TEXT + 1]; /* the server that got the question */
+static int asked_of;                 /* servers that could have got it */
 
 static int check_ninit(res_state state) {
   int i;
@@ -315,7 +316,9 @@ static int check_ninit(res_state state) {
 static int check_nquery(res_state state, unsigned char *answer) {
   const struct sockaddr_in6 *six = state->_u._ext.nsaddrs[0];
   smtp_ip ip = {.n = 4};
-  REQUIRE(state->nscount >= 1);
+  REQUIRE(state->nscount >= 1 && (state->options & RES_USE_EDNS0));
+  REQUIRE(state->retrans == 5 && state->retry == 2);
+  asked_of = state->nscount;
   if (state->nsaddr_list[0].sin_family == AF_INET) {
     memcpy(ip.bytes, &state->nsaddr_list[0].sin_addr, 4);
   } else {
@@ -354,6 +357,7 @@ static bool is_secure(const char *const *system, const char *server) {
   REQUIRE((job = smtp_dns_start(SMTP_LIT("a.example"), SMTP_DNS_A, &a, 5)));
   await(job);
   REQUIRE(smtp_dns_result(job)->status == SMTP_DNS_OK);
+  REQUIRE(server == NULL || asked_of == 1);
   secure = smtp_dns_result(job)->secure;
   smtp_job_release(job);
   return secure;
@@ -380,6 +384,8 @@ static void resolver(void) {
   REQUIRE(is_secure(far_six, "192.0.2.9") && strcmp(asked, "192.0.2.9") == 0);
   REQUIRE(is_secure(far, "2001:db8::9") && strcmp(asked, "2001:db8::9") == 0);
   REQUIRE(is_secure(far_six, "::9") && strcmp(asked, "::9") == 0);
+  REQUIRE(is_secure(all_near, NULL) && asked_of == 3);
+  REQUIRE(is_secure(last_far, "192.0.2.9") && is_secure(last_far, "::9"));
 }
 
 /* A system without any server is not one on this machine. */
