@@ -10,7 +10,7 @@ local SCENES = {
   mock = { 25, 24 }, session = { 100, 250 }, dialogue = { 150, 250 }, names = { 150, 250 },
 }
 
--- What glibc keeps of freed blocks for each thread would count as given.
+-- glibc keeps freed blocks for each thread; these would count as memory in use.
 local ENV = { GLIBC_TUNABLES = "glibc.malloc.tcache_count=0" }
 
 describe("what is done over and over", function()

@@ -21,7 +21,7 @@ describe("memory #slow", function()
     return
   end
 
-  -- What the last line of its output says: bytes, and by how much it grew.
+  -- The figures in the last line of the output: bytes, and the growth.
   local function told(status, out, err)
     assert.equal(0, status, out .. err)
     local bytes, before, most = out:match("(%d+) (%d+) (%d+)\n$")

@@ -42,7 +42,7 @@ local MAPPED = {
   ["نامه\u{200c}ای"] = "xn--mgba3gch31f060k",
 }
 
--- What is in its final form, which needs no table of Unicode.
+-- Labels in their final form, which need no table of Unicode.
 local FINAL = {
   ["bücher"] = "xn--bcher-kva",
   ["BüCHER"] = "xn--bcher-kva",
@@ -102,7 +102,7 @@ local PLACES = {
   ["MAIL and RCPT without SMTPUTF8"] = function(name)
     local mailbox, why, kind = names.wire("ada@" .. name)
     if not mailbox then
-      -- What is no domain at all is no mailbox either.
+      -- A malformed domain makes the mailbox malformed, too.
       if why == "not a mailbox that may be sent" then return nil, why end
       assert.equal("invalid", kind)
       return nil, why

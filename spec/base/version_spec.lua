@@ -19,7 +19,7 @@ local function public_modules()
   return list
 end
 
--- What each prints as its version.
+-- The version text of each interpreter.
 local OLD = { ["lua5.1"] = "Lua 5.1", ["lua5.2"] = "Lua 5.2", ["lua5.3"] = "Lua 5.3",
   luajit = "LuaJIT %S+ %(Lua 5%.1%)" }
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What of bin/lua-smtp connects: send, dialogue, check, and the gauntlet for clients.
+-- The connecting commands of bin/lua-smtp: send, dialogue, check, and the gauntlet for clients.
 local authority = require "smtp.authority"
 local cli = require "spec.support.cli"
 local mock = require "smtp.mock"

@@ -1,4 +1,4 @@
--- What the client says of the extensions that a server offers.
+-- The client and the extensions of a server.
 local authority = require "smtp.authority"
 local misused = require "spec.support.misuse"
 local scripted = require "spec.support.scripted"

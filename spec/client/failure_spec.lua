@@ -1,4 +1,4 @@
--- What the client tells when things go wrong: kind, stage and outcome.
+-- The errors of the client: kind, stage and outcome.
 local smtp = require "smtp"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"

@@ -1,5 +1,5 @@
--- What a client tells of a message when the server is broken, or lies: never that it was
--- accepted where it was not, nor that it was not sent where it may have been.
+-- The client against a broken or lying server: it never reports that a refused message was
+-- accepted, nor that a message was not sent if it may have been.
 local loop = require "smtp.loop"
 local scripted = require "spec.support.scripted"
 local pieces = require "spec.support.pieces"

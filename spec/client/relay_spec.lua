@@ -1,5 +1,4 @@
--- What a gateway passes on to the next hop, content that needs chunks, and parameters of
--- one's own.
+-- A gateway and its next hop, content that needs chunks, and the user's own parameters.
 local authority = require "smtp.authority"
 local scripted = require "spec.support.scripted"
 local serve = require "spec.support.serve"

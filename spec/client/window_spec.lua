@@ -20,7 +20,7 @@ local function group()
   return table.concat(lines, "\r\n")
 end
 
--- What a server with this text behind each recipient says to that.
+-- The replies of a server, with this text behind each recipient.
 local function expected(text)
   local lines = { "250 2.1.0 Sender OK" }
   for i = 1, MANY do lines[#lines + 1] = ("250 2.1.5 %s%s"):format(mailbox(i), text) end

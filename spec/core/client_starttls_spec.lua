@@ -49,7 +49,7 @@ describe("STARTTLS of the core client", function()
       assert.same({ nil, "protocol", "bytes behind the reply to STARTTLS" }, { m:next() })
       assert.error_matches(function() m:secured() end, "TLS is not due")
       m:close()
-      -- The same if they come by themselves before the handshake.
+      -- Bytes on their own before the handshake.
       m = core.client()
       greeted(m, "250-mx\r\n250 STARTTLS\r\n")
       m:submit("STARTTLS")

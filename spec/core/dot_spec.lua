@@ -3,8 +3,8 @@ local probe = require "probe"
 local BARE_LF, BARE_CR, NUL, EIGHTBIT, UNSTUFFED = 1, 2, 4, 8, 16
 local STUFF, STRICT = 1, 2
 
--- What DATA means (RFC 5321, 4.5.2), byte by byte: content, what was seen,
--- whether the end came, and how many bytes behind were not taken.
+-- A model of DATA (RFC 5321, 4.5.2), byte by byte: content, the kinds of bytes in it, whether the
+-- end came, and the number of bytes behind it.
 local function decode(input)
   local content, seen, i, start = {}, 0, 1, true
   while i <= #input do
@@ -35,12 +35,12 @@ local function normalise(text)
   return (text:gsub("\n", "\r\n"))
 end
 
--- What stands on the wire for a text under STUFF.
+-- The bytes on the wire for a text under STUFF.
 local function encode(text)
   return ("\n" .. normalise(text)):gsub("\n%.", "\n.."):sub(2) .. ".\r\n"
 end
 
--- What the encoder should have seen.
+-- The kinds of bytes that the encoder should report.
 local function look(text)
   local rest = text:gsub("\r\n", "")
   return (rest:find("\n", 1, true) and BARE_LF or 0) | (rest:find("\r", 1, true) and BARE_CR or 0)

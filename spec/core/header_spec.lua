@@ -1,6 +1,6 @@
 local probe = require "probe"
 
--- The same, a line at a time: Received fields, bytes, whether it ended there.
+-- A model that reads a line at a time: Received fields, bytes, whether the header ended there.
 -- Every line of input must be whole.
 local function scan(input)
   local received, size, fields = 0, 0, 0

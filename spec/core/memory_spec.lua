@@ -33,7 +33,7 @@ local function each_failure(session, check, once)
   return reference[1], reference[2], reference[3]
 end
 
--- What came before the failure is what comes without one.
+-- Asserts that the output before the failure is that of a run without one.
 local function is_prefix(n, whole, part)
   assert.equal(whole:sub(1, #part), part, "allocation " .. n)
 end
@@ -191,7 +191,7 @@ describe("memory of a client session", function()
       "<250-mx.example.org\r\n250-" .. extensions .. "\r\n250 ENHANCEDSTATUSCODES\r\n"
   end
 
-  -- What follows the greeting, with the steps of hello() before it.
+  -- A session: the steps of hello(), then the given ones.
   local function session(strict, extensions, ...)
     local steps = table.pack(hello(extensions))
     table.move({ ... }, 1, select("#", ...), #steps + 1, steps)

@@ -64,7 +64,7 @@ local function exchange(mechanism, alter, refused)
   return what, problem
 end
 
--- What is live once nothing is left to be collected, which may be another spec's.
+-- The live blocks after all garbage is collected, also that of other specs.
 local function settled()
   collectgarbage()
   collectgarbage()

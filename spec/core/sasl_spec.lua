@@ -6,7 +6,7 @@ local function server_of(mechanism, options)
   return assert(core.sasl_server(mechanism, options or {}))
 end
 
--- What a server says of each message, which comes first.
+-- Checks a server's result for each first message of a client.
 local function judge(mechanism, options, cases)
   for text, wanted in pairs(cases) do
     local server = server_of(mechanism, options)

@@ -23,7 +23,7 @@ local function with(options)
   return all
 end
 
--- What one command told, or its reply.
+-- The attributes of one command, or its reply.
 local function told(line, verb)
   local player = server_player.session(BOTH)
   player:output()

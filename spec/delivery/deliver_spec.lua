@@ -87,7 +87,7 @@ describe("smtp.deliver", function()
     return steps
   end
 
-  -- What a first host says, and whether the second is then tried.
+  -- Plays the script of a first host; gives whether the second host was tried.
   local function first_says(script, given, message)
     local listener = scripted.server(script)
     local second, mails = inbox.open { listen = "127.0.0.2:" .. listener.port }

@@ -95,8 +95,8 @@ describe("curl as a client of the server with TLS", function()
           local status, _, err = curl(place, implicit, "--user", "ada:",
             "--oauth2-bearer", "expired")
           assert.equal(LOGIN_DENIED, status, err)
-          -- What is wrong comes as a challenge (RFC 7628 section 3.2.3). To that of
-          -- XOAUTH2 curl has no answer.
+          -- The reason comes as a challenge (RFC 7628 section 3.2.3). curl does not answer the
+          -- challenge of XOAUTH2.
           local said = err:gsub("\n[{}][^\n]*", "")
           local ends = mechanism == "OAUTHBEARER" and "> AQ==\r?\n< 535 5%.7%.8 " or "%* Clos"
           assert.truthy(said:find("\n< 334 [%w+/=]+\r?\n" .. ends), said)

@@ -7,8 +7,8 @@ local smtp = require "smtp"
 
 local missing = exim.missing()
 
--- What its reports have otherwise than RFC 3464 would: xtext as it came, no
--- Original-Recipient of a failure, and "delivered" of what another MTA took.
+-- Differences of its reports from RFC 3464: xtext stays encoded, a failure has no
+-- Original-Recipient, and a message for another MTA is "delivered".
 local QUIRKS = { xtext = true, forgets = true, relayed = "delivered" }
 
 -- The name that a reply gives to a message.

@@ -6,7 +6,7 @@ local postfix = require "spec.support.postfix"
 local process = require "spec.support.process"
 local smtp = require "smtp"
 
--- What becomes of each of three recipients.
+-- The replies for three recipients.
 local FATES = {
   ["bob@relay.example"] = { 250, "2.1.5 kept" }, ["eve@relay.example"] = { 550, "5.1.1 no eve" },
   ["ada@relay.example"] = { 452, "4.2.2 ada is full" },

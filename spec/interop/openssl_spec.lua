@@ -16,7 +16,7 @@ describe("openssl s_client at the server", function()
     return
   end
 
-  -- What the server saw of TLS, one a connection, is added to `seen`.
+  -- The server's facts about TLS, one for each connection, are added to `seen`.
   local function open(tls)
     local seen = {}
     local place = secure.open { tls = tls, on_event = function(event)

@@ -24,7 +24,7 @@ local function id_of(text)
   return text:match("queued as (%w+)$")
 end
 
--- What it says to our server, it logs in the order of its waiting for it.
+-- Whether postfix pipelined: it logs its commands before the replies that it waits for.
 local function pipelined(mx)
   return mx:log():match("> [^\n]*: MAIL FROM:[^\n]*\n[^\n]*> [^\n]*: RCPT TO:[^\n]*\n"
     .. "[^\n]*> [^\n]*: RCPT TO:[^\n]*\n[^\n]*> [^\n]*: DATA\n")

@@ -8,7 +8,7 @@ local serve = require "spec.support.serve"
 
 local missing = process.missing("swaks")
 
--- What each is for the server: the greeting, and "with" in Received.
+-- The protocols: the greeting, and the word after "with" in Received.
 local PROTOCOLS = {
   SMTP = { "HELO", "SMTP" }, SMTPS = { "HELO", "SMTP" },
   ESMTP = { "EHLO", "ESMTP" }, ESMTPA = { "EHLO", "ESMTPA" },

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What testssl.sh finds wrong with TLS of our server: nothing. It takes a minute for
--- each way of it.
+-- testssl.sh finds no fault in the TLS of our server. It takes a minute for each way into TLS.
 local net = require "spec.support.net"
 local process = require "spec.support.process"
 local secure = require "spec.support.secure"
@@ -12,7 +11,7 @@ local missing = process.missing(program)
 local DAY = 86400
 local TIME = 240
 
--- What is only so since the authority is our own, or its OpenSSL an ordinary one.
+-- Findings that come from our own authority, or from the system's ordinary OpenSSL.
 local EXEMPT = {
   cert_revocation = "no list of ours is published, nor is there an OCSP responder",
   cert_ocspRevoked = "the same",
@@ -28,7 +27,7 @@ local EXEMPT = {
 -- How bad a finding may be. WARN is a check that could not be made.
 local HARMLESS = { OK = true, INFO = true, LOW = true, DEBUG = true }
 
--- What it must have looked at: with these it came to its end.
+-- Checks that must have run: with them testssl.sh came to its end.
 local LOOKED_AT = {
   "SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "cipherlist_NULL", "cipherlist_aNULL",
   "cipherlist_EXPORT", "cert_trust", "cert_chain_of_trust", "heartbleed", "CCS", "ROBOT",

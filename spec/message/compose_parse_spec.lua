@@ -1,5 +1,5 @@
--- What is composed here is read here the same, for thousands of records by chance; and
--- what `lint` says of good and of bad messages.
+-- A composed message is parsed to its record, for thousands of random records; `lint` of good and
+-- of bad messages.
 local smtp = require "smtp"
 local keys = require "spec.support.dkim"
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What `smtp.parse` gives can be given to `smtp.message` again, whatever the bytes were.
+-- `smtp.message` takes every result of `smtp.parse`, whatever the bytes were.
 local SAMPLE = require "spec.support.many_parts"
 local smtp = require "smtp"
 

@@ -60,7 +60,7 @@ describe("reports in a message", function()
     end)
   end
 
-  -- What a report of these blocks tells of: each field of the message, and each recipient as
+  -- The report of these blocks: each field of the message, and each recipient as
   -- "final original action status".
   local function read(...)
     local text = "Content-Type: message/delivery-status\r\n\r\n"

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local probe = require "probe"
 
--- What fields_next gives of text, with the offset of the body at the end.
+-- The results of fields_next for a text, with the offset of the body at the end.
 local function fields(text)
   local list, body = probe.fields_next(text)
   list[#list + 1] = body

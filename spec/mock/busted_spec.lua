@@ -228,7 +228,7 @@ end
 describe("the example of the design", function()
   it("works word for word", function()
     local seen, printed, outcomes = {}, {}, {}
-    -- What is tested: it sends until it can do no more.
+    -- The program under test: it sends until it fails.
     local function program(mx)
       for _ = 1, 3 do
         local receipt, err = send(mx, { html = "<b>x", attachments = { { content = "x",

@@ -1,4 +1,4 @@
--- What hostile clients, odd rules and odd moments may not do to a mock.
+-- A mock against hostile clients, odd rules and odd moments.
 local core = require "smtp.core"
 local loop = require "smtp.loop"
 local mock = require "smtp.mock"

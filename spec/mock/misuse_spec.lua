@@ -1,4 +1,4 @@
--- What a mock is told that cannot be: it says so at once, at the caller's line.
+-- Misuse of a mock raises at once, at the caller's line.
 local misused = require "spec.support.misuse"
 local mock = require "smtp.mock"
 local net = require "spec.support.net"

@@ -1,4 +1,4 @@
--- What a mock tells of its clients' faults: which rule, and where it stands.
+-- The violations that a mock reports: the rule, and its section.
 local mock = require "smtp.mock"
 local smtp = require "smtp"
 

@@ -1,5 +1,5 @@
--- What csrc/net does where the system fails it, and on ways that this system does not
--- take: spec/support/net_faults.c.
+-- csrc/net under failures of the system, and its ways for other systems:
+-- spec/support/net_faults.c.
 local net = require "spec.support.net"
 local net_program = require "spec.support.net_program"
 

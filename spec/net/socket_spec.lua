@@ -23,7 +23,7 @@ describe("smtp.core sockets", function()
   setup(function() folder = net.folder() end)
   teardown(function() net.remove(folder) end)
 
-  -- The same conversation over every family.
+  -- One conversation, for every address family.
   local function converse(options)
     local listener <close> = assert(core.listen(options))
     local name, port = listener:name()

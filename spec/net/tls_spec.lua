@@ -56,7 +56,7 @@ local function pair(server_options, client_options, name, cut)
   return ok and client, server, why, whose
 end
 
--- What arrives of bytes that one writes.
+-- Passes bytes from one engine to the other; gives the received ones.
 local function pass(from, to, bytes, cut)
   local first, got = 1, {}
   while true do
@@ -288,7 +288,7 @@ describe("verification", function()
     local ok, why = verify(made, name)
     assert.is_nil(ok, name)
     assert.matches(pattern, why)
-    -- Whoever does not verify is told all the same.
+    -- A client that does not verify gets the result all the same.
     local client
     ok, why, client = verify(made, name, { verify = false })
     assert.is_true(ok, why)

@@ -1,4 +1,4 @@
--- What AUTH tells of users that there are not.
+-- AUTH does not show whether a user exists.
 local core = require "smtp.core"
 local serve = require "spec.support.serve"
 

@@ -45,7 +45,7 @@ local function nothing_kept(server, got)
 end
 
 describe("BDAT under TLS", function()
-  -- What was said before TLS ends, and what comes behind it in clear text.
+  -- The bytes before the end of TLS, and the bytes behind it in clear text.
   local cases = {
     ["within a last chunk"] = { "BDAT 20 LAST\r\n0123456789", "0123456789" },
     ["within a chunk"] = { "BDAT 20\r\n0123456789", "0123456789BDAT 0 LAST\r\n" },

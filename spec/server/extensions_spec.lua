@@ -1,4 +1,4 @@
--- What a server offers in EHLO, and what of it handlers see.
+-- The offers of a server in EHLO, and the parameters for its handlers.
 local authority = require "smtp.authority"
 local misused = require "spec.support.misuse"
 local serve = require "spec.support.serve"

@@ -12,7 +12,7 @@ local DOWN = "421 4.3.2 Shutting down, try again soon"
 
 local function take(_, message) message:read() end
 
--- What smtp.server says of options that are misuse.
+-- Asserts that smtp.server raises for these options.
 local function misuse(options, pattern)
   local ok, why = pcall(function()
     local server = smtp.server(options)

@@ -9,7 +9,7 @@ local FAILED = "451 4.3.0 Local error, please try again later"
 local MIXED = "451 4.3.0 Not the same for all recipients, please try again later"
 local EACH = "353 A reply for each recipient follows"
 
--- What follows the greeting, up to where content may come.
+-- Sends the commands from MAIL to DATA.
 local function envelope(client, names, params)
   assert.equal("250 2.1.0 Sender OK", client:cmd("MAIL FROM:<ada@code.energy>" .. (params or "")))
   for _, name in ipairs(names) do
@@ -285,13 +285,13 @@ describe("a server of LMTP", function()
 end)
 
 describe("message:reply in SMTP", function()
-  -- What each recipient may be told, and the reply that it makes.
+  -- Answers for a recipient, and their replies.
   local ANSWERS = {
     false, { 250, "2.1.5 kept", "250 2.1.5 kept" }, { 251, "2.1.5 sent on", "251 2.1.5 sent on" },
     { 450, "4.2.1 busy", "450 4.2.1 busy" }, { 452, "full", "452 4.3.0 full" },
     { 550, "5.1.1 gone", "550 5.1.1 gone" }, { 552, "5.2.2 full", "552 5.2.2 full" },
   }
-  -- What the handler returns, its reply, and whether it accepts in words.
+  -- Results of the handler, their replies, and whether they accept explicitly.
   local VERDICTS = {
     { { true }, TAKEN, true }, { { "queued as 42" }, "250 2.0.0 queued as 42", true },
     { { 250, "2.6.0 mine" }, "250 2.6.0 mine", true }, { {}, TAKEN, false },

@@ -20,7 +20,7 @@ local function send(content, handler, options)
   return client:content(content), events, server
 end
 
--- What the handler gives to keep, of content sent whole.
+-- Sends content whole; gives the handler's result.
 local function collect(content, handler)
   local kept
   local reply = send(content, function(session, message)

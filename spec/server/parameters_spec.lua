@@ -18,7 +18,8 @@ local function open(server)
   return d, assert(d:cmd("EHLO x", 250))
 end
 
--- What a server says of MAIL with each of these, and how often its handler was asked.
+-- Checks the replies of a server to MAIL with these parameters, and counts the calls of its
+-- handler.
 local function mail(extensions, cases)
   local asked, accepted = 0, 0
   local server <close> = serve.start { extensions = extensions, on_mail = function()
@@ -33,7 +34,7 @@ local function mail(extensions, cases)
   assert.equal(accepted, asked)
 end
 
--- What makes a server.
+-- A function that makes a server.
 local function start(extensions, listen)
   return function()
     smtp.server { listen = listen or "127.0.0.1:0", on_message = print, extensions = extensions }

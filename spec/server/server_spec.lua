@@ -53,7 +53,7 @@ local function each_stage(check)
   check(VRFY)
 end
 
--- What a reply begins with: its code, and the enhanced one where there is one.
+-- The beginning of a reply: its code, and the enhanced code if there is one.
 local function begins(stage, code, enhanced)
   return stage.plain and tostring(code) or ("%d %s"):format(code, enhanced)
 end

@@ -1,5 +1,5 @@
--- What a handler returns of a next hop (smtp.verdict, smtp.refusals), and what the client
--- hears: C172.
+-- Results of a next hop as results of a handler (smtp.verdict, smtp.refusals), and the replies for
+-- the client: C172.
 local scripted = require "spec.support.scripted"
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
