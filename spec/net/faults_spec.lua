@@ -3,8 +3,8 @@
 local net = require "spec.support.net"
 local net_program = require "spec.support.net_program"
 
-local CHECKS = { "threads", "naming", "poller-memory", "poller-errors", "poller-turns", "reaped",
-  "resolver", "no-resolver", "finish" }
+local CHECKS = { "threads", "longest-name", "naming", "poller-memory", "poller-errors",
+  "poller-turns", "reaped", "resolver", "no-resolver", "finish" }
 
 local replaced = ""
 for _, name in ipairs { "realloc", "calloc", "poll", "pthread_create", "renameat2" } do
@@ -16,7 +16,8 @@ for flags, where in pairs { [""] = "here", ["-DSMTP_PORTABLE "] = "with POSIX al
   describe("csrc/net " .. where, function()
     local run, folder
     setup(function()
-      run, folder = net_program("net_faults", replaced .. flags .. "csrc/net/socket.c -lresolv")
+      run, folder = net_program("net_faults", replaced .. flags
+        .. "csrc/net/resolve.c csrc/net/socket.c -lresolv")
     end)
     teardown(function() return folder and net.remove(folder) end)
 

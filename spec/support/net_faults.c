@@ -13,6 +13,7 @@
 
 #include "../../csrc/net/poller.h"
 #include "../../csrc/net/process.h"
+#include "../../csrc/net/resolve.h"
 #include "../../csrc/net/socket.h"
 #include "../../csrc/net/spool.h"
 
@@ -104,6 +105,21 @@ static void threads_of_lanes(void) {
   REQUIRE(smtp_job_start(SMTP_JOB_LOOKUP, block, nothing, &started));
   REQUIRE(threads == SMTP_JOB_THREADS + 1);
   exit(0);
+}
+
+/* The longest name is looked up, by a thread; a longer one is none. */
+static void longest_name(void) {
+  static char name[SMTP_DOMAIN_MAX + 1];
+  smtp_job *job;
+  memset(name, 'x', sizeof name);
+  job = smtp_resolve_start((smtp_slice){name, sizeof name}, 25);
+  REQUIRE(job && smtp_job_done(job) && threads == 0);
+  smtp_job_release(job);
+  job = smtp_resolve_start((smtp_slice){name, sizeof name - 1}, 25);
+  REQUIRE(job && threads == 1);
+  await(job);
+  REQUIRE(smtp_resolve_result(job)->count == 0);
+  smtp_job_release(job);
 }
 
 static void put(const char *path, const char *text) {
@@ -406,6 +422,7 @@ static void no_resolver(void) {
 
 int main(int argc, char **argv) {
   static const struct check checks[] = {{"threads", threads_of_lanes},
+                                        {"longest-name", longest_name},
                                         {"naming", naming},
                                         {"poller-memory", poller_memory},
                                         {"poller-errors", poller_errors},
