@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** sasl_scram_server.c: the server of SCRAM (RFC 5802, RFC 9266, RFC 5929).
-** Whoever asks for a user that is not there gets a salt that comes of our
-** secret and of the name, so that it is the same each time, and an exchange of
-** the same length that ends as a wrong password does.
+** An unknown user gets a salt made of our secret and of the name, so that it is
+** equal each time, and an exchange of equal length that ends as one with a
+** wrong password.
 **   client-first = gs2-header [ "m=" ... "," ] "n=" saslname ",r=" nonce
 **                  [ "," extensions ]
 **   client-final = "c=" base64 ",r=" nonce [ "," extensions ] ",p=" base64
@@ -91,8 +91,8 @@ static int challenge(smtp_sasl *s, smtp_slice salt, unsigned iterations) {
   return result < 0 ? result : SMTP_SASL_CONTINUE;
 }
 
-/* Keys that were stored must be of this mechanism: else it is our caller's
-** mistake, and no user's. */
+/* Stored keys must be of this mechanism: others are our caller's mistake, not
+** the user's. */
 static bool fits(const smtp_sasl *s, const smtp_sasl_keys *keys) {
   size_t n = smtp_scram_size(s->digest);
   return keys->stored_key.n == n && keys->server_key.n == n &&

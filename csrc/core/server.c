@@ -17,7 +17,7 @@
 ** reads. */
 #define IN_MAX (131072 * 4)
 
-/* So much of a line that is too long is told. */
+/* Bytes of a line over the limit to report. */
 #define SHOWN_MAX 64
 
 void smtp_server_config_init(smtp_server_config *config) {
@@ -93,7 +93,7 @@ static void fact(smtp_server *s, smtp_server_event *event) {
   smtp_buf_consume(&s->facts, event->text.n);
 }
 
-/* A decision that the machine makes by itself; as smtp_server_next. */
+/* The result of an own decision of the machine; as smtp_server_next. */
 static int decided(int code) {
   return code < 0 ? code : 0;
 }
@@ -133,7 +133,7 @@ static bool is_bdat(smtp_slice line) {
   return smtp_ascii_begins(line, SMTP_LIT("BDAT"));
 }
 
-/* Within a message EHLO and HELO, or LHLO, end it, whatever becomes of them. */
+/* EHLO and HELO, or LHLO, end a message, whatever their verdict. */
 static bool ends_message(const smtp_server *s, smtp_slice line) {
   if (s->state != ST_CHUNKS) return false;
   if (s->config->lmtp) return smtp_ascii_begins(line, SMTP_LIT("LHLO"));
@@ -150,7 +150,8 @@ static size_t line_limit(const smtp_server *s) {
                                                   : limits->line;
 }
 
-/* What separates words for whoever is careless, or wants a secret to be logged. */
+/* Blanks in a wide sense: a careless or hostile client may use any control, to
+** get a secret into a log. */
 static bool is_blank(char c) {
   return (unsigned char)c <= ' ';
 }
@@ -169,8 +170,8 @@ static bool is_mechanism(smtp_slice word) {
   return word.n > 0 && word.n <= 20;
 }
 
-/* What may be told of a line: of AUTH, however it is written, no more than the
-** mechanism, and not even that where the line was cut. */
+/* The part of a line to report: of AUTH, however it is written, only the
+** mechanism, and not even that if the line was cut. */
 static smtp_slice shown(const smtp_server *s, smtp_slice line) {
   size_t verb = 0, from, to;
   if (s->state == ST_AUTH) return SMTP_LIT("***");
@@ -188,8 +189,8 @@ static smtp_slice shown(const smtp_server *s, smtp_slice line) {
   return (smtp_slice){line.p, to};
 }
 
-/* A line that is too long is told of by its first bytes, which are there
-** however it was cut. */
+/* Reports a line over the limit by its first bytes, which are there however the
+** input was cut. */
 static int tell_cut(smtp_server *s, smtp_server_event *event) {
   smtp_slice line = smtp_buf_data(&s->in);
   size_t most = line_limit(s) < SHOWN_MAX ? line_limit(s) : SHOWN_MAX;
@@ -199,7 +200,7 @@ static int tell_cut(smtp_server *s, smtp_server_event *event) {
   return 1;
 }
 
-/* Asks whether somebody else answers the command; not if it is none. */
+/* Asks for a verdict on a command line (intercept); not if it is no command. */
 static bool intercept(smtp_server *s, smtp_slice line,
                       smtp_server_event *event) {
   smtp_command c;

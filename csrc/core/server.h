@@ -9,11 +9,11 @@
 ** An event that asks (smtp_server_asks) waits for its verdict; everything
 ** else the machine answers by itself: grammar, order of commands, limits and
 ** deadlines. Replies to a group of pipelined commands pile up and go out in
-** one write. Content of a message is given in slices of the input, so that
-** whoever does not ask for the next event makes the peer wait.
+** one write. Content of a message is given in slices of the input: a caller
+** that does not ask for the next event makes the peer wait.
 **
-** STARTTLS pauses it: once its 220 is written there is the event, the caller
-** makes the handshake, and tells by smtp_server_secured that from now on its
+** STARTTLS pauses the machine. After its 220 is written there is the event; the
+** caller does the handshake, and calls smtp_server_secured: from then on the
 ** bytes come through TLS.
 */
 #ifndef SMTP_SERVER_H
@@ -79,8 +79,8 @@ typedef enum smtp_attribute {
   SMTP_ATTRIBUTES
 } smtp_attribute;
 
-/* Values are decoded and of their grammar. p is NULL: it was not told; n is 0:
-** there is none ("[UNAVAILABLE]"). */
+/* Values are decoded and of their grammar. p is NULL: absent; n is 0: not known
+** ("[UNAVAILABLE]"). */
 typedef struct smtp_attributes {
   smtp_slice value[SMTP_ATTRIBUTES];
   bool temporary; /* NAME was "[TEMPUNAVAIL]" */
@@ -190,19 +190,19 @@ SMTP_FUNC smtp_server *smtp_server_new(const smtp_mem *mem,
                                        double now);
 SMTP_FUNC void smtp_server_free(smtp_server *s);
 
-/* OR of enum smtp_forward: of those that there are, the ones that this peer may
-** say. Before the first event; none at first. */
+/* Sets the commands that this peer may use (OR of enum smtp_forward), out of
+** the configured ones. Before the first event; none at first. */
 SMTP_FUNC void smtp_server_trust(smtp_server *s, unsigned forwarding);
 
 /*
-** Bytes from the peer: copied. Before anything was sent they are an early
-** talker's, and the session ends with 554. 0, or SMTP_ENOMEM.
+** Bytes from the peer: copied. If they come before our first bytes, the session
+** ends with 554. 0, or SMTP_ENOMEM.
 */
 SMTP_FUNC int smtp_server_feed(smtp_server *s, const char *p, size_t n);
 
 /*
-** The same without a copy: room for the next bytes, as many as the state of
-** the session makes useful, and then how many came.
+** Feeds without a copy: gives room for the next bytes, as many as are useful in
+** the state of the session; then commits the number of received bytes.
 */
 SMTP_FUNC int smtp_server_space(smtp_server *s, char **place, size_t *room);
 SMTP_FUNC void smtp_server_fed(smtp_server *s, size_t n);
@@ -241,37 +241,37 @@ SMTP_FUNC int smtp_server_sayable(smtp_server *s, int code, smtp_slice text);
 ** refuses the message. Borrowed until the next call. */
 SMTP_FUNC smtp_slice smtp_server_header(const smtp_server *s, bool *whole);
 
-/* Answers LOOKUP; NULL: nobody could tell, 454 is sent. 0, SMTP_ESTATE,
+/* Answers LOOKUP; NULL: the look-up failed, 454 is sent. 0, SMTP_ESTATE,
 ** SMTP_ENOMEM. Call next then. */
 SMTP_FUNC int smtp_server_lookup(smtp_server *s, const smtp_sasl_keys *keys);
 
 /*
-** TLS stands: before the greeting, or after STARTTLS; then all that the client
-** said before is forgotten. name is whom a verified certificate of the client
-** is for, or empty. Copied, but of a binding or name that is too long nothing
-** is kept. 0, SMTP_ESTATE.
+** TLS is established: before the greeting, or after STARTTLS; then all earlier
+** facts of the client are forgotten. name is the name in a verified certificate
+** of the client, or empty. Copied; a binding or name that is too long is not
+** kept. 0, SMTP_ESTATE.
 */
 SMTP_FUNC int smtp_server_secured(smtp_server *s,
                                   const smtp_sasl_binding *binding,
                                   smtp_slice name);
 
-/* What is to be written, and how much of it was. Empty while held back. */
+/* The bytes to write, and the number of written ones. Empty while held back. */
 SMTP_FUNC smtp_slice smtp_server_peek(const smtp_server *s);
 SMTP_FUNC void smtp_server_sent(smtp_server *s, size_t n);
 
-/* All that was made, with what is held back or waits for the end of a chunk. */
+/* All output, also bytes that are held back or wait for the end of a chunk. */
 SMTP_FUNC smtp_slice smtp_server_queued(const smtp_server *s);
 
-/* True as long as what the peer says is an attack: until our first bytes are
-** sent, and the 220 to STARTTLS. Look for it before those are written. */
+/* True while bytes of the peer are an attack: until our first bytes are sent,
+** and the 220 to STARTTLS. Look for bytes before writing these. */
 SMTP_FUNC bool smtp_server_wary(const smtp_server *s);
 
-/* The 220 to STARTTLS was sent: what the peer says is for TLS. */
+/* The 220 to STARTTLS was sent: bytes of the peer are for TLS. */
 SMTP_FUNC bool smtp_server_paused(const smtp_server *s);
 
 /*
-** True while a peer that errs is slowed down: neither events nor output come
-** before the deadline, and what is received meanwhile only piles up.
+** True while a peer with errors is slowed down: there are neither events nor
+** output before the deadline; received bytes only pile up.
 */
 SMTP_FUNC bool smtp_server_held(const smtp_server *s);
 
@@ -279,8 +279,8 @@ SMTP_FUNC bool smtp_server_held(const smtp_server *s);
 SMTP_FUNC void smtp_server_clock(smtp_server *s, double now);
 
 /*
-** When the session must be ticked if nothing came before; negative: never.
-** tick does what is due then: it ends a delay, or the session with 421.
+** The time at which the session must be ticked if no bytes came before;
+** negative: never. tick ends a delay, or the session with 421.
 */
 SMTP_FUNC double smtp_server_deadline(const smtp_server *s);
 SMTP_FUNC void smtp_server_tick(smtp_server *s, double now);
@@ -294,7 +294,7 @@ SMTP_FUNC void smtp_server_end(smtp_server *s, smtp_situation why, bool now);
 /* True for an event that waits for a verdict. */
 SMTP_FUNC bool smtp_server_asks(smtp_server_event_type type);
 
-/* Between messages with no command at hand: may be closed without loss. */
+/* Between messages without an unfinished command: may be closed without loss. */
 SMTP_FUNC bool smtp_server_idle(const smtp_server *s);
 
 #endif

@@ -89,7 +89,7 @@ bool smtp_server_auth_failed(smtp_server *s) {
   return ++s->auth.failures >= SMTP_AUTH_FAILURES;
 }
 
-/* Wrong credentials, of which the mechanism itself is sure. */
+/* Refuses credentials that the mechanism itself has judged wrong. */
 static int refuse(smtp_server *s) {
   bool last = smtp_server_auth_failed(s);
   return fail(s, last ? SMTP_S_AUTH_FAILURES : SMTP_S_NO_AUTH);
@@ -107,7 +107,7 @@ int smtp_server_judge(smtp_server *s, smtp_server_event *event) {
   return ask(s, event, SMTP_SERVER_AUTH);
 }
 
-/* What a step of the mechanism came to; as smtp_server_line. */
+/* Acts on the result of a step of the mechanism; as smtp_server_line. */
 static int follow(smtp_server *s, smtp_server_event *event, int result) {
   switch (result) {
   case SMTP_SASL_CONTINUE:

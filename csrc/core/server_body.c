@@ -44,7 +44,7 @@ static int end_message(smtp_server *s, smtp_server_event *event) {
 
 /* ---- its bytes ------------------------------------------------------- */
 
-/* Everything that is known of a message starts anew. */
+/* Resets the facts about a message. */
 void smtp_server_begin(smtp_server *s) {
   s->content.since = s->content.handed = s->now;
   smtp_dot_decoder_init(&s->content.dot);
@@ -52,7 +52,7 @@ void smtp_server_begin(smtp_server *s) {
   smtp_header_init(&s->content.header);
 }
 
-/* Of binary content no byte means anything (RFC 3030 section 3). */
+/* Binary content has no lines (RFC 3030 section 3). */
 static bool is_binary(const smtp_server *s) {
   return s->mail.body == SMTP_BODY_BINARYMIME;
 }
@@ -74,7 +74,7 @@ smtp_slice smtp_server_header(const smtp_server *s, bool *whole) {
   return smtp_buf_data(&s->content.head);
 }
 
-/* Holds the content against the rules; the first breach is what is said. */
+/* Checks the content against the rules; the reply names the first breach. */
 static void inspect(smtp_server *s, smtp_slice content) {
   const smtp_server_config *c = s->config;
   smtp_situation why = SMTP_S_NONE;
@@ -96,13 +96,14 @@ static void inspect(smtp_server *s, smtp_slice content) {
   if (s->content.refusal == SMTP_S_NONE) s->content.refusal = why;
 }
 
-/* Over the limit by half again: the peer does not listen, so we leave. */
+/* Over the limit by half of it: the peer ignores the refusal, so we leave. */
 static bool drained(const smtp_server *s) {
   uint64_t limit = s->config->limits.message_size;
   return s->content.size > limit && s->content.size - limit > limit / 2;
 }
 
-/* What was refused has its reply; else all that would have one have it now. */
+/* Leaves the session with a reply to the content. A refused chunk has its reply
+** already; else all outstanding replies are made now. */
 static int leave(smtp_server *s) {
   size_t n = 0;
   int r = 0;
@@ -116,7 +117,7 @@ static int leave(smtp_server *s) {
   return r;
 }
 
-/* NUL is dropped here and not in the decoder, which keeps what came. */
+/* NUL is dropped here and not in the decoder, which changes no bytes. */
 static int mend(smtp_server *s, smtp_slice *content, bool last) {
   const char *p = content->p, *end = p + content->n;
   int r = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** server_chunk.c: BDAT (RFC 3030). Its bytes follow the command at once, so
-** they are read whatever is thought of it: what was refused is dropped, and
-** answered when it was read. Bytes that were taken for commands would be a way
-** to smuggle mail.
+** they are read whatever the verdict: a refused chunk is read, dropped, and
+** then answered. Bytes that were taken for commands would be a way to smuggle
+** mail.
 **
 **   bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ]
 **   chunk-size = 1*DIGIT, end-marker = "LAST"
@@ -13,7 +13,7 @@
 
 #define SIZE_DIGITS 19
 
-/* Reads the size and LAST; false: nobody knows how much follows. */
+/* Reads the size and LAST; false: the number of bytes is not known. */
 static bool read_args(smtp_server *s, smtp_slice args) {
   smtp_slice size = args, rest;
   size_t n = 0;
@@ -26,7 +26,7 @@ static bool read_args(smtp_server *s, smtp_slice args) {
   return size.n <= SIZE_DIGITS && smtp_ascii_number(size, &s->chunk.left) == 0;
 }
 
-/* Of a transaction nothing is left. */
+/* Skips the chunk and drops the transaction. */
 void smtp_server_skip(smtp_server *s, size_t before) {
   if (s->state == ST_CLOSED) return;
   smtp_server_abandon(s);

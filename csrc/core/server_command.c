@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** server_command.c: the commands of a session (RFC 5321 section 4.1.1): a
-** table of the states in which each is legal and how it is checked, and what
-** an accepted one changes. A check gives 1 with an event that asks, 0 when it
-** answered by itself, or a failure.
+** table of the states in which each is legal, and of their checks. A check
+** gives 1 with an event that asks, 0 if it has answered itself, or a failure.
 */
 #include "ascii.h"
 #include "ehlo.h"
@@ -24,7 +23,7 @@ static int ask(smtp_server *s, smtp_server_event *event,
   return 1;
 }
 
-/* NOOP, RSET, VRFY and HELP between messages; beyond the limit it is over. */
+/* Counts NOOP, RSET, VRFY and HELP between messages; true beyond the limit. */
 static bool junk(smtp_server *s) {
   return ++s->count.junk > s->config->limits.junk;
 }
@@ -42,7 +41,7 @@ static int check_helo(smtp_server *s, const smtp_command *c,
   return ask(s, event, SMTP_SERVER_HELO);
 }
 
-/* The path of MAIL or RCPT: 0, or the situation that it is in. */
+/* Reads the path of MAIL or RCPT: 0, or the situation of a wrong one. */
 static smtp_situation parse_path(smtp_server *s, const smtp_command *c,
                                  smtp_slice word, unsigned flags,
                                  smtp_situation bad, smtp_slice *params) {
@@ -52,7 +51,7 @@ static smtp_situation parse_path(smtp_server *s, const smtp_command *c,
   return r != 0 ? bad : SMTP_S_NONE;
 }
 
-/* What parameters may come now: what EHLO has offered. */
+/* The rules for parameters: those that EHLO has offered are legal. */
 static smtp_param_rules param_rules(const smtp_server *s, smtp_slice own) {
   smtp_param_rules rules = {smtp_server_extensions(s) | SMTP_EXT_SIZE |
                                 SMTP_EXT_8BITMIME,
@@ -61,7 +60,7 @@ static smtp_param_rules param_rules(const smtp_server *s, smtp_slice own) {
   return rules;
 }
 
-/* What a result of parsing parameters means; HELO allows none at all. */
+/* The situation of a result of parsing parameters; HELO allows none. */
 static smtp_situation params_situation(const smtp_server *s, int result,
                                        smtp_slice params) {
   if (result == SMTP_EINVALID || (!s->peer.esmtp && params.n > 0))
@@ -245,14 +244,13 @@ static smtp_situation check_policy(const smtp_server *s, smtp_verb verb) {
                                                      : SMTP_S_NONE;
 }
 
-/* RFC 2033 section 4.1: who speaks the one protocol does not know the hello of
-** the other. */
+/* RFC 2033 section 4.1: SMTP has no LHLO, and LMTP has no HELO and EHLO. */
 static bool is_strange(const smtp_server *s, smtp_verb verb) {
   if (verb == SMTP_VERB_HELO || verb == SMTP_VERB_EHLO) return s->config->lmtp;
   return verb == SMTP_VERB_LHLO && !s->config->lmtp;
 }
 
-/* Not offered at all: as if there were no such verb. */
+/* Not offered: as if there were no such verb. */
 static bool is_absent(const smtp_server *s, smtp_verb verb) {
   return commands[verb].check == NULL || is_strange(s, verb) ||
          (verb == SMTP_VERB_STARTTLS && !s->config->tls) ||
@@ -263,7 +261,7 @@ static bool is_own(const smtp_server *s, smtp_slice name) {
   return smtp_ascii_listed(s->config->verbs, name);
 }
 
-/* What every line must be, before its verb is looked at. */
+/* Checks the bytes of a line, before its verb is read. */
 static smtp_situation check_bytes(smtp_slice line) {
   size_t i;
   for (i = 0; i < line.n; i++)

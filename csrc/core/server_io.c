@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** server_io.c: the bytes of a session, in and out, and its time. Bytes of the
-** peer are an attack before our first ones were sent, and once the 220 to
-** STARTTLS is written: what they could be taken for later, they are not.
+** peer are an attack before our first ones are sent, and after the 220 to
+** STARTTLS: they must not count as commands later.
 */
 #include <string.h>
 
@@ -22,7 +22,7 @@ int smtp_server_space(smtp_server *s, char **place, size_t *room) {
   return 0;
 }
 
-/* The peer spoke where TLS is due. */
+/* The peer sent bytes in clear text when TLS is due. */
 static int injected(smtp_server *s) {
   size_t waits = smtp_buf_length(&s->out);
   int r = 0;
@@ -73,7 +73,7 @@ void smtp_server_eof(smtp_server *s) {
 
 /* ---- bytes out ------------------------------------------------------- */
 
-/* A chunk that was refused is answered when it was read, or never will be. */
+/* Whether the reply to a refused chunk still waits for the end of the chunk. */
 static bool is_late(const smtp_server *s) {
   return s->state == ST_SKIP;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** server_offer.c: what the reply to EHLO offers: the extensions, mechanisms
-** and attributes that this peer may use now.
+** server_offer.c: the reply to EHLO: the extensions, mechanisms and attributes
+** that this peer may use now.
 */
 #include "ehlo.h"
 #include "server_state.h"

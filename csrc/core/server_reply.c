@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** server_reply.c: from a verdict or a situation to the reply on the wire, in
-** one place for every driver. A text of a handler is never trusted: what may
-** not be sent becomes 451 4.3.0.
+** server_reply.c: makes the reply of a verdict or a situation, in one place for
+** every driver. A text of a handler is never trusted: a forbidden one becomes
+** 451 4.3.0.
 */
 #include "ascii.h"
 #include "base64.h"
@@ -73,7 +73,7 @@ int smtp_server_answer(smtp_server *s, smtp_situation situation) {
 
 /* ---- verdicts -------------------------------------------------------- */
 
-/* What each step says when it goes well and when it is refused. */
+/* The situations of each step: accepted and refused. */
 static const struct {
   smtp_situation ok, no;
 } stages[] = {
@@ -90,7 +90,7 @@ static const struct {
     [SMTP_SERVER_VERB] = {SMTP_S_COMMAND, SMTP_S_NO_COMMAND},
 };
 
-/* The situation of a verdict that brings no reply of its own. */
+/* The situation of a verdict without a reply of its own. */
 static smtp_situation situation_of(smtp_server_event_type stage,
                                    smtp_verdict verdict) {
   switch (verdict) {
@@ -154,7 +154,7 @@ static int put_ok(smtp_server *s, smtp_situation ok, int code,
   return put(s, code, status, text);
 }
 
-/* The code that a stage can send in place of the one that was asked for. */
+/* The code that a stage can send in place of the wanted one. */
 static int code_at(smtp_server_event_type stage, int code) {
   if (stage == SMTP_SERVER_CONNECT && code >= 400)
     return code < 500 ? 421 : 554;
@@ -255,7 +255,7 @@ int smtp_server_sayable(smtp_server *s, int code, smtp_slice text) {
   return r == 0 && n <= SMTP_EACH_MAX;
 }
 
-/* The reply of a situation that a verdict came to; gives its code. */
+/* Puts the reply of a verdict's situation; gives its code. */
 static int put_situation(smtp_server *s, smtp_server_event_type stage,
                          smtp_situation situation) {
   const smtp_default *d = smtp_status_of(situation);

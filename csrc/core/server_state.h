@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** server_state.h: what the files of the server machine share, and nobody else.
-** Each calls only those before it:
+** server_state.h: the common part of the files of the server machine, for them
+** only. Each calls only those before it:
 **
 **   server_table.h    states and moves
 **   server_state.c    the writer of the state, the end of a transaction
-**   server_offer.c    what EHLO offers
-**   server_reply.c    from a situation to a reply
+**   server_offer.c    the offers of EHLO
+**   server_reply.c    the reply of a situation
 **   server_io.c       bytes and time
 **   server_auth.c     STARTTLS and AUTH
 **   server_xclient.c  XCLIENT and XFORWARD
 **   server_body.c     content, of DATA or of chunks
 **   server_chunk.c    BDAT
-**   server_command.c  the commands and where each is legal
-**   server_verdict.c  from a verdict to a reply and a move
+**   server_command.c  the commands and the states in which each is legal
+**   server_verdict.c  the reply and the move of a verdict
 **   server.c          the next event
 */
 #ifndef SMTP_SERVER_STATE_H
@@ -29,7 +29,7 @@
 /* Output is bounded by the replies to one read. */
 #define SMTP_SERVER_OUT_MAX (1024 * 1024)
 
-/* The most that a channel binding or the name in a certificate may have. */
+/* Bytes of a channel binding or of the name in a certificate, at most. */
 #define SECURED_MAX 256
 
 /* The bindings of the handshake. */
@@ -132,21 +132,21 @@ struct smtp_server {
 /* Moves by the table; an event that has no row in this state changes nothing. */
 SMTP_FUNC void smtp_server_enter(smtp_server *s, enum move move);
 
-/* The transaction ends, if there is one, and what is known of it. */
+/* Ends the transaction, if there is one, and drops its facts. */
 SMTP_FUNC void smtp_server_drop(smtp_server *s);
 
-/* It ends without a message, of which RESET tells. */
+/* Ends the transaction without a message; RESET reports that. */
 SMTP_FUNC void smtp_server_abandon(smtp_server *s);
 
 /* ---- server_offer.c -------------------------------------------------- */
 
-/* The extensions of the configuration, and the mechanisms, that are there
+/* The extensions of the configuration, and the mechanisms, that are available
 ** now. */
 SMTP_FUNC unsigned smtp_server_extensions(const smtp_server *s);
 SMTP_FUNC unsigned smtp_server_mechanisms(const smtp_server *s);
 
-/* The attributes in the order in which they are offered, and which commands
-** have each (OR of enum smtp_forward). */
+/* The attributes in the order of their offer, and the commands of each (OR of
+** enum smtp_forward). */
 SMTP_FUNC smtp_slice smtp_server_attribute(smtp_attribute a, unsigned *of);
 
 /* Appends the reply to EHLO. */
@@ -169,8 +169,7 @@ SMTP_FUNC int smtp_server_put(smtp_server *s, smtp_server_event_type stage,
 
 /* ---- server_auth.c --------------------------------------------------- */
 
-/* The checks of its commands, as smtp_server_line; what the client says within
-** the exchange. */
+/* The checks of its commands, as smtp_server_line; and a line of the exchange. */
 SMTP_FUNC int smtp_server_starttls(smtp_server *s, const smtp_command *c,
                                    smtp_server_event *event);
 SMTP_FUNC int smtp_server_auth(smtp_server *s, const smtp_command *c,
@@ -181,21 +180,21 @@ SMTP_FUNC int smtp_server_response(smtp_server *s, smtp_slice line,
 /* Asks for the verdict on the credentials. */
 SMTP_FUNC int smtp_server_judge(smtp_server *s, smtp_server_event *event);
 
-/* The verdict on AUTH is no: 1 if a challenge goes first, and the verdict is
-** kept until it was answered. */
+/* The verdict on AUTH is a refusal: 1 if a challenge goes first; the verdict is
+** kept until the client has answered. */
 SMTP_FUNC int smtp_server_auth_refused(smtp_server *s, smtp_verdict verdict,
                                        int code, smtp_slice text);
 
 /* Counts wrong credentials; true if these are the last allowed. */
 SMTP_FUNC bool smtp_server_auth_failed(smtp_server *s);
 
-/* The exchange is over; what it held is wiped. */
+/* Ends the exchange and wipes its secrets. */
 SMTP_FUNC void smtp_server_auth_end(smtp_server *s);
 
 /* ---- server_xclient.c ------------------------------------------------ */
 
-/* The check of XCLIENT and XFORWARD; the verb, or OTHER for one of them that
-** there is not. */
+/* The check of XCLIENT and XFORWARD; the verb, or OTHER if the command is not
+** available. */
 SMTP_FUNC int smtp_server_forward(smtp_server *s, const smtp_command *c,
                                   smtp_server_event *event);
 SMTP_FUNC smtp_verb smtp_server_known(const smtp_server *s, smtp_verb verb);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** server_table.h: where a server session may stand, and the one table of its
+** server_table.h: the states of a server session, and the only table of its
 ** moves: state x event -> state. smtp_server_enter (server_state.c) is the only
-** writer of the state and moves by this table alone; fuzz/server.c checks its
-** own model of a session against it, and the documents' picture is drawn of it.
+** writer of the state and moves only by this table. fuzz/server.c checks its
+** own model of a session against the table, and the documents' picture is drawn
+** from it.
 */
 #ifndef SMTP_SERVER_TABLE_H
 #define SMTP_SERVER_TABLE_H
@@ -37,7 +38,7 @@ enum state {
 /* clang-format off */
 /*
 ** move(event, states in which it counts, state after it). An event in another
-** state changes nothing: dropping a transaction where there is none, say.
+** state changes nothing, such as dropping a transaction if there is none.
 */
 #define SMTP_SERVER_MOVES(move)                                             \
   move(OPENED, ST_NEW, ST_CONNECT)           /* by our caller */            \

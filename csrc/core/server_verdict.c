@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** server_verdict.c: from a verdict to the reply on the wire and to where the
-** session stands then.
+** server_verdict.c: the reply of a verdict, and the new state of the session.
 */
 #include "server_state.h"
 
@@ -12,7 +11,7 @@ static void skip_line(smtp_server *s) {
   s->line.traced = false;
 }
 
-/* A refusal, as far as it can be told before the reply is made. */
+/* Whether a verdict is a refusal, as far as is known before the reply. */
 static bool refuses(smtp_verdict verdict, int code) {
   return verdict == SMTP_VERDICT_REFUSE || verdict == SMTP_VERDICT_NOTHING ||
          (verdict == SMTP_VERDICT_REPLY && code >= 500 && code < 560);
@@ -44,7 +43,7 @@ static void rcpt(smtp_server *s, bool good) {
   s->mail.recipients++;
 }
 
-/* By DATA, or by a BDAT whose bytes may be there already. */
+/* Begins content by DATA, or by a BDAT whose bytes may be there already. */
 static void data(smtp_server *s, bool good) {
   if (good) smtp_server_begin(s);
   if (good) smtp_server_enter(s, s->chunk.waits ? MOVE_CHUNK : MOVE_DATA);
@@ -64,7 +63,7 @@ static void message(smtp_server *s, bool good) {
   s->count.junk = 0;
 }
 
-/* A verdict whose code is sent leads on. */
+/* Moves the session on after the reply. */
 static void proceed(smtp_server *s, smtp_server_event_type asked, bool good) {
   s->asked = SMTP_SERVER_NONE;
   s->line.utf8 = false;
@@ -88,7 +87,7 @@ static void proceed(smtp_server *s, smtp_server_event_type asked, bool good) {
 
 /* ---- verdicts -------------------------------------------------------- */
 
-/* The verdict on a message: one of several, or the last. True: more are due. */
+/* Whether more verdicts on the message are due after this one. */
 static bool is_partial(smtp_server *s, int code) {
   if (++s->content.said >= s->content.replies) return false;
   s->content.taken = s->content.taken || code < 400;

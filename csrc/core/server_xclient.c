@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** server_xclient.c: XCLIENT and XFORWARD, by which a proxy or a filter that is
-** trusted tells of whom it speaks, as Postfix does it (its XCLIENT_README and
-** XFORWARD_README):
+** server_xclient.c: XCLIENT and XFORWARD: a trusted proxy or filter describes
+** its own client, as in Postfix (XCLIENT_README and XFORWARD_README):
 **   command   = ("XCLIENT" / "XFORWARD") 1*( SP attribute )
 **   attribute = name "=" xtext
-** After XCLIENT the session begins anew, with a greeting. What XFORWARD told is
-** of the transaction that follows.
+** After XCLIENT the session begins again, with a greeting. The attributes of
+** XFORWARD are for the next transaction.
 */
 #include <string.h>
 
@@ -22,7 +21,7 @@ typedef bool check(smtp_slice *value);
 
 /* ---- values, decoded ------------------------------------------------- */
 
-/* What a client may have said in HELO, or how it is called: any text. */
+/* A name in HELO, or a name of the client: any text without controls. */
 static bool check_text(smtp_slice *value) {
   size_t i;
   for (i = 0; i < value->n; i++)
@@ -57,7 +56,7 @@ static bool check_smtp(smtp_slice *value) {
          smtp_ascii_equal(*value, SMTP_LIT("ESMTP"));
 }
 
-/* Mail may have come to a filter by whatever there is. */
+/* Mail may have come to a filter by any protocol. */
 static bool check_protocol(smtp_slice *value) {
   return value->n <= PROTO_MAX && check_text(value);
 }

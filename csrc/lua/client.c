@@ -40,7 +40,7 @@ static smtp_slice verb_peek(void *m) {
   return smtp_client_peek(((smtp_client_session *)m)->machine);
 }
 
-/* What may go out behind the bytes that are written is queued at once. */
+/* Queues the next bytes at once if all are written. */
 static void verb_sent(void *m, size_t n) {
   smtp_client *machine = ((smtp_client_session *)m)->machine;
   smtp_client_sent(machine, n);

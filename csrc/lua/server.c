@@ -74,8 +74,8 @@ static unsigned verb_may(void *m) {
   return may;
 }
 
-/* A socket that failed is a peer that went away, whatever the errno; so is a
-** stream of TLS that was cut off. */
+/* A failed socket counts as the end of the peer, whatever the errno; so does a
+** cut-off stream of TLS. */
 static void verb_lost(void *m) {
   smtp_server *machine = ((session *)m)->machine;
   smtp_server_eof(machine);
@@ -229,7 +229,7 @@ static int session_proxy_header(lua_State *L) {
   return smtp_push_proxy_header(L, check_socket(L)->connection.fd, 2);
 }
 
-/* session:trust(xclient, xforward): what this peer may say. */
+/* session:trust(xclient, xforward): the commands that this peer may use. */
 static int session_trust(lua_State *L) {
   session *s = check(L);
   unsigned all = 0;
@@ -263,7 +263,7 @@ static int session_choose(lua_State *L) {
   return smtp_tls_take_choice(L, check_tls(L)->connection.tls, 2);
 }
 
-/* session:info() -> what is known of TLS, or nothing without it */
+/* session:info() -> the properties of TLS, or nothing without it */
 static int session_info(lua_State *L) {
   return smtp_tls_push_info(L, check(L)->connection.tls);
 }
@@ -328,7 +328,7 @@ static int session_lookup(lua_State *L) {
   return r < 0 ? fail(L, r) : 0;
 }
 
-/* session:lookup_failed(): nobody could tell; 454. */
+/* session:lookup_failed(): the look-up failed; 454. */
 static int session_lookup_failed(lua_State *L) {
   int r = smtp_server_lookup(check(L)->machine, NULL);
   if (r == SMTP_ESTATE) return luaL_error(L, "no lookup is due");

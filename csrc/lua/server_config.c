@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** server_config.c: "smtp.server_config": what all sessions of a listener share,
-** with the random secret of which the salts of unknown users are made.
+** server_config.c: "smtp.server_config": the configuration of all sessions of a
+** listener, with the random secret for the salts of unknown users.
 */
 #include "server_config.h"
 

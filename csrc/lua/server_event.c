@@ -12,7 +12,7 @@
 #include "push.h"
 #include "support.h"
 
-/* A word for why a session ended, for logs. */
+/* A word for the end of a session, for logs. */
 static const char *reason(smtp_situation why) {
   switch (why) {
   case SMTP_S_NONE: return "closed";

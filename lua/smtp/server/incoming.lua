@@ -1,21 +1,21 @@
 -- SPDX-License-Identifier: MIT
---- The message that a server's handler gets. It is pulled: bytes are read from
--- the peer only when the handler asks, so memory stays bounded and a slow
--- handler slows its sender. Reading raises when the client vanishes, breaks the
--- framing or passes a limit: what is cut short cannot be taken for whole.
+--- The message for a server's handler. The handler pulls it: bytes are read from the peer only when
+-- the handler asks, so memory stays bounded and a slow handler slows its sender. Reading raises if
+-- the client vanishes, breaks the framing or passes a limit: an incomplete message cannot be
+-- mistaken for a whole one.
 local core = require "smtp.core"
 local errors = require "smtp.error"
 local loop = require "smtp.loop"
 local next_hop = require "smtp.server.next_hop"
 local options = require "smtp.base.options"
-local replies = require "smtp.server.recipient_replies"
+local recipient_replies = require "smtp.server.recipient_replies"
 local trace_fields = require "smtp.message.trace_fields"
 
 local Message = {
   streamed = true, -- `size` is what was read so far
 }
 
--- Fields that are made when somebody asks for them, which most handlers do not.
+-- Fields that are made at their first use; most handlers do not need them.
 local lazy = {}
 
 -- Fields of a parsed message. This one was not read: nil would look like an empty field.
@@ -54,7 +54,7 @@ function lazy.id()
   return ("%x%06x%06x"):format(os.time() * 1000, core.pid(), count % 0x1000000)
 end
 
--- What `smtp.send` needs to pass it on.
+-- The fields for `smtp.send`.
 lazy.envelope, lazy.mail = next_hop.envelope, next_hop.mail
 
 function M.new(session)
@@ -76,7 +76,7 @@ local function fail(message, text)
     message = text, peer = message.session.peer.address }, 0)
 end
 
---- Takes in what an event of the machine says of the message; whether content came.
+--- Notes the facts of an event about the message; gives whether content came.
 local function note(message, event, a, why, eightbit, due)
   if event == "body" then
     message.size = message.size + a
@@ -93,7 +93,7 @@ local function note(message, event, a, why, eightbit, due)
   return false
 end
 
---- The event that began the content, where nobody decided on DATA.
+--- Notes the event that began the content, if there was no handler for DATA.
 function M.first(message, ...)
   message.held = note(message, ...)
 end
@@ -244,7 +244,7 @@ function M.finish(message)
   return whole
 end
 
---- Reads what is left and forgets it.
+--- Reads the rest and drops it.
 function Message:skip()
   self.tail = false
   while advance(self) do end
@@ -252,7 +252,7 @@ end
 
 -- ---- answering it --------------------------------------------------------
 
---- What one recipient is told in place of what the handler's verdict says.
+--- Sets the reply for one recipient, in place of the handler's verdict.
 function Message:reply(recipient, code, text)
   code = options.integer(code)
   if not code or text ~= nil and type(text) ~= "string" then
@@ -261,7 +261,7 @@ function Message:reply(recipient, code, text)
   if is_over(self) then
     options.misuse("reply: the message is over: its handler has returned")
   end
-  if not replies.answer(self, recipient, code, text) then
+  if not recipient_replies.answer(self, recipient, code, text) then
     options.misuse("reply: this is no recipient of the message")
   end
 end
@@ -274,8 +274,7 @@ local function save_error(self, path, why, errname)
     address = nil, peer = path }
 end
 
--- Writes the content, which comes after a Return-Path at its top if `bare`: true, or nil
--- and why not.
+-- Writes the content, with `bare` without the Return-Path at its top: true, or nil and the reason.
 local function write_content(self, spool, bare)
   local machine = self.session._core
   local begun = self.tail and pull(self) or "" -- `header` has read ahead
@@ -290,8 +289,8 @@ local function write_content(self, spool, bare)
   return ok, why, errname
 end
 
--- Writes `front` and the content to the temporary file, makes it durable, and gives it its
--- name; nothing is left of it if that fails. `made`: so many folders above may be new.
+-- Writes `front` and the content to the temporary file, makes it durable, and gives it its name. On
+-- failure the file is removed. `made`: so many folders above may be new.
 local function store(self, temporary, path, front, bare, made)
   if self.touched then options.misuse("save: the content was read already") end
   local spool <close>, why, errname = core.spool(temporary)
@@ -314,7 +313,7 @@ end
 
 local OPTIONS = { prepend = "string", trace = "boolean" }
 
--- Checks path and options: the text in front of the content, and whether that is trace.
+-- Checks path and options; gives the text in front of the content, and whether it has trace fields.
 local function front_of(self, method, path, given, trace)
   if type(path) ~= "string" then options.misuse(method .. ": a path is needed") end
   given = options.check(method .. ": options", given or {}, OPTIONS)
@@ -338,7 +337,7 @@ end
 -- Maildirs whose folders this process knows to be durable.
 local durable = {}
 
---- Delivers to a Maildir, made if it is not there: tmp, then new.
+--- Delivers to a Maildir, which is made if it is missing: tmp, then new.
 function Message:maildir(path, how)
   local front, trace = front_of(self, "maildir", path, how, true)
   if not front then return nil, trace end
@@ -356,8 +355,8 @@ end
 
 -- ---- trace fields --------------------------------------------------------
 
---- The Received field for this message (RFC 5321 section 4.4), CRLF included: one line,
--- however often it is asked for.
+--- The Received field of this message (RFC 5321 section 4.4), with CRLF. Each call returns the same
+-- line.
 function Message:received()
   return trace_fields.received(self)
 end

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- One session of a server: an ordinary loop in an ordinary coroutine. It asks
--- the machine (csrc/core/server.h) for the next event, calls the handler, and
--- gives the machine the verdict.
+--- One session of a server: an ordinary loop in an ordinary coroutine. It asks the core
+-- (csrc/core/server.h) for the next event, calls the handler, and gives the verdict to the core.
 local admission = require "smtp.server.admission"
 local extensions = require "smtp.base.extensions"
 local core = require "smtp.core"
@@ -9,9 +8,9 @@ local facts = require "smtp.server.facts"
 local guesses = require "smtp.server.guesses"
 local incoming = require "smtp.server.incoming"
 local loop = require "smtp.loop"
-local replies = require "smtp.server.recipient_replies"
+local recipient_replies = require "smtp.server.recipient_replies"
 local server_auth = require "smtp.server.auth"
-local server_peers = require "smtp.server.forwarded"
+local forwarded = require "smtp.server.forwarded"
 local tls = require "smtp.net.tls"
 local verdict = require "smtp.server.verdict"
 
@@ -24,10 +23,10 @@ local M = {}
 local methods = getmetatable(core.server_config({}):session()).__index
 local machine_turn, machine_decide = methods.turn, methods.decide
 
--- How long a peer may take to read our last words, and to stop talking.
+-- Seconds for a peer to read our last reply, and to stop sending.
 local LINGER = 5
 
--- One in so many of the connections that there may be.
+-- One in so many of the allowed connections may linger.
 local LINGERS = 10
 
 -- ---- facts ---------------------------------------------------------------
@@ -103,7 +102,7 @@ end
 
 -- ---- verdicts ------------------------------------------------------------
 
--- Takes what pcall gave of a handler; the usual answers first.
+-- Judges the results of a handler's pcall; the usual results first.
 local function judge(self, stage, message, ok, ...)
   local task = self._task
   local limit = task.limit -- false if it came to that: the error is EXPIRED
@@ -126,8 +125,7 @@ local function consult(self, stage, handler, a, b)
   return judge(self, stage, a, pcall(handler, self, a, b))
 end
 
--- Gives the machine a verdict, and the code that it sent: 451 where the text
--- may not go on the wire.
+-- Gives the core a verdict; returns the code that it sent: 451 if the text is forbidden.
 local function decide(self, stage, name, code, text)
   local sent = machine_decide(self._core, name, code, text)
   if not text then return sent end
@@ -144,7 +142,7 @@ local function step(self, stage, handler, a, b)
   return decide(self, stage, consult(self, stage, handler, a, b))
 end
 
--- The transaction is over without a message.
+-- Ends the transaction without a message.
 local function drop(self)
   self.sender, self.recipients, self.xforward = nil, nil, nil
   local on_reset = self.server.handlers.on_reset
@@ -155,8 +153,8 @@ end
 
 -- ---- messages ------------------------------------------------------------
 
--- What the handler left is read, so that the machine can say its verdict. A
--- handler that read all and said nothing has taken the message.
+-- Reads the rest of the content, so that the core can send the verdict. A handler that read all
+-- and returned nothing has taken the message.
 local function conclude(self, message, name, code, text, bare)
   local whole = incoming.finish(message)
   if message.gone then return nil end
@@ -164,7 +162,7 @@ local function conclude(self, message, name, code, text, bare)
   local mended = name == "nothing" and whole and not message.unkept and "accept" or name
   if self.lmtp or message.due > 1 or message.answers then
     local accepted = name == "accept" or name == "reply" and code < 300
-    return replies.conclude(message, accepted, mended, code, text)
+    return recipient_replies.conclude(message, accepted, mended, code, text)
   end
   return decide(self, "message", mended, code, not message.why and text or nil), text
 end
@@ -209,8 +207,7 @@ function events.mail(self, sender)
   if code < 300 then self.sender, self.recipients = sender, {} end
 end
 
--- RFC 9422 section 5.3: domains of the recipients of a session. Whether this is one too
--- many.
+-- Whether a domain is one too many for the recipients of a session (RFC 9422 section 5.3).
 local function is_domain_over(self, domain)
   self._domains = self._domains or { n = 0, seen = {} }
   return not self._domains.seen[domain] and self._domains.n >= self.server.limits.recipient_domains
@@ -253,13 +250,13 @@ function events.message(self, ...)
 end
 
 events.reset = drop
-events.xclient = server_peers.xclient
-events.xforward = server_peers.xforward
+events.xclient = forwarded.xclient
+events.xforward = forwarded.xforward
 
 -- ---- TLS and AUTH ----------------------------------------------------------
 
--- The certificate for the name that a client wants, within the time of the
--- handshake; what fails is told.
+-- Chooses the certificate for the requested name, within the time of the handshake. A failure is
+-- reported.
 local function choose(self, name, limit)
   local ok, context, why = within(self, limit, self._tls.choose, self._tls, name)
   if not ok and context == loop.EXPIRED then
@@ -271,7 +268,7 @@ local function choose(self, name, limit)
   return nil
 end
 
--- The handshake; gives whether TLS stands.
+-- Does the handshake; gives whether it succeeded.
 local function secure(self)
   local machine = self._core
   machine:secure(self._tls.context:engine())
@@ -291,7 +288,7 @@ local function secure(self)
   return true
 end
 
--- All that was said in clear text is forgotten (RFC 3207 section 4.2).
+-- Forgets all facts from clear text (RFC 3207 section 4.2).
 function events.starttls(self)
   self.helo, self.esmtp, self.user, self.mechanism = nil, false, nil, nil
   self.sender, self.recipients = nil, nil
@@ -302,7 +299,7 @@ local function only_verified(_, credentials)
   return credentials.verified
 end
 
--- Waits until an attempt at a user may be judged; false: it is not, since many others
+-- Waits until an attempt for a user may be judged; false: it is not judged, since too many others
 -- wait, or the server ends.
 local function may_judge(self, user)
   local server = self.server
@@ -313,7 +310,7 @@ local function may_judge(self, user)
 end
 
 function events.auth(self, fields)
-  -- The mechanisms that verify it themselves have looked a key up before, or need none.
+  -- Mechanisms that verify the user have waited before the look-up, or need no key.
   if not fields.verified and not may_judge(self, fields.user) then
     return machine_decide(self._core, "fail")
   end
@@ -336,9 +333,9 @@ function events.lookup(self, fields)
   if problem then self:fail("auth", problem) end
 end
 
--- The last reply goes out, and what the peer still says is read for a while, so
--- that the system does not answer it with a reset that eats the reply. Neither is worth a
--- descriptor for who was refused, nor the latter where many linger.
+-- Sends the last reply, then reads and drops input for a while, so that the system does not answer
+-- it with a reset that loses the reply. There is no wait for a refused connection, and no reading
+-- if many linger.
 local function linger(self)
   local machine, limit, server = self._core, loop.time + LINGER, self.server
   while not machine:flush() do
@@ -378,7 +375,7 @@ local function serve(self)
   while not self._reason do -- "close" may have come while a message was read
     local event, a, b, c, d = self:next_event()
     if event ~= "close" then events[event](self, a, b, c, d) end
-    -- A handler that closed its own server has its verdict sent, and no more.
+    -- If a handler closed its own server, only its verdict is sent.
     if self.server.closed and not self._reason then
       self._core:finish("shutdown", true)
     end
@@ -393,11 +390,11 @@ function M.run(self)
   local refusal
   session._task = loop.current()
   if session._proxied then
-    if not server_peers.accept(session) then return end
+    if not forwarded.accept(session) then return end
     local key = admission.host_of(session.peer.address)
     refusal = admission.count(session.server, session, key) and "connections" or nil
   end
-  server_peers.trust(session)
+  forwarded.trust(session)
   if session._tls and session._tls.implicit then
     if refusal then -- a handshake for a mere 421 is what a flood would like
       session._reason = refusal
@@ -412,8 +409,8 @@ function M.run(self)
   if not ok then session:fail("session", cause) end
 end
 
---- Makes the session; it owns the socket from here on. `shared` is what it has in
--- common with the others of its listener.
+--- Makes the session; it owns the socket from here on. `shared` is the common part of the
+-- listener's sessions.
 function M.new(server, shared, socket, peer)
   local self = setmetatable({
     server = server, peer = peer, esmtp = false, messages = 0, _tls = shared.tls,
@@ -422,7 +419,7 @@ function M.new(server, shared, socket, peer)
     _core = shared.config:session(socket, loop.time),
     _handler_timeout = server.limits.handler_timeout,
   }, Session)
-  self._proxied = server_peers.is_in(shared.proxy, self)
+  self._proxied = forwarded.is_in(shared.proxy, self)
   return self
 end
 
