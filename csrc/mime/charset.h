@@ -4,10 +4,10 @@
 ** stranger's, and so is the name of their charset: only names of a list of our
 ** own reach iconv(3), and whatever comes, the result is well-formed UTF-8.
 **
-** Names mean what they do in browsers (charset_labels.h). One that is unknown,
-** "us-ascii" over 8-bit bytes, or none at all: what is UTF-8 stays, anything else
-** is windows-1252. A character that has no meaning becomes U+FFFD, and a byte
-** order mark in front is left out. WHATWG Encoding, RFC 2978, RFC 3629.
+** Names have their meaning in browsers (charset_labels.h). For an unknown name,
+** for "us-ascii" over 8-bit bytes, and without a name, valid UTF-8 stays, and
+** other text is windows-1252. A character without a meaning becomes U+FFFD, and
+** a byte order mark in front is left out. WHATWG Encoding, RFC 2978, RFC 3629.
 */
 #ifndef SMTP_CHARSET_H
 #define SMTP_CHARSET_H
@@ -27,7 +27,7 @@ SMTP_FUNC int smtp_charset_utf8(smtp_buf *out, smtp_slice in,
 SMTP_FUNC int smtp_charset_line(smtp_buf *out, smtp_slice in,
                                 smtp_slice charset);
 
-/* Whether the name is on the list, and so is not guessed at. */
+/* Whether the name is on the list; else the charset is guessed. */
 SMTP_FUNC bool smtp_charset_known(smtp_slice charset);
 
 #endif

@@ -2,8 +2,8 @@
 /*
 ** decode.h: the encodings of mail, read as they come: base64 and
 ** quoted-printable (RFC 2045 section 6), encoded words (RFC 2047) and the
-** percent form of RFC 2231. Nothing is refused: what is not of the grammar is
-** skipped in base64 and stays as it is elsewhere. Each is linear in its input.
+** percent form of RFC 2231. Nothing is refused: bytes outside of the grammar
+** are skipped in base64 and unchanged elsewhere. Each is linear in its input.
 ** core/base64.h has the strict decoder.
 */
 #ifndef SMTP_DECODE_H
@@ -16,20 +16,20 @@
 
 /* Each appends to out; errors as smtp_buf_append. */
 
-/* Bytes outside of the alphabet are skipped; "=" ends a group of four, and
-** what follows begins the next. */
+/* Bytes outside of the alphabet are skipped; "=" ends a group of four, and the
+** next byte begins another. */
 SMTP_FUNC int smtp_decode_base64(smtp_buf *out, smtp_slice in);
 
 /* White space at the end of a line is dropped, "=" there joins two lines, and
 ** an "=" that two hexadecimal digits do not follow stays. */
 SMTP_FUNC int smtp_decode_qp(smtp_buf *out, smtp_slice in);
 
-/* uuencode, as POSIX has it: the lines between "begin" and "end". What is before
-** and after is skipped; without a "begin" the text is unchanged. */
+/* uuencode of POSIX: the lines between "begin" and "end". Text before and after
+** is skipped; without a "begin" the text is unchanged. */
 SMTP_FUNC int smtp_decode_uu(smtp_buf *out, smtp_slice in);
 
-/* A body by the name of its encoding (any case); one that is unknown, or none,
-** leaves all as it is. */
+/* A body by the name of its encoding (any case). An unknown or empty name
+** changes nothing. */
 SMTP_FUNC int smtp_decode_body(smtp_buf *out, smtp_slice in,
                                smtp_slice encoding);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** encode.h: the bodies of a message for the wire: base64 in lines as it comes,
-** quoted-printable of text (RFC 2045 sections 6.7 and 6.8), and which of them a
-** text needs. The size of either is known before a byte is made.
+** encode.h: the bodies of a message for the wire: base64 in lines, piece by
+** piece, quoted-printable of text (RFC 2045 sections 6.7 and 6.8), and the
+** choice between them. The size of either is known before a byte is made.
 */
 #ifndef SMTP_ENCODE_H
 #define SMTP_ENCODE_H
@@ -37,8 +37,8 @@ SMTP_FUNC void smtp_encode_canonical(char *to, smtp_slice text);
 
 /*
 ** Appends text as quoted-printable: its lines (CRLF, LF or CR) end in CRLF, and
-** so does the last one. With out NULL nothing is made, and *size is what would
-** be.
+** so does the last one. With out NULL nothing is made, and *size is the size of
+** the result.
 */
 SMTP_FUNC int smtp_encode_qp(smtp_slice text, smtp_buf *out, uint64_t *size);
 
@@ -49,8 +49,8 @@ typedef enum smtp_encode_kind {
   SMTP_ENCODE_BASE64
 } smtp_encode_kind;
 
-/* The smaller of the two that can be read, where 7bit does not do: 8-bit bytes,
-** controls, a line of more than 998, or one that is "From " something. */
+/* The smaller one of the two others if 7bit is not possible: for 8-bit bytes,
+** controls, a line of more than 998, or a line that begins with "From ". */
 SMTP_FUNC smtp_encode_kind smtp_encode_choose(smtp_slice text);
 
 #endif

@@ -38,9 +38,9 @@ enum smtp_entity_limit {
 
 /* Offsets in the text: header, its empty line included, and body. */
 typedef struct smtp_entity {
-  size_t begin;  /* the header is begin to body - 1 */
-  size_t body;   /* body to end - 1 */
-  size_t end;    /* */
+  size_t begin; /* the header is begin to body - 1 */
+  size_t body;  /* body to end - 1 */
+  size_t end;
   size_t parent; /* index in the list; its own for the first */
   unsigned depth;
   enum smtp_entity_kind kind;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** field_writer.h: header fields as they go out (RFC 5322 section 2.2, RFC 2047, RFC
-** 2231): folded at 78, with what is not ASCII in encoded words or in parameters
-** of their own kind. Nothing here mends a CR, LF or NUL: they are refused.
+** field_writer.h: header fields for the wire (RFC 5322 section 2.2, RFC 2047,
+** RFC 2231): folded at 78, with non-ASCII text in encoded words or in extended
+** parameters. CR, LF and NUL are refused.
 */
 #ifndef SMTP_FIELD_WRITER_H
 #define SMTP_FIELD_WRITER_H

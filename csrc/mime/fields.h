@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** fields.h: a header, field by field (RFC 5322 section 2.2), as it comes:
-** lines end with CRLF or LF, white space before the colon is allowed, and so
-** are the "From " line of a mailbox file and a byte order mark in front.
+** fields.h: a received header, field by field (RFC 5322 section 2.2): lines end
+** with CRLF or LF; white space before the colon is allowed, and so are the
+** "From " line of a mailbox file and a byte order mark in front.
 **
 ** An empty line ends a header. A line that is neither a field nor folded is
 ** passed over with the lines that continue it, unless no field stands before
@@ -36,10 +36,10 @@ typedef struct smtp_fields_scan {
 SMTP_FUNC bool smtp_fields_scanned(smtp_fields_scan *scan, smtp_slice line,
                                    size_t at, size_t *body);
 
-/* Where the body begins if the text ends at an offset, in its header. */
+/* The beginning of the body if the text ends at an offset, in its header. */
 SMTP_FUNC size_t smtp_fields_cut(const smtp_fields_scan *scan, size_t end);
 
-/* Where the body of a message begins. */
+/* The beginning of the body of a message. */
 SMTP_FUNC size_t smtp_fields_body(smtp_slice text);
 
 /* The line at the front with its LF, or all of a text without LF. */

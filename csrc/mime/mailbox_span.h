@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** mailbox_span.h: the text between two commas of an address-list, which is a
-** mailbox if all is well. It is a row of tokens. White space or a comment before
-** a token, which no address has inside, begins a chunk: a word of a name, or an
-** address. A dot or an "@" joins two chunks, since "john . doe@x" is an address
-** of RFC 822.
+** mailbox_span.h: the text between two commas of an address-list, usually a
+** mailbox. It is a row of tokens. White space or a comment before a token begins
+** a chunk: a word of a name, or an address. A dot or an "@" joins two chunks,
+** since "john . doe@x" is an address of RFC 822.
 */
 #ifndef SMTP_MAILBOX_SPAN_H
 #define SMTP_MAILBOX_SPAN_H

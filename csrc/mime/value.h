@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** value.h: a structured value with parameters, as Content-Type and
-** Content-Disposition have it (RFC 2045 section 5.1, RFC 2183), with what RFC
-** 2231 adds: values in parts (name*0, name*1) and with a charset (name*).
-** Read as it comes: comments are dropped, an unquoted value may hold white
+** value.h: a structured value with parameters, for Content-Type and
+** Content-Disposition (RFC 2045 section 5.1, RFC 2183), with the additions of
+** RFC 2231: values in parts (name*0, name*1) and with a charset (name*). The
+** reader is lenient: comments are dropped, an unquoted value may contain white
 ** space, parts may come in any order, a ";" may be missing. Of two parameters
 ** of one name the first counts, but the form with a charset is preferred.
 */

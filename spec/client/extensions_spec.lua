@@ -376,7 +376,7 @@ describe("parameters of the client", function()
     assert.is_true(seen) -- C154
   end)
 
-  it("say what is wrong with them", function()
+  it("name their faults", function()
     local server <close> = scripted.server(script(hello("DSN", "MT-PRIORITY", "DELIVERBY"), "EOF"))
     local client <close> = assert(smtp.connect(server.url))
     misused("priority must be", function() client:mail("a@b", { priority = 10 }) end)

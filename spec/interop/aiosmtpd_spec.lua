@@ -71,7 +71,7 @@ describe("the client at aiosmtpd", function()
     end)
   end
 
-  it("sends what a function and a file give", function()
+  it("sends the content of a function and of a file", function()
     local server <close>, url = start()
     local left = { "Subject: hi\r\n\r\n", "", ".", "one\r", "\n.", "\r\n", "two" }
     assert(smtp.send(url, message(function() return table.remove(left, 1) end)))
@@ -138,7 +138,7 @@ describe("the client at aiosmtpd", function()
     assert.equal(contents[3].kept, unbase64(mails[2].content))
   end)
 
-  it("learns the capabilities, and says the single commands", function()
+  it("learns the capabilities, and sends the single commands", function()
     local _ <close>, url = start()
     local client <close> = assert(smtp.connect(url))
     assert.equal(33554432, client.capabilities.SIZE)

@@ -45,7 +45,7 @@ describe("curl as a client of the server", function()
     end
   end
 
-  it("sends what comes through a pipe, of unknown size", function()
+  it("sends the content of a pipe, of unknown size", function()
     local server <close>, mails = inbox.open()
     local content = contents.HEADER .. contents.text(100000)
     local status, _, err = upload(server, "-", content, "--mail-rcpt", "bob@example.com")

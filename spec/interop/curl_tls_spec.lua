@@ -149,7 +149,7 @@ describe("curl as a client of the server with TLS", function()
     end)
   end
 
-  it("gives up where there is no STARTTLS", function()
+  it("gives up without STARTTLS", function()
     local place <close> = secure.open()
     local server <close> = inbox.open()
     place.port = server.port
@@ -157,7 +157,7 @@ describe("curl as a client of the server with TLS", function()
     assert.equal(SSL_FAILED, status, err)
   end)
 
-  it("is told that TLS comes first where it must", function()
+  it("is told that TLS comes first if it is required", function()
     local place <close> = secure.open { tls = { required = true } }
     local status, _, err = process.run { "curl", "--silent", "--show-error", "--verbose",
       "--noproxy", "*", "smtp://localhost:" .. place.port, "--mail-rcpt", "bob" }

@@ -186,7 +186,7 @@ describe("with NSD and Unbound", function()
     end
   end)
 
-  it("C150 defers what a server refuses to answer, or cannot", function()
+  it("C150 defers a domain if a server refuses to answer, or cannot", function()
     local list, err = smtp.mx("example.edu", { nameserver = plain })
     assert.is_nil(list)
     assert.is_true(err.temporary)
@@ -202,12 +202,12 @@ describe("with NSD and Unbound", function()
     assert.equal(5000, #found[1].text)
   end)
 
-  it("reads what does not fit into a datagram", function()
+  it("reads an answer that does not fit into a datagram", function()
     local found = assert(query("long.example.com", "TXT", { nameserver = plain }))
     assert.equal(("x"):rep(5000), found[1].text)
   end)
 
-  it("C111 C113 C115 delivers by DANE to what is signed", function()
+  it("C111 C113 C115 delivers by DANE to a signed domain", function()
     local result = assert(deliver("a@example.com", { dane = "required" }))
     local receipt = result.receipts["example.com"]
     assert.same({ "mx1.example.com", true, true },
@@ -224,7 +224,7 @@ describe("with NSD and Unbound", function()
     assert.is_true(client.tls.dane)
   end)
 
-  it("C111 has nothing to go by where nothing is signed", function()
+  it("C111 has no records of an unsigned domain", function()
     local result, err = deliver("a@example.net", { dane = "required" })
     assert.is_nil(result)
     assert.same({ "tls", true }, { err.kind, err.temporary })
@@ -235,7 +235,7 @@ describe("with NSD and Unbound", function()
     assert.equal("tls", err.kind)
   end)
 
-  it("C112 does not go where a record was changed on its way", function()
+  it("C112 does not deliver if a record was changed on its way", function()
     local since = core.now()
     local result = assert(deliver("a@example.org", { dane = "opportunistic" }))
     assert.equal("mx2.example.org", result.receipts["example.org"].host)

@@ -95,7 +95,7 @@ describe("the client at Dovecot's LMTP", function()
     end)
   end
 
-  it("delivers to many, by what is offered and without", function()
+  it("delivers to many, with the offered extensions and without", function()
     local to = {}
     for i = 1, MANY do to[i] = ("user%d@example.com"):format(i) end
     for _, disable in ipairs { {}, { CHUNKING = true }, { CHUNKING = true, PIPELINING = true } } do

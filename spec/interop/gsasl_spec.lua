@@ -92,7 +92,7 @@ describe("GNU SASL as a client of the server", function()
     assert.equal(best, place.tried[1].mechanism)
   end)
 
-  it("is let in where the server has stored keys only", function()
+  it("is accepted if the server has only stored keys", function()
     for _, mechanism in ipairs { "SCRAM-SHA-1", "SCRAM-SHA-256" } do
       local keys = smtp.scram_keys(secure.PASSWORD, { mechanism = mechanism, iterations = 5000 })
       local place <close> = secure.open { auth = { mechanisms = { mechanism },

@@ -78,7 +78,7 @@ describe("HAProxy in front of the server", function()
   end
 
   for how, version in pairs { ["send-proxy"] = 1, ["send-proxy-v2"] = 2 } do
-    it("C140 tells the client by " .. how, function()
+    it("C140 names the client by " .. how, function()
       local server <close>, mails = open()
       local _ <close>, port = start(server, how)
       local session = send { host = "127.0.0.1", port = port, tls = "none" }
@@ -99,7 +99,7 @@ describe("HAProxy in front of the server", function()
     assert.equal(1, #mails)
   end)
 
-  it("C140 tells of the TLS that it ended", function()
+  it("C140 reports the TLS of the client's connection", function()
     local ca = assert(authority.new())
     local identity = assert(ca:issue { names = { "localhost" } })
     net.dump(folder .. "/pem", identity.cert .. identity.key)

@@ -55,7 +55,7 @@ describe("msmtp as a client of the server", function()
     assert.equal("Subject: hi\r\n\r\nhi\r\n", mails[1].content)
   end)
 
-  it("is told of a refused recipient, and nothing is sent", function()
+  it("reports a refused recipient, and sends nothing", function()
     local server <close>, mails = inbox.open {
       on_rcpt = function(_, recipient) return recipient.user ~= "eve" end,
     }

@@ -217,7 +217,7 @@ describe("openssl s_client at the server", function()
         end
       end)
 
-    it("does not negotiate anew within TLS 1.2, and says so, by " .. how, function()
+    it("does not renegotiate within TLS 1.2, and says so, by " .. how, function()
       local place <close> = open()
       local words = { "openssl", "s_client", "-CAfile", place.ca, "-tls1_2", "-connect",
         "127.0.0.1:" .. (how == "STARTTLS" and place.port or place.implicit) }
@@ -230,7 +230,7 @@ describe("openssl s_client at the server", function()
       assert.truthy(err:find("no renegotiation", 1, true), err)
     end)
 
-    it("is served after one that says no more than hello, by " .. how, function()
+    it("is served after a connection with no more than a hello, by " .. how, function()
       local place <close> = open()
       local stranger <close> = open()
       stranger.port, stranger.implicit = place.port, place.implicit

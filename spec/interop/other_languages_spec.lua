@@ -31,7 +31,7 @@ describe("examples of other languages", function()
       return
     end
 
-    it("tests what sends mail", function()
+    it("tests a program that sends mail", function()
       local status, text = mock_run({ "--strict" }, { python, "-B", "-m", "pytest", "-p",
         "no:cacheprovider", FOLDER .. "test_mail.py" })
       assert.equal(0, status, text)
@@ -39,7 +39,7 @@ describe("examples of other languages", function()
       assert.matches("mail 1 from <ada@code.energy> to bob@example.org: Welcome", text)
     end)
 
-    it("fails where the mock does not behave", function()
+    it("fails if the mock does not behave", function()
       local status, text = mock_run({ "--quirk", "greylist" }, { python, "-B", "-m", "pytest", "-p",
         "no:cacheprovider", FOLDER .. "test_mail.py" })
       assert.equal(1, status, text)

@@ -118,7 +118,7 @@ describe("the client at Postfix", function()
     assert.same({ "too_big", "mail" }, { err.kind, err.stage })
   end)
 
-  it("is refused when what a function gives turns out to be too big", function()
+  it("is refused if the content of a function turns out to be too big", function()
     local chunk, left = contents.text(1000000), 25
     local receipt, err = smtp.send(mx.url, message(function()
       left = left - 1

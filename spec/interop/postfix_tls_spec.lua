@@ -103,7 +103,7 @@ describe("the client at Postfix with TLS and AUTH", function()
       assert.equal("tls", err.kind)
     end)
 
-    it("goes on without verification if told to, by " .. place.name, function()
+    it("goes on without verification if that is wanted, by " .. place.name, function()
       local other = assert(authority.new())
       local client <close> = assert(smtp.connect(target(place,
         { ca = other.certificate, verify = false })))
@@ -158,7 +158,7 @@ describe("the client at Postfix with TLS and AUTH", function()
     assert.same({ "rejected", "mail", 530 }, { err.kind, err.stage, err.code })
   end)
 
-  it("fails where STARTTLS is not offered and must be", function()
+  it("fails if STARTTLS is required and not offered", function()
     local client, err = smtp.connect { url = mx.url, tls = "required", ca = ca.certificate }
     assert.is_nil(client)
     assert.same({ "tls", "starttls" }, { err.kind, err.stage })

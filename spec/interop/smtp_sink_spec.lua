@@ -160,7 +160,7 @@ describe("the client at smtp-sink", function()
     end)
   end
 
-  it("says HELO when EHLO is refused", function()
+  it("sends HELO if EHLO is refused", function()
     local _ <close>, target = start("-f", "EHLO")
     local client <close> = assert(smtp.connect(target))
     assert.is_false(client.esmtp)

@@ -42,7 +42,7 @@ describe("Python's smtplib as a client of the server", function()
     assert.is_true(mails[1].content == "Subject: large\r\n\r\n" .. table.concat(lines))
   end)
 
-  it("says NOOP, VRFY and RSET, and knows what is offered", function()
+  it("sends NOOP, VRFY and RSET, and knows the offers", function()
     local resets = 0
     local server <close>, mails = inbox.open { on_reset = function() resets = resets + 1 end }
     local out = talk(server, "commands")

@@ -117,7 +117,7 @@ describe("swaks as a client of the server with TLS", function()
     end)
   end
 
-  it("is told that AUTH and mail are for later without TLS", function()
+  it("is told that AUTH and mail need TLS", function()
     local place <close> = secure.open { tls = { required = true } }
     local status, out = process.run { "swaks", "--server", "127.0.0.1", "--port", place.port,
       "--from", "ada@example.org", "--to", "bob@example.com" }
@@ -130,7 +130,7 @@ describe("swaks as a client of the server with TLS", function()
     assert.equal(0, #place.tried)
   end)
 
-  it("needs AUTH where it is required", function()
+  it("needs AUTH if it is required", function()
     local place <close> = secure.open { auth = { mechanisms = { "PLAIN" }, required = true } }
     local status, out = swaks(place, "-tls")
     assert.equal(23, status, out)

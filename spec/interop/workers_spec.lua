@@ -10,7 +10,7 @@ describe("workers that are killed at random", function()
     return
   end
 
-  it("lose nothing that they have taken, while smtp-source sends as well", function()
+  it("lose no accepted message, while smtp-source sends as well", function()
     kill_test.run(function(port)
       return process.start({ "smtp-source", "-s", 10, "-m", 100000, "-l", 512, "-t",
         "bob@example.com", "inet:127.0.0.1:" .. port }, { time = 30 })

@@ -119,7 +119,7 @@ describe("swaks", function()
     return status, out
   end
 
-  it("C139 says XCLIENT, in as many commands as it likes", function()
+  it("C139 sends XCLIENT, in one command or several", function()
     local server <close>, seen = open()
     local status, out = swaks(server, "--xclient-name", "spike.example", "--xclient-delim",
       "--xclient-addr", "IPV6:2001:db8::7", "--xclient-port", "4321", "--xclient-login", "ada",
@@ -131,7 +131,7 @@ describe("swaks", function()
       seen[1].helo, seen[1].xclient.helo, seen[1].xclient.destaddr, seen[1].xclient.destport })
   end)
 
-  it("C139 is told what is wrong with it", function()
+  it("C139 gets the reason against a wrong XCLIENT", function()
     local server <close> = open()
     local _, out = swaks(server, "--xclient-addr", "300.0.0.1")
     assert.truthy(out:find("<** 501 5.5.4", 1, true), out)

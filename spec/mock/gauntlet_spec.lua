@@ -37,7 +37,7 @@ local function flawed(flaws)
 end
 
 describe("the list of the gauntlet", function()
-  it("has names of its own, sections and what is expected", function()
+  it("has names of its own, sections and expectations", function()
     local seen = {}
     assert.is_true(#gauntlet.behaviours >= 60)
     for _, one in ipairs(gauntlet.behaviours) do
@@ -135,7 +135,7 @@ describe("a bad client in the gauntlet", function()
     assert.is_false(results.plain.right)
   end)
 
-  it("is caught without QUIT where a row is about that", function()
+  it("is caught without QUIT if a behaviour needs it", function()
     local results = run(flawed { quit = false }, { only = both })
     assert.equal("no_quit (RFC 5321 section 4.1.1.10)", results.plain.detail)
     assert.is_true(results.mail_bare.right)

@@ -133,7 +133,7 @@ describe("a mock counts", function()
 end)
 
 describe("a mock keeps", function()
-  it("each byte of what is over the limit", function()
+  it("each byte over the limit", function()
     local mx <close> = start { limits = { size = 1000 } }
     mx:on("EOM", { session = 2 }):reply("250 fine")
     local line = ("x"):rep(198) .. "\r\n"
@@ -196,7 +196,7 @@ describe("a rule of a mock", function()
     assert.equal("more", table.concat(assert(d:expect(221)).lines))
   end)
 
-  it("leads the session to where its code says", function()
+  it("moves the session as its code says", function()
     local mx <close> = start { users = { ada = "secret" }, auth = { required = true } }
     mx:on("AUTH"):reply("235 2.7.0 welcome")
     mx:on("DATA"):reply("250 what")
@@ -251,7 +251,7 @@ describe("a client of a mock", function()
     assert.is_false(blamed("BDAT", 300, rcpt .. chunk .. chunk, { 250, 250, 300, 503 }))
   end)
 
-  it("is told of for its own lines", function()
+  it("is reported for its own lines", function()
     local mx <close> = start { users = "any", without = "PIPELINING" }
     local d <close> = open(mx)
     assert(d:cmd("MAIL FROM:<a@b>", 250))
@@ -263,7 +263,7 @@ describe("a client of a mock", function()
     assert.matches("C: RCPT TO:<xxx", mx:transcript())
   end)
 
-  it("is not blamed for what it pipelined behind a failed step, nor for a lost QUIT", function()
+  it("is not blamed for commands pipelined behind a failed step, nor for a lost QUIT", function()
     local mx <close> = start()
     mx:on("RCPT"):reply("550 5.1.1 no")
     mx:on("QUIT"):reply("554 5.0.0 no")
@@ -280,7 +280,7 @@ describe("a client of a mock", function()
     assert.equal("refused_command DATA", rules(mx))
   end)
 
-  it("is told of for what a rule's EHLO did not offer", function()
+  it("is reported for an extension that a rule's EHLO did not offer", function()
     local mx <close> = start()
     mx:on("EHLO"):reply("250 x\nSIZE")
     local d <close> = open(mx)
@@ -290,7 +290,7 @@ describe("a client of a mock", function()
     assert.equal("parameter BODY", rules(mx))
   end)
 
-  it("is told of for each parameter whose keyword EHLO did not offer, and for no other", function()
+  it("is reported for each parameter without its keyword in EHLO, and for no other", function()
     local mx <close> = start { extensions = { "DSN", "DELIVERBY", "FUTURERELEASE 100 "
       .. "2999-01-01T00:00:00Z", "CHUNKING", "BINARYMIME", "MT-PRIORITY", "SMTPUTF8" },
       users = "any" }
@@ -350,7 +350,7 @@ describe("a client of a mock", function()
       rules(mx):find("watchdog", 1, true) ~= nil })
   end)
 
-  it("that sends more than there is memory for is told of", function()
+  it("that sends more than there is memory for is reported", function()
     local limit = "ulimit -v 300000 &&"
     if net.run("", limit) ~= 0 then return pending("no limit can be set to the memory") end
     local status, output = net.run([[

@@ -29,7 +29,7 @@ describe("a connection beyond the limits", function()
     for _, client in ipairs(kept) do client:close() end
   end)
 
-  it("does not linger where it was let in to hear that it is not", function()
+  it("does not linger after a refused connection", function()
     for _, refused in ipairs { "on_connect", "proxy" } do
       local server <close> = serve.start { limits = { per_ip = 1 }, on_rcpt = true,
         proxy = refused == "proxy" and { "127.0.0.1" } or nil,
@@ -118,7 +118,7 @@ describe("descriptors", function()
     assert.matches("\n1\n$", output)
   end)
 
-  it("that are used up stop nobody for good, and are told of once", function()
+  it("that are used up stop nobody for good, and are reported once", function()
     local status, output = limited(90, [[
       local core = require "smtp.core"
       local loop = require "smtp.loop"
@@ -172,7 +172,7 @@ describe("the memory of many sessions", function()
     assert.is_true(is_collected(100))
   end)
 
-  it("is left to the collector where there are few", function()
+  it("is left to the collector if there are few sessions", function()
     assert.is_false(is_collected(20))
   end)
 end)

@@ -78,7 +78,7 @@ describe("BDAT under TLS", function()
 end)
 
 describe("BDAT over a socket", function()
-  it("ends the session where its size is none, and takes nothing behind it", function()
+  it("ends the session if its size is malformed, and takes nothing behind it", function()
     for _, args in ipairs { "", " ", " x", " -1", " +1", " 1x", " 0x10", " 1.5", " 1e3",
       " 12345678901234567890", " 00000000000000000001", " 99999999999999999999999999", " 1 LASTS",
       " 1 LAST x", " 1 2", " LAST", " 1\0", "\t1", " 1,5", " 1\xff", " 1 \xc3\xa9",
@@ -104,7 +104,7 @@ describe("BDAT over a socket", function()
     assert.equal(1, #got)
   end)
 
-  it("C060 reads a chunk that is refused before it says so", function()
+  it("C060 reads a refused chunk before the reply", function()
     local server <close>, got, commands = start {
       on_data = function() return 452, "4.3.1 no room" end }
     local client <close> = open(server)
@@ -123,7 +123,7 @@ describe("BDAT over a socket", function()
     assert.equal(0, #got)
   end)
 
-  it("is nothing where the stream ends within it", function()
+  it("is no message if the stream ends within it", function()
     for _, bytes in ipairs { "BDAT 10 LAST\r\n123", "BDAT 10\r\n123", "BDAT 3\r\n123",
       "BDAT 3 LAST", "BDAT 9223372036854775807 LAST\r\nx" } do
       for _, how in ipairs { "close", "abort" } do
@@ -208,7 +208,7 @@ describe("a million chunks that bring nothing", function()
       { replies, rest, content, messages })
   end)
 
-  it("are nothing to memory where they are allowed", function()
+  it("need no memory if they are allowed", function()
     local replies, rest, content, messages = run(2000000, "BDAT 2 LAST\r\nhi")
     assert.same({ 1000000, "250 2.0.0 Message accepted", "hi", 1 },
       { replies, rest, content, messages })

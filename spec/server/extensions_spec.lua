@@ -26,7 +26,7 @@ local function open(server, from)
 end
 
 describe("extensions of a server", function()
-  it("are offered where they are honoured anyway, and where one says so", function()
+  it("are offered if they are honoured anyway, and if the options say so", function()
     local limits = "|LIMITS RCPTMAX=1000 MAILMAX=1000"
     assert.equal(USUAL .. "SMTPUTF8|CHUNKING" .. limits, offered {})
     assert.equal(USUAL .. "SMTPUTF8|CHUNKING|BINARYMIME|DSN|DELIVERBY|RRVS|PRDR|MT-PRIORITY|"
@@ -47,7 +47,7 @@ describe("extensions of a server", function()
     assert.is_nil(told { recipients = 1000000, messages = 0, recipient_domains = 0 })
   end)
 
-  it("C119 RCPTDOMAINMAX is what it says, for the session", function()
+  it("C119 RCPTDOMAINMAX holds for the session", function()
     local server <close> = serve.start { limits = { recipient_domains = 2 },
       on_rcpt = function(_, recipient) return recipient.domain ~= "no.example" end }
     local d <close> = open(server, "")
@@ -81,7 +81,7 @@ describe("extensions of a server", function()
     assert.is_true(receipt.rejected[1].temporary)
   end)
 
-  it("C116 REQUIRETLS is offered under TLS alone", function()
+  it("C116 REQUIRETLS is offered only under TLS", function()
     local root = assert(authority.new())
     local leaf = assert(root:issue { names = { "localhost" } })
     local server <close> = serve.start { extensions = { REQUIRETLS = true },
@@ -95,7 +95,7 @@ describe("extensions of a server", function()
     assert(d:cmd("MAIL FROM:<a@b.example> REQUIRETLS", 250))
   end)
 
-  it("say what is wrong with them", function()
+  it("name their faults", function()
     local function start(extensions)
       return function() smtp.server { listen = "127.0.0.1:0", on_message = print,
         extensions = extensions } end

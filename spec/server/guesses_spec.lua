@@ -44,7 +44,7 @@ describe("the memory of failed AUTH", function()
     assert.equal(0, guesses.attempt(memory, clock.now, "192.0.2.2", "u1"))
   end)
 
-  it("knows an IPv6 host by its /64, and what stands for IPv4", function()
+  it("knows an IPv6 host by its /64, and an IPv4-mapped address", function()
     local memory, clock = guesses.new(), { now = 0 }
     delays(memory, clock, "2001:db8::1", 5, "ada")
     assert.is_true(guesses.attempt(memory, clock.now, "2001:db8::ffff:2", "ada") > 1)
@@ -69,7 +69,7 @@ describe("the memory of failed AUTH", function()
     assert.is_true(judged > 5 and judged < 20, judged)
   end)
 
-  it("bounds what has no verdict yet, and does not count it for long", function()
+  it("bounds attempts without a verdict, and does not count them for long", function()
     local memory, most = guesses.new(), 0
     for i = 1, 200 do
       local wait = guesses.attempt(memory, 100, "192.0.2.1", "u" .. i)
@@ -87,7 +87,7 @@ describe("the memory of failed AUTH", function()
     end
   end)
 
-  it("forgets with time, and what was right", function()
+  it("forgets with time, and after a right password", function()
     local memory, clock = guesses.new(), { now = 0 }
     delays(memory, clock, "192.0.2.1", 3, "ada")
     assert.equal(0, guesses.attempt(memory, clock.now + 600, "192.0.2.1", "ada"))
@@ -100,7 +100,7 @@ describe("the memory of failed AUTH", function()
     assert.is_true(guesses.attempt(memory, clock.now, "192.0.2.9", "u40") > 1)
   end)
 
-  it("is bounded, and keeps whom it meets again", function()
+  it("is bounded, and keeps users that come again", function()
     local memory, long = guesses.new(), ("x"):rep(10000)
     collectgarbage()
     local before = collectgarbage("count")
@@ -205,7 +205,7 @@ describe("guesses at a server", function()
     assert.is_true(count >= 3 and count < 50, count)
   end)
 
-  it("are counted where the mechanism verifies them itself", function()
+  it("are counted if the mechanism verifies them itself", function()
     local lookups, logged = 0, 0
     local server <close> = serve.start { auth = { cleartext = true, mechanisms = { "CRAM-MD5" },
       lookup = function()

@@ -178,7 +178,7 @@ describe("a bounce of a server's message", function()
     end)
   end)
 
-  it("has the whole where it was asked for and is there", function()
+  it("has the whole message if it is wanted and available", function()
     for _, read in ipairs { true, false } do
       local _, made = with(function(message)
         if read then message:read() end

@@ -437,7 +437,7 @@ describe("the end of smtp.server", function()
     assert.equal(1, server:stats().messages)
   end)
 
-  it("shutdown cuts off what takes longer", function()
+  it("shutdown cuts off longer sessions", function()
     local server = serve.start()
     local busy <close> = serve.connect(server)
     busy:begin()

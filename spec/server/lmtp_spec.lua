@@ -58,7 +58,7 @@ local function told(fact)
 end
 
 describe("a server of LMTP", function()
-  it("C122 tells each recipient what the handler says of it", function()
+  it("C122 sends the handler's reply for each recipient", function()
     local seen
     local got, fact = send(LMTP, { "ada", "bob", "eve", "bob" }, function(session, message)
       seen = { session.lmtp, session.esmtp, session.helo, #session.recipients }
@@ -78,7 +78,7 @@ describe("a server of LMTP", function()
     assert.same({ "ada@code.energy", 4 }, { fact.sender.address, #fact.recipients })
   end)
 
-  it("C122 gives those without an answer what the verdict says", function()
+  it("C122 sends the verdict for recipients without an answer", function()
     local function answers(handler)
       return table.concat(send(LMTP, { "ada", "bob" }, function(session, message)
         message:reply("bob@example.com", 451, "later")
@@ -108,7 +108,7 @@ describe("a server of LMTP", function()
     assert.equal("ada 250 -", told(fact))
   end)
 
-  it("C122 refuses for all what broke a rule, whatever was said of some", function()
+  it("C122 refuses for all a message that broke a rule, whatever the answers", function()
     local bare = "550 5.5.2 Bare CR, LF or NUL in message"
     local got, fact = send({ lmtp = true, content = "a\nb\r\n" }, { "ada", "bob" },
       function(_, message)
@@ -122,7 +122,7 @@ describe("a server of LMTP", function()
     assert.equal("Bare CR, LF or NUL in message", fact.refused)
   end)
 
-  it("says 451 and an event in place of what cannot be sent", function()
+  it("sends 451 in place of a text that cannot be sent, with an event", function()
     for text, code in pairs { ["a\rb"] = 250, ["a\0b"] = 550, ["go on"] = 354, ["odd"] = 199,
       [("long "):rep(1000)] = 250 } do
       local got, fact, errors = send(LMTP, { "ada", "bob" }, function(_, message)
@@ -140,7 +140,7 @@ describe("a server of LMTP", function()
     assert.equal(1, #errors)
   end)
 
-  it("C097 says a text in ASCII to whoever does not speak SMTPUTF8", function()
+  it("C097 sends a text in ASCII to a client without SMTPUTF8", function()
     local function handler(_, message)
       message:reply("ada@example.com", 250, "caf\u{e9}")
       return 452, "na\u{ef}ve"
@@ -151,7 +151,7 @@ describe("a server of LMTP", function()
       (send({ lmtp = true, params = " SMTPUTF8" }, { "ada", "bob" }, handler, 2)))
   end)
 
-  it("raises for what is no recipient or no reply, and when the message is over", function()
+  it("raises for a wrong recipient or reply, and after the message", function()
     local kept
     local got = send(LMTP, { "ada", "bob" }, function(_, message)
       kept = message
@@ -176,7 +176,7 @@ describe("a server of LMTP", function()
     end, 1)))
   end)
 
-  it("says 421 to one, tells the others, and closes", function()
+  it("sends 421 to a session, tells the others, and closes", function()
     local server <close> = serve.start { lmtp = true, on_message = function(_, message)
       message:reply("bob@example.com", 421, "4.3.2 later")
       return true
@@ -187,7 +187,7 @@ describe("a server of LMTP", function()
     assert.equal(TAKEN .. "\r\n421 4.3.2 later\r\n" .. TAKEN .. "\r\n", client:rest())
   end)
 
-  it("C122 knows LHLO alone, and C124 no content without a recipient", function()
+  it("C122 knows only LHLO, and C124 no content without a recipient", function()
     local server <close> = serve.start { lmtp = true, on_rcpt = function() return false end }
     local client <close> = serve.connect(server)
     client:reply()
@@ -202,7 +202,7 @@ describe("a server of LMTP", function()
     assert.equal("503 5.5.1 No valid recipients", client:cmd("DATA"))
   end)
 
-  it("C063 answers chunks as RFC 3030 says", function()
+  it("C063 answers chunks as in RFC 3030", function()
     local server <close> = serve.start { lmtp = true, on_message = function(_, message)
       message:reply("bob@example.com", 550, message:read())
       return true
@@ -350,7 +350,7 @@ describe("message:reply in SMTP", function()
     assert.equal(MIXED, fold({ nil, 250, nil }, false))
   end)
 
-  it("refuses what broke a rule, and says 451 for what cannot be sent", function()
+  it("refuses a message that broke a rule, and sends 451 for a text that cannot be sent", function()
     local got, fact = send({ content = "a\nb\r\n" }, { "ada", "bob" }, function(_, message)
       message:reply("ada@example.com", 250)
       message:reply("bob@example.com", 250)
@@ -391,7 +391,7 @@ describe("PRDR of a server", function()
     end
   end
 
-  it("tells each recipient, and then what becomes of the message", function()
+  it("sends a reply for each recipient, and then one for the message", function()
     local got, fact = send(OFFERED, { "ada", "bob", "eve" }, answer({ [2] = 550, [3] = 452 },
       "queued as 42"), 5)
     assert.same({ EACH, "250 2.0.0 queued as 42", "550 5.7.1 text 2", "452 4.3.0 text 3",
@@ -414,7 +414,7 @@ describe("PRDR of a server", function()
     assert.equal("554 5.7.1 Message refused", last({}, false))
   end)
 
-  it("is SMTP where it was not asked for, or for one recipient", function()
+  it("is SMTP if it was not asked for, or for one recipient", function()
     assert.same({ TAKEN }, (send({ extensions = { PRDR = true } }, { "ada", "bob" },
       answer({ 550 }, true), 1)))
     local got, fact = send(OFFERED, { "ada" }, answer({ 550 }, true), 1)
@@ -422,7 +422,7 @@ describe("PRDR of a server", function()
     assert.equal("ada 550 text 1", told(fact))
   end)
 
-  it("refuses for all what broke a rule", function()
+  it("refuses for all a message that broke a rule", function()
     local bare = "550 5.5.2 Bare CR, LF or NUL in message"
     assert.same({ EACH, bare, bare, bare }, (send({ extensions = { PRDR = true },
       params = " PRDR", content = "a\nb\r\n" }, { "ada", "bob" }, answer({ 250, 250 }, true), 4)))

@@ -91,7 +91,7 @@ describe("message", function()
     assert.same({ "" }, collect("\r\n", lines))
   end)
 
-  it("gives what lines left over to whoever reads on", function()
+  it("gives the rest of lines to a later read", function()
     assert.same({ "a", "b\r\n\r\nc\r\n" }, collect("a\r\nb\r\n\r\nc\r\n", function(m)
       return { m:lines()(), m:read() }
     end))
@@ -101,7 +101,7 @@ describe("message", function()
     end))
   end)
 
-  it("says what it wants", function()
+  it("names its fault", function()
     assert.same({ false, false, false, false, false }, collect("a\r\n", function(m)
       return { (pcall(m.read, m, "a")), (pcall(m.read, m, 1.5)), (pcall(m.save, m)),
         (pcall(m.save, m, "/nowhere/x", { preprend = "x" })), (pcall(m.maildir, m, "x", "y")) }
@@ -114,7 +114,7 @@ describe("message", function()
     assert.error_matches(function() kept:read() end, "the message is over")
   end)
 
-  it("lines is right wherever a slice ends", function()
+  it("lines is right for every end of a slice", function()
     local got
     local server <close> = serve.start { bare_newline = "raw", on_message = function(_, m)
       got = list(m:lines())
@@ -207,7 +207,7 @@ describe("message", function()
 end)
 
 describe("a handler of a message", function()
-  it("that read all and says nothing has taken it", function()
+  it("that read all and returns nothing has taken it", function()
     for _, handler in ipairs {
       function(_, m) m:read() end, function(_, m) m:skip() end,
       function(_, m) for _ in m:chunks() do end end, function(_, m) for _ in m:lines() do end end,
@@ -216,7 +216,7 @@ describe("a handler of a message", function()
     end
   end)
 
-  it("that read only part and says nothing has not", function()
+  it("that read only a part and returns nothing has not", function()
     for _, handler in ipairs {
       function() end, function(_, m) m:read(1) end, function(_, m) m:read(0) end,
       function(_, m) m:lines()() end,
@@ -228,7 +228,7 @@ describe("a handler of a message", function()
     assert.equal(NOT_TAKEN, (send("", function() end)))
   end)
 
-  it("that read part and says yes is believed; the rest is passed over", function()
+  it("that read a part and returns true is believed; the rest is dropped", function()
     local server <close> = serve.start { on_message = function(_, m)
       m:read(1)
       return "had a look"
@@ -378,7 +378,7 @@ describe("keeping a message", function()
     assert.same({ "mail" }, net.names(folder))
   end)
 
-  it("a save that failed is 451 unless the handler says otherwise", function()
+  it("a failed save is 451 unless the handler returns another verdict", function()
     local path = folder .. "/no/such/folder"
     assert.equal(NOT_TAKEN, (send("x\r\n", function(_, m) m:save(path) end)))
     assert.equal(NOT_TAKEN, (send("x\r\n", function(_, m)

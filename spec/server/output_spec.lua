@@ -6,7 +6,7 @@ local serve = require "spec.support.serve"
 describe("replies that nobody reads", function()
   -- A Unix socket holds some hundred kilobytes, and the replies to commands that come by
   -- one read are far more: what is left has to go out without another command.
-  it("go out once the client reads, though it says nothing more", function()
+  it("go out once the client reads, though it sends nothing more", function()
     local folder = net.folder()
     local line = ("x"):rep(400)
     local server <close> = serve.start { listen = "unix:" .. folder .. "/s",

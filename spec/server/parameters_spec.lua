@@ -42,7 +42,7 @@ local function start(extensions, listen)
 end
 
 describe("BY of a server", function()
-  it("C135 C155 is at least what EHLO tells, where it would be returned", function()
+  it("C135 C155 is at least the time in EHLO, in the mode of return", function()
     mail({ DELIVERBY = "240" }, { { "BY=239;R", 555, "5.5.4" }, { "BY=240;R", 250 },
       { "BY=241;RT", 250 }, { "BY=1;N", 250 }, { "BY=-1;N", 250 }, { "BY=0;R", 501 },
       { "BY=-5;R", 501 }, { "BY=1000000000;N", 501 } })
@@ -54,7 +54,7 @@ describe("BY of a server", function()
 end)
 
 describe("FUTURERELEASE of a server", function()
-  it("C137 C159 holds to what EHLO tells", function()
+  it("C137 C159 keeps the bounds in EHLO", function()
     local last = in_days(30)
     mail({ FUTURERELEASE = "86400 " .. last }, {
       { "HOLDFOR=1", 250 }, { "HOLDFOR=86400", 250 }, { "HOLDFOR=86401", 501, "5.5.4" },
@@ -94,7 +94,7 @@ describe("MT-PRIORITY of a server", function()
       { "MT-PRIORITY=1 MT-PRIORITY=1", 501 } })
   end)
 
-  it("C136 may be made less by on_mail, which tells so; a relay passes on what it made", function()
+  it("C136 may be lowered by on_mail; a relay passes the lower one on", function()
     local final <close> = scripted.server(script(hello("MT-PRIORITY"),
       "* MAIL FROM:<a@b.example> MT-PRIORITY=3", "* RCPT", "C DATA", "S 354 go", "BODY",
       "S 250 kept", "C QUIT", "S 221 bye"))
@@ -190,7 +190,7 @@ describe("a client", function()
     assert.equal("EHLO [127.0.0.1]", server:said())
   end
 
-  it("C155 C159 asks for no more than EHLO tells", function()
+  it("C155 C159 asks for no more than the bounds in EHLO", function()
     fails({ "DELIVERBY 240" }, { by = { seconds = 239, mode = "return" } }, "mail", "5.4.7")
     local future = { "FUTURERELEASE 60 2030-01-01T00:00:00Z" }
     for _, given in ipairs { { hold_for = 61 }, { hold_for = 0 }, { hold_until = "tomorrow" },

@@ -150,7 +150,7 @@ describe("a server behind a proxy", function()
     assert.is_nil(client:cmd("EHLO x"):find("XCLIENT"))
   end)
 
-  it("C140 closes silently where the header is missing or malformed", function()
+  it("C140 closes silently if the header is missing or malformed", function()
     for _, bytes in ipairs { "EHLO x.example\r\n", "\r\n\r\n\0\r\nQUIX", "PROXY TCP4 x\r\n",
       "PROXY UNKNOWN" .. (" "):rep(200), v2():sub(1, 13) .. "\x99" .. v2():sub(15),
       v2 { tlvs = TLVS }:gsub("\0\2id$", "\0\3id"), "\x16\3\1\2\0\1\0" } do
@@ -166,7 +166,7 @@ describe("a server behind a proxy", function()
     end
   end)
 
-  it("C140 closes silently where it does not come in time, or its stream ends", function()
+  it("C140 closes silently if it does not come in time, or its stream ends", function()
     local server <close>, _, facts = start { limits = { proxy_timeout = 0.05 } }
     for _, bytes in ipairs { "", "PROXY ", v2():sub(1, 20) } do
       local client <close> = serve.connect(server)
@@ -258,7 +258,7 @@ describe("a server behind a proxy", function()
     assert.equal("192.0.2.7", who[1].peer.address)
   end)
 
-  it("counts the peers that it is told for per_ip", function()
+  it("counts the clients in the headers for per_ip", function()
     local server <close> = start { limits = { per_ip = 2 } }
     local kept <close> = setmetatable({}, { __close = function(list)
       for _, one in ipairs(list) do one:close() end

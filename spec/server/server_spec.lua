@@ -116,7 +116,7 @@ describe("smtp.server", function()
 end)
 
 describe("a verdict", function()
-  it("of nothing means what the stage says", function()
+  it("of nothing has the meaning of the stage", function()
     each_stage(function(stage) try(stage, stage.unsure, function() end) end)
   end)
 
@@ -282,7 +282,7 @@ describe("a verdict", function()
 end)
 
 describe("handlers", function()
-  it("get what the command said", function()
+  it("get the arguments of the command", function()
     local seen = {}
     local server <close> = serve.start {
       on_connect = function(session) seen.peer = session.peer.address end,
@@ -359,7 +359,7 @@ describe("handlers", function()
     assert.equal("500 5.5.1 Command not recognized", client:cmd("XPONG"))
   end)
 
-  it("tells of what any callback raises, by an event or on standard error", function()
+  it("reports an error of any callback, by an event or on standard error", function()
     local script = [[
       local serve = require "spec.support.serve"
       local loop = require "smtp.loop"
@@ -398,7 +398,7 @@ describe("handlers", function()
     assert.equal("smtp.server: error at on_event: oops event\n", output)
   end)
 
-  it("greets as it is told", function()
+  it("greets with the text of the option", function()
     local function greeting(options)
       local server <close> = serve.start(options)
       local client <close> = serve.connect(server)
@@ -418,7 +418,7 @@ describe("handlers", function()
     end
   end)
 
-  it("tells of a text that the client cannot be sent as it is", function()
+  it("reports a text that cannot be sent to the client unchanged", function()
     local events = {}
     local server <close> = serve.start { on_event = serve.record(events),
       on_mail = function() return 250, "2.1.0 gr\u{fc}\u{df} dich" end,

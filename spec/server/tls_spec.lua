@@ -48,7 +48,7 @@ describe("server with STARTTLS", function()
     assert.equal("", client:rest()) -- close_notify, not a stream that was cut off
   end)
 
-  it("C070 closes where anything stands behind it: a line, half a line", function()
+  it("C070 closes if anything follows it: a line, half a line", function()
     for _, bytes in ipairs { "MAIL FROM:<eve@x.example>\r\n", "M", "\r\n", "\x16\x03\x01\x02" } do
       local server <close> = start()
       local client <close> = serve.connect(server)
@@ -61,7 +61,7 @@ describe("server with STARTTLS", function()
     end
   end)
 
-  it("reads what comes within 5 ms as TLS, never as a command", function()
+  it("reads bytes within 5 ms as TLS, never as a command", function()
     local events = {}
     local server <close> = start { on_event = serve.record(events) }
     for _, bytes in ipairs { "MAIL FROM:<eve@x.example>\r\n", "EHLO x\r\n", "X" } do
@@ -220,7 +220,7 @@ describe("server with implicit TLS", function()
     assert.equal("221 2.0.0 Goodbye", client:cmd("QUIT"))
   end)
 
-  it("drops who speaks in clear text", function()
+  it("drops a client in clear text", function()
     local events = {}
     local server <close> = start({ on_event = serve.record(events) }, { implicit = true })
     local client <close> = serve.connect(server)
@@ -245,7 +245,7 @@ describe("server with implicit TLS", function()
     assert.matches("^220", second:reply())
   end)
 
-  it("makes no handshake for whom it refuses anyway", function()
+  it("does no handshake with a refused client", function()
     local server <close> = start({ limits = { connections = 0 } }, { implicit = true })
     local client <close> = serve.connect(server)
     assert.equal("", client:rest())
@@ -368,7 +368,7 @@ describe("certificates of a server", function()
     assert.matches("/nowhere/cert.pem", text)
   end)
 
-  it("are read anew by reload_tls, and what is wrong changes nothing", function()
+  it("are read again by reload_tls, and a wrong one changes nothing", function()
     local folder = net.folder()
     net.dump(folder .. "/cert.pem", good.cert)
     net.dump(folder .. "/key.pem", good.key)
@@ -387,7 +387,7 @@ describe("certificates of a server", function()
     net.remove(folder)
   end)
 
-  it("of a table of names are read anew too, all of them or none", function()
+  it("of a table of names are read again too, all of them or none", function()
     local folder = net.folder()
     local path = folder .. "/both.pem"
     net.dump(path, other.cert .. other.key)
@@ -429,7 +429,7 @@ describe("certificates of a server", function()
     end
   end)
 
-  it("of clients are told to the handlers, verified or not", function()
+  it("of clients are known to the handlers, verified or not", function()
     local seen
     local server <close> = start({ on_helo = function(session)
       seen = session.tls and session.tls.certificate

@@ -54,7 +54,7 @@ end
 describe("the verdict of a next hop", function()
   local STAGES = { "mail", "rcpt", "message" }
 
-  it("C172 keeps code, enhanced code and text, wherever it was said", function()
+  it("C172 keeps code, enhanced code and text, from every call", function()
     for _, stage in ipairs(STAGES) do
       for _, case in ipairs { { 550, "5.1.1 no such user" }, { 452, "4.2.2 mailbox full" },
         { 554, "5.7.1 no" }, { 451, "4.7.1 greylisted\nsee https://x.example" },
@@ -152,7 +152,7 @@ describe("the verdict of a next hop", function()
     client:cmd("QUIT")
   end)
 
-  it("is ours where it is not about the mail", function()
+  it("is 451 if it is not about the mail", function()
     local open = { "S 220 ok", "C EHLO", "S 250 ok", "C MAIL" }
     local rcpt = { "S 250 ok", "C RCPT", "S 250 ok", "C DATA", "S 354 go", "BODY" }
     local scripts = {
@@ -298,7 +298,7 @@ describe("a message that some have", function()
     end
   end)
 
-  it("is refused as it was where nobody has it", function()
+  it("is refused with its reply if no recipient has the message", function()
     local next <close> = picky()
     local called = false
     local options = { on_undelivered = function() called = true end }
@@ -331,7 +331,7 @@ describe("a message that some have", function()
     end
   end)
 
-  it("is 451 for a recipient of whom nothing can be passed on", function()
+  it("is 451 for a recipient without a reply to pass on", function()
     local server <close> = gateway(nil, function(_, message)
       message:skip()
       return { code = 250, text = "2.0.0 bob has it", accepted = { "bob@example.com" },
@@ -343,7 +343,7 @@ describe("a message that some have", function()
       { hand_over(server, { "bob@example.com", "eve@example.com", "zoe@example.com" }) })
   end)
 
-  it("is told to each by LMTP and PRDR", function()
+  it("is sent for each recipient by LMTP and PRDR", function()
     local next <close> = picky()
     local called = false
     local three = { "bob@example.com", "eve@example.com", "full@example.com" }
@@ -379,7 +379,7 @@ describe("a message that some have", function()
     assert.same({ "eve@example.com", 1 }, { called[1].address, #called })
   end)
 
-  it("is told to each by PRDR", function()
+  it("is sent for each recipient by PRDR", function()
     local next <close> = picky()
     local server <close> = gateway(next, nil, { extensions = { PRDR = true } })
     local receipt = assert(smtp.send(url(server), { text = "x", from = "ada@code.energy",
@@ -395,7 +395,7 @@ describe("a message that some have", function()
     assert.equal("rejected", err.kind)
   end)
 
-  it("is not told to who was no recipient", function()
+  it("is not sent for an address that is no recipient", function()
     local next <close> = picky()
     local function expand(_, message)
       return smtp.send(url(next), { envelope = { from = "a@b.example", to = BOTH }, raw = message })

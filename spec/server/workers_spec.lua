@@ -45,7 +45,7 @@ describe("server:run", function()
     end
   end)
 
-  it("without workers is what it is without options", function()
+  it("without workers is as without options", function()
     local server = serve.start()
     server:close()
     assert.is_nil(server:run())
@@ -263,7 +263,7 @@ describe("workers", function()
   end)
 
   describe("that die", function()
-    it("are replaced, and told of", function()
+    it("are replaced and reported", function()
       local one <close> = crew.start([[
         before = function(server)
           loop.spawn(function()
@@ -311,7 +311,7 @@ describe("workers", function()
       one:stop()
     end)
 
-    it("are on standard error where nobody wants facts", function()
+    it("are on standard error without on_event", function()
       local one <close> = crew.start([[
         options.on_event = nil
         given.on_worker = function(n)

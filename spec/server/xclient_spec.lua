@@ -98,7 +98,7 @@ describe("XCLIENT at a server", function()
     assert.equal(4, #serve.of_type(facts, "connect"))
   end)
 
-  it("C139 does not change who is trusted", function()
+  it("C139 does not change the trusted peers", function()
     local server <close> = start { xclient = { "127.0.0.1" } }
     local client <close> = greeted(server)
     for i = 1, 3 do
@@ -110,7 +110,7 @@ describe("XCLIENT at a server", function()
     assert.equal("550", stranger:cmd("XCLIENT ADDR=192.0.2.1"):sub(1, 3))
   end)
 
-  it("is not for the clients of a proxy, but for those it tells of that are listed", function()
+  it("is not for the proxy, but for listed clients behind it", function()
     local options = { proxy = { "127.0.0.1" }, xclient = { "127.0.0.1", "192.0.2.9" } }
     local server <close> = start(options)
     for address, is in pairs { ["192.0.2.7"] = false, ["192.0.2.9"] = true } do
@@ -151,7 +151,7 @@ describe("XCLIENT at a server", function()
     assert.truthy(kept.tls.version)
   end)
 
-  it("counts the peer that it tells for per_ip", function()
+  it("counts the client in the header for per_ip", function()
     local server <close> = start { limits = { per_ip = 1 } }
     local one <close> = greeted(server)
     local two <close> = greeted(server)
@@ -180,7 +180,7 @@ describe("XCLIENT at a server", function()
 end)
 
 describe("XFORWARD at a server", function()
-  it("C139 tells of whom a message is, and no longer", function()
+  it("C139 names the origin of one message, not of the next", function()
     local seen, kept = {}, nil
     local server <close> = start { on_message = function(session, message)
       kept = session
@@ -221,7 +221,7 @@ describe("a client of such a server", function()
       helo = "proxy.example" })
   end
 
-  it("says XCLIENT, and EHLO anew", function()
+  it("sends XCLIENT, and EHLO again", function()
     local kept
     local server <close> = start { on_connect = function(session) kept = session end }
     local client <close> = client_of(server)
@@ -244,7 +244,7 @@ describe("a client of such a server", function()
     assert.is_true(client:usable())
   end)
 
-  it("says XFORWARD for the next message", function()
+  it("sends XFORWARD for the next message", function()
     local seen
     local server <close> = start { on_message = function(session, message)
       seen = session.xforward
@@ -259,7 +259,7 @@ describe("a client of such a server", function()
       helo = false }, seen)
   end)
 
-  it("says nothing that was not offered", function()
+  it("sends nothing that was not offered", function()
     local server <close> = serve.start()
     local client <close> = client_of(server)
     for _, verb in ipairs { "xclient", "xforward" } do
@@ -281,7 +281,7 @@ describe("a client of such a server", function()
     assert.equal("unsupported", err.kind)
   end)
 
-  it("refuses what may not be told", function()
+  it("refuses attributes that may not be sent", function()
     local server <close> = start()
     local client <close> = client_of(server)
     for _, told in ipairs { { name = "a\r\nb" }, { helo = "a\0" }, { login = ("x"):rep(256) },

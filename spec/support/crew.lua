@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- A server with workers in a process of its own, which forks. It tells who serves in
--- its greeting, and writes its facts to a file.
+-- A server with workers in a process of its own, which forks. Its greeting names the worker, and
+-- it writes its facts to files.
 local core = require "smtp.core"
 local loop = require "smtp.loop"
 local net = require "spec.support.net"
@@ -9,7 +9,7 @@ local serve = require "spec.support.serve"
 
 local M = {}
 
-local PATIENCE = 10 -- seconds until what should happen is given up
+local PATIENCE = 10 -- seconds to wait for an event
 
 local SCRIPT = [[
 local FOLDER = %q

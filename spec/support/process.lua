@@ -114,7 +114,7 @@ function Process:wait()
   return self:status(), self:output(), self:errors()
 end
 
--- The number of `timeout`, by which it was started.
+-- The number of the `timeout` that started the program.
 local function pid_of(self)
   return math.tointeger(tonumber(self:await(function() return slurp(self.folder .. "/pid") end)))
 end

@@ -16,7 +16,7 @@ M.MECHANISMS = {
   "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", "EXTERNAL",
 }
 
--- One for all: it is trusted by whoever is given the file.
+-- One authority for all; programs with its file trust it.
 local ca = assert(authority.new())
 M.authority = ca
 local stranger = assert(authority.new())

@@ -1,5 +1,5 @@
--- A server on loopback for specs, and plain sockets to talk to it. They wait by
--- smtp.loop, which runs the server's sessions meanwhile.
+-- A server on loopback for specs, and clients with plain sockets. They wait by smtp.loop, which
+-- runs the server's sessions meanwhile.
 local core = require "smtp.core"
 local loop = require "smtp.loop"
 local smtp = require "smtp"
@@ -7,7 +7,7 @@ local tls_stream = require "smtp.net.tls_stream"
 
 local M = {}
 
-local PATIENCE = 10 -- seconds until what should happen is given up
+local PATIENCE = 10 -- seconds to wait for an event
 
 -- ---- a client with a plain socket ----------------------------------------------
 
@@ -77,8 +77,8 @@ function Client:cmd(line)
   return self:reply()
 end
 
---- The client's handshake; `options` of core.tls_context and `name`. Gives itself,
--- or nil and why not.
+--- Does the client's handshake; `options` of core.tls_context and `name`. Gives the client, or nil
+-- and the reason.
 function Client:tls(options)
   local all = {}
   for key, value in pairs(options or {}) do all[key] = value end
@@ -117,7 +117,7 @@ function Client:rest()
   return all
 end
 
---- The dialogue up to where DATA is accepted.
+--- The dialogue up to the reply to DATA.
 function Client:begin(name)
   assert(self:reply():match("^220"))
   for _, line in ipairs { "EHLO client.code.energy", "MAIL FROM:<ada@code.energy>",
@@ -134,7 +134,7 @@ function Client:content(text)
   return self:reply()
 end
 
---- Goes away: by FIN, or by a reset.
+--- Closes the connection, or resets it.
 function Client:close()
   if not self.socket then return end
   loop.forget(self.socket)
