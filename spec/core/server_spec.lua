@@ -44,7 +44,7 @@ describe("server", function()
   it("C001 greets with 220 or 554 and nothing else, then 503 until QUIT", function()
     play(GREETING .. "C: QUIT\nS: 221 ...\nS: (closed)")
     for _, verdict in ipairs { "refuse", { "reply", 554 }, { "reply", 550, "x" },
-      { "reply", 500, "5.7.1 x" } } do
+      { "reply", 500, "5.7.1 x" }, { "reply", 559 } } do
       local player = play([[
         S: 554 ...
         C: EHLO client.code.energy
@@ -62,7 +62,8 @@ describe("server", function()
         S: (closed)]], { verdicts = { connect = verdict } })
       assert.same({ "connect", "close" }, player:names())
     end
-    for _, verdict in ipairs { "fail", { "reply", 421, "busy" }, { "reply", 450, "x" } } do
+    for _, verdict in ipairs { "fail", { "reply", 421, "busy" }, { "reply", 450, "x" },
+      { "reply", 400 }, { "reply", 459 } } do
       play("S: 421 ...\nS: (closed)", { verdicts = { connect = verdict } })
     end
     play("S: 220 mx.example welcome", { verdicts = { connect = { "reply", 250, "welcome" } } })

@@ -42,6 +42,20 @@ describe("an event of a mock", function()
     end
   end)
 
+  it("is the connection: from 500 on it stays, for QUIT alone", function()
+    for code, stays in pairs { [400] = false, [459] = false, [500] = true, [559] = true } do
+      local mx <close> = start()
+      mx:on("connect"):reply(code .. " no")
+      local d <close> = assert(smtp.dialogue(mx.url, { timeout = 5 }))
+      assert(d:expect(code))
+      if stays then
+        assert(d:cmd("EHLO x", 503))
+        assert(d:cmd("QUIT", 221))
+      end
+      assert.is_true(d:closed(), code)
+    end
+  end)
+
   it("is the connection, the end of the content, silence", function()
     local mx <close> = start()
     mx:on("connect", { session = 1 }):reply("554 5.3.2 not today")
