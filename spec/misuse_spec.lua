@@ -1,4 +1,4 @@
--- Misuse raises at once, at the line of whoever made the call, and says what would be
+-- Misuse raises at once, at the line of the caller, and says what would be
 -- right; what an error hints at is so.
 local misused = require "spec.support.misuse"
 local mock = require("spec.support.mock").start

@@ -242,7 +242,7 @@ SMTP_FUNC smtp_transaction *smtp_client_lose(smtp_client *c);
 ** left at the server. smtp_client_send does that itself. */
 SMTP_FUNC bool smtp_client_open(const smtp_client *c);
 
-/* The session begins anew, by the reply to XCLIENT. */
+/* The session begins again, by the reply to XCLIENT. */
 SMTP_FUNC void smtp_client_anew(smtp_client *c);
 
 /* ---- facts ----------------------------------------------------------- */

@@ -62,7 +62,7 @@ SMTP_FUNC int smtp_command_path(smtp_slice args, smtp_slice word,
 
 /* True for a line that another protocol would send: GET, POST, CONNECT ...
 ** with a path, or "Host:" and the like: "Name:" that neither is a verb, one of
-** own (parted by spaces) included, nor "MAILFROM:" and its like. */
+** own (separated by spaces) included, nor "MAILFROM:" and its like. */
 SMTP_FUNC bool smtp_command_foreign(smtp_slice line, smtp_slice own);
 
 /* "MAIL", ... in upper case; "" for SMTP_VERB_OTHER. Static. */

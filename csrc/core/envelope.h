@@ -61,7 +61,7 @@ typedef struct smtp_rcpt_params {
 /* The parameters that may come. */
 typedef struct smtp_param_rules {
   unsigned offered; /* OR of enum smtp_extension */
-  smtp_slice own;   /* other keywords, in upper case, parted by spaces */
+  smtp_slice own;   /* other keywords, in upper case, separated by spaces */
   bool strict;      /* no tab among them */
 } smtp_param_rules;
 

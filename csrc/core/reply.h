@@ -56,7 +56,7 @@ SMTP_FUNC smtp_slice smtp_reply_text(const smtp_reply *r);
 SMTP_FUNC smtp_status smtp_reply_status(const smtp_reply *r);
 
 /*
-** Appends a reply. The text may have several lines, parted by LF or CRLF;
+** Appends a reply. The text may have several lines, separated by LF or CRLF;
 ** status (class_ 0: none) stands on every line, once: a further line of the
 ** text may begin with it. SMTP_EINVALID for a code outside 200 to 599, a status
 ** of another class than the code's or with a number above 999, or a text with a

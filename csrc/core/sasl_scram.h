@@ -2,7 +2,7 @@
 /*
 ** sasl_scram.h: private to sasl_scram*.c: the mathematics and the grammar that
 ** both sides of SCRAM (RFC 5802) share. Names and passwords go as they are:
-** SASLprep is left to whoever stores them.
+** SASLprep is left to the caller that stores them.
 */
 #ifndef SMTP_SASL_SCRAM_H
 #define SMTP_SASL_SCRAM_H

@@ -153,9 +153,9 @@ typedef struct smtp_server_limits {
 typedef struct smtp_server_config {
   smtp_slice hostname; /* in the greeting and in HELO's reply */
   smtp_slice greeting; /* text after the host name; may be empty */
-  smtp_slice verbs;    /* own verbs in upper case, parted by spaces */
+  smtp_slice verbs;    /* own verbs in upper case, separated by spaces */
   unsigned extensions; /* OR of enum smtp_extension: offered as well */
-  smtp_slice offers;   /* lines of EHLO besides, parted by LF */
+  smtp_slice offers;   /* lines of EHLO besides, separated by LF */
   smtp_slice mail_own, rcpt_own; /* own parameters, as verbs */
   bool lmtp;                     /* RFC 2033 in place of SMTP */
   unsigned forwarding;  /* OR of enum smtp_forward: there are such commands */

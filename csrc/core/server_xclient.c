@@ -165,7 +165,7 @@ void smtp_server_trust(smtp_server *s, unsigned forwarding) {
   s->peer.trusted = forwarding & s->config->forwarding;
 }
 
-/* Everything but TLS and the counts of errors and messages begins anew. Whose
+/* Everything but TLS and the counts of errors and messages begins again. Whose
 ** certificate and channel that is, the client is not. */
 static void begin_anew(smtp_server *s) {
   smtp_server_drop(s);

@@ -40,7 +40,7 @@ static void set_slice(lua_State *L, const char *key, smtp_slice s) {
   lua_setfield(L, -2, key);
 }
 
-/* Pushes the lines of text, parted by LF, as an array. */
+/* Pushes the lines of text, separated by LF, as an array. */
 static void push_lines(lua_State *L, smtp_slice text) {
   smtp_slice line;
   lua_Integer i = 0;

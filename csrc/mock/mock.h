@@ -26,7 +26,7 @@ typedef struct smtp_mock {
   bool any_user; /* whoever says that he is somebody is */
   smtp_mock_user *users;
   size_t users_n;
-  smtp_slice hidden; /* keywords that EHLO leaves out, parted by spaces */
+  smtp_slice hidden; /* keywords that EHLO leaves out, separated by spaces */
   smtp_slice extra;  /* lines that EHLO has besides, LF between them */
   smtp_slice file;   /* is removed when the mock ends */
   double watchdog;   /* seconds in which a session must have done something */

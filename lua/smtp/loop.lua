@@ -48,7 +48,7 @@ end
 local TURN = "turn"
 
 -- A task has all of its fields from the beginning, false in place of nil: a table whose fields
--- come and go is laid out anew at nearly every wait.
+-- come and go is laid out again at nearly every wait.
 local function new_task(guest, foreign)
   return {
     co = false, start = false, guest = guest, foreign = foreign, waiting = false, deadline = false,

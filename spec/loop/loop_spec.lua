@@ -385,7 +385,7 @@ for _, backend in ipairs { "epoll", "kqueue", "poll" } do
         assert.is_true(got)
         loop.spawn(function() got = loop.wait(a, "r", 5) and "again" end)
         loop.step(0)
-        loop.forget(a) -- and whoever waits looks again
+        loop.forget(a) -- and the waiting task looks again
         loop.run()
         assert.equal("again", got)
         b:close()

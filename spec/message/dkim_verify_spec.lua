@@ -105,7 +105,7 @@ describe("dkim_verify", function()
     end)
 
     it("by what readers and signatures see otherwise", function()
-      -- One message for whoever ends a line at a lone CR, and another for all others.
+      -- One message for a reader that ends a line at a lone CR, and another for all others.
       local mallory = "From: mallory@example.com\r\nSubject: hi\r\n\r\n"
         .. "From: ceo@example.com\r\nSubject: Pay\r\n\r\nto account 666\r\n"
       local field = sign({}, mallory)

@@ -115,7 +115,7 @@ describe("smtp.parse", function()
     assert.is_nil(m.headers:get("X-B"))
   end)
 
-  it("names its fault", function()
+  it("raises for misuse", function()
     local m = smtp.parse("A: b\r\n\r\nbody")
     misused("headers:get: a name is needed", function() m.headers:get() end)
     misused("headers:all: a name is needed", function() m.headers:all(5) end)

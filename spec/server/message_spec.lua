@@ -101,7 +101,7 @@ describe("message", function()
     end))
   end)
 
-  it("names its fault", function()
+  it("raises for misuse", function()
     assert.same({ false, false, false, false, false }, collect("a\r\n", function(m)
       return { (pcall(m.read, m, "a")), (pcall(m.read, m, 1.5)), (pcall(m.save, m)),
         (pcall(m.save, m, "/nowhere/x", { preprend = "x" })), (pcall(m.maildir, m, "x", "y")) }

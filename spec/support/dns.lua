@@ -94,7 +94,7 @@ function Server:reset()
   self.seen = #self.process:output()
 end
 
---- The questions since the last reset, as "name/TYPE", parted by spaces.
+--- The questions since the last reset, as "name/TYPE", separated by spaces.
 function Server:asked()
   local text = self.process:output():sub(self.seen + 1)
   for type, number in pairs(M.TYPES) do

@@ -378,7 +378,8 @@ static int param_format(lua_State *L) {
   return push_output(L, out, result);
 }
 
-/* ehlo_extension keywords, parted by spaces, as bits; default: the first ones. */
+/* ehlo_extension keywords, with spaces between, as bits; default: the first
+** ones. */
 static smtp_param_rules rules_of(lua_State *L, int arg) {
   smtp_param_rules rules = {
       SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_AUTH, {"", 0}, false};

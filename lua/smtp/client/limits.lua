@@ -25,7 +25,7 @@ function M.used()
   return setmetatable({ limits = {}, mails = 0, domains = 0, domain = {} }, Used)
 end
 
---- EHLO has told the limits anew; nothing is kept of an earlier one (section 4).
+--- Takes the limits of a new EHLO; those of an earlier one are dropped (section 4).
 function Used:learn(text)
   self.limits = M.parse(text)
   self.has_limits = next(self.limits) ~= nil

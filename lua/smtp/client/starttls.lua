@@ -114,7 +114,7 @@ local function plain(connection, mode, reply)
     message = "the server does not offer STARTTLS" }
 end
 
---- STARTTLS where it is wished and offered, and EHLO anew.
+--- STARTTLS, if it is wanted and offered, and a new EHLO.
 function M.upgrade(connection, mode)
   if connection.tls or mode == "none" then return true end
   if not connection.capabilities.STARTTLS then return plain(connection, mode) end

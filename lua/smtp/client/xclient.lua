@@ -74,7 +74,7 @@ local function say(connection, verb, told)
   return connection:ask("command", verb, args)
 end
 
---- XCLIENT, and EHLO anew: the session begins from its greeting.
+--- XCLIENT, and a new EHLO: the session begins from its greeting.
 function M.xclient(connection, told)
   local reply, err = say(connection, "XCLIENT", told)
   if not reply then return nil, err end

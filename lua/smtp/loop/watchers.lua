@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
---- Which task watches which descriptor, and what the poller watches for them. A task that
--- waits has `waiting`: the descriptor, or true where there is none. It stays registered
--- for its last pollable (`pollable`, `events`), so that the usual turn (wait for the same
--- again) changes no table and asks no poller.
+--- The tasks that watch descriptors, and the poller that watches for them. A waiting task has
+-- `waiting`: the descriptor, or true without one. It stays registered for its last pollable
+-- (`pollable`, `events`), so that the usual turn (wait for that pollable again) changes no table
+-- and asks no poller.
 local core = require "smtp.core"
 
 local M = {}
@@ -16,16 +16,16 @@ local poller -- made at the first wait
 local readers, writers = {}, {} -- descriptor -> task that watches it
 local armed = {} -- descriptor -> bits the poller watches
 local owners = setmetatable({}, { __mode = "v" }) -- descriptor -> its pollable
-local shared = setmetatable({}, { __mode = "k" }) -- pollables that other processes have too
+local shared = setmetatable({}, { __mode = "k" }) -- pollables of several processes
 
---- The poller; a new one is of the back-end `name`, or what SMTP_POLLER says.
+--- The poller; a new one has the back-end `name`, or that of SMTP_POLLER.
 function M.poller(name)
   if not poller then poller = assert(core.poller(name or os.getenv("SMTP_POLLER"))) end
   return poller
 end
 
--- Lets the poller watch for what the tasks at `fd` wait for. A number that was
--- closed and given to another object must be watched anew.
+-- Lets the poller watch for the events of the tasks at `fd`. A number that was
+-- closed and given to another object must be watched again.
 local function arm(fd, pollable)
   local bits = (readers[fd] and READ or 0) | (writers[fd] and WRITE or 0)
   if shared[pollable] and bits ~= 0 then bits = bits | ALONE end
@@ -39,8 +39,7 @@ local function arm(fd, pollable)
   end
 end
 
---- Forgets what the task was registered for; the poller learns it at the next event that
--- nobody wants.
+--- Ends the registration of a task; the poller learns it at the next unwanted event.
 function M.drop(task)
   local fd = task.fd
   if not fd then return end
@@ -74,8 +73,8 @@ function M.set(task, pollable, events)
   arm(fd, pollable)
 end
 
--- An event that nobody waits for now: do not spin. Whoever watched must ask the
--- poller again.
+-- Disarms a descriptor after an event without a waiting task, so that the loop does not spin. A
+-- later wait asks the poller again.
 local function disarm(fd)
   local reader, writer = readers[fd], writers[fd]
   if reader then M.drop(reader) end
@@ -84,7 +83,7 @@ local function disarm(fd)
   armed[fd] = nil
 end
 
---- Resumes who waits for what came, by `resume(task, true)`.
+--- Resumes the tasks that wait for these events, by `resume(task, true)`.
 function M.dispatch(fd, bits, resume)
   local reader, writer = readers[fd], writers[fd]
   if bits == READ and reader and reader.waiting == fd then return resume(reader, true) end
@@ -109,7 +108,7 @@ function M.dispatch(fd, bits, resume)
   end
 end
 
---- Lets go of a handle; `release(task)` is called for whoever is registered for it.
+--- Forgets a handle; `release(task)` is called for each task that is registered for it.
 function M.forget(pollable, release)
   local fd = pollable:pollfd()
   if owners[fd] ~= pollable then return end
@@ -119,12 +118,12 @@ function M.forget(pollable, release)
   armed[fd], owners[fd] = nil, nil
 end
 
---- An event of this pollable wakes one of the processes that wait for it, not all.
+--- Makes an event of this pollable wake one of the waiting processes, not all.
 function M.share(pollable)
   shared[pollable] = true
 end
 
---- Begins anew in a process that was forked: the poller is its parent's.
+--- Begins again in a forked process: the poller is its parent's.
 function M.forked()
   if poller then
     local name = poller:backend()

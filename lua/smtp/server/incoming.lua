@@ -181,7 +181,7 @@ end
 
 --- An iterator over the lines, without their CRLF.
 function Message:lines()
-  local tail = { text = "", at = 1 } -- of a slice; whoever reads on has it first
+  local tail = { text = "", at = 1 } -- of a slice; a later read gets it first
   local begun, n = {}, 0 -- pieces of a line that is longer than one slice
   local function line(piece)
     n = n + 1
