@@ -154,14 +154,11 @@ void smtp_open_process(lua_State *L) {
       {"follow", line_follow}, {"pollfd", line_pollfd},
       {"events", line_events}, {"timeout", line_timeout},
       {"close", line_close},   {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"fork", core_fork},
-                                       {"pid", core_pid},
-                                       {"cpus", core_cpus},
-                                       {"descriptors", core_descriptors},
-                                       {"lifeline", core_lifeline},
-                                       {"trim", core_trim},
-                                       {"exit", core_exit},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"fork", core_fork},         {"pid", core_pid},
+      {"cpus", core_cpus},         {"descriptors", core_descriptors},
+      {"lifeline", core_lifeline}, {"trim", core_trim},
+      {"exit", core_exit},         {NULL, NULL}};
   smtp_new_class(L, CHILD, child, NULL);
   smtp_new_class(L, LIFELINE, line, line_close);
   luaL_setfuncs(L, functions, 0);
