@@ -15,10 +15,10 @@
 #define SMTP_CLIENT_SESSION "smtp.client_session"
 
 typedef struct smtp_client_session {
-  smtp_client *machine;   /* NULL: closed */
-  smtp_sasl *sasl;        /* of the last AUTH, which the machine borrows */
-  smtp_transaction *plan; /* of a message that is not the machine's yet */
-  int tags;               /* given to transactions so far */
+  smtp_client *machine;       /* NULL: closed */
+  smtp_sasl *sasl;            /* of the last AUTH, which the machine borrows */
+  smtp_transaction *plan;     /* of a message that is not the machine's yet */
+  int tags;                   /* given to transactions so far */
   smtp_transcript transcript; /* of a machine that was closed */
   smtp_connection connection;
   smtp_client_event event; /* of the last step */
