@@ -3,6 +3,7 @@
 local authority = require "smtp.authority"
 local core = require "smtp.core"
 local errors = require "smtp.error"
+local leaves = require "spec.support.held"
 local net = require "spec.support.net"
 local process = require "spec.support.process"
 
@@ -62,6 +63,16 @@ describe("core.certificate", function()
       assert.are.equal(case[2] == "too long" and "ECRYPTO" or "EINVALID", name)
     end
     assert.truthy(core.certificate { common_name = ("ü"):rep(64) })
+  end)
+
+  it("leaves nothing, whether it is made or not", function()
+    local ca = assert(authority.new())
+    local bytes = leaves(function()
+      assert(ca:issue { common_name = "x", names = { "mx.example" }, addresses = { "127.0.0.1" },
+        emails = { "ada@code.energy" }, purpose = "both" })
+      assert.is_nil(core.certificate { names = { "x" }, not_after = 36526 * 86400 })
+    end)
+    assert.is_true(not bytes or bytes < 16, bytes)
   end)
 
   it("raises for what is no option", function()
