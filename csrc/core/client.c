@@ -22,7 +22,7 @@ smtp_client *smtp_client_new(const smtp_mem *mem,
   if (c == NULL) return NULL;
   c->mem = mem;
   c->config = *config;
-  c->state = ST_GREETING;
+  smtp_client_enter(c, MOVE_OPENED);
   smtp_buf_init(&c->io.in, mem, IN_MAX);
   smtp_buf_init(&c->io.out, mem, OUT_MAX);
   smtp_buf_init(&c->content.chunk, mem, 2 * CHUNK_MAX + 2);

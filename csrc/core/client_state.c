@@ -11,7 +11,8 @@ void smtp_client_enter(smtp_client *c, enum move move) {
       SMTP_CLIENT_MOVES(MOVE)
 #undef MOVE
   };
-  if (smtp_client_is(c, moves[move].from)) c->state = moves[move].to;
+  if (smtp_client_is(c, moves[move].from) || moves[move].from == c->state)
+    c->state = moves[move].to;
 }
 
 bool smtp_client_is(const smtp_client *c, unsigned states) {

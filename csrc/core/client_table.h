@@ -10,6 +10,7 @@
 
 /* Bits, since a command names the states in which it is legal. */
 enum state {
+  ST_NEW = 0,      /* before it is OPENED */
   ST_GREETING = 1, /* the greeting is due */
   ST_START = 2,    /* no EHLO was accepted */
   ST_READY = 4,    /* no transaction is open */
@@ -35,6 +36,7 @@ enum state {
 ** state changes nothing.
 */
 #define SMTP_CLIENT_MOVES(move)                                             \
+  move(OPENED, ST_NEW, ST_GREETING)            /* a connection stands */    \
   move(GREETED, ST_GREETING, ST_START)         /* whatever was said */      \
   move(HELLO, ST_IDLE, ST_READY)               /* EHLO was accepted */      \
   move(MAIL, ST_READY | ST_FINAL, ST_MAIL)     /* was submitted */          \

@@ -37,8 +37,8 @@ function M.is_in(list, session)
 end
 
 -- Reads the PROXY header; or nil and a sentence if it does not come in time.
-local function read(session)
-  local machine, limit = session._core, loop.time + session.server.limits.proxy_timeout
+local function read(session, machine)
+  local limit = loop.time + session.server.limits.proxy_timeout
   local header, held = machine:proxy_header("")
   while header == false do
     local left = limit - loop.time
@@ -48,14 +48,10 @@ local function read(session)
   return header, held
 end
 
---- Reads and applies a PROXY header; gives whether the session may go on.
-function M.accept(session)
-  local header, why = read(session)
-  if not header then
-    session._reason = "proxy"
-    session:fact("error", { stage = "proxy", error = why })
-    return false
-  end
+--- Reads and applies a PROXY header: true, or nil and a sentence.
+function M.accept(session, machine)
+  local header, why = read(session, machine)
+  if not header then return nil, why end
   local real, source = session.peer, header.source
   session.proxy = { version = header.version, command = header.command, tlvs = header.tlvs,
     destination = header.destination, address = real.address, port = real.port }
@@ -65,15 +61,15 @@ function M.accept(session)
 end
 
 --- Tells the core whether this peer may use XCLIENT and XFORWARD. XCLIENT does not change that.
-function M.trust(session)
+function M.trust(session, machine)
   local trust = session.server.trust
   if (trust.xclient or trust.xforward) and not session._unknown then
-    session._core:trust(M.is_in(trust.xclient, session), M.is_in(trust.xforward, session))
+    machine:trust(M.is_in(trust.xclient, session), M.is_in(trust.xforward, session))
   end
 end
 
 --- Makes the session that of another client; all facts of the first client are dropped.
-function M.xclient(session, told)
+function M.xclient(session, told, machine)
   local peer = { address = session.peer.address, port = session.peer.port,
     name = session.peer.name }
   if told.addr ~= nil then
@@ -81,19 +77,17 @@ function M.xclient(session, told)
   end
   if told.port ~= nil then peer.port = told.port or nil end
   if told.name ~= nil then peer.name = told.name or nil end
-  session.peer, session.xclient, session._domains = peer, told, nil
+  session.peer, session.xclient = peer, told
   session.helo, session.esmtp = told.helo or nil, (told.proto or ""):upper() == "ESMTP"
   session.user = told.login or nil
   session.mechanism = session.user and "XCLIENT"
   session.sender, session.recipients, session.xforward = nil, nil, nil
   if session.tls then
-    session.tls = session._core:info()
+    session.tls = machine:info()
     session.tls.certificate = nil
   end
   local key = admission.host_of(session.peer.address)
-  if admission.count(session.server, session, key) then
-    session._core:finish("connections", true)
-  end
+  if admission.count(session.server, session, key) then session:finish("connections", true) end
 end
 
 --- Adds attributes of the origin of the next message; several commands may give them.

@@ -101,14 +101,14 @@ end
 -- Whether this message is over: the session has another message, or none.
 local function is_over(message)
   local session = message.session
-  return not session._core or session.recipients ~= message.recipients
+  return not session:is_open() or session.recipients ~= message.recipients
 end
 
 local function check_over(message)
   if is_over(message) then error("the message is over: its handler has returned", 0) end
 end
 
--- Moves to the next slice of content, which session._core then holds: true, or
+-- Moves to the next slice of content, which the machine then holds: true, or
 -- false at the end. The time of a slow peer is not the handler's.
 local function advance(message)
   check_over(message)
@@ -118,13 +118,7 @@ local function advance(message)
     return true
   end
   if not message.ended then
-    local session = message.session
-    local task = session._task
-    local limit, since = task.limit, loop.time
-    task.limit = false
-    local more = note(message, session:next_event())
-    task.limit = limit and limit + loop.time - since
-    if more then return true end
+    if note(message, message.session:next_content()) then return true end
   end
   if message.why then fail(message, message.why) end
   return false
@@ -134,7 +128,7 @@ end
 local function pull(message, max)
   local tail = message.tail
   if not tail or tail.at > #tail.text then
-    local text = advance(message) and message.session._core:content() or nil
+    local text = advance(message) and message.session:content() or nil
     if not text or not max or #text <= max then return text end
     tail = { text = text, at = 1 }
     message.tail = tail
@@ -222,13 +216,13 @@ end
 function Message:header()
   if self.head then return self.head end
   check_over(self)
-  local machine, touched, parts = self.session._core, self.touched, {}
-  local text, whole = machine:header()
+  local session, touched, parts = self.session, self.touched, {}
+  local text, whole = session:header()
   while not whole do
     local chunk = pull(self)
     if not chunk then break end
     parts[#parts + 1] = chunk
-    text, whole = machine:header()
+    text, whole = session:header()
   end
   if parts[1] then self.tail, self.touched = { text = table.concat(parts), at = 1 }, touched end
   if self.why then fail(self, self.why) end
@@ -238,7 +232,7 @@ end
 --- The handler has returned: the rest of the content is read and dropped. Gives whether the
 -- handler had read all of it. The header of a read message stays, for a bounce.
 function M.finish(message)
-  if message.touched then message.head = message.session._core:header() end
+  if message.touched then message.head = message.session:header() end
   local whole = message.touched and message.ended and not message.why
   while not message.ended do note(message, message.session:next_event()) end
   return whole
@@ -276,16 +270,16 @@ end
 
 -- Writes the content, with `bare` without the Return-Path at its top: true, or nil and the reason.
 local function write_content(self, spool, bare)
-  local machine = self.session._core
+  local session = self.session
   local begun = self.tail and pull(self) or "" -- `header` has read ahead
   local size = bare and trace_fields.return_path_size(begun) or not bare and 0 or nil
   while not size and advance(self) do
-    begun = begun .. machine:content()
+    begun = begun .. session:content()
     size = trace_fields.return_path_size(begun)
   end
   size = size or trace_fields.return_path_size(begun, true)
   local ok, why, errname = spool:write(begun:sub(size + 1))
-  while ok and advance(self) do ok, why, errname = machine:content_to(spool) end
+  while ok and advance(self) do ok, why, errname = session:content_to(spool) end
   return ok, why, errname
 end
 

@@ -275,7 +275,7 @@ end
 
 -- ---- sessions -----------------------------------------------------------
 
-function Server:_ended(one)
+local function ended(self, one)
   self.sessions[one] = nil
   admission.uncount(self, one)
   admission.leave(self)
@@ -293,7 +293,7 @@ local function admit(self, socket, shared)
     return admission.refuse(self, socket, shared, peer)
   end
   admission.enter(self)
-  local one = session.new(self, shared, socket, peer)
+  local one = session.new(self, shared, socket, peer, ended)
   admission.count(self, one, key)
   local task = loop.spawn(session.run, one)
   self.sessions[one], task.owner = task, one
@@ -351,35 +351,33 @@ end
 -- Tells sessions to end, and gives whether they did within `grace` seconds.
 local function finish(self, grace)
   stop_accepting(self)
-  for one, task in pairs(self.sessions) do
-    one._core:finish("shutdown", false)
-    loop.nudge(task, one._core) -- an idle session must look again
-  end
+  for one in pairs(self.sessions) do one:finish("shutdown", false) end
   local clean = loop.pass(self.drained, grace)
   if not clean then
     clean = true
-    for one in pairs(self.sessions) do clean = clean and one._lingering == true end
+    for one in pairs(self.sessions) do clean = clean and one:is_lingering() end
   end
   return clean
 end
 
--- Methods for workers.lua: leave accepting to workers; become worker `n`, without the sessions of
--- the parent process; end sessions.
-Server._pause, Server._finish = pause_accepting, finish
-
-function Server:_become(n, size)
-  for one in pairs(self.sessions) do one._core:close() end -- sends nothing here
+-- Becomes worker `n` of so many, without the sessions of the parent process.
+local function become(self, n, size)
+  for one in pairs(self.sessions) do one:abandon() end
   self.sessions, self.hosts = {}, {}
-  self.connections, self.accepted, self.messages, self.lingering = 0, 0, 0, 0
+  self.connections, self.peak, self.accepted, self.messages, self.lingering = 0, 0, 0, 0, 0
   admission.share(self, size)
   guesses.share(self.guesses, size)
   self.drained, self.leaving, self.crew, self.worker = loop.gate(), loop.gate(), nil, n
 end
 
-function Server:_accept()
+local function accept_shared(self)
   for _, listener in ipairs(self.listeners) do watchers.share(listener) end
   start_accepting(self)
 end
+
+-- Functions of a server that workers.lua calls.
+local FOR_WORKERS = { accept = accept_shared, become = become, pause = pause_accepting,
+  finish = finish }
 
 -- ---- what users call ----------------------------------------------------
 
@@ -428,7 +426,7 @@ end
 --- Serves until `close` or `shutdown`; with `workers`, until a signal.
 function Server:run(given)
   if given and workers.check(given) and not self.closing then
-    return workers.run(self, given)
+    return workers.run(self, given, FOR_WORKERS)
   end
   loop.pass(self.drained)
 end
@@ -445,8 +443,8 @@ function Server:close()
   for one, task in pairs(all) do
     if loop.cancel(task, limit) then
       one:__close() -- it had not begun to run
-    elseif one._core then -- a handler closes its own server: the session ends after it
-      one._core:finish("shutdown", false)
+    elseif one:is_open() then -- a handler closes its own server: the session ends after it
+      one:finish("shutdown", false)
     end
   end
 end

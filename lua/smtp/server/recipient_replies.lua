@@ -72,13 +72,13 @@ end
 -- the handler accepted explicitly. Gives the code and the text for the whole, in LMTP the best,
 -- and the reply for each recipient.
 function M.conclude(message, accepted, name, code, text)
-  local machine, recipients = message.session._core, message.recipients
+  local session, recipients = message.session, message.recipients
   local answers, told = message.answers or {}, {}
   local verdict = sendable(message, { name = name, code = code or CODES[name], text = text })
   accepted = accepted and verdict ~= FAILED
   local function send(answer)
-    if not message.why then message.session:check_text("message", answer.text) end
-    local sent = machine:decide(answer.name, answer.code, answer.text)
+    if not message.why then session:check_text("message", answer.text) end
+    local sent = session:decide(answer.name, answer.code, answer.text)
     return sent, sent == answer.code and not message.why and answer.text or nil
   end
   if message.due == 1 then

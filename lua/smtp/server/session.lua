@@ -21,7 +21,7 @@ local M = {}
 
 -- The methods that run several times a message, without the look-up by name.
 local methods = getmetatable(core.server_config({}):session()).__index
-local machine_turn, machine_decide = methods.turn, methods.decide
+local machine_turn, machine_decide, machine_content = methods.turn, methods.decide, methods.content
 
 -- Seconds for a peer to read our last reply, and to stop sending.
 local LINGER = 5
@@ -59,6 +59,63 @@ end
 --- Whether a reply can be sent as it is.
 function Session:sayable(code, text)
   return self._core:sayable(code, text)
+end
+
+-- ---- the session for its message and its server ---------------------------
+
+--- Whether it has not ended.
+function Session:is_open()
+  return self._core ~= nil
+end
+
+--- Whether all is said, and only the rest of the client's bytes is read.
+function Session:is_lingering()
+  return self._lingering == true
+end
+
+--- Ends it by the reply of `why`: now, or when the transaction is over.
+function Session:finish(why, now)
+  self._core:finish(why, now)
+  if self._task then loop.nudge(self._task, self._core) end -- an idle session must look again
+end
+
+--- Closes it in a process that was forked: nothing is sent.
+function Session:abandon()
+  self._core:close()
+end
+
+-- Lets the time of a handler go on, and gives the rest.
+local function resumed(task, limit, since, ...)
+  task.limit = limit and limit + loop.time - since
+  return ...
+end
+
+--- The next event of the content. The time of a slow peer is not the handler's.
+function Session:next_content()
+  local task = self._task
+  local limit, since = task.limit, loop.time
+  task.limit = false
+  return resumed(task, limit, since, self:next_event())
+end
+
+--- The bytes of the last event "body".
+function Session:content()
+  return machine_content(self._core)
+end
+
+--- Writes them to a spool; as its `write`.
+function Session:content_to(spool)
+  return self._core:content_to(spool)
+end
+
+--- The header of the message so far, and whether that is all of it.
+function Session:header()
+  return self._core:header()
+end
+
+--- Gives the machine a verdict on the message, and the code that it sent.
+function Session:decide(name, code, text)
+  return machine_decide(self._core, name, code, text)
 end
 
 -- ---- functions of the user -----------------------------------------------
@@ -250,7 +307,11 @@ function events.message(self, ...)
 end
 
 events.reset = drop
-events.xclient = forwarded.xclient
+function events.xclient(self, told)
+  self._domains = nil
+  forwarded.xclient(self, told, self._core)
+end
+
 events.xforward = forwarded.xforward
 
 -- ---- TLS and AUTH ----------------------------------------------------------
@@ -361,7 +422,7 @@ function Session:__close()
   loop.forget(machine)
   machine:close()
   if self._lingering then self.server.lingering = self.server.lingering - 1 end
-  self.server:_ended(self)
+  self._on_end(self.server, self)
   local on_close = self.server.handlers.on_close
   if not on_close and not self.server.on_event then return end
   local summary = { reason = self._reason or "cancelled", messages = self.messages }
@@ -390,11 +451,15 @@ function M.run(self)
   local refusal
   session._task = loop.current()
   if session._proxied then
-    if not forwarded.accept(session) then return end
+    local ok, why = forwarded.accept(session, session._core)
+    if not ok then
+      session._reason = "proxy"
+      return session:fact("error", { stage = "proxy", error = why })
+    end
     local key = admission.host_of(session.peer.address)
     refusal = admission.count(session.server, session, key) and "connections" or nil
   end
-  forwarded.trust(session)
+  forwarded.trust(session, session._core)
   if session._tls and session._tls.implicit then
     if refusal then -- a handshake for a mere 421 is what a flood would like
       session._reason = refusal
@@ -410,11 +475,11 @@ function M.run(self)
 end
 
 --- Makes the session; it owns the socket from here on. `shared` is the common part of the
--- listener's sessions.
-function M.new(server, shared, socket, peer)
+-- listener's sessions; on_end(server, session) hears of its end.
+function M.new(server, shared, socket, peer, on_end)
   local self = setmetatable({
     server = server, peer = peer, esmtp = false, messages = 0, _tls = shared.tls,
-    _task = false, _served = false, _reason = false,
+    _task = false, _served = false, _reason = false, _on_end = on_end,
     lmtp = shared.lmtp,
     _core = shared.config:session(socket, loop.time),
     _handler_timeout = server.limits.handler_timeout,

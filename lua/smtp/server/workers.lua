@@ -79,12 +79,12 @@ local function serve(crew, n)
   loop._forked()
   crew.deaths:close() -- restores SIGCHLD
   crew.line:follow()
-  server:_become(n, crew.size)
+  crew.calls.become(server, n, crew.size)
   math.randomseed(math.random(0), core.pid()) -- workers need different random numbers
   loop.spawn(obey, server, crew.signals, state, crew.grace)
   loop.spawn(follow, server, crew.line, state, crew.grace)
   if crew.on_worker then crew.on_worker(n) end
-  if not server.closing then server:_accept() end
+  if not server.closing then crew.calls.accept(server) end
   loop.pass(server.drained)
   if state.over then loop.pass(state.over) end
   server:close()
@@ -221,7 +221,7 @@ local function supervise(crew)
   loop.pass(crew.ending)
   local grace = crew.granted
   local limit = core.now() + grace + EXTRA
-  local clean = crew.server:_finish(grace) -- sessions from before there were workers
+  local clean = crew.calls.finish(crew.server, grace) -- sessions from before there were workers
   if not loop.pass(crew.gone, math.max(limit - core.now(), 0)) then
     crew:signal("KILL")
     loop.pass(crew.gone)
@@ -257,18 +257,18 @@ function Crew:__close()
 end
 
 --- Serves with workers until a signal or `shutdown`. Gives true; false if sessions had
--- to be cut off; nil and an error if workers are not possible.
-function M.run(server, given)
+-- to be cut off; nil and an error if workers are not possible. `calls`: functions of the server.
+function M.run(server, given, calls)
   if busy then options.misuse("server:run: one server with workers at a time") end
   busy = true
   local crew <close> = setmetatable({
-    server = server, size = given.workers == "auto" and core.cpus() or given.workers,
+    server = server, calls = calls, size = given.workers == "auto" and core.cpus() or given.workers,
     grace = given.grace or GRACE, on_worker = given.on_worker, members = {}, tasks = {},
     restarts = 0, clean = true, ending = loop.gate(), gone = loop.gate(), done = loop.gate(),
   }, Crew)
   local ok, err = crew:open()
   if not ok then return nil, err end
-  server:_pause()
+  calls.pause(server)
   server.crew = crew
   crew.tasks.reap, crew.tasks.command = loop.spawn(reap, crew), loop.spawn(command, crew)
   for n = 1, crew.size do
