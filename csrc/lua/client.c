@@ -127,50 +127,42 @@ static int client_abort(lua_State *L) {
   return client_close(L);
 }
 
-/* nil, "tls", sentence [, "alert"]; nil, "closed", sentence, cause */
+/* nil, sentence, "tls" [, "alert"]; nil, sentence, "closed", cause */
 static int fail_tls(lua_State *L, const smtp_tls *tls) {
   const char *end = smtp_tls_end(tls);
-  lua_pushnil(L);
   if (end == NULL) {
-    lua_pushliteral(L, "tls");
-    lua_pushstring(L, smtp_tls_error(tls));
+    smtp_push_failure(L, smtp_tls_error(tls), "tls");
     if (smtp_tls_is_alert(tls)) lua_pushliteral(L, "alert");
     return smtp_tls_is_alert(tls) ? 4 : 3;
   }
-  lua_pushliteral(L, "closed");
-  lua_pushliteral(L, CLOSED);
+  smtp_push_failure(L, CLOSED, "closed");
   lua_pushstring(L, end);
   return 4;
 }
 
-/* nil, "protocol", sentence, nil [, the reply whose lines differ] */
+/* nil, sentence, "protocol", nil [, the reply whose lines differ] */
 static int fail_protocol(lua_State *L, const smtp_client *machine) {
   smtp_status status;
   const smtp_reply *said = smtp_client_said(machine, &status);
-  lua_pushnil(L);
-  lua_pushliteral(L, "protocol");
-  lua_pushstring(L, smtp_client_reason(machine));
+  smtp_push_failure(L, smtp_client_reason(machine), "protocol");
   if (said == NULL) return 3;
   lua_pushnil(L);
   smtp_push_reply(L, said, status);
   return 5;
 }
 
-/* nil, kind, sentence [, cause [, reply]] */
+/* nil, sentence, kind [, cause [, reply]] */
 static int fail(lua_State *L, smtp_client_session *c, int r) {
   if (r == SMTP_ESYSTEM) {
     smtp_push_errno(L, errno, NULL); /* nil, message, name */
     lua_pushliteral(L, "system");
-    lua_insert(L, -3); /* nil, "system", message, name */
+    lua_insert(L, -2); /* nil, message, "system", name */
     return 4;
   }
   if (r == SMTP_ETLS) return fail_tls(L, c->connection.tls);
   if (r == SMTP_EPROTOCOL) return fail_protocol(L, c->machine);
   if (r != SMTP_ECLOSED) return luaL_error(L, "not enough memory");
-  lua_pushnil(L);
-  lua_pushliteral(L, "closed");
-  lua_pushliteral(L, CLOSED);
-  return 3;
+  return smtp_push_failure(L, CLOSED, "closed");
 }
 
 static const char *step_name(smtp_client_step step) {
@@ -194,7 +186,7 @@ static int push_next(lua_State *L, smtp_client_session *c, int r,
   return e->kind == SMTP_CLIENT_ENDED ? 3 : 2;
 }
 
-/* client:next() -> step, reply | nothing | nil, kind, sentence: in memory. */
+/* client:next() -> step, reply | nothing | nil, sentence, kind: in memory. */
 static int client_next(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check(L);
   smtp_client_event e;
@@ -211,7 +203,7 @@ static int push_wanted(lua_State *L, const smtp_client *machine) {
 /*
 ** client:step([sending]) -> step, reply | "ended", step, reply | "message" ... |
 ** "content" or "sent", if it is asked about the message being sent | false, "r"
-** or "rw" (what to wait for) | nil, kind, sentence [, cause [, reply]]. A write
+** or "rw" (what to wait for) | nil, sentence, kind [, cause [, reply]]. A write
 ** that fails is told only when there is no reply left that explains it.
 */
 static int client_step(lua_State *L) {
@@ -231,7 +223,7 @@ static int client_step(lua_State *L) {
 }
 
 /* client:flush() -> true | false (wait for "rw", then step or flush) | nil,
-** kind, sentence [, cause]. A reply that came early is left for step. */
+** sentence, kind [, cause]. A reply that came early is left for step. */
 static int client_flush(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check_socket(L);
   int r = smtp_connection_write(&c->connection);
@@ -271,8 +263,8 @@ static int client_submit_path(lua_State *L) {
       L, smtp_client_submit_path(c->machine, verb[i], &path, params, n));
 }
 
-/* client:body(bytes [, first]) -> how many were taken | nil, "invalid" |
-** nil, "state" */
+/* client:body(bytes [, first]) -> how many were taken | nil, text,
+** "invalid" | "state" */
 static int client_body(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check(L);
   smtp_slice all;

@@ -86,8 +86,8 @@ static void drop(lua_State *L, int tag) {
 ** keeps, or nil, and it is given by client:content; `chunks`, `binary`: how it
 ** goes; the recipients as they go out, and their parameters, by place. The
 ** results are told with the part: mailboxes of its `to`.
-** -> whether it was queued to its end | nil, "invalid", place (0: the sender)
-** | nil, "state" | "busy"
+** -> whether it was queued to its end | nil, text, "invalid", place (0: the
+** sender) | nil, text, "state" | "busy"
 */
 int smtp_client_session_message(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check(L);
@@ -103,7 +103,7 @@ int smtp_client_session_message(lua_State *L) {
   if (r == SMTP_EINVALID) {
     smtp_client_session_push_submitted(L, r);
     lua_pushinteger(L, (lua_Integer)place);
-    return 3;
+    return 4;
   }
   plan_content(L, c->plan);
   keep(L, c);
@@ -117,8 +117,8 @@ int smtp_client_session_message(lua_State *L) {
   return 1;
 }
 
-/* client:content(bytes [, first]) -> how many were taken | nil, "invalid" |
-** "busy"; client:content() ends it -> true | nil, "busy" | "invalid" */
+/* client:content(bytes [, first]) -> how many were taken | nil, text, "invalid"
+** | "busy"; client:content() ends it -> true | nil, text, "busy" | "invalid" */
 int smtp_client_session_content(lua_State *L) {
   smtp_client_session *c = smtp_client_session_check(L);
   smtp_slice all;

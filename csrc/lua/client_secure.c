@@ -49,7 +49,7 @@ int smtp_client_session_tls_session(lua_State *L) {
   return smtp_tls_push_session(L, smtp_client_session_check(L)->connection.tls);
 }
 
-/* client:auth(sasl) -> true | nil, "busy" | "state" | "invalid". The exchange is
+/* client:auth(sasl) -> true | nil, text, "busy" | "state" | "invalid". The exchange is
 ** the client's from now on. Replies of the step "auth" come then; all but a 334
 ** end it. */
 int smtp_client_session_auth(lua_State *L) {

@@ -23,14 +23,10 @@ int smtp_client_session_push_submitted(lua_State *L, int r) {
     lua_pushboolean(L, 1);
     return 1;
   }
-  lua_pushnil(L);
+  if (r == SMTP_ENOMEM) return luaL_error(L, "not enough memory");
   if (r == SMTP_EBUSY)
-    lua_pushliteral(L, "busy");
-  else if (r == SMTP_EINVALID)
-    lua_pushliteral(L, "invalid");
-  else if (r == SMTP_ENOMEM)
-    return luaL_error(L, "not enough memory");
-  else
-    lua_pushliteral(L, "state");
-  return 2;
+    return smtp_push_failure(L, "replies or writes must come first", "busy");
+  if (r == SMTP_EINVALID)
+    return smtp_push_failure(L, "bytes that may not go out", "invalid");
+  return smtp_push_failure(L, "not legal at this point", "state");
 }

@@ -30,7 +30,7 @@ typedef struct smtp_client_session {
 SMTP_FUNC smtp_client_session *smtp_client_session_check(lua_State *L);
 SMTP_FUNC smtp_client_session *smtp_client_session_check_socket(lua_State *L);
 
-/* true | nil, "busy" | "state" | "invalid" */
+/* true | nil, text, "busy" | "state" | "invalid" */
 SMTP_FUNC int smtp_client_session_push_submitted(lua_State *L, int r);
 
 /* client_message.c: pushes "message" and what became of it; methods. */

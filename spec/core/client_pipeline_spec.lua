@@ -7,7 +7,7 @@ local function plays(name, script, config)
 end
 
 local function busy(t, line)
-  assert.same({ nil, "busy" }, { t:submit(line) })
+  assert.equal("busy", (select(3, t:submit(line))))
 end
 
 -- Up to the 354, with one recipient.
@@ -28,7 +28,7 @@ describe("PIPELINING of the core client", function()
       t:say("RSET", "MAIL FROM:<a@b>", "RCPT TO:<c@d>", "RCPT TO:<e@f>", last)
       assert.equal(5, t.client:outstanding())
       for _, line in ipairs { "RSET", "NOOP", "DATA", "QUIT", "EHLO me" } do busy(t, line) end
-      assert.same({ nil, "busy" }, { t.client:submit_path("RCPT", "g@h") })
+      assert.equal("busy", (select(3, t.client:submit_path("RCPT", "g@h"))))
       assert.equal("", t:wrote())
       assert.equal("rset 250 a | mail 250 b | rcpt 250 c | rcpt 550 d",
         t:hear("250 a\r\n250 b\r\n250 c\r\n550 d\r\n"))
@@ -43,7 +43,7 @@ describe("PIPELINING of the core client", function()
       function(t)
         if offered then t:begin("PIPELINING") else t:begin("SIZE") end
         t:say("MAIL FROM:<a@b>")
-        assert.same({ nil, "busy" }, { t.client:submit_path("RCPT", "c@d") })
+        assert.equal("busy", (select(3, t.client:submit_path("RCPT", "c@d"))))
         busy(t, "RSET")
         t:hear("250\r\n")
         t:say("RCPT TO:<c@d>")
@@ -65,7 +65,7 @@ describe("PIPELINING of the core client", function()
     t:say("MAIL FROM:<a@b>", "RCPT TO:<c@d>", "RCPT TO:<e@f>", "DATA")
     assert.equal("mail 250 | rcpt 550 | rcpt 450 | data 354",
       t:hear("250\r\n550\r\n450\r\n354\r\n"))
-    assert.same({ nil, "state" }, { t.client:body("secret") })
+    assert.equal("state", (select(3, t.client:body("secret"))))
     assert.equal(".\r\n", t:wrote())
     assert.equal("final", t.client:awaits())
     assert.equal("final 554 nobody", t:hear("554 nobody\r\n"))
@@ -76,7 +76,7 @@ describe("PIPELINING of the core client", function()
     t:begin("PIPELINING")
     t:say("MAIL FROM:<a@b>", "RCPT TO:<c@d>", "DATA")
     assert.equal("mail 550 | rcpt 250 | data 354", t:hear("550\r\n250\r\n354\r\n"))
-    assert.same({ nil, "state" }, { t.client:body("secret") })
+    assert.equal("state", (select(3, t.client:body("secret"))))
     assert.equal(".\r\n", t:wrote())
     t:hear("554\r\n")
   end)
@@ -118,9 +118,9 @@ describe("PIPELINING of the core client", function()
       t.client:submit_path("MAIL", "a@b")
       local n = 0
       while true do
-        local ok, why = t.client:submit_path("RCPT", ("x"):rep(64) .. "@d.example")
+        local ok, _, word = t.client:submit_path("RCPT", ("x"):rep(64) .. "@d.example")
         if not ok then
-          assert.equal("busy", why)
+          assert.equal("busy", word)
           break
         end
         n = n + 1
@@ -156,7 +156,7 @@ describe("the core client and content", function()
     t.client:body("x")
     t:wrote()
     assert.equal("protocol: a reply that no command asked for", t:hear("250 queued\r\n"))
-    assert.same({ nil, "state" }, { t.client:body("y") })
+    assert.equal("state", (select(3, t.client:body("y"))))
   end)
 
   plays("takes no 2xx before the last byte was written", function(t)
@@ -185,26 +185,26 @@ describe("the core client and content", function()
         t.client:sent(10)
         assert.equal("final 552 too big", t:hear("552 too big\r\n"))
         assert.is_false(t.client:usable())
-        assert.same({ nil, "state" }, { t.client:body("x") })
-        assert.same({ nil, "state" }, { t:submit("QUIT") })
+        assert.equal("state", (select(3, t.client:body("x"))))
+        assert.equal("state", (select(3, t:submit("QUIT"))))
       end)
   end
 
   plays("takes no content before the 354 nor after the end", function(t)
     t:begin()
-    assert.same({ nil, "state" }, { t.client:body("x") })
-    assert.same({ nil, "state" }, { t.client:finish() })
+    assert.equal("state", (select(3, t.client:body("x"))))
+    assert.equal("state", (select(3, t.client:finish())))
     t:say("MAIL FROM:<a@b>")
     t:hear("250\r\n")
     t:say("RCPT TO:<c@d>")
     t:hear("250\r\n")
     t:say("DATA")
-    assert.same({ nil, "state" }, { t.client:body("x") })
+    assert.equal("state", (select(3, t.client:body("x"))))
     t:hear("354\r\n")
     assert.equal(1, t.client:body("x"))
     assert.is_true(t.client:finish())
-    assert.same({ nil, "state" }, { t.client:body("x") })
-    assert.same({ nil, "state" }, { t.client:finish() })
+    assert.equal("state", (select(3, t.client:body("x"))))
+    assert.equal("state", (select(3, t.client:finish())))
     assert.equal("x\r\n.\r\n", t:wrote())
   end)
 
@@ -234,10 +234,10 @@ describe("the core client and content", function()
         one:feed(line == "DATA" and "354\r\n" or "250\r\n")
         one:next()
       end
-      local ok, why = one:body(content:sub(1, cut))
-      if ok then ok, why = one:body(content, cut + 1) end
+      local ok, _, word = one:body(content:sub(1, cut))
+      if ok then ok, _, word = one:body(content, cut + 1) end
       if ok then one:finish() end
-      results[ok and one:peek() or why] = true
+      results[ok and one:peek() or word] = true
       one:close()
     end
     local result = next(results)

@@ -8,11 +8,11 @@ local function plays(name, script, config)
 end
 
 local function busy(t, line)
-  assert.same({ nil, "busy" }, { t:submit(line) })
+  assert.equal("busy", (select(3, t:submit(line))))
 end
 
 local function state(t, line)
-  assert.same({ nil, "state" }, { t:submit(line) })
+  assert.equal("state", (select(3, t:submit(line))))
 end
 
 describe("the core client", function()
@@ -51,10 +51,10 @@ describe("the core client", function()
 
   plays("wants EHLO before MAIL", function(t)
     t:hear("220 mx\r\n")
-    assert.same({ nil, "state" }, { t.client:submit_path("MAIL", "a@b") })
+    assert.equal("state", (select(3, t.client:submit_path("MAIL", "a@b"))))
     t:say("NOOP")
     assert.equal("command 250", t:hear("250\r\n"))
-    assert.same({ nil, "state" }, { t.client:submit_path("MAIL", "a@b") })
+    assert.equal("state", (select(3, t.client:submit_path("MAIL", "a@b"))))
   end)
 
   plays("C002 stays able to say HELO after a refused EHLO, and learns nothing of it", function(t)
@@ -64,7 +64,7 @@ describe("the core client", function()
     t:say("HELO me")
     assert.equal("ehlo 250 mx\nPIPELINING", t:hear("250-mx\r\n250 PIPELINING\r\n"))
     t:say("MAIL FROM:<a@b>")
-    assert.same({ nil, "busy" }, { t.client:submit_path("RCPT", "c@d") })
+    assert.equal("busy", (select(3, t.client:submit_path("RCPT", "c@d"))))
   end)
 
   plays("forgets what was offered at a new EHLO, and drops the transaction", function(t)
@@ -116,7 +116,7 @@ describe("the core client", function()
     t:say("EHLO me")
     assert.equal("protocol: reply code differs between lines",
       t:hear("250-mx\r\n251 PIPELINING\r\n"))
-    local _, kind, why, _, said = t.client:next()
+    local _, why, kind, _, said = t.client:next()
     assert.same({ "protocol", "reply code differs between lines" }, { kind, why })
     assert.same({ code = 250, text = "mx\nPIPELINING", lines = { "mx", "PIPELINING" } }, said)
   end)
@@ -237,7 +237,7 @@ describe("the core client and broken replies", function()
       assert.equal("protocol: " .. sentence, t:hear(wire))
       assert.is_false(t.client:usable())
       assert.is_falsy(t:submit("NOOP"))
-      assert.same({ nil, "protocol", sentence }, { t.client:next() })
+      assert.same({ nil, sentence, "protocol" }, { t.client:next() })
     end)
   end
 
@@ -281,16 +281,16 @@ describe("the core client and broken replies", function()
     one:feed(("x"):rep(2047))
     assert.is_nil((one:next()))
     one:feed("x")
-    assert.same({ nil, "protocol", "reply line too long" }, { one:next() })
+    assert.same({ nil, "reply line too long", "protocol" }, { one:next() })
   end)
 
   it("take 128 lines and not 129", function()
     for _, case in ipairs { { 127, true }, { 128, true }, { 129, false } } do
       local one = core.client()
       one:feed(("220-x\r\n"):rep(case[1] - 1) .. "220 x\r\n")
-      local step, why = one:next()
+      local step, _, word = one:next()
       assert.equal(case[2] and "greeting" or nil, step)
-      if not step then assert.equal("protocol", why) end
+      if not step then assert.equal("protocol", word) end
     end
   end)
 
@@ -334,17 +334,17 @@ describe("the core client's writer", function()
     for c = 0, 255 do
       local one, char = ready(), string.char(c)
       local bad = c < 0x20 or c >= 0x7f
-      local ok, why = one:submit("VRFY", "a" .. char .. "b")
-      assert.equal(bad and "invalid" or true, ok or why)
+      local ok, _, word = one:submit("VRFY", "a" .. char .. "b")
+      assert.equal(bad and "invalid" or true, ok or word)
       assert.equal(bad and "" or "VRFY a" .. char .. "b\r\n", one:peek())
       assert.equal(bad and 0 or 1, one:outstanding())
       if bad then
-        assert.same({ nil, "invalid" }, { one:submit("NOOP" .. char) })
-        assert.same({ nil, "invalid" }, { one:submit_path("MAIL", "a" .. char .. "b@c.example") })
-        assert.same({ nil, "invalid" }, { one:submit_path("MAIL", "a@c.example",
-          { "SIZE", "1" .. char }) })
-        assert.same({ nil, "invalid" }, { one:submit_path("MAIL", "a@c.example",
-          { "BO" .. char, "1" }) })
+        assert.equal("invalid", (select(3, one:submit("NOOP" .. char))))
+        assert.equal("invalid", (select(3, one:submit_path("MAIL", "a" .. char .. "b@c.example"))))
+        assert.equal("invalid", (select(3, one:submit_path("MAIL", "a@c.example",
+          { "SIZE", "1" .. char }))))
+        assert.equal("invalid", (select(3, one:submit_path("MAIL", "a@c.example",
+          { "BO" .. char, "1" }))))
         assert.equal("", one:peek())
       end
       one:close()
@@ -354,7 +354,7 @@ describe("the core client's writer", function()
   it("refuses verbs that are none", function()
     for _, name in ipairs { "", " ", "NOOP ", "MA:IL", "A\tB", "ÄÖ" } do
       local one = ready()
-      assert.same({ nil, "invalid" }, { one:submit(name) })
+      assert.equal("invalid", (select(3, one:submit(name))))
     end
   end)
 
@@ -364,8 +364,8 @@ describe("the core client's writer", function()
       assert.equal(ok or nil, (one:submit("VRFY", ("x"):rep(n))))
       assert.equal(ok and n + 7 or 0, one:pending())
     end
-    assert.same({ nil, "invalid" }, { ready():submit(("X"):rep(5000)) })
-    assert.same({ nil, "invalid" }, { ready():submit("VRFY", ("x"):rep(600000)) })
+    assert.equal("invalid", (select(3, ready():submit(("X"):rep(5000)))))
+    assert.equal("invalid", (select(3, ready():submit("VRFY", ("x"):rep(600000)))))
   end)
 
   it("C005 writes strict paths: no space, always quoted where needed", function()
@@ -391,8 +391,8 @@ describe("the core client's writer", function()
 
   it("refuses a null forward-path and a bare postmaster as sender", function()
     local one = ready()
-    assert.same({ nil, "invalid" }, { one:submit_path("MAIL", "postmaster") })
-    assert.same({ nil, "invalid" }, { one:submit_path("RCPT", "") })
+    assert.equal("invalid", (select(3, one:submit_path("MAIL", "postmaster"))))
+    assert.equal("invalid", (select(3, one:submit_path("RCPT", ""))))
     assert.is_true(one:submit_path("MAIL", ""))
   end)
 
@@ -400,7 +400,7 @@ describe("the core client's writer", function()
     for _, text in ipairs { "a", "a@", "@b", "a b@c", "a@b c", "<a@b>", "a@b>", "a@b> SIZE=1",
       "a@-b", ("x"):rep(65) .. "@b", "a..b@c", ".a@b", "a@[1.2.3]" } do
       local one = ready()
-      assert.same({ nil, "invalid" }, { one:submit_path("MAIL", text) }, text)
+      assert.equal("invalid", (select(3, one:submit_path("MAIL", text))), text)
       assert.equal("", one:peek())
     end
   end)

@@ -80,12 +80,12 @@ function Session:submit(line)
     if verb then return self.client:submit_path(verb, mailbox) end
     return self.client:submit(line:match("^(%S+) ?(.*)$"))
   end
-  local ok, why = try()
-  if not ok and why == "busy" then
+  local ok, _, word = try()
+  if not ok and word == "busy" then
     self:settle()
-    ok, why = try()
+    ok, _, word = try()
   end
-  if not ok then self:note("C refuses", line, why) end
+  if not ok then self:note("C refuses", line, word) end
 end
 
 -- Plays a script: lines, and "CONTENT text". Gives the log as one text.

@@ -14,18 +14,19 @@ end
 local Player = {}
 Player.__index = Player
 
-local function event_text(step, reply, sentence)
-  if not step then return reply .. ": " .. sentence end
+-- A failure is nil, its text and its word.
+local function event_text(step, reply, word)
+  if not step then return word .. ": " .. reply end
   local status = reply.enhanced and reply.enhanced .. " " or ""
   return ("%s %d %s%s"):format(step, reply.code, status, reply.text):gsub(" $", "")
 end
 
 function Player:drain()
   while not self.failed do
-    local step, reply, sentence = self.client:next()
+    local step, reply, word = self.client:next()
     if step == nil and reply == nil then return end
     self.failed = not step
-    self.events[#self.events + 1] = event_text(step, reply, sentence)
+    self.events[#self.events + 1] = event_text(step, reply, word)
   end
 end
 

@@ -5,8 +5,6 @@
 local core = {}
 
 --- A session: the machine, and a socket with TLS unless it is driven in memory.
---- Its failures have another shape: those of `step`, `next` and `flush` have the word before the
---- text, and those of commands have no text.
 ---@class smtp.client_session: smtp.pollable
 local client = {}
 
@@ -26,8 +24,8 @@ function core.client(socket, disable, strict_body, tls, trace) end
 --- Moves bytes until there is a reply, or nothing to do.
 ---@param sending? boolean also returns once the message being sent needs content, or is queued
 ---@return string|false|nil event the step that the reply answers; "ended" before such a step; "message" and what became of it; "content" or "sent"; false: wait
----@return any value the reply, or what to wait for ("r", "rw"); of a failure the kind: "system", "tls", "closed" or "protocol"
----@return string? text
+---@return any value the reply, or what to wait for ("r", "rw"); of a failure the text
+---@return string? word "system", "tls", "closed" or "protocol"
 ---@return string? cause errno, "alert", or the end of TLS
 ---@return smtp.reply? reply that broke the protocol
 function client:step(sending) end
@@ -35,13 +33,13 @@ function client:step(sending) end
 --- In memory: the next reply, with the results of `step`.
 ---@return string? event nil alone: bytes are needed
 ---@return any value
----@return string? text
+---@return string? word
 function client:next() end
 
 --- Writes the waiting bytes.
 ---@return boolean? done false: wait for "rw"
----@return string? kind
 ---@return string? text
+---@return string? word
 ---@return string? cause
 function client:flush() end
 
@@ -49,6 +47,7 @@ function client:flush() end
 ---@param name string
 ---@param args? string
 ---@return true? ok
+---@return string? text
 ---@return smtp.client_word? word
 function client:submit(name, args) end
 
@@ -57,6 +56,7 @@ function client:submit(name, args) end
 ---@param mailbox string
 ---@param params? (string|true)[] key, value, key ...
 ---@return true? ok
+---@return string? text
 ---@return smtp.client_word? word
 function client:submit_path(name, mailbox, params) end
 
@@ -64,18 +64,21 @@ function client:submit_path(name, mailbox, params) end
 ---@param bytes string
 ---@param first? integer default 1
 ---@return integer? n how many bytes were taken
+---@return string? text
 ---@return smtp.client_word? word
 function client:body(bytes, first) end
 
 --- Content goes in chunks, in place of DATA.
 ---@param binary boolean no byte of it is changed
 ---@return true? ok
+---@return string? text
 ---@return smtp.client_word? word
 function client:chunks(binary) end
 
 --- Ends the content.
 ---@param whole? boolean false abandons content in chunks
 ---@return true? ok
+---@return string? text
 ---@return smtp.client_word? word
 function client:finish(whole) end
 
@@ -89,6 +92,7 @@ function client:finish(whole) end
 ---@param sent? string[] the recipients as they go out
 ---@param given? table their parameters, by place
 ---@return boolean? queued whether to its end; false: `content` gives the rest
+---@return string? text
 ---@return smtp.client_word? word
 ---@return integer? place of an invalid recipient; 0: the sender
 function client:message(part, text, chunks, binary, sender, params, sent, given) end
@@ -97,6 +101,7 @@ function client:message(part, text, chunks, binary, sender, params, sent, given)
 ---@param bytes? string
 ---@param first? integer default 1
 ---@return integer|true|nil n how many bytes were taken
+---@return string? text
 ---@return smtp.client_word? word
 function client:content(bytes, first) end
 
@@ -140,6 +145,7 @@ function client:written() end
 --- In memory: bytes of the server.
 ---@param bytes string
 ---@return true? ok
+---@return string? text
 ---@return smtp.client_word? word
 function client:feed(bytes) end
 
@@ -207,6 +213,7 @@ function client:tls_session() end
 --- Begins AUTH. The session takes the exchange over and answers each 334 by it.
 ---@param sasl smtp.sasl
 ---@return true? ok
+---@return string? text
 ---@return smtp.client_word? word
 function client:auth(sasl) end
 

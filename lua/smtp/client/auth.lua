@@ -124,9 +124,9 @@ end
 
 -- Gives the last reply, or nil and an error.
 local function exchange(connection, name, sasl)
-  local ok, why = connection.machine:auth(sasl)
+  local ok, _, word = connection.machine:auth(sasl)
   if not ok then
-    return error_of(connection, { message = why == "invalid"
+    return error_of(connection, { message = word == "invalid"
       and name .. " cannot carry this user or secret" or "not possible at this point" })
   end
   while true do

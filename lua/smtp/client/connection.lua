@@ -122,15 +122,15 @@ end
 --- Queues a command; replies that must come first are an error. True, or nil and an error.
 function Connection:submit(stage, name, args)
   local machine = self.machine
-  local ok, why = machine:submit(name, args)
-  while not ok and why == "busy" do
+  local ok, _, word = machine:submit(name, args)
+  while not ok and word == "busy" do
     local step, reply = step_of(self)
     if not step then return nil, reply end
-    ok, why = machine:submit(name, args)
+    ok, _, word = machine:submit(name, args)
   end
   if self.target.trace then tell_trace(self) end
   if ok then return true end
-  if why == "invalid" then
+  if word == "invalid" then
     return self:fail { kind = "invalid", stage = stage,
       message = "controls, 8-bit bytes and more than 2048 of them may not be in a command" }
   end

@@ -51,8 +51,8 @@ function M:stage()
   return STAGE[due] or due, PHASE[due]
 end
 
---- A failure of the machine: kind, sentence, cause, and a reply with several codes.
-function M:failed(kind, sentence, cause, reply)
+--- A failure of the machine: sentence, kind, cause, and a reply with several codes.
+function M:failed(sentence, kind, cause, reply)
   local stage = self:stage()
   if kind == "system" then kind = "closed" end
   local fields = { kind = kind, stage = stage, message = sentence, cause = cause,

@@ -14,8 +14,8 @@ local function invalid(connection, stage, mailbox, why, kind, enhanced)
 end
 
 --- The error of a MAIL or RCPT that the machine refuses: "invalid" or "state".
-function M.refused(connection, why, stage, mailbox)
-  if why == "invalid" then
+function M.refused(connection, word, stage, mailbox)
+  if word == "invalid" then
     return invalid(connection, stage, mailbox, "not a mailbox or parameter that may be sent")
   end
   return connection:misplaced(stage, mailbox)
@@ -52,8 +52,8 @@ end
 
 local function single(connection, verb, mailbox, params)
   local stage = verb:lower()
-  local ok, why = connection.machine:submit_path(verb, mailbox, params)
-  if not ok then return M.refused(connection, why, stage, mailbox) end
+  local ok, _, word = connection.machine:submit_path(verb, mailbox, params)
+  if not ok then return M.refused(connection, word, stage, mailbox) end
   connection.used:note(verb, mailbox)
   local step, reply = connection:await()
   if not step then return nil, reply end

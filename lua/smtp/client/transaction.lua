@@ -114,9 +114,9 @@ local function stream(self)
         first = 1
       end
       if problem then return broken(self, problem) end
-      local taken, why = connection.machine:content(bytes, first)
-      if why == "invalid" then
-        return broken(self, { kind = "invalid", message = "content: " .. why })
+      local taken, text, word = connection.machine:content(bytes, first)
+      if word == "invalid" then
+        return broken(self, { kind = "invalid", message = "content: " .. text })
       end
       first = first + (bytes and taken or 0)
       if bytes and first > #bytes then
@@ -130,11 +130,12 @@ end
 -- ---- sending ---------------------------------------------------------------
 
 -- The error of what may not go out, which is not under way then.
-local function refused_here(self, why, place)
+local function refused_here(self, word, place)
   local owner = self.owner
   if not owner.sender then return owner.connection:misplaced("data") end
   local stage = place and place > 0 and "rcpt" or "mail"
-  return mail_rcpt.refused(owner.connection, why, stage, place and self.sent[place] or owner.sender)
+  local mailbox = place and self.sent[place] or owner.sender
+  return mail_rcpt.refused(owner.connection, word, stage, mailbox)
 end
 
 --- Sends it, up to the last byte; the final reply may still be due. True; or nil and an
@@ -143,10 +144,10 @@ function Transaction:run()
   local owner = self.owner
   local connection = owner.connection
   self.text = not owner.progress and owner.source.text or nil
-  local queued, why, place = connection.machine:message(self, self.text, owner.chunks,
+  local queued, _, word, place = connection.machine:message(self, self.text, owner.chunks,
     owner.binary, owner.sender, owner.params, self.sent, self.given)
   if queued == nil then
-    local _, err = refused_here(self, why, place)
+    local _, err = refused_here(self, word, place)
     owner:settle(self, nil, err)
     return nil, err
   end
