@@ -289,12 +289,13 @@ static bool check_idle(smtp_mock_session *s) {
 
 /* So many replies go out before the next command is read. */
 static bool is_full(const smtp_mock_session *s) {
-  return smtp_server_peek(s->machine).n > OUT_MARK;
+  return !s->connection.lost && smtp_server_peek(s->machine).n > OUT_MARK;
 }
 
-/* Nothing is left to be written. */
+/* Nothing is left to be written, or nothing can be. */
 static bool is_done(const smtp_mock_session *s) {
-  return smtp_plan_done(&s->plan) && !smtp_connection_waits(&s->connection);
+  return s->connection.lost || (smtp_plan_done(&s->plan) &&
+                                !smtp_connection_waits(&s->connection));
 }
 
 static int verb_next(void *m) {

@@ -319,6 +319,28 @@ describe("a client of a mock", function()
     end
   end)
 
+  it("that resets within content is left", function()
+    for _, words in ipairs { "BDAT 1000", "DATA" } do
+      for _, mode in ipairs { "plain", "starttls" } do
+        local mx <close> = start { tls = mode ~= "plain" and { mode = mode } or nil }
+        mx:on("EOM"):delay(0.05)
+        local client = serve.connect { host = mx.host, port = mx.port }
+        if mode == "plain" then
+          client:reply()
+          client:cmd("EHLO x")
+        else
+          client:starttls()
+        end
+        client:cmd("MAIL FROM:<a@b.example>")
+        client:cmd("RCPT TO:<c@d.example>")
+        client:send(words .. "\r\n" .. ("x"):rep(500))
+        client:abort()
+        assert.is_true((mx:wait_idle(5)), words .. " " .. mode)
+        assert.is_number(mx:sessions()[1].closed)
+      end
+    end
+  end)
+
   it("that resets under TLS while a reply waits is left", function()
     for _ = 1, 5 do -- the socket may fail at the read, or at the write
       local mx <close> = start { tls = { mode = "starttls" } }
