@@ -108,6 +108,27 @@ describe("client's flights", function()
     assert.equal(1000, n)
   end)
 
+  -- A clock that only the client reads: most of the time-out passes before each reply.
+  it("C057 C060 wait for each reply as long as the time-out says", function()
+    local now, later, heard, patience = core.now, 0, loop.gate(), 300
+    local _ <close> = setmetatable({}, { __close = function() core.now = now end })
+    core.now = function() return now() + later end
+    local function rcpts(c)
+      for _ = 1, 10 do
+        if not c:line() then return false end
+        later = later + 0.9 * patience
+        c:say("250 recipient\r\n")
+        loop.pass(heard)
+      end
+    end
+    local server <close> = scripted.server(script(hello("PIPELINING"), "* MAIL", rcpts, TAIL))
+    local receipt = assert(smtp.send({ url = server.url, timeout = patience,
+      trace = function(_, line) if line == "250 recipient" then loop.wake(heard) end end },
+      message("x\r\n", recipients(10))))
+    assert.is_nil(server:done())
+    assert.equal(10, #receipt.accepted)
+  end)
+
   -- Its replies are long, and while it cannot write them it does not read: so
   -- a client that wrote all before it read would wait for ever.
   it("C057 never wait for a peer that waits for them", function()

@@ -301,8 +301,8 @@ describe("dkim_verify", function()
       end
     end)
 
+    -- Its time is counted work in spec/support/work_cases.lua.
     it("is not hurt by junk for a signature", function()
-      local started = core.now()
       for _, junk in ipairs { "", ";", "=", "v=1", "v=1; v=1", "b", ("a"):rep(500000),
         ("a=b;"):rep(100000), ("\t"):rep(500000) .. "x", "c=" .. ("a"):rep(500000),
         "i=" .. ("@"):rep(500000), "h=" .. (":"):rep(500000), "b=" .. ("A "):rep(250000),
@@ -313,7 +313,6 @@ describe("dkim_verify", function()
           assert.truthy(result == "neutral" or result == "fail" or result == "permerror")
         end
       end
-      assert.truthy(core.now() - started < 20)
       assert.equal("permerror", (only(("X: y\r\n"):rep(300000) .. "\r\n")))
     end)
   end)

@@ -1,15 +1,28 @@
 local core = require "smtp.core"
 local dns = require "spec.support.dns"
 local errors = require "smtp.error"
+local net = require "spec.support.net"
 local query = require("smtp.net.dns").query
 local serve = require "spec.support.serve"
 local smtp = require "smtp"
 
-describe("the DNS", function()
-  local names
+local SOME = 32 -- descriptors, more than the look-ups here hold at a time
 
-  setup(function() names = dns.start() end)
-  teardown(function() names:close() end)
+describe("the DNS", function()
+  local names, free
+
+  setup(function()
+    names = dns.start()
+    free = net.lowest(SOME)
+  end)
+  teardown(function()
+    names:reset() -- what was never answered is answered with the next question
+    local limit = core.now() + 20
+    repeat smtp.mx("last.example", { nameserver = names.place }) until net.lowest(SOME) <= free or
+      core.now() > limit
+    names:close()
+    assert.equal(free, net.lowest(SOME)) -- no helper has a look-up in its hands
+  end)
   before_each(function() names:reset() end)
 
   local function mx(domain, timeout)

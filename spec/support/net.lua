@@ -22,10 +22,13 @@ function M.await(object)
   return M.wait(object:pollfd(), object:events() == "w" and M.WRITE or M.READ)
 end
 
---- The lowest descriptor that is free: a leak raises it.
-function M.lowest()
-  local job <close> = assert(core.resolve("127.0.0.1", 1))
-  return job:pollfd()
+--- The lowest descriptor that is free, or the nth lowest: a leak raises it.
+function M.lowest(n)
+  local jobs = {}
+  for i = 1, n or 1 do jobs[i] = assert(core.resolve("127.0.0.1", 1)) end
+  local fd = jobs[#jobs]:pollfd()
+  for _, job in ipairs(jobs) do job:close() end
+  return fd
 end
 
 --- The result of a job, once it is done.

@@ -202,6 +202,18 @@ all(ADDRESSES, UNITS, { FRAMES[1], FRAMES[2], FRAMES[4] })
 all(FIELDS, UNITS, { FRAMES[1] })
 all(BODIES, LINES, { FRAMES[1] })
 
+for _, junk in ipairs { { "", "a" }, { "", "a=b;" }, { "", "\t" }, { "", "\r\n " }, { "c=", "a" },
+  { "i=", "@" }, { "h=", ":" }, { "b=", "A " } } do
+  for label, field in pairs { alone = "DKIM-Signature: ", ["behind tags"] = SIGNED .. "; " } do
+    local name = ("verify %q, %s"):format(junk[1] .. junk[2], label)
+    name = name:gsub("\\?\n", "\\n"):gsub("\t", "\\t")
+    case(name, 1000, function(size)
+      local text = field .. junk[1] .. junk[2]:rep(size) .. "x\r\nFrom: a@b.example\r\n\r\nx"
+      return function() smtp.dkim_verify(text, { lookup = function() return {} end }) end
+    end)
+  end
+end
+
 -- ---- many of a thing, and things in things ---------------------------------------
 
 case("nested parts", 12, function(size)

@@ -98,11 +98,12 @@ end
 local function step_of(self, sending)
   local machine = self.machine
   local step, a, b, c, d, e = machine:step(sending)
-  local written, limit
+  local written, due, limit
   while step == false do -- a is what to wait for
     local stage, phase = self:stage()
-    if written ~= machine:written() then -- progress: the time-out begins again
-      written, limit = machine:written(), core.now() + self.target.timeout[phase]
+    local sent, awaited = machine:written(), machine:outstanding()
+    if written ~= sent or due ~= awaited then -- progress: the time-out begins again
+      written, due, limit = sent, awaited, core.now() + self.target.timeout[phase]
     end
     if self.target.trace then tell_trace(self) end
     local ok, err = self:wait(a, limit, stage)
