@@ -294,8 +294,8 @@ static bool is_full(const smtp_mock_session *s) {
 
 /* Nothing is left to be written, or nothing can be. */
 static bool is_done(const smtp_mock_session *s) {
-  return s->connection.lost || (smtp_plan_done(&s->plan) &&
-                                !smtp_connection_waits(&s->connection));
+  return s->connection.lost ||
+         (smtp_plan_done(&s->plan) && !smtp_connection_waits(&s->connection));
 }
 
 static int verb_next(void *m) {
