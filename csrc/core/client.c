@@ -87,10 +87,6 @@ void smtp_client_sent(smtp_client *c, size_t n) {
   if (c->state == ST_AUTH) smtp_buf_wipe(&c->io.out);
 }
 
-uint64_t smtp_client_queued(const smtp_client *c) {
-  return c->io.queued;
-}
-
 uint64_t smtp_client_written(const smtp_client *c) {
   return c->io.written;
 }

@@ -184,8 +184,7 @@ SMTP_FUNC int smtp_client_finish(smtp_client *c);
 ** it waits for RSET. SMTP_ESTATE where it goes otherwise. */
 SMTP_FUNC int smtp_client_abandon(smtp_client *c);
 
-/* How many bytes were queued in all, and how many of them were written. */
-SMTP_FUNC uint64_t smtp_client_queued(const smtp_client *c);
+/* How many bytes were written in all. */
 SMTP_FUNC uint64_t smtp_client_written(const smtp_client *c);
 
 /* ---- whole messages -------------------------------------------------- */

@@ -287,14 +287,7 @@ static int client_chunks(lua_State *L) {
       L, smtp_client_chunks(c->machine, lua_toboolean(L, 2)));
 }
 
-/* client:queued() -> bytes that were ever queued; client:written() -> of them,
-** those that were written */
-static int client_queued(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)smtp_client_queued(
-                         smtp_client_session_check(L)->machine));
-  return 1;
-}
-
+/* client:written() -> bytes that were ever written */
 static int client_written(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)smtp_client_written(
                          smtp_client_session_check(L)->machine));
@@ -417,7 +410,6 @@ void smtp_open_client(lua_State *L) {
       {"anew", smtp_client_session_anew},
       {"transcript", smtp_client_session_transcript},
       {"said", smtp_client_session_said},
-      {"queued", client_queued},
       {"written", client_written},
       {"finish", client_finish},
       {"feed", client_feed},

@@ -9,7 +9,6 @@
 */
 #include <lauxlib.h>
 #include <lua.h>
-#include <string.h>
 
 #include "../core/server.h"
 #include "../net/clock.h"
@@ -151,20 +150,6 @@ static int session_next(lua_State *L) {
   return r == 0 ? 0 : push_event(L, s, &e);
 }
 
-/* A verdict, its code and its text at arg; gives the code that is sent. */
-static int decide(lua_State *L, session *s, int arg) {
-  smtp_verdict verdict = smtp_check_verdict(L, arg);
-  lua_Integer code = luaL_optinteger(L, arg + 1, 0);
-  smtp_slice text;
-  int r;
-  text.p = luaL_optlstring(L, arg + 2, "", &text.n);
-  if (code < 0 || code > 999) code = 0; /* sent as 451, as any other */
-  r = smtp_server_decide(s->machine, verdict, (int)code, text);
-  if (r == SMTP_ESTATE) luaL_error(L, "no verdict is due");
-  if (r < 0) fail(L, r);
-  return r;
-}
-
 /* Nothing, then what to wait for and, if there is one, until when. */
 static int push_wait(lua_State *L, const session *s, double now) {
   double at = s->connection.again ? now : smtp_server_deadline(s->machine);
@@ -293,7 +278,17 @@ static int session_secured(lua_State *L) {
 
 /* session:decide(verdict [, code [, text]]) -> the code that is sent */
 static int session_decide(lua_State *L) {
-  lua_pushinteger(L, decide(L, check(L), 2));
+  session *s = check(L);
+  smtp_verdict verdict = smtp_check_verdict(L, 2);
+  lua_Integer code = luaL_optinteger(L, 3, 0);
+  smtp_slice text;
+  int r;
+  text.p = luaL_optlstring(L, 4, "", &text.n);
+  if (code < 0 || code > 999) code = 0; /* sent as 451, as any other */
+  r = smtp_server_decide(s->machine, verdict, (int)code, text);
+  if (r == SMTP_ESTATE) return luaL_error(L, "no verdict is due");
+  if (r < 0) return fail(L, r);
+  lua_pushinteger(L, r);
   return 1;
 }
 

@@ -136,10 +136,7 @@ function client:transcript() end
 ---@return string[]? lines
 function client:said() end
 
----@return integer n bytes that were queued in all
-function client:queued() end
-
----@return integer n bytes of those that were written
+---@return integer n bytes that were written in all
 function client:written() end
 
 --- In memory: bytes of the server.
